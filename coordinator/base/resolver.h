@@ -103,7 +103,7 @@ struct resolve_lookup {
 struct resolve_query {
     const char *name;
     enum resolve_type type;
-    const char *server; /* "ip", "ip:port" or "[ip6]:port": one, required */
+    const char *server; /* "ip", "ip:port" or "[ip6]:port"; NULL: the system's name servers */
     bool want_recursion; /* false for authoritative servers */
     bool tcp;            /* TCP from the start; else UDP, TCP when the answer is truncated */
     int64_t deadline_ms; /* as above */
