@@ -1,0 +1,455 @@
+/* The configuration: two JSON files turned into structs that never change.
+ *
+ * cluster.json is the same on every node and says who the nodes are and what the services need;
+ * node.json is local and says which node this is and where its own files lie. Loading either one
+ * collects every problem it can find, each with file, line, JSON path, what is wrong and what
+ * would be right. A config with an error is never handed out: the caller keeps the one it has.
+ *
+ * The boundary: this module reads the two files and, when asked, looks at the permissions of the
+ * files that they name. It opens no key, no socket, no database. Secrets are never in the config
+ * itself, only names of files that hold them.
+ *
+ * Everything is owned by the config that it was loaded with and lives until config_*_free().
+ * Every list is sorted by name (nodes, regions, services, a service's regions, its checks), so
+ * that an index means the same on every node whatever the order in the file. Lists in which the
+ * order has a meaning keep it: fence ladder, hook arguments, zones, records, values.
+ *
+ * Durations are int64_t microseconds (_us), sizes int64_t bytes (_bytes). A text that was left
+ * out and has no default is NULL.
+ */
+#ifndef FAILOVERD_CONFIG_CONFIG_H
+#define FAILOVERD_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "coordinator/base/fault.h"
+
+#define CONFIG_MAX_FILE_BYTES (1024 * 1024)
+#define CONFIG_MAX_DEPTH 32       /* nested objects and arrays in a file */
+#define CONFIG_MAX_NAME 63        /* names of nodes, regions, services, checks: [a-z0-9-] */
+#define CONFIG_MAX_TEXT 1024      /* any other text */
+#define CONFIG_MAX_NODES 16
+#define CONFIG_MIN_VOTERS 3
+#define CONFIG_MAX_VOTERS 5
+#define CONFIG_MAX_REGIONS 8
+#define CONFIG_MAX_SERVICES 32
+#define CONFIG_MAX_CHECKS 32      /* per service, over all its regions */
+#define CONFIG_MAX_GUARDS 5       /* per region of a service */
+#define CONFIG_MAX_ZONES 8        /* per service */
+#define CONFIG_MAX_RECORDS 64     /* per zone */
+#define CONFIG_MAX_VALUES 64      /* values of one record for one region */
+#define CONFIG_MAX_ITEMS 64       /* any other list */
+#define CONFIG_MAX_STATUS_RANGES 16
+#define CONFIG_MAX_PROBLEMS 100   /* further ones are counted, not kept */
+
+/* An index that points nowhere. */
+#define CONFIG_NONE ((size_t)-1)
+
+/* ---- pieces ------------------------------------------------------------------------------ */
+
+struct config_texts {
+    const char **items;
+    size_t count;
+};
+
+enum config_mode { CONFIG_MODE_AUTOMATIC, CONFIG_MODE_MANUAL };
+enum config_fence { CONFIG_FENCE_KERNEL, CONFIG_FENCE_DOOR, CONFIG_FENCE_COUNT };
+enum config_quorum_loss { CONFIG_QUORUM_LOSS_FENCE, CONFIG_QUORUM_LOSS_KEEP };
+enum config_check_type {
+    CONFIG_CHECK_HTTP,
+    CONFIG_CHECK_POSTGRES,
+    CONFIG_CHECK_TCP,
+    CONFIG_CHECK_DNS
+};
+enum config_record_type { CONFIG_RECORD_A, CONFIG_RECORD_AAAA, CONFIG_RECORD_CNAME };
+enum config_record_kind {
+    CONFIG_KIND_SIMPLE,
+    CONFIG_KIND_ALIAS,
+    CONFIG_KIND_WEIGHTED,
+    CONFIG_KIND_FAILOVER
+};
+enum config_record_role { CONFIG_ROLE_PRIMARY, CONFIG_ROLE_SECONDARY };
+enum config_credentials_source {
+    CONFIG_CREDENTIALS_FILE,
+    CONFIG_CREDENTIALS_ENVIRONMENT,
+    CONFIG_CREDENTIALS_INSTANCE
+};
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+
+/* Where AWS credentials come from. */
+struct credentials_config {
+    int source; /* enum config_credentials_source */
+    const char *file;
+    const char *profile;
+};
+
+/* ---- a service --------------------------------------------------------------------------- */
+
+struct lease_config {
+    int64_t duration_us;
+    int64_t renew_every_us;
+    int64_t clock_error_percent;
+    int64_t fence_budget_us;
+};
+
+struct fence_config {
+    int ladder[CONFIG_FENCE_COUNT]; /* enum config_fence, in the order to try */
+    size_t ladder_count;            /* at least 1 */
+    bool accept_unconfirmed_fence;
+    int on_quorum_loss; /* enum config_quorum_loss */
+};
+
+struct rpo_config {
+    int64_t bytes_bytes;
+    int64_t seconds_us;
+};
+
+struct step_deadline_config {
+    int64_t fence_us;
+    int64_t promote_us;
+    int64_t dns_us;
+    int64_t verify_us;
+};
+
+struct hooks_config {
+    struct config_texts after_open; /* program and arguments; count 0: no hook */
+    int64_t deadline_us;
+};
+
+struct status_range {
+    int low;
+    int high; /* inclusive */
+};
+
+/* A JSON pointer and the value it must lead to, as compact JSON: "\"ok\"", "3", "true", "null". */
+struct json_expectation {
+    const char *pointer;
+    const char *value_json;
+};
+
+struct http_check_config {
+    const char *url;
+    int64_t connect_us;
+    int64_t tls_us;
+    int64_t first_byte_us;
+    int64_t total_us;
+    struct status_range status[CONFIG_MAX_STATUS_RANGES];
+    size_t status_count; /* at least 1 */
+    const char *contains;
+    struct json_expectation *json;
+    size_t json_count;
+    const char *ca_file; /* NULL: the system's */
+    bool certificate_check;
+    const char *server_name; /* NULL: the host of the URL */
+};
+
+struct postgres_check_config {
+    bool write_check; /* only ever done where the database is the primary */
+};
+
+struct tcp_check_config {
+    const char *address; /* "host:port" or "[v6]:port" */
+};
+
+struct dns_check_config {
+    const char *name;
+    struct config_texts servers; /* "ip:port"; none: the system's */
+    int record; /* enum config_record_type */
+    struct config_texts expect_any; /* none: any answer will do */
+};
+
+/* One check of one region. The part of the other types is all zero. */
+struct check_config {
+    const char *name;
+    int type; /* enum config_check_type */
+    int64_t interval_us;
+    int64_t timeout_us; /* of the whole check; for http the same as http.total_us */
+    int64_t fall;
+    int64_t rise;
+    int64_t for_us;
+    struct http_check_config http;
+    struct postgres_check_config postgres;
+    struct tcp_check_config tcp;
+    struct dns_check_config dns;
+    size_t index; /* its number within the service, over all regions in order: 0..check_count-1 */
+};
+
+struct database_config {
+    const char *host;
+    const char *hostaddr; /* NULL: host is an IP address, or is resolved by us */
+    int64_t port;
+    const char *dbname;
+    const char *user;
+    const char *password_file;
+    const char *sslmode; /* as libpq spells it */
+    const char *ca_file;
+    const char *guard_host; /* socket folder or address as seen by the guard; NULL: host/hostaddr */
+    const char *canary_user;
+    const char *canary_password_file;
+    struct config_texts kernel_allow; /* IP addresses */
+    const char *replication_conninfo;
+};
+
+/* What a region is to one service. */
+struct service_region_config {
+    const char *name;
+    size_t region; /* index into cluster_config.regions */
+    int64_t priority; /* lower wins among equals */
+    struct config_texts guard_names;
+    size_t guards[CONFIG_MAX_GUARDS]; /* indexes into cluster_config.nodes, in the file's order */
+    size_t guard_count;
+    struct check_config *checks;
+    size_t check_count;
+    struct database_config *database; /* NULL: can't ever be the writer */
+};
+
+/* What a record set holds while `region` is the writer. Which parts are set depends on the kind. */
+struct record_values {
+    const char *region_name;
+    size_t region; /* index into cluster_config.regions */
+    struct config_texts values;
+};
+struct record_alias {
+    const char *region_name;
+    size_t region;
+    const char *zone; /* hosted zone id of the target */
+    const char *name;
+    bool evaluate;
+};
+struct record_weight {
+    const char *region_name;
+    size_t region;
+    int64_t weight; /* 0..255 */
+};
+
+/* One record set, a function of the writer: values[], alias[] and weight[] are per writer region.
+ * A weighted or failover group is several records with one name and type and different
+ * set_identifiers. */
+struct record_config {
+    const char *name;
+    int type; /* enum config_record_type */
+    int64_t ttl_s;
+    int kind; /* enum config_record_kind */
+    struct record_values *values; /* empty for an alias */
+    size_t value_count;
+    struct record_alias *alias;
+    size_t alias_count;
+    const char *set_identifier; /* weighted, failover */
+    struct record_weight *weight; /* weighted */
+    size_t weight_count;
+    int role; /* enum config_record_role; failover */
+    const char *health_check_id; /* Route 53 health check attached to it, or NULL */
+};
+
+struct zone_config {
+    const char *id;
+    const char *name;
+    struct config_texts name_servers; /* "ip:port"; none: the zone's NS records are resolved */
+    const char *fence_record;
+    struct record_config *records;
+    size_t record_count;
+};
+
+struct dns_config {
+    const char *provider; /* "route53" */
+    const char *endpoint; /* URL */
+    const char *region;   /* for the signature */
+    struct credentials_config credentials;
+    const char *ca_file; /* NULL: the system's */
+    struct zone_config *zones;
+    size_t zone_count;
+    struct config_texts verify_endpoints; /* URLs */
+};
+
+struct service_config {
+    const char *name;
+    int mode; /* enum config_mode */
+    const char *initial_writer_name;
+    size_t initial_writer; /* index into regions[] below */
+    struct lease_config lease;
+    struct fence_config fence;
+    struct rpo_config rpo;
+    int64_t outage_min_us;
+    int64_t cooldown_us;
+    int64_t confirm_timeout_us;
+    int64_t evidence_max_age_us;
+    struct step_deadline_config step_deadline;
+    struct hooks_config hooks;
+    struct service_region_config *regions;
+    size_t region_count;
+    size_t check_count; /* over all regions */
+    struct dns_config *dns; /* NULL: no DNS is changed */
+};
+
+/* ---- the cluster ------------------------------------------------------------------------- */
+
+struct node_config {
+    const char *name;
+    const char *region_name;
+    size_t region; /* index into cluster_config.regions */
+    const char *address; /* where its peers reach it: "host:port", "ip:port" or "[v6]:port" */
+    bool voter;
+};
+
+/* A region that has a node. Which services it serves is in the services. */
+struct region_config {
+    const char *name;
+    size_t node_count;
+    size_t voter_count;
+};
+
+struct config_arena; /* owns every text and list of one config */
+
+struct cluster_config {
+    const char *cluster;
+    struct config_texts voter_names;
+    size_t voters[CONFIG_MAX_VOTERS]; /* indexes into nodes, ascending */
+    size_t voter_count;               /* 3 or 5 */
+    struct node_config *nodes;
+    size_t node_count;
+    struct region_config *regions;
+    size_t region_count;
+    int64_t heartbeat_us;
+    struct service_config *services;
+    size_t service_count;
+    uint64_t digest; /* of cluster name, voters, nodes, heartbeat */
+    uint64_t service_digests[CONFIG_MAX_SERVICES];
+    const char *path; /* the file it came from */
+    struct config_arena *arena;
+};
+
+/* ---- this node --------------------------------------------------------------------------- */
+
+struct tls_config {
+    const char *ca;
+    const char *certificate;
+    const char *key;
+};
+
+/* Who may do what over the control socket: "root", "user:NAME", "group:NAME". */
+struct control_config {
+    struct config_texts read;
+    struct config_texts operate;
+    struct config_texts force;
+};
+
+struct log_config {
+    int level;  /* enum config_log_level */
+    int format; /* enum config_log_format */
+};
+
+struct local_config {
+    const char *name;
+    const char *state_dir;
+    const char *listen; /* "ip:port" */
+    const char *control_socket;
+    struct tls_config tls;
+    struct control_config control;
+    struct log_config log;
+    const char *journal;
+    struct credentials_config *aws_credentials; /* NULL: as the cluster file says */
+    const char *path;
+    struct config_arena *arena;
+};
+
+/* ---- problems ---------------------------------------------------------------------------- */
+
+enum config_severity { CONFIG_WARNING, CONFIG_ERROR };
+
+struct config_problem {
+    enum config_severity severity;
+    char file[256];
+    size_t line;     /* 1-based; 0: the file as a whole */
+    char path[256];  /* "$.services.shop.lease.duration"; "" where there is none */
+    char text[640];  /* what is wrong and what would be right */
+};
+
+/* Zero-initialise before use ({0}); free with config_problems_free(). */
+struct config_problems {
+    struct config_problem *items; /* in the order of file, then line */
+    size_t count;
+    size_t lost; /* found beyond CONFIG_MAX_PROBLEMS */
+    size_t errors;
+    size_t warnings;
+};
+
+void config_problems_free(struct config_problems *problems);
+
+/* "cluster.json:12: $.voters[1]: ..." into `text`, always terminated. */
+void config_problem_text(const struct config_problem *problem, char *text, size_t size);
+
+/* ---- loading ----------------------------------------------------------------------------- */
+
+/* Reads, checks and resolves the cluster file. NULL if there is any error; warnings alone don't
+ * refuse it. What was found is added to `problems` either way. */
+struct cluster_config *config_load_cluster(const char *path, struct config_problems *problems) CHECKED;
+
+/* As above for the node file. */
+struct local_config *config_load_node(const char *path, struct config_problems *problems) CHECKED;
+
+/* NULL is allowed. */
+void config_cluster_free(struct cluster_config *cluster);
+void config_local_free(struct local_config *node);
+
+/* The two against each other: the node is one of the cluster's. True if no error was added. */
+bool config_check(const struct cluster_config *cluster, const struct local_config *node,
+                  struct config_problems *problems) CHECKED;
+
+/* Checks certificate against key, CA and node name; what tls_check_files() does. On true a fault
+ * with text in it is a warning (the certificate is near its end). */
+typedef bool config_tls_check(const char *ca, const char *certificate, const char *key,
+                              const char *node_name, struct fault *fault);
+
+/* The files that the two configs name and that this node will need: there, readable, and secrets
+ * readable by their owner alone. `tls_check` may be NULL. True if no error was added. */
+bool config_check_named_files(const struct cluster_config *cluster, const struct local_config *node,
+                              config_tls_check *tls_check, struct config_problems *problems) CHECKED;
+
+/* Reads a secret (one password) from `path` into `text`, without its line end. Refuses a file
+ * that group or others may read, that is no regular file, or that does not fit. Blocking: call
+ * it at start or reload only. The caller wipes `text`. */
+bool config_read_secret(const char *path, char *text, size_t size, struct fault *fault) CHECKED;
+
+/* ---- finding ----------------------------------------------------------------------------- */
+
+/* By name; CONFIG_NONE if there is none. */
+size_t config_find_node(const struct cluster_config *cluster, const char *name);
+size_t config_find_region(const struct cluster_config *cluster, const char *name);
+size_t config_find_service(const struct cluster_config *cluster, const char *name);
+
+/* The service's entry for a region of the cluster, or NULL if it doesn't serve there. */
+const struct service_region_config *config_service_region(const struct service_config *service,
+                                                          size_t region);
+
+/* Whether `node` may fence the database of the service's region. */
+bool config_is_guard(const struct service_region_config *region, size_t node);
+
+/* The part of a record that holds while `region` (of the cluster) is the writer; NULL: none. */
+const struct record_values *config_record_values(const struct record_config *record, size_t region);
+const struct record_alias *config_record_alias(const struct record_config *record, size_t region);
+const struct record_weight *config_record_weight(const struct record_config *record, size_t region);
+
+/* ---- what must agree --------------------------------------------------------------------- */
+
+/* 64-bit hashes of the effective settings, defaults filled in, so that "10s", "10000ms" and
+ * leaving out the default agree, and so does any order of keys. Names of files on this host don't
+ * count: nodes may differ in them. Also kept in cluster_config.digest and service_digests[]. */
+uint64_t config_digest_cluster(const struct cluster_config *cluster);
+uint64_t config_digest_service(const struct service_config *service);
+
+/* Names for people and for status. */
+const char *config_mode_name(int mode);
+const char *config_fence_name(int fence);
+const char *config_check_type_name(int type);
+const char *config_record_type_name(int type);
+const char *config_record_kind_name(int kind);
+
+/* Splits "host:port" or "[v6]:port" as found in a checked config. False if it does not fit or is
+ * none. `host` comes without brackets. */
+bool config_split_endpoint(const char *endpoint, char *host, size_t host_size, uint16_t *port) CHECKED;
+
+#endif
