@@ -1,0 +1,154 @@
+/* What nodes tell each other. The shell's codec turns indexes into names and refuses what does not
+ * parse; the core refuses what parses and makes no sense. Times are ages or durations, never
+ * readings. The header fields bind a message to its sender's process and disk.
+ */
+#ifndef FAILOVERD_POLICY_MESSAGE_H
+#define FAILOVERD_POLICY_MESSAGE_H
+
+#include "policy/facts.h"
+#include "policy/quorum/ledger.h"
+#include "policy/types.h"
+
+enum message_kind {
+    MESSAGE_PREPARE,
+    MESSAGE_PROMISE,
+    MESSAGE_ACCEPT,
+    MESSAGE_ACCEPTED,   /* to every node: each learns what is chosen by counting for itself */
+    MESSAGE_REJECT,
+    MESSAGE_RENEW,      /* guard asks for its lease: a quorum read */
+    MESSAGE_GRANT,
+    MESSAGE_REFUSE,
+    MESSAGE_RELEASE,    /* guard: my fence is confirmed, my lease of this epoch is over for good */
+    MESSAGE_CONFIRM,    /* candidate: say afresh what you see of this region */
+    MESSAGE_VERDICT,
+    MESSAGE_GOSSIP,
+    MESSAGE_ORDER,      /* a person's order, forwarded to the node that can carry it out */
+    MESSAGE_ORDER_REPLY,
+    MESSAGE_GENERATION, /* node level: the newest generation of your store that I know of */
+    MESSAGE_KIND_COUNT
+};
+
+/* What a voter has accepted. A value is chosen only when a majority of distinct voters reported
+ * it at one same ballot. */
+struct register_report {
+    bool present;
+    struct ballot ballot;
+    struct ledger ledger;
+};
+
+struct message_prepare { struct ballot ballot; };
+struct message_promise { struct ballot ballot; struct register_report report; };
+struct message_accept { struct ballot ballot; struct ledger ledger; };
+struct message_accepted {
+    struct ballot ballot;
+    int64_t grant_age_us; /* since this voter's last grant for the service, taken after accepting */
+    struct register_report report;
+};
+struct message_reject { struct ballot ballot; struct ballot promised; };
+
+struct message_renew { struct instance instance; uint64_t epoch; uint64_t nonce; };
+struct message_grant {
+    struct instance instance;
+    uint64_t epoch;
+    uint64_t nonce;
+    struct register_report report;
+};
+struct message_release { struct instance instance; uint64_t epoch; uint64_t nonce; };
+
+struct message_confirm { region_id region; uint64_t nonce; };
+struct message_verdict {
+    region_id region;
+    uint64_t nonce;
+    enum verdict verdict;
+    enum verdict_reason reason;
+    int64_t standing_us;
+};
+
+struct gossip_region {
+    enum verdict verdict;
+    enum verdict_reason reason;
+    uint8_t check;
+    int64_t standing_us;      /* how long the verdict, or the failing run, stands */
+    struct policy_text detail;
+    int64_t database_age_us;  /* of `database`, if it is known */
+    struct database_facts database;
+};
+
+struct message_gossip {
+    bool ask;                 /* answer with yours at once */
+    bool voting;              /* store sound and confirmed */
+    struct register_report report;
+    uint64_t known_version;   /* newest value known chosen */
+    uint64_t settings;        /* digest of the service's settings */
+    bool guard;               /* the fields below are about this node's own region */
+    bool guard_ready;         /* its fence can be worked */
+    bool kernel;              /* ...and is enforced by the kernel */
+    struct instance instance;
+    enum fence_state fence;
+    int64_t lease_left_us;    /* <= 0: none */
+    uint64_t released_epoch;  /* the newest epoch whose lease this instance gave back for good */
+    struct gossip_region regions[POLICY_REGIONS_MAX];
+};
+
+enum order_kind { ORDER_FAILOVER, ORDER_ADOPT, ORDER_KIND_COUNT };
+
+struct order {
+    enum order_kind kind;
+    region_id to;
+    uint32_t skipped_gates;
+    int64_t accepted_loss_bytes; /* -1: the service's RPO holds */
+    struct policy_text by;
+    struct policy_text why;
+};
+
+enum order_answer {
+    ANSWER_ACCEPTED,        /* begin is chosen: the operation runs */
+    ANSWER_GATE,            /* refused by a gate, named by number */
+    ANSWER_NO_QUORUM,       /* could not reach a majority; unknown whether it began: look at status */
+    ANSWER_BUSY,            /* an operation is running already */
+    ANSWER_ALREADY,         /* that region is the writer */
+    ANSWER_NOT_SERVING,     /* that region has no database of this service */
+    ANSWER_NO_COORDINATOR,  /* no coordinator of the target region can be reached */
+    ANSWER_NO_DNS,
+    ANSWER_NO_LEDGER,       /* nothing is known chosen yet */
+};
+
+struct message_order { uint64_t ticket; struct order order; };
+struct message_order_reply {
+    uint64_t ticket;
+    enum order_answer answer;
+    uint8_t gate;
+    int64_t value;
+    int64_t limit;
+    uint64_t operation;
+};
+
+struct message_generation { uint64_t seen; };
+
+#define SERVICE_NONE 0xffu
+
+struct message {
+    enum message_kind kind;
+    uint8_t service;       /* SERVICE_NONE for node-level messages */
+    node_id from;
+    uint32_t restarts;     /* of the sender's process */
+    uint64_t generation;   /* of the sender's store: grows with every write */
+    union {
+        struct message_prepare prepare;
+        struct message_promise promise;
+        struct message_accept accept;
+        struct message_accepted accepted;
+        struct message_reject reject;
+        struct message_renew renew;
+        struct message_grant grant;      /* GRANT and REFUSE */
+        struct message_release release;
+        struct message_confirm confirm;
+        struct message_verdict verdict;
+        struct message_gossip gossip;
+        struct message_order order;
+        struct message_order_reply order_reply;
+        struct message_generation generation_seen;
+    } as;
+};
+
+#endif

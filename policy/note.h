@@ -1,0 +1,63 @@
+/* Notes: the fixed vocabulary of the journal. The core says what happened in numbers; the shell
+ * finds the names and the words. A new note gets a row in coordinator/report/vocabulary too.
+ */
+#ifndef FAILOVERD_POLICY_NOTE_H
+#define FAILOVERD_POLICY_NOTE_H
+
+#include "policy/types.h"
+
+enum note_kind {
+    NOTE_STARTED,            /* a: restarts, b: generation */
+    NOTE_VOTING,             /* this voter votes from now on */
+    NOTE_MUTE,               /* a: enum mute_reason, b: newest generation that a peer knows */
+    NOTE_STORE_FAILED,
+    NOTE_CHECK_CHANGED,      /* check, region; a: new enum verdict, b: old; detail */
+    NOTE_VERDICT_CHANGED,    /* own verdict of region; a: new, b: old, c: enum verdict_reason */
+    NOTE_PEER_VERDICT,       /* node's verdict of region; a: new, b: old, c: reason */
+    NOTE_ABSTAINING,         /* a: 1 begins, 0 ends; b: failing regions, c: of how many */
+    NOTE_MAJORITY_FAILED,    /* region; a: votes, b: needed */
+    NOTE_MAJORITY_CLEARED,   /* region */
+    NOTE_GATE_SHUT,          /* region; a: enum gate_id, b: value, c: limit */
+    NOTE_CONFIRM_ASKED,      /* region: a fresh confirmation round */
+    NOTE_CONFIRM_FAILED,     /* region; a: votes, b: needed */
+    NOTE_CHOSEN,             /* a newer ledger is known chosen; a: version, b: phase, c: writer */
+    NOTE_CONFLICT,           /* our proposal met another value; a: version */
+    NOTE_OPERATION_BEGUN,    /* region: target; a: from */
+    NOTE_STEP_STARTED,       /* step; a: attempt */
+    NOTE_STEP_DONE,          /* step; a: us it took */
+    NOTE_STEP_RETRIED,       /* step; a: attempt; detail */
+    NOTE_STEP_OVERDUE,       /* step: past its deadline; a person should look */
+    NOTE_ACT_SENT,           /* step; a: enum act_kind */
+    NOTE_ACT_DONE,           /* step; a: enum act_kind, b: enum act_outcome, c: us; detail */
+    NOTE_OPERATION_ABORTED,  /* a: enum abort_reason, b: enum gate_id */
+    NOTE_OPERATION_DONE,     /* a: us since begin, b: lost bytes estimated, c: lost us */
+    NOTE_OPERATION_TAKEN,    /* this node goes on with it; node: the former executor */
+    NOTE_OPERATION_LEFT,     /* another node goes on with it; node */
+    NOTE_WAITING_OUT,        /* a: us left until the old lease has lapsed everywhere */
+    NOTE_FENCE_PROVEN,       /* how the old writer's fence is known; a: enum fence_proof */
+    NOTE_LOSS_ESTIMATED,     /* a: bytes, b: us, c: age of that knowledge in us */
+    NOTE_LEASE_HELD,         /* first grant of this epoch; a: us left */
+    NOTE_LEASE_LOST,         /* the deadline passed */
+    NOTE_FENCE_CHANGED,      /* a: enum fence_state, b: old; detail */
+    NOTE_DNS_READ,           /* a: enum dns_mark, b: epoch read */
+    NOTE_DNS_STOPPED,        /* a: enum dns_ruling; a person decides */
+    NOTE_ORDER,              /* a: enum order_kind; detail: by whom */
+    NOTE_ORDER_REFUSED,      /* a: enum order_answer, b: gate */
+    NOTE_MESSAGE_REFUSED,    /* node; a: enum message_kind: parsed, but makes no sense */
+    NOTE_KIND_COUNT
+};
+
+struct note {
+    enum note_kind kind;
+    uint8_t service;    /* SERVICE_NONE if it is about the node */
+    region_id region;
+    node_id node;
+    uint8_t check;
+    uint8_t step;
+    uint64_t epoch;
+    uint64_t operation;
+    int64_t a, b, c;
+    struct policy_text detail;
+};
+
+#endif
