@@ -1,0 +1,54 @@
+/* Plans: the ordered steps of each kind of operation, as tables.
+ *
+ * Names and numbers are stable; logs, status and reports show them. Every step is idempotent: it
+ * first finds out whether it is done, so another coordinator of the target region can go on after
+ * a crash without doing anything twice.
+ */
+#ifndef FAILOVERD_POLICY_PLAN_H
+#define FAILOVERD_POLICY_PLAN_H
+
+#include "policy/act.h"
+#include "policy/config.h"
+#include "policy/quorum/ledger.h"
+
+enum step_id {
+    STEP_NONE,
+    STEP_BEGIN,     /* the register names no writer; from here the old one gets no new lease */
+    STEP_SHUT,      /* the target's own fence is shut and confirmed, beside the waiting */
+    STEP_FENCE,     /* the old writer is known to acknowledge nothing any more */
+    STEP_FREEZE,    /* the target stops receiving WAL */
+    STEP_COMPARE,   /* the target's timeline and the loss, from a fresh look */
+    STEP_GRANT,     /* the register names the target writer */
+    STEP_LEASE,     /* the target's guard holds the lease */
+    STEP_PROMOTE,
+    STEP_OPEN,
+    STEP_HOOKS,
+    STEP_CUT_OVER,  /* DNS changed, and INSYNC, zone after zone */
+    STEP_VERIFY,    /* every name server answers it; the public name serves */
+    STEP_FINISH,    /* the register says that it is over */
+    STEP_UNDO,      /* before an abort: the target streams again */
+    STEP_ABORT,     /* the register names the old writer again */
+    STEP_GUARD,     /* not of a plan: the guard's own acts carry it */
+    STEP_COUNT
+};
+
+struct plan_step {
+    enum step_id step;
+    bool irreversible;
+    bool back;          /* may still lead back to the old writer */
+    enum act_kind act;  /* what it has the shell do, where it is one act */
+    bool has_act;
+};
+
+const char *step_name(enum step_id step);
+
+/* The steps of an operation in order, ended by STEP_NONE. */
+const struct plan_step *plan_of(enum operation_kind kind);
+
+/* The row of a step within its plan; NULL if the plan has no such step. */
+const struct plan_step *plan_find(enum operation_kind kind, enum step_id step);
+
+/* How long a step may take before a person is told. */
+int64_t plan_deadline_us(const struct service_policy *policy, enum step_id step);
+
+#endif

@@ -1,0 +1,58 @@
+/* node: one failoverd's core. Event in, effects out; it composes and dispatches, and decides
+ * nothing itself.
+ *
+ * Purpose: the shell (or the simulator) makes one node, gives it every event in order, and carries
+ * out the effects of each step before the next event whose outcome could depend on them, as
+ * effect.h says. Nothing here reads a clock, allocates or does I/O; the same events give the same
+ * effects.
+ */
+#ifndef FAILOVERD_POLICY_NODE_H
+#define FAILOVERD_POLICY_NODE_H
+
+#include "policy/config.h"
+#include "policy/effect.h"
+#include "policy/event.h"
+#include "policy/view.h"
+
+/* What survives a restart; the shell writes it whole. The restart counter and the generation (the
+ * store's write sequence) are kept by the store itself. */
+struct durable_service {
+    struct ballot promised;
+    struct register_report accepted;
+};
+
+struct durable {
+    uint64_t seen_generation[POLICY_NODES_MAX]; /* of the peers' stores */
+    struct durable_service services[POLICY_SERVICES_MAX];
+};
+
+/* What the shell found on disk. */
+struct node_store {
+    bool sound;             /* false: missing or corrupt; the node never votes in this process */
+    uint32_t restarts;      /* counted durably before this process does anything */
+    uint64_t generation;
+    struct durable durable;
+};
+
+struct node;
+
+/* Bytes that a node needs; the caller allocates them once, zeroed, and frees them at the end. */
+size_t node_size(void);
+
+/* `config` must outlive the node. Effects include the first timer. */
+void node_init(struct node *node, const struct policy_config *config,
+               const struct node_store *store, struct mono_time now, struct wall_time wall,
+               struct effects *effects);
+
+/* `effects` is emptied first. */
+void node_step(struct node *node, const struct event *event, struct effects *effects);
+
+/* What EFFECT_PERSIST has to write. Valid until the next step. */
+const struct durable *node_durable(const struct node *node);
+
+enum mute_reason node_mute(const struct node *node);
+
+void node_view(const struct node *node, uint8_t service, struct mono_time now,
+               struct view_service *view);
+
+#endif
