@@ -17,7 +17,7 @@
 #define POLICY_REGIONS_MAX 8
 #define POLICY_SERVICES_MAX 32
 #define POLICY_CHECKS_MAX 32 /* of one service, over all its regions */
-#define POLICY_ZONES_MAX 4   /* DNS zones of one service */
+#define POLICY_ZONES_MAX 8   /* DNS zones of one service */
 #define POLICY_TEXT_MAX 96   /* opaque words of the shell that the core carries for people */
 
 #define NODE_NONE 0xffu

@@ -58,6 +58,7 @@ struct ledger_operation {
     region_id from;          /* the writer just before begin */
     region_id to;
     node_id executor;        /* the one node that carries it out; a takeover changes it by CAS */
+    bool may_return;         /* nobody but `from` can have been granted since it wrote */
     bool forced;             /* a person asked for it by name */
     uint32_t skipped_gates;  /* bit per enum gate_id, each skipped by name by a person */
     int64_t accepted_loss_bytes; /* what a person agreed to lose; -1: the service's RPO holds */
@@ -116,8 +117,10 @@ struct ledger ledger_grant(const struct ledger *now, const struct service_policy
  * instance the writer becomes none again: the new instance needs its own wait and grant. */
 struct ledger ledger_takeover(const struct ledger *now, struct instance executor);
 
-/* abort: back to the old writer, whose guard was the outgoing one. Only while PHASE_BEGUN and only
- * if no other begin or grant came between (ledger_may_abort). */
+/* abort: back to the old writer and its guard, without a wait. That is safe only while no grant can
+ * have been chosen since that guard's last lease: the value just before begin was a settled writer
+ * (no operation), and each value since is a begin put directly on top, which compare-and-set on
+ * `version` guarantees. A begin on top of a grant, finished or not, loses this right for good. */
 bool ledger_may_abort(const struct ledger *now);
 struct ledger ledger_abort(const struct ledger *now, struct wall_time wall);
 
@@ -127,8 +130,5 @@ struct ledger ledger_finish(const struct ledger *now, bool dns_done, struct wall
 /* A DNS adoption: the writer goes on writing. */
 struct ledger ledger_adopt(const struct ledger *now, uint64_t id, node_id executor,
                            struct wall_time wall);
-
-/* Another guard of the writer's own region wants to take the lease over: as a failover to the same
- * region, that is begin with to == writer. */
 
 #endif

@@ -1,0 +1,273 @@
+/* How a ledger may change: see ledger.h. */
+#include "policy/quorum/ledger.h"
+
+int ballot_compare(struct ballot a, struct ballot b)
+{
+    if (a.counter != b.counter)
+        return a.counter < b.counter ? -1 : 1;
+    if (a.node != b.node)
+        return a.node < b.node ? -1 : 1;
+    if (a.restart != b.restart)
+        return a.restart < b.restart ? -1 : 1;
+    return 0;
+}
+
+bool instance_equal(struct instance a, struct instance b)
+{
+    return a.node == b.node && a.id == b.id;
+}
+
+static bool operation_equal(const struct ledger_operation *a, const struct ledger_operation *b)
+{
+    return a->kind == b->kind && a->phase == b->phase && a->id == b->id && a->from == b->from &&
+           a->to == b->to && a->executor == b->executor &&
+           a->may_return == b->may_return && a->forced == b->forced &&
+           a->skipped_gates == b->skipped_gates &&
+           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us;
+}
+
+/* Field by field: padding bytes hold nothing that was ever agreed on. */
+bool ledger_equal(const struct ledger *a, const struct ledger *b)
+{
+    return a->version == b->version && a->epoch == b->epoch && a->writer == b->writer &&
+           instance_equal(a->guard, b->guard) && a->fence == b->fence &&
+           a->keep_on_quorum_loss == b->keep_on_quorum_loss && a->paused == b->paused &&
+           a->lease_us == b->lease_us && a->longest_lease_us == b->longest_lease_us &&
+           a->clock_error_ppm == b->clock_error_ppm && a->dns_epoch == b->dns_epoch &&
+           operation_equal(&a->operation, &b->operation) &&
+           a->last_operation == b->last_operation && a->last_outcome == b->last_outcome &&
+           a->last_finished.us == b->last_finished.us;
+}
+
+static const struct ledger_operation no_operation = {
+    .kind = OPERATION_NONE, .phase = PHASE_NONE, .from = REGION_NONE, .to = REGION_NONE,
+    .executor = NODE_NONE, .accepted_loss_bytes = -1,
+};
+
+static bool operation_valid(const struct ledger *ledger)
+{
+    const struct ledger_operation *op = &ledger->operation;
+    switch (op->kind) {
+    case OPERATION_NONE:
+        return op->phase == PHASE_NONE && ledger->writer != REGION_NONE;
+    case OPERATION_FAILOVER:
+        if (op->id == 0 || op->executor >= POLICY_NODES_MAX || op->to >= POLICY_REGIONS_MAX ||
+            op->from >= POLICY_REGIONS_MAX)
+            return false;
+        return (op->phase == PHASE_BEGUN && ledger->writer == REGION_NONE) ||
+               (op->phase == PHASE_GRANTED && ledger->writer == op->to &&
+                ledger->guard.node == op->executor);
+    case OPERATION_ADOPT:
+        return op->id != 0 && op->executor < POLICY_NODES_MAX && op->phase == PHASE_GRANTED &&
+               ledger->writer != REGION_NONE && op->to == ledger->writer;
+    default:
+        return false;
+    }
+}
+
+bool ledger_valid(const struct ledger *ledger)
+{
+    if (ledger->version == 0 || ledger->epoch == 0 || ledger->epoch > ledger->version)
+        return false;
+    if (ledger->writer != REGION_NONE && ledger->writer >= POLICY_REGIONS_MAX)
+        return false;
+    if (ledger->guard.node >= POLICY_NODES_MAX)
+        return false;
+    if (ledger->fence != FENCE_GUARDED && ledger->fence != FENCE_ENFORCED)
+        return false;
+    if (ledger->lease_us <= 0 || ledger->lease_us >= TIME_FOREVER_US ||
+        ledger->longest_lease_us < ledger->lease_us || ledger->longest_lease_us >= TIME_FOREVER_US)
+        return false;
+    if (ledger->clock_error_ppm >= 1000000u)
+        return false;
+    if (ledger->dns_epoch > ledger->epoch)
+        return false;
+    return operation_valid(ledger);
+}
+
+/* Lease terms change only where a writer is named: at the first value and at a grant. */
+static bool terms_equal(const struct ledger *a, const struct ledger *b)
+{
+    return a->fence == b->fence && a->keep_on_quorum_loss == b->keep_on_quorum_loss &&
+           a->lease_us == b->lease_us && a->longest_lease_us == b->longest_lease_us &&
+           a->clock_error_ppm == b->clock_error_ppm;
+}
+
+static bool begin_follows(const struct ledger *now, const struct ledger *next)
+{
+    return next->operation.kind == OPERATION_FAILOVER &&
+           next->operation.phase == PHASE_BEGUN && next->epoch == now->epoch + 1 &&
+           instance_equal(next->guard, now->guard) && terms_equal(now, next);
+}
+
+static bool grant_follows(const struct ledger *now, const struct ledger *next)
+{
+    return now->operation.phase == PHASE_BEGUN && next->operation.phase == PHASE_GRANTED &&
+           next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
+           next->operation.executor == now->operation.executor &&
+           next->epoch == now->epoch + 1 && next->longest_lease_us >= now->longest_lease_us;
+}
+
+static bool abort_follows(const struct ledger *now, const struct ledger *next)
+{
+    return ledger_may_abort(now) && next->operation.kind == OPERATION_NONE &&
+           next->writer == now->operation.from && next->epoch == now->epoch + 1 &&
+           instance_equal(next->guard, now->guard) && terms_equal(now, next);
+}
+
+/* The writer and its epoch stay; only bookkeeping changes. */
+static bool stays_follows(const struct ledger *now, const struct ledger *next)
+{
+    bool same_operation = next->operation.id == now->operation.id &&
+                          next->operation.kind == now->operation.kind &&
+                          next->operation.phase == now->operation.phase;
+    bool ends = next->operation.kind == OPERATION_NONE && now->operation.phase == PHASE_GRANTED;
+    bool adopts = now->operation.kind == OPERATION_NONE &&
+                  next->operation.kind == OPERATION_ADOPT;
+    return (same_operation || ends || adopts) && next->epoch == now->epoch &&
+           next->writer == now->writer && instance_equal(next->guard, now->guard) &&
+           terms_equal(now, next);
+}
+
+bool ledger_follows(const struct ledger *now, const struct ledger *next)
+{
+    if (!ledger_valid(next))
+        return false;
+    if (now == NULL)
+        return next->version == 1 && next->epoch == 1 && next->operation.kind == OPERATION_NONE;
+    if (next->version != now->version + 1 || next->dns_epoch < now->dns_epoch)
+        return false;
+    return begin_follows(now, next) || grant_follows(now, next) || abort_follows(now, next) ||
+           stays_follows(now, next);
+}
+
+struct ledger ledger_first(const struct service_policy *policy, struct instance guard)
+{
+    return (struct ledger){
+        .version = 1,
+        .epoch = 1,
+        .writer = policy->initial_writer,
+        .guard = guard,
+        .fence = policy->fence,
+        .keep_on_quorum_loss = policy->keep_on_quorum_loss,
+        .lease_us = policy->lease_us,
+        .longest_lease_us = policy->lease_us,
+        .clock_error_ppm = policy->clock_error_ppm,
+        .operation = no_operation,
+    };
+}
+
+struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *terms)
+{
+    struct ledger next = *now;
+    /* A begin on top of a begin keeps the region that wrote last: nobody has written since. */
+    region_id from = now->writer != REGION_NONE ? now->writer : now->operation.from;
+    bool may_return = now->operation.kind == OPERATION_NONE || ledger_may_abort(now);
+    next.version++;
+    next.epoch++;
+    next.writer = REGION_NONE;
+    next.operation = (struct ledger_operation){
+        .kind = OPERATION_FAILOVER,
+        .phase = PHASE_BEGUN,
+        .id = terms->id,
+        .from = from,
+        .to = terms->to,
+        .executor = terms->executor,
+        .may_return = may_return,
+        .forced = terms->forced,
+        .skipped_gates = terms->skipped_gates,
+        .accepted_loss_bytes = terms->accepted_loss_bytes,
+        .begun = terms->wall,
+    };
+    return next;
+}
+
+struct ledger ledger_grant(const struct ledger *now, const struct service_policy *policy,
+                           struct instance guard)
+{
+    policy_ensure(now->operation.phase == PHASE_BEGUN);
+    struct ledger next = *now;
+    next.version++;
+    next.epoch++;
+    next.writer = now->operation.to;
+    next.guard = guard;
+    next.fence = policy->fence;
+    next.keep_on_quorum_loss = policy->keep_on_quorum_loss;
+    next.lease_us = policy->lease_us;
+    next.clock_error_ppm = policy->clock_error_ppm > now->clock_error_ppm
+                               ? policy->clock_error_ppm
+                               : now->clock_error_ppm;
+    if (policy->lease_us > next.longest_lease_us)
+        next.longest_lease_us = policy->lease_us;
+    next.operation.phase = PHASE_GRANTED;
+    return next;
+}
+
+struct ledger ledger_takeover(const struct ledger *now, struct instance executor)
+{
+    struct ledger next = *now;
+    next.version++;
+    next.operation.executor = executor.node;
+    if (now->operation.kind != OPERATION_FAILOVER || now->operation.phase != PHASE_GRANTED ||
+        instance_equal(now->guard, executor))
+        return next;
+    /* The lease belongs to another instance: none may write until it has been waited out. */
+    next.epoch++;
+    next.writer = REGION_NONE;
+    next.operation.phase = PHASE_BEGUN;
+    next.operation.from = now->operation.to;
+    next.operation.may_return = false;
+    return next;
+}
+
+bool ledger_may_abort(const struct ledger *now)
+{
+    return now->operation.kind == OPERATION_FAILOVER && now->operation.phase == PHASE_BEGUN &&
+           now->operation.may_return;
+}
+
+struct ledger ledger_abort(const struct ledger *now, struct wall_time wall)
+{
+    policy_ensure(ledger_may_abort(now));
+    struct ledger next = *now;
+    next.version++;
+    next.epoch++;
+    next.writer = now->operation.from;
+    next.last_operation = now->operation.id;
+    next.last_outcome = OUTCOME_ABORTED;
+    next.last_finished = wall;
+    next.operation = no_operation;
+    return next;
+}
+
+struct ledger ledger_finish(const struct ledger *now, bool dns_done, struct wall_time wall)
+{
+    struct ledger next = *now;
+    next.version++;
+    if (dns_done)
+        next.dns_epoch = now->epoch;
+    next.last_operation = now->operation.id;
+    next.last_outcome = OUTCOME_DONE;
+    next.last_finished = wall;
+    next.operation = no_operation;
+    return next;
+}
+
+struct ledger ledger_adopt(const struct ledger *now, uint64_t id, node_id executor,
+                           struct wall_time wall)
+{
+    struct ledger next = *now;
+    next.version++;
+    next.operation = (struct ledger_operation){
+        .kind = OPERATION_ADOPT,
+        .phase = PHASE_GRANTED,
+        .id = id,
+        .from = now->writer,
+        .to = now->writer,
+        .executor = executor,
+        .forced = true,
+        .accepted_loss_bytes = -1,
+        .begun = wall,
+    };
+    return next;
+}

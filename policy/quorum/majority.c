@@ -1,0 +1,29 @@
+/* Counting voters: see majority.h. */
+#include "policy/quorum/majority.h"
+
+uint8_t set_size(node_set set)
+{
+    uint8_t size = 0;
+    for (; set != 0; set = (node_set)(set & (set - 1u)))
+        size++;
+    return size;
+}
+
+uint8_t majority_of(node_set voters)
+{
+    return (uint8_t)(set_size(voters) / 2 + 1);
+}
+
+bool majority_has(node_set voters, node_set yes)
+{
+    return voters != 0 && set_size((node_set)(voters & yes)) >= majority_of(voters);
+}
+
+enum tally majority_tally(node_set voters, node_set yes, node_set no)
+{
+    if (majority_has(voters, yes))
+        return TALLY_WON;
+    if (!majority_has(voters, (node_set)(voters & ~no)))
+        return TALLY_LOST;
+    return TALLY_PENDING;
+}
