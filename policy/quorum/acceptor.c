@@ -31,13 +31,10 @@ enum acceptor_answer acceptor_accept(struct acceptor *acceptor, struct ballot ba
         return ACCEPTOR_NONSENSE;
     if (accepted->present) {
         int order = ballot_compare(ballot, accepted->ballot);
-        /* One ballot carries one value: a proposer that says otherwise lies or lost its memory. */
+        /* What is accepted here need not be the predecessor of what comes: it may be a value that
+         * was never chosen. So whether a step is allowed is checked where the predecessor is
+         * known chosen, by the proposer, and not here. One ballot carries one value: a proposer that says otherwise lies or lost its memory. */
         if (order == 0 && !ledger_equal(ledger, &accepted->ledger))
-            return ACCEPTOR_NONSENSE;
-        /* A voter that missed values takes any newer version. Where it has the direct predecessor
-         * it checks the step. The version may go back only to overwrite what was never chosen. */
-        if (ledger->version == accepted->ledger.version + 1 &&
-            !ledger_follows(&accepted->ledger, ledger))
             return ACCEPTOR_NONSENSE;
     }
     acceptor->promised = ballot;

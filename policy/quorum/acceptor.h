@@ -35,8 +35,8 @@ void acceptor_init(struct acceptor *acceptor, struct ballot promised,
 /* YES: promised; the caller persists, then sends promised/accepted. NO: `promised` is higher. */
 enum acceptor_answer acceptor_prepare(struct acceptor *acceptor, struct ballot ballot);
 
-/* YES: accepted; the caller persists, then sends. NONSENSE: the value may not stand behind the one
- * accepted here, though the ballot would do; nothing changes. */
+/* YES: accepted; the caller persists, then sends. NONSENSE: no ledger, or another value for a
+ * ballot that carried one already; nothing changes. */
 enum acceptor_answer acceptor_accept(struct acceptor *acceptor, struct ballot ballot,
                                      const struct ledger *ledger);
 

@@ -3,8 +3,7 @@
  * To change the writer, first name none, make sure of the fence, then name the next; the epoch
  * grows at each (DESIGN 5). Every change is a compare-and-set on `version`, so each constructor
  * below takes the value that is known chosen and gives the one that may follow it. ledger_follows()
- * says whether one value may stand directly behind another; acceptors refuse what may not, so a
- * proposer with a bug or an old binary cannot put a skipped step into the register.
+ * says whether one value may stand directly behind another; a proposer is held to it.
  */
 #ifndef FAILOVERD_POLICY_LEDGER_H
 #define FAILOVERD_POLICY_LEDGER_H
