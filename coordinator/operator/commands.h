@@ -1,0 +1,96 @@
+/* The one table of commands: what the server takes, what the help says and what failoverctl sends
+ * all come from here, so they can't disagree.
+ */
+#ifndef FAILOVERD_OPERATOR_COMMANDS_H
+#define FAILOVERD_OPERATOR_COMMANDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "coordinator/base/fault.h"
+
+/* Each includes the ones before it. */
+enum control_role { ROLE_NONE, ROLE_READ, ROLE_OPERATE, ROLE_FORCE };
+const char *control_role_name(enum control_role role);
+
+enum command_id {
+    COMMAND_STATUS,
+    COMMAND_FAILOVER,
+    COMMAND_DNS_ADOPT,
+    COMMAND_HISTORY,
+    COMMAND_CHECK_CONFIG,
+    COMMAND_HELP,
+    COMMAND_COUNT
+};
+
+enum parameter_kind {
+    PARAMETER_NAME,   /* [a-z0-9-], at most CONFIG_MAX_NAME */
+    PARAMETER_TEXT,   /* at most COMMAND_TEXT_MAX, no control characters */
+    PARAMETER_GATES,  /* array of gate names */
+    PARAMETER_BYTES,  /* integer, 0 or more */
+    PARAMETER_COUNT,  /* integer, 1..1000 */
+    PARAMETER_FLAG,   /* boolean */
+};
+
+#define COMMAND_PARAMETERS_MAX 8
+#define COMMAND_TEXT_MAX 512
+
+struct command_parameter {
+    const char *key;
+    enum parameter_kind kind;
+    bool required;
+    bool force;      /* using it needs ROLE_FORCE */
+};
+
+struct command {
+    enum command_id id;
+    const char *name;      /* "failover", "dns adopt" */
+    const char *arguments; /* for the help: "SERVICE --to REGION --reason TEXT ..." */
+    enum control_role role;
+    bool daemon;           /* served over the control socket */
+    bool changes;          /* audited before it acts */
+    const char *help;      /* one line */
+    const char *more;      /* further lines for `help COMMAND`; may be "" */
+    struct command_parameter parameters[COMMAND_PARAMETERS_MAX];
+};
+
+const struct command *command_row(enum command_id id);
+/* NULL if there is none of that name. */
+const struct command *command_find(const char *name);
+
+/* What a request's arguments mean, checked. Names are not looked up in the configuration here. */
+struct command_arguments {
+    const char *service; /* borrowed from the request; NULL: left out */
+    const char *to;
+    const char *reason;
+    uint32_t skipped_gates; /* bit per enum gate_id */
+    int64_t accepted_loss_bytes; /* -1: left out */
+    int64_t limit;          /* 0: left out */
+    bool dry_run;
+    enum control_role role; /* what this request needs */
+};
+
+/* False with the fault set: unknown key, wrong type, missing, too long. Keys "id" and "command" are
+ * the envelope's and are passed over. */
+bool command_parse(const struct command *command, const json_t *request,
+                   struct command_arguments *arguments, struct fault *fault) CHECKED;
+
+/* Exit codes of failoverctl; also in every reply that refuses. */
+enum exit_code {
+    EXIT_DONE = 0,         /* done, and verified where there is something to verify */
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_GATE = 3,         /* refused by a gate, or by what the service's state allows */
+    EXIT_NO_QUORUM = 4,
+    EXIT_UNREACHABLE = 5,  /* no daemon there, or it stopped answering */
+    EXIT_RUNNING = 6,      /* it goes on without us */
+};
+
+void command_print_help(FILE *stream);
+/* False if there is no such command. */
+bool command_print_help_of(FILE *stream, const char *name) CHECKED;
+
+#endif

@@ -1,0 +1,27 @@
+/* What the answer to an order means for the person who gave it, and what to do next.
+ */
+#ifndef FAILOVERD_OPERATOR_ORDER_ANSWER_H
+#define FAILOVERD_OPERATOR_ORDER_ANSWER_H
+
+#include <jansson.h>
+
+#include "coordinator/base/text.h"
+#include "coordinator/config/config.h"
+#include "coordinator/operator/commands.h"
+#include "policy/message.h"
+
+struct order_answer_row {
+    enum order_answer answer;
+    enum exit_code exit;
+    const char *text;
+    const char *todo;
+};
+
+/* NULL for an answer that there is not. */
+const struct order_answer_row *order_answer_row(enum order_answer answer);
+
+/* The sentence, with gate, value and limit where a gate refused. */
+void order_answer_text(struct text *text, const struct message_order_reply *reply);
+void order_answer_todo(struct text *text, const struct message_order_reply *reply);
+
+#endif

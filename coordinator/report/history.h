@@ -1,0 +1,55 @@
+/* History: what operations there were and how they went, put together from journal lines.
+ *
+ * The last HISTORY_OPERATIONS_MAX operations are kept, each with its steps, gates, loss, proof and
+ * outcome; older ones are forgotten (the journal still has them). It is filled once from the tail
+ * of the journal at start and then line by line as they are written, so both ways give the same. A
+ * node knows the steps of what it carried out itself; of others' operations it knows what the
+ * ledger says. Lines come from a file, so they may be anything: what does not fit is skipped.
+ *
+ * One thread. history_load blocks on the disk and is for the start (and for tests).
+ */
+#ifndef FAILOVERD_REPORT_HISTORY_H
+#define FAILOVERD_REPORT_HISTORY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "coordinator/base/fault.h"
+
+#define HISTORY_OPERATIONS_MAX 64
+#define HISTORY_STEPS_MAX 24      /* of one operation, in the order in which they first began */
+#define HISTORY_GATES_MAX 16
+#define HISTORY_SERVICES_MAX 32
+#define HISTORY_TAIL_BYTES_MAX (8 * 1024 * 1024)
+#define HISTORY_LINE_MAX 16384
+#define HISTORY_NAME_MAX 64
+#define HISTORY_TEXT_MAX 200
+
+struct history;
+
+struct history *history_new(void); /* NULL without memory */
+void history_free(struct history *history);
+
+/* One journal line, parsed. Borrowed. */
+void history_line(struct history *history, const json_t *line);
+
+/* The tail of a journal; a file that is not there is an empty one. *last_seq is the highest seq in it
+ * (0: none), *torn whether it does not end with a line end. Either may be NULL. */
+bool history_load(struct history *history, const char *path, uint64_t *last_seq, bool *torn,
+                  struct fault *fault) CHECKED;
+
+/* { "operations": [ newest first ], "forgotten": n } as README.md says; `service` NULL: of all,
+ * `limit` 0: as many as are kept. A new reference; NULL without memory. */
+json_t *history_json(const struct history *history, const char *service, size_t limit);
+
+/* The last DNS act of a service. */
+struct history_dns {
+    char act[HISTORY_NAME_MAX];
+    char outcome[HISTORY_NAME_MAX];
+    char detail[HISTORY_TEXT_MAX];
+    int64_t mono_us;   /* of this boot only; 0: from a line before the last start */
+};
+bool history_last_dns(const struct history *history, const char *service, struct history_dns *out) CHECKED;
+
+#endif

@@ -1,0 +1,58 @@
+/* Status: one snapshot of all that this node knows, rendered for people and programs.
+ *
+ * The owner of the control loop gathers a status_input, in which everything is borrowed for the
+ * call, and answers `status` with what comes out. The shape is in README.md. Nothing here decides,
+ * keeps or reads anything; a value that is not known is null, never a zero.
+ */
+#ifndef FAILOVERD_STATUS_STATUS_H
+#define FAILOVERD_STATUS_STATUS_H
+
+#include <jansson.h>
+
+#include "coordinator/config/config.h"
+#include "coordinator/peer/link.h"
+#include "coordinator/peer/tls.h"
+#include "coordinator/report/history.h"
+#include "coordinator/report/journal.h"
+#include "coordinator/store/store_writer.h"
+#include "policy/message.h"
+#include "policy/view.h"
+
+struct status_input {
+    const struct cluster_config *cluster;
+    const struct local_config *local;
+    const char *version;            /* of failoverd */
+    size_t self;                    /* index into cluster->nodes */
+    int64_t now_mono_us;
+    int64_t now_wall_us;
+    int64_t started_mono_us;
+    enum mute_reason mute;          /* node_mute() */
+
+    const struct view_service *views; /* one per service of the cluster, in its order */
+
+    const struct link_status *links;  /* by name, in any order; NULL: no links yet */
+    size_t link_count;
+
+    const struct store_writer_status *store; /* NULL: there is no store to write to */
+    bool store_doubt;
+    const char *store_text;         /* why there is none, or why there is doubt; NULL or "": nothing */
+
+    const struct journal_status *journal;    /* NULL: none */
+    const struct history *history;           /* for the last DNS act; NULL: not told */
+    const struct tls_expiry *certificate;    /* NULL: not known */
+
+    int64_t control_stall_us;       /* loop_longest_stall_us() of the two loops */
+    int64_t probes_stall_us;
+};
+
+/* The whole snapshot, or with a service's name only that one in services[]. A new reference; NULL
+ * only without memory. An unknown name gives an empty services[]; ask config_find_service first. */
+json_t *status_render(const struct status_input *input, const char *service);
+
+/* What a failover to `order->to` would do and what holds it back, changing nothing:
+ *   { "service", "from", "to", "would_run", "text", "gates": [as in status], "shut": [names],
+ *     "skipped": [names], "loss": {...}, "steps": [{"number", "name", "irreversible"}] }
+ * `service` is an index into the cluster's services. */
+json_t *status_dry_run(const struct status_input *input, size_t service, const struct order *order);
+
+#endif
