@@ -1,0 +1,36 @@
+/* tally: what the voters together say of a region.
+ *
+ * A region is failed when a majority of *all* voters say so, each freshly and for itself. Silence,
+ * unknown and abstention are never a vote.
+ */
+#ifndef FAILOVERD_POLICY_TALLY_H
+#define FAILOVERD_POLICY_TALLY_H
+
+#include "policy/config.h"
+#include "policy/facts.h"
+
+/* What one node was last heard to judge of one region. */
+struct opinion {
+    bool heard;
+    struct mono_time at; /* when it was said, by our clock: the receipt */
+    struct region_verdict verdict;
+};
+
+struct vote_count {
+    node_set failed;     /* voters that say failed, freshly */
+    uint8_t votes;
+    uint8_t needed;
+    int64_t oldest_us;   /* age of the oldest vote counted */
+    int64_t standing_us; /* how long the youngest failing run among a majority has lasted: the
+                            needed-th longest */
+};
+
+struct vote_count tally_failed(node_set voters, const struct opinion *opinions /* by node */,
+                               int64_t max_age_us, struct mono_time now);
+
+static inline bool tally_won(struct vote_count count)
+{
+    return count.votes >= count.needed;
+}
+
+#endif
