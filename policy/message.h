@@ -132,7 +132,7 @@ struct message {
     uint8_t service;       /* SERVICE_NONE for node-level messages */
     node_id from;
     uint32_t restarts;     /* of the sender's process */
-    uint64_t generation;   /* of the sender's store: grows with every write */
+    uint64_t generation;   /* on the sender's disk when this was sent; 0: not said */
     union {
         struct message_prepare prepare;
         struct message_promise promise;

@@ -14,14 +14,16 @@
 #include "policy/event.h"
 #include "policy/view.h"
 
-/* What survives a restart; the shell writes it whole. The restart counter and the generation (the
- * store's write sequence) are kept by the store itself. */
+/* What survives a restart; the shell writes it whole. The restart counter is kept by the store
+ * itself, which counts before anything else. `generation` grows with every persist effect, so a
+ * peer that saw a newer one than a restarted voter has on disk knows that the disk went back. */
 struct durable_service {
     struct ballot promised;
     struct register_report accepted;
 };
 
 struct durable {
+    uint64_t generation;
     uint64_t seen_generation[POLICY_NODES_MAX]; /* of the peers' stores */
     struct durable_service services[POLICY_SERVICES_MAX];
 };
@@ -30,7 +32,6 @@ struct durable {
 struct node_store {
     bool sound;             /* false: missing or corrupt; the node never votes in this process */
     uint32_t restarts;      /* counted durably before this process does anything */
-    uint64_t generation;
     struct durable durable;
 };
 

@@ -52,14 +52,12 @@ struct loss loss_estimate(const struct loss_series *series, uint64_t received_ls
         return loss;
     uint64_t missing = lsn - received_lsn;
     loss.bytes = missing > INT64_MAX ? INT64_MAX : (int64_t)missing;
-    /* The oldest sample bounds from below if the standby is behind all of them: said as the whole
-     * span, the most that is known. */
+    loss.at_least = true;
     struct mono_time covered = last_at;
-    for (uint8_t i = 0; i < series->count; i++) {
+    for (uint8_t i = 0; i < series->count && loss.at_least; i++) {
         uint8_t at = (uint8_t)((last + LOSS_SAMPLES - i) % LOSS_SAMPLES);
         covered = series->samples[at].at;
-        if (series->samples[at].lsn <= received_lsn)
-            break;
+        loss.at_least = series->samples[at].lsn > received_lsn;
     }
     loss.us = mono_since(last_at, covered);
     return loss;

@@ -23,6 +23,7 @@ struct loss_series {
 
 struct loss {
     bool known;
+    bool at_least;    /* the standby is behind every sample there is: `us` may be more */
     int64_t bytes;
     int64_t us;
     int64_t age_us;   /* of the newest position known of the writer */

@@ -30,7 +30,8 @@ static bool operation_equal(const struct ledger_operation *a, const struct ledge
 bool ledger_equal(const struct ledger *a, const struct ledger *b)
 {
     return a->version == b->version && a->epoch == b->epoch && a->writer == b->writer &&
-           instance_equal(a->guard, b->guard) && a->fence == b->fence &&
+           instance_equal(a->guard, b->guard) && a->guard_epoch == b->guard_epoch &&
+           a->fence == b->fence &&
            a->keep_on_quorum_loss == b->keep_on_quorum_loss && a->paused == b->paused &&
            a->lease_us == b->lease_us && a->longest_lease_us == b->longest_lease_us &&
            a->clock_error_ppm == b->clock_error_ppm && a->dns_epoch == b->dns_epoch &&
@@ -71,7 +72,8 @@ bool ledger_valid(const struct ledger *ledger)
         return false;
     if (ledger->writer != REGION_NONE && ledger->writer >= POLICY_REGIONS_MAX)
         return false;
-    if (ledger->guard.node >= POLICY_NODES_MAX)
+    if (ledger->guard.node >= POLICY_NODES_MAX || ledger->guard_epoch == 0 ||
+        ledger->guard_epoch > ledger->epoch)
         return false;
     if (ledger->fence != FENCE_GUARDED && ledger->fence != FENCE_ENFORCED)
         return false;
@@ -93,11 +95,16 @@ static bool terms_equal(const struct ledger *a, const struct ledger *b)
            a->clock_error_ppm == b->clock_error_ppm;
 }
 
+static bool same_guard(const struct ledger *a, const struct ledger *b)
+{
+    return instance_equal(a->guard, b->guard) && a->guard_epoch == b->guard_epoch;
+}
+
 static bool begin_follows(const struct ledger *now, const struct ledger *next)
 {
     return next->operation.kind == OPERATION_FAILOVER &&
            next->operation.phase == PHASE_BEGUN && next->epoch == now->epoch + 1 &&
-           instance_equal(next->guard, now->guard) && terms_equal(now, next);
+           same_guard(now, next) && terms_equal(now, next);
 }
 
 static bool grant_follows(const struct ledger *now, const struct ledger *next)
@@ -105,14 +112,16 @@ static bool grant_follows(const struct ledger *now, const struct ledger *next)
     return now->operation.phase == PHASE_BEGUN && next->operation.phase == PHASE_GRANTED &&
            next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
            next->operation.executor == now->operation.executor &&
-           next->epoch == now->epoch + 1 && next->longest_lease_us >= now->longest_lease_us;
+           next->epoch == now->epoch + 1 && next->guard_epoch == next->epoch &&
+           next->longest_lease_us >= now->longest_lease_us;
 }
 
 static bool abort_follows(const struct ledger *now, const struct ledger *next)
 {
     return ledger_may_abort(now) && next->operation.kind == OPERATION_NONE &&
            next->writer == now->operation.from && next->epoch == now->epoch + 1 &&
-           instance_equal(next->guard, now->guard) && terms_equal(now, next);
+           instance_equal(next->guard, now->guard) && next->guard_epoch == next->epoch &&
+           terms_equal(now, next);
 }
 
 /* The writer and its epoch stay; only bookkeeping changes. */
@@ -125,8 +134,7 @@ static bool stays_follows(const struct ledger *now, const struct ledger *next)
     bool adopts = now->operation.kind == OPERATION_NONE &&
                   next->operation.kind == OPERATION_ADOPT;
     return (same_operation || ends || adopts) && next->epoch == now->epoch &&
-           next->writer == now->writer && instance_equal(next->guard, now->guard) &&
-           terms_equal(now, next);
+           next->writer == now->writer && same_guard(now, next) && terms_equal(now, next);
 }
 
 bool ledger_follows(const struct ledger *now, const struct ledger *next)
@@ -148,6 +156,7 @@ struct ledger ledger_first(const struct service_policy *policy, struct instance 
         .epoch = 1,
         .writer = policy->initial_writer,
         .guard = guard,
+        .guard_epoch = 1,
         .fence = policy->fence,
         .keep_on_quorum_loss = policy->keep_on_quorum_loss,
         .lease_us = policy->lease_us,
@@ -191,6 +200,7 @@ struct ledger ledger_grant(const struct ledger *now, const struct service_policy
     next.epoch++;
     next.writer = now->operation.to;
     next.guard = guard;
+    next.guard_epoch = next.epoch;
     next.fence = policy->fence;
     next.keep_on_quorum_loss = policy->keep_on_quorum_loss;
     next.lease_us = policy->lease_us;
@@ -233,6 +243,7 @@ struct ledger ledger_abort(const struct ledger *now, struct wall_time wall)
     next.version++;
     next.epoch++;
     next.writer = now->operation.from;
+    next.guard_epoch = next.epoch;
     next.last_operation = now->operation.id;
     next.last_outcome = OUTCOME_ABORTED;
     next.last_finished = wall;

@@ -69,6 +69,7 @@ struct ledger {
     uint64_t epoch;
     region_id writer;        /* REGION_NONE between begin and grant */
     struct instance guard;   /* the writer's guard; while writer is none, the outgoing one */
+    uint64_t guard_epoch;    /* the epoch in which `guard` was named, under which its lease ran */
     enum fence_mode fence;   /* what the outgoing or current guard's lease is enforced by */
     bool keep_on_quorum_loss;
     bool paused;
