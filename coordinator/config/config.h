@@ -38,9 +38,10 @@
 #define CONFIG_MAX_SERVICES 32
 #define CONFIG_MAX_CHECKS 32      /* per service, over all its regions */
 #define CONFIG_MAX_GUARDS 5       /* per region of a service */
-#define CONFIG_MAX_ZONES 8        /* per service */
-#define CONFIG_MAX_RECORDS 64     /* per zone */
-#define CONFIG_MAX_VALUES 64      /* values of one record for one region */
+#define CONFIG_MAX_ZONES 4        /* per service */
+#define CONFIG_MAX_RECORDS 24     /* per zone */
+#define CONFIG_MAX_VALUES 8       /* values of one record for one region */
+#define CONFIG_MAX_SERVERS 8      /* name servers to ask */
 #define CONFIG_MAX_ITEMS 64       /* any other list */
 #define CONFIG_MAX_STATUS_RANGES 16
 #define CONFIG_MAX_PROBLEMS 100   /* further ones are counted, not kept */
@@ -234,9 +235,9 @@ struct record_config {
     int type; /* enum config_record_type */
     int64_t ttl_s;
     int kind; /* enum config_record_kind */
-    struct record_values *values; /* empty for an alias */
+    struct record_values *values; /* simple; weighted and failover have these or an alias */
     size_t value_count;
-    struct record_alias *alias;
+    struct record_alias *alias; /* alias */
     size_t alias_count;
     const char *set_identifier; /* weighted, failover */
     struct record_weight *weight; /* weighted */
@@ -399,10 +400,12 @@ void config_local_free(struct local_config *node);
 bool config_check(const struct cluster_config *cluster, const struct local_config *node,
                   struct config_problems *problems) CHECKED;
 
-/* Checks certificate against key, CA and node name; what tls_check_files() does. On true a fault
- * with text in it is a warning (the certificate is near its end). */
-typedef bool config_tls_check(const char *ca, const char *certificate, const char *key,
-                              const char *node_name, struct fault *fault);
+#define CONFIG_CERTIFICATE_WARN_DAYS 30
+
+/* Checks certificate against key, CA and node name; what tls_check_files() of coordinator/peer
+ * does, handed in so that this module stays clear of it. The days left are whole, rounded down. */
+typedef bool config_tls_check(const struct tls_config *files, const char *node_name,
+                              int64_t *days_left, int64_t *ca_days_left, struct fault *fault);
 
 /* The files that the two configs name and that this node will need: there, readable, and secrets
  * readable by their owner alone. `tls_check` may be NULL. True if no error was added. */
