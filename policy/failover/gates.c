@@ -1,0 +1,188 @@
+/* Judging the gates: see gates.h. Each function judges one and fills in what people are told. */
+#include "policy/failover/gates.h"
+
+#include "policy/quorum/majority.h"
+#include "policy/service.h"
+
+const char *gate_name(enum gate_id gate)
+{
+    switch (gate) {
+    case GATE_MAJORITY_FAILED: return "majority_failed";
+    case GATE_TARGET_HEALTHY: return "target_healthy";
+    case GATE_TARGET_COORDINATOR: return "target_coordinator";
+    case GATE_TARGET_STREAMING: return "target_streaming_and_timeline";
+    case GATE_LOSS_WITHIN_RPO: return "loss_within_rpo";
+    case GATE_OUTAGE_MIN: return "outage_min";
+    case GATE_COOLDOWN: return "cooldown";
+    case GATE_NOT_PAUSED: return "not_paused";
+    case GATE_FENCE: return "fence";
+    case GATE_COUNT:
+    default: return "none";
+    }
+}
+
+/* The region that would be left: the writer, or while none is, the one that wrote last. */
+static region_id source_of(const struct ledger *ledger)
+{
+    return ledger->operation.kind == OPERATION_FAILOVER && ledger->writer == REGION_NONE
+               ? ledger->operation.from
+               : ledger->writer;
+}
+
+static void judge_majority(const struct service *s, const struct turn *turn, region_id source,
+                           struct gate *failed, struct gate *outage)
+{
+    struct vote_count count = tally_failed(turn->config->voters, s->health.opinions[source],
+                                           s->policy->evidence_max_age_us, turn->now);
+    failed->known = outage->known = true;
+    failed->value = count.votes;
+    failed->limit = count.needed;
+    failed->age_us = outage->age_us = count.oldest_us;
+    failed->open = tally_won(count);
+    outage->value = count.standing_us;
+    outage->limit = s->policy->outage_min_us;
+    outage->open = count.standing_us >= s->policy->outage_min_us;
+}
+
+/* The node whose word on the target counts: a guard of that region, ourselves before others. */
+static node_id target_node(const struct service *s, const struct turn *turn, region_id target)
+{
+    node_set guards = s->policy->regions[target].guards;
+    if (node_in(guards, turn_self(turn)))
+        return turn_self(turn);
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        if (node_in(guards, n) && turn_heard(turn, n))
+            return n;
+    return NODE_NONE;
+}
+
+static void judge_healthy(const struct service *s, const struct turn *turn, region_id target,
+                          node_id node, struct gate *gate)
+{
+    gate->limit = VERDICT_HEALTHY;
+    gate->value = VERDICT_UNKNOWN;
+    if (node == NODE_NONE || !s->health.opinions[target][node].heard)
+        return;
+    const struct opinion *opinion = &s->health.opinions[target][node];
+    struct vote_count against = tally_failed(turn->config->voters, s->health.opinions[target],
+                                             s->policy->evidence_max_age_us, turn->now);
+    gate->known = true;
+    gate->observer = node;
+    gate->value = tally_won(against) ? VERDICT_FAILED : opinion->verdict.verdict;
+    gate->age_us = mono_since(turn->now, opinion->at);
+    gate->open = gate->value == VERDICT_HEALTHY && gate->age_us <= s->policy->evidence_max_age_us;
+}
+
+static void judge_coordinator(const struct service *s, const struct turn *turn, node_id node,
+                              struct gate *gate)
+{
+    gate->known = true;
+    gate->limit = 1;
+    gate->observer = node;
+    if (node == NODE_NONE)
+        return;
+    gate->open = node == turn_self(turn) ? s->guard.ready : s->remotes[node].guard_ready;
+    gate->value = gate->open;
+}
+
+static const struct sighting *standby_seen(const struct service *s, node_id node, region_id target)
+{
+    if (node != NODE_NONE && s->health.sightings[target][node].known)
+        return &s->health.sightings[target][node];
+    return service_sighting(s, target, NULL);
+}
+
+static void judge_data(const struct service *s, const struct turn *turn, region_id target,
+                       node_id node, int64_t accepted, struct gate *streaming, struct gate *rpo)
+{
+    const struct sighting *seen = standby_seen(s, node, target);
+    const struct loss_series *series = &s->health.writer_series;
+    rpo->limit = accepted >= 0 ? accepted : s->policy->rpo_bytes;
+    rpo->limit_us = s->policy->rpo_us;
+    streaming->limit = series->timeline;
+    if (seen == NULL)
+        return;
+    streaming->observer = rpo->observer = node;
+    streaming->value = seen->facts.timeline;
+    streaming->age_us = mono_since(turn->now, seen->at);
+    struct loss loss = loss_estimate(series, seen->facts.lsn, turn->now);
+    if (!loss.known)
+        return;
+    streaming->known = rpo->known = true;
+    bool fresh = streaming->age_us <= s->policy->evidence_max_age_us;
+    /* A standby that was cut off long before the writer was lost is not "the" standby any more,
+     * unless it verifiably lacks nothing. */
+    struct mono_time writer_seen = { turn->now.us - loss.age_us };
+    bool followed = loss.bytes == 0 || s->health.streaming_at.us + s->policy->evidence_max_age_us >=
+                                           writer_seen.us;
+    streaming->open = fresh && seen->facts.in_recovery &&
+                      seen->facts.timeline == series->timeline &&
+                      (target != s->home || followed);
+    rpo->value = loss.bytes;
+    rpo->value_us = loss.us;
+    rpo->age_us = loss.age_us;
+    bool in_time = accepted >= 0 || (loss.us <= s->policy->rpo_us && !loss.at_least);
+    rpo->open = loss.bytes <= rpo->limit && in_time;
+}
+
+/* Whether the old writer's fence can become proven at all, before anything is begun: a begin that
+ * can never reach its grant would only keep the old writer from coming back. */
+static void judge_fence(const struct service *s, const struct turn *turn,
+                        const struct ledger *ledger, struct gate *gate)
+{
+    gate->known = true;
+    gate->limit = PROOF_LAPSED;
+    gate->observer = ledger->guard.node;
+    bool lapse_proves = ledger->fence == FENCE_ENFORCED && !ledger->keep_on_quorum_loss;
+    if (lapse_proves)
+        gate->value = PROOF_LAPSED;
+    else if (guard_has_released(s, ledger) || turn_heard(turn, ledger->guard.node))
+        gate->value = PROOF_RELEASED;
+    else if (s->policy->accept_unconfirmed_fence && !ledger->keep_on_quorum_loss)
+        gate->value = PROOF_ACCEPTED;
+    gate->open = gate->value != PROOF_NONE;
+}
+
+static void judge_pace(const struct service *s, const struct turn *turn,
+                       const struct ledger *ledger, struct gate *cooldown, struct gate *paused)
+{
+    /* The only use of wall time: a pause between operations. Nothing unsafe follows from a clock
+     * that stepped; a reading before the end of the last operation counts as just after it. */
+    cooldown->known = paused->known = true;
+    cooldown->limit = s->policy->cooldown_us;
+    int64_t since = turn->wall.us - ledger->last_finished.us;
+    cooldown->value = since > 0 ? since : 0;
+    bool first = ledger->last_outcome == OUTCOME_NONE;
+    cooldown->open = first || cooldown->value >= cooldown->limit;
+    paused->value = ledger->paused;
+    paused->open = !ledger->paused;
+}
+
+void gates_judge(const struct service *s, const struct turn *turn, region_id target,
+                 uint32_t skipped, int64_t accepted_loss_bytes, struct gate gates[GATE_COUNT])
+{
+    for (size_t g = 0; g < GATE_COUNT; g++)
+        gates[g] = (struct gate){ .observer = turn_self(turn), .age_us = 0 };
+    const struct ledger *ledger = service_ledger(s);
+    if (ledger == NULL)
+        return;
+    node_id node = target_node(s, turn, target);
+    judge_majority(s, turn, source_of(ledger), &gates[GATE_MAJORITY_FAILED],
+                   &gates[GATE_OUTAGE_MIN]);
+    judge_healthy(s, turn, target, node, &gates[GATE_TARGET_HEALTHY]);
+    judge_coordinator(s, turn, node, &gates[GATE_TARGET_COORDINATOR]);
+    judge_data(s, turn, target, node, accepted_loss_bytes, &gates[GATE_TARGET_STREAMING],
+               &gates[GATE_LOSS_WITHIN_RPO]);
+    judge_pace(s, turn, ledger, &gates[GATE_COOLDOWN], &gates[GATE_NOT_PAUSED]);
+    judge_fence(s, turn, ledger, &gates[GATE_FENCE]);
+    for (size_t g = 0; g < GATE_COUNT; g++)
+        gates[g].skipped = !gates[g].open && (skipped >> g & 1u) != 0;
+}
+
+enum gate_id gates_first_shut(const struct gate gates[GATE_COUNT])
+{
+    for (size_t g = 0; g < GATE_COUNT; g++)
+        if (!gates[g].open && !gates[g].skipped)
+            return (enum gate_id)g;
+    return GATE_COUNT;
+}

@@ -1,0 +1,178 @@
+/* watch: keeps what this node and the others judge of every region, and the writer's positions.
+ *
+ * Runs after each event: own verdicts from the thresholds, self-distrust, notes about what changed.
+ * A change of an own verdict is told to the others at once, not at the next heartbeat.
+ */
+#include "policy/health/tally.h"
+#include "policy/quorum/majority.h"
+#include "policy/service.h"
+
+static void note_check(struct service *s, struct turn *turn, uint8_t check, enum verdict now)
+{
+    if (s->health.check_noted[check] == now)
+        return;
+    struct note *note = service_note(s, turn, NOTE_CHECK_CHANGED);
+    note->region = s->policy->checks[check].region;
+    note->check = check;
+    note->a = now;
+    note->b = s->health.check_noted[check];
+    note->detail = s->health.thresholds[check].detail;
+    s->health.check_noted[check] = now;
+}
+
+static void run_checks(struct service *s, struct turn *turn)
+{
+    for (uint8_t c = 0; c < s->policy->check_count; c++) {
+        struct threshold *t = &s->health.thresholds[c];
+        note_check(s, turn, c, threshold_state(t, &s->policy->checks[c], turn->now));
+        service_wake(s, threshold_due(t, &s->policy->checks[c]));
+    }
+}
+
+static void run_distrust(struct service *s, struct turn *turn,
+                         const struct region_verdict *verdicts)
+{
+    struct distrust d = verdict_distrust(turn->config, s->policy, verdicts, turn_heard_set(turn));
+    bool abstains = distrust_abstains(d);
+    if (abstains != s->health.abstaining) {
+        struct note *note = service_note(s, turn, NOTE_ABSTAINING);
+        note->a = abstains;
+        note->b = d.failing;
+        note->c = d.regions;
+    }
+    s->health.abstaining = abstains;
+    s->health.distrust = d;
+}
+
+/* A node that suspects itself says `unknown` of every other region; of its own it may still speak,
+ * since it looks at that without the network it distrusts. */
+static void abstain(const struct service *s, region_id region, struct region_verdict *verdict)
+{
+    if (!s->health.abstaining || region == s->home || verdict->reason == REASON_NO_CHECKS ||
+        verdict->verdict == VERDICT_HEALTHY)
+        return;
+    verdict->verdict = VERDICT_UNKNOWN;
+    verdict->reason = REASON_SELF_SUSPECT;
+}
+
+static void set_verdict(struct service *s, struct turn *turn, region_id region,
+                        const struct region_verdict *verdict)
+{
+    struct region_verdict *old = &s->health.verdicts[region];
+    if (old->verdict != verdict->verdict) {
+        struct note *note = service_note(s, turn, NOTE_VERDICT_CHANGED);
+        note->region = region;
+        note->check = verdict->check;
+        note->a = verdict->verdict;
+        note->b = old->verdict;
+        note->c = verdict->reason;
+        note->detail = verdict->detail;
+        s->gossip_now = true;
+    }
+    *old = *verdict;
+    struct opinion *own = &s->health.opinions[region][turn_self(turn)];
+    own->heard = true;
+    own->at = turn->now;
+    own->verdict = *verdict;
+}
+
+static void note_majority(struct service *s, struct turn *turn, region_id region)
+{
+    struct vote_count count = tally_failed(turn->config->voters, s->health.opinions[region],
+                                           s->policy->evidence_max_age_us, turn->now);
+    if (tally_won(count) == s->health.majority_noted[region])
+        return;
+    s->health.majority_noted[region] = tally_won(count);
+    struct note *note = service_note(
+        s, turn, tally_won(count) ? NOTE_MAJORITY_FAILED : NOTE_MAJORITY_CLEARED);
+    note->region = region;
+    note->a = count.votes;
+    note->b = count.needed;
+}
+
+/* The writer's positions, whoever saw them. While nobody may write, the one that wrote last. */
+static void feed_series(struct service *s)
+{
+    const struct ledger *ledger = service_ledger(s);
+    if (ledger == NULL)
+        return;
+    region_id writer = ledger->operation.kind == OPERATION_FAILOVER ? ledger->operation.from
+                                                                    : ledger->writer;
+    if (writer != s->health.series_region) {
+        loss_init(&s->health.writer_series, s->health.writer_series.min_gap_us);
+        s->health.series_region = writer;
+        s->health.streaming_at = (struct mono_time){ 0 };
+    }
+    /* Sightings arrive out of order from several observers; the series takes only newer ones. */
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+        const struct sighting *seen = &s->health.sightings[writer][n];
+        if (seen->known && !seen->facts.in_recovery)
+            loss_sample(&s->health.writer_series, seen->facts.timeline, seen->facts.lsn, seen->at);
+    }
+}
+
+static void see_own_standby(struct service *s, const struct turn *turn)
+{
+    const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
+    if (own->known && own->facts.in_recovery && own->facts.walreceiver_live)
+        s->health.streaming_at = mono_later(s->health.streaming_at, own->at);
+}
+
+void watch_run(struct service *s, struct turn *turn)
+{
+    struct region_verdict verdicts[POLICY_REGIONS_MAX];
+    run_checks(s, turn);
+    for (region_id r = 0; r < turn->config->region_count; r++)
+        verdicts[r] = verdict_of_region(s->policy, s->health.thresholds, r, turn->now);
+    run_distrust(s, turn, verdicts);
+    for (region_id r = 0; r < turn->config->region_count; r++) {
+        abstain(s, r, &verdicts[r]);
+        set_verdict(s, turn, r, &verdicts[r]);
+        if (s->policy->regions[r].serves)
+            note_majority(s, turn, r);
+    }
+    feed_series(s);
+    see_own_standby(s, turn);
+}
+
+static void take_opinion(struct service *s, struct turn *turn, node_id from, region_id region,
+                         const struct gossip_region *said)
+{
+    struct opinion *opinion = &s->health.opinions[region][from];
+    if (!opinion->heard || opinion->verdict.verdict != said->verdict) {
+        if (said->reason != REASON_NO_CHECKS) {
+            struct note *note = service_note(s, turn, NOTE_PEER_VERDICT);
+            note->region = region;
+            note->node = from;
+            note->check = said->check;
+            note->a = said->verdict;
+            note->b = opinion->heard ? opinion->verdict.verdict : VERDICT_UNKNOWN;
+            note->c = said->reason;
+            note->detail = said->detail;
+        }
+    }
+    *opinion = (struct opinion){
+        .heard = true,
+        .at = turn->now,
+        .verdict = {
+            .verdict = said->verdict,
+            .reason = said->reason,
+            .check = said->check < s->policy->check_count ? said->check : CHECK_NONE,
+            .since = { turn->now.us - said->standing_us },
+            .detail = said->detail,
+        },
+    };
+}
+
+void watch_gossip(struct service *s, struct turn *turn, node_id from,
+                  const struct message_gossip *gossip)
+{
+    for (region_id r = 0; r < turn->config->region_count; r++) {
+        const struct gossip_region *said = &gossip->regions[r];
+        take_opinion(s, turn, from, r, said);
+        struct mono_time at = { turn->now.us - said->database_age_us };
+        struct sighting *seen = &s->health.sightings[r][from];
+        if (said->database.known && (!seen->known || at.us >= seen->at.us))
+            *seen = (struct sighting){ true, at, said->database };
+    }
+}

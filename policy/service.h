@@ -1,0 +1,296 @@
+/* service: one service as one node sees it: what is judged, agreed, guarded and under way.
+ *
+ * Internal to policy/. Each part lives in a file of its own and works on this struct: health
+ * (health/watch), register (quorum/), guard, candidate, order and operation (failover/).
+ * service_step() in service.c runs them after every event in a fixed order, so whatever an event
+ * changed, each part sees it in the same step; none of them calls another.
+ */
+#ifndef FAILOVERD_POLICY_SERVICE_H
+#define FAILOVERD_POLICY_SERVICE_H
+
+#include "policy/config.h"
+#include "policy/effect.h"
+#include "policy/event.h"
+#include "policy/failover/gates.h"
+#include "policy/failover/loss.h"
+#include "policy/failover/plan.h"
+#include "policy/health/tally.h"
+#include "policy/health/threshold.h"
+#include "policy/health/verdict.h"
+#include "policy/node.h"
+#include "policy/quorum/acceptor.h"
+#include "policy/quorum/learner.h"
+#include "policy/quorum/lease.h"
+#include "policy/quorum/proposer.h"
+
+/* How long one register round may take, in heartbeats, and the least. */
+#define ROUND_HEARTBEATS 2
+#define ROUND_MIN_US (500 * US_PER_MS)
+
+/* A node not heard for this many heartbeats is taken for silent. */
+#define SILENT_HEARTBEATS 4
+
+/* How long a guard act may take before it is tried afresh. */
+#define GUARD_ACT_DEADLINE_US (30 * US_PER_S)
+#define GUARD_RETRY_US (250 * US_PER_MS)
+#define GUARD_RETRY_MAX_US (5 * US_PER_S)
+/* A shut fence is looked at again this often, for ever. */
+#define GUARD_RECHECK_US (10 * US_PER_S)
+
+/* What the node as a whole knows, shared by its services within one step. */
+struct peer {
+    bool linked;
+    bool heard;
+    struct mono_time heard_at;
+    uint32_t restarts;
+    uint64_t seen_generation;
+};
+
+struct turn {
+    struct mono_time now;
+    struct wall_time wall;
+    const struct policy_config *config;
+    const struct peer *peers;
+    struct effects *effects;
+    uint64_t *random;
+    bool voting;          /* this node is a voter, its store sound and confirmed */
+    uint32_t restarts;
+    bool *persist;        /* set by whoever changed durable state */
+};
+
+struct sighting {
+    bool known;
+    struct mono_time at;
+    struct database_facts facts;
+};
+
+struct health {
+    struct threshold thresholds[POLICY_CHECKS_MAX];
+    enum verdict check_noted[POLICY_CHECKS_MAX];
+    struct region_verdict verdicts[POLICY_REGIONS_MAX]; /* our own, after self-distrust */
+    struct opinion opinions[POLICY_REGIONS_MAX][POLICY_NODES_MAX];
+    struct sighting sightings[POLICY_REGIONS_MAX][POLICY_NODES_MAX];
+    bool abstaining;
+    struct distrust distrust;
+    bool majority_noted[POLICY_REGIONS_MAX];
+    struct loss_series writer_series;   /* positions of the writer, or of the one that wrote last */
+    region_id series_region;
+    struct mono_time streaming_at;      /* when our own standby was last seen streaming; 0: never */
+};
+
+/* What another node says of its guard and its register. */
+struct remote {
+    bool heard;
+    struct mono_time at;
+    bool voting;
+    bool guard, guard_ready, kernel;
+    struct instance instance;
+    enum fence_state fence;
+    struct mono_time lease_until;
+    uint64_t released_epoch;
+    uint64_t known_version;
+    uint64_t settings;
+};
+
+struct guard {
+    bool mine;                 /* this node may guard its own region's database */
+    bool ready, kernel;        /* its fence can be worked; the kernel enforces it */
+    struct instance self;
+    struct lease lease;
+    struct mono_time next_renew;
+    bool held_noted;
+    enum fence_state fence;
+    enum act_kind wanted;      /* HOLD, READS, SHUT; COMPARE: nothing wanted */
+    bool in_flight;
+    enum act_kind flying;
+    uint32_t attempt;
+    struct mono_time act_deadline;
+    struct mono_time retry_at;
+    int64_t retry_us;
+    struct mono_time held_until;  /* what the last HOLD or READS that was asked for says */
+    struct mono_time recheck_at;  /* of a shut fence */
+    uint64_t released_epoch;      /* newest epoch that we gave back */
+    struct mono_time release_at;  /* said again then */
+    uint64_t open_epoch;          /* the operation's word that this epoch's database may open */
+    struct mono_time start;
+    struct policy_text detail;
+};
+
+/* A candidate's fresh confirmation round. */
+struct confirm {
+    bool asking;
+    region_id region;
+    uint64_t nonce;
+    struct mono_time deadline;
+    node_set answered;
+    node_set failed;
+    struct mono_time next;      /* not before */
+    struct mono_time open_since; /* since when every gate has been open; 0: not */
+    enum gate_id shut_noted;    /* the gate last said to hold it back; GATE_COUNT: none */
+};
+
+struct pending_order {
+    bool active;
+    bool forwarded;             /* another node carries it out */
+    node_id from;               /* who gets the reply; self: our control socket */
+    uint64_t ticket;
+    uint64_t operation;         /* proposed under this id; 0: not yet */
+    struct order order;
+    struct mono_time deadline;
+};
+
+enum dns_stage { DNS_STAGE_READ, DNS_STAGE_CONFIRM, DNS_STAGE_SUBMIT, DNS_STAGE_POLL };
+
+struct operation_run {
+    bool active;
+    uint64_t id;
+    enum operation_kind kind;
+    enum step_id step;
+    struct mono_time started;
+    struct mono_time step_started;
+    struct mono_time step_deadline;
+    bool overdue;
+    /* the act of the present step */
+    bool in_flight;
+    bool answered;
+    uint32_t attempt;
+    uint32_t tries;
+    struct mono_time act_deadline;
+    struct mono_time act_sent;
+    struct mono_time retry_at;
+    struct act_result result;
+    /* the old writer's lease */
+    uint64_t wait_version;      /* the ledger whose acceptance wait_until is about; 0: not known */
+    struct mono_time wait_until;
+    bool wait_noted;
+    enum fence_proof proof;
+    /* what was compared */
+    struct loss loss;
+    struct sighting target;
+    /* DNS */
+    enum dns_stage dns_stage;
+    uint8_t zone;
+    struct mono_time confirm_from;
+    bool zone_without_id;       /* applied, but its change id was lost: proven at the servers */
+    /* the way back */
+    enum gate_id abort_gate;
+    struct policy_text detail;
+};
+
+struct service {
+    uint8_t index;
+    const struct service_policy *policy;
+    region_id home;
+    struct acceptor acceptor;
+    struct learner learner;
+    struct proposer proposer;
+    struct mono_time propose_at;     /* no new round before */
+    uint32_t propose_losses;         /* rounds in a row that did not succeed: backoff */
+    uint64_t wait_version;           /* of the last value of ours chosen in a round of ours */
+    struct mono_time wait_until;
+    struct health health;
+    struct remote remotes[POLICY_NODES_MAX];
+    struct guard guard;
+    struct confirm confirm;
+    struct pending_order order;
+    struct operation_run run;
+    uint64_t settings;               /* digest */
+    struct mono_time next_gossip;
+    bool gossip_now;
+    bool gossip_ask;
+    uint64_t noted_version;
+    struct mono_time timer_at;       /* earliest time that any part wants to be called */
+};
+
+/* ---- service.c ---- */
+
+void service_init(struct service *service, struct turn *turn, uint8_t index,
+                  const struct durable_service *durable);
+void service_sample(struct service *service, struct turn *turn, const struct sample *sample);
+void service_message(struct service *service, struct turn *turn, const struct message *message);
+void service_order(struct service *service, struct turn *turn, uint64_t ticket,
+                   const struct order *order);
+void service_guard_ready(struct service *service, struct turn *turn, bool ready, bool kernel);
+void service_act_done(struct service *service, struct turn *turn, const struct act_result *result);
+/* Runs every part once; to be called after each event for the service and when its timer is due. */
+void service_run(struct service *service, struct turn *turn);
+
+/* ---- shared words of the parts ---- */
+
+static inline node_id turn_self(const struct turn *turn)
+{
+    return turn->config->self;
+}
+
+static inline node_set turn_everyone(const struct turn *turn)
+{
+    return (node_set)((1u << turn->config->node_count) - 1u);
+}
+
+/* Known chosen; NULL if nothing is. */
+static inline const struct ledger *service_ledger(const struct service *service)
+{
+    return service->learner.known ? &service->learner.chosen : NULL;
+}
+
+/* Some part wants to be called by `at`. */
+static inline void service_wake(struct service *service, struct mono_time at)
+{
+    service->timer_at = mono_earlier(service->timer_at, at);
+}
+
+uint64_t turn_random(struct turn *turn);
+
+/* Whether a node was heard lately. Ourselves always. */
+bool turn_heard(const struct turn *turn, node_id node);
+node_set turn_heard_set(const struct turn *turn);
+node_set turn_nodes_of(const struct turn *turn, region_id region);
+
+/* A note with service, epoch and operation filled in; the caller adds the rest. */
+struct note *service_note(struct service *service, struct turn *turn, enum note_kind kind);
+
+void policy_text_set(struct policy_text *text, const char *words);
+
+/* Starts a register round for `goal` unless one runs or the backoff forbids it. True: started. */
+bool service_propose(struct service *service, struct turn *turn, const struct ledger *goal);
+
+/* The newest sighting of a region's database by anyone, preferring `prefer`'s when it is as fresh. */
+const struct sighting *service_sighting(const struct service *service, region_id region,
+                                        node_id *observer);
+
+/* ---- the parts: each runs once per step ---- */
+
+void watch_run(struct service *service, struct turn *turn);      /* health/watch.c */
+void watch_gossip(struct service *service, struct turn *turn, node_id from,
+                  const struct message_gossip *gossip);
+void guard_run(struct service *service, struct turn *turn);      /* failover/guard.c */
+void guard_init(struct service *service, struct turn *turn);
+void guard_act_done(struct service *service, struct turn *turn, const struct act_result *result);
+void guard_granted(struct service *service, struct turn *turn, node_id voter,
+                   const struct message_grant *grant);
+void candidate_run(struct service *service, struct turn *turn);  /* failover/candidate.c */
+void candidate_verdict(struct service *service, struct turn *turn, node_id from,
+                       const struct message_verdict *verdict);
+void order_take(struct service *service, struct turn *turn, node_id from, uint64_t ticket,
+                const struct order *order);                      /* failover/order.c */
+void order_reply(struct service *service, struct turn *turn,
+                 const struct message_order_reply *reply);
+void order_run(struct service *service, struct turn *turn);
+void operation_run_step(struct service *service, struct turn *turn); /* failover/operation.c */
+void operation_act_done(struct service *service, struct turn *turn,
+                        const struct act_result *result);
+
+/* Every gate of a failover of this service to `target`, judged now. `skipped`: by a person. */
+void gates_judge(const struct service *service, const struct turn *turn, region_id target,
+                 uint32_t skipped, int64_t accepted_loss_bytes, struct gate gates[GATE_COUNT]);
+/* The first that is shut and not skipped; GATE_COUNT if none is. */
+enum gate_id gates_first_shut(const struct gate gates[GATE_COUNT]);
+
+/* Proof that the ledger's outgoing guard has its fence shut; PROOF_NONE if there is none. */
+bool guard_has_released(const struct service *service, const struct ledger *ledger);
+
+/* Register part of gossip and status. */
+void service_view(const struct service *service, const struct turn *turn,
+                  struct view_service *view);
+
+#endif
