@@ -1,0 +1,343 @@
+/* guard: keeps its region's database open while it holds the lease, and shut otherwise.
+ *
+ * What the guard wants follows from what is known chosen and from the lease's deadline alone:
+ *
+ *   writer is us, lease held, and no operation still has to open it      HOLD until the deadline
+ *   writer is us, lease not held (or within the fence budget of its end) SHUT
+ *   writer is another or none; our database is a standby nobody promotes READS
+ *   writer is another or none; anything else                             SHUT, and look again for ever
+ *   another guard of our region is named                                 nothing: it is not ours
+ *
+ * Why no two regions acknowledge writes: HOLD is asked for only with a deadline that a majority of
+ * voters granted to us by name, counted from before we asked (lease.h), and the shell opens nothing
+ * past the deadline that the act carries. Whoever names another writer first names none, which ends
+ * new grants, and then has our confirmed fence or outlasts our deadline.
+ *
+ * The deadline is compared here at every event; the timer only makes sure that there is one.
+ */
+#include "policy/quorum/majority.h"
+#include "policy/service.h"
+
+void guard_init(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    const struct region_policy *home = &s->policy->regions[s->home];
+    *g = (struct guard){
+        .mine = home->serves && node_in(home->guards, turn_self(turn)),
+        .self = { turn->config->instance, turn_self(turn) },
+        .fence = FENCE_UNKNOWN,
+        .wanted = ACT_COMPARE,
+        .retry_us = GUARD_RETRY_US,
+        .start = turn->now,
+    };
+    lease_init(&g->lease, (uint64_t)turn->restarts << 32);
+}
+
+static bool named_writer(const struct service *s, const struct ledger *l)
+{
+    return l->writer == s->home && instance_equal(l->guard, s->guard.self);
+}
+
+static int64_t budget_us(const struct service *s, const struct ledger *l)
+{
+    /* The kernel ends an enforced lease by itself, to the microsecond of its element's timeout. */
+    return l->fence == FENCE_ENFORCED ? 0 : s->policy->fence_budget_us;
+}
+
+/* How long the guard goes by its lease: the deadline less what shutting takes. A guard that has
+ * just started knows no deadline of its former process; it gives itself one lease from its start
+ * to learn one, and the kernel's element, which outlived the process, has the true one. */
+static struct mono_time open_until(const struct service *s, const struct ledger *l)
+{
+    if (l->keep_on_quorum_loss && s->guard.lease.deadline.us > 0)
+        return MONO_NEVER; /* nobody takes its end for a proof: see gates.c, operation.c */
+    return (struct mono_time){ s->guard.lease.deadline.us - budget_us(s, l) };
+}
+
+/* Of a region that is not the writer. The target of an operation and the one that wrote last are
+ * shut whatever their database looks like; elsewhere a standby may serve reads. */
+static enum act_kind wanted_elsewhere(const struct service *s, const struct turn *turn,
+                                      const struct ledger *l)
+{
+    const struct sighting *seen = &s->health.sightings[s->home][turn_self(turn)];
+    bool target = l->operation.kind == OPERATION_FAILOVER && l->operation.to == s->home;
+    bool outgoing = l->writer == REGION_NONE && instance_equal(l->guard, s->guard.self);
+    if (target || outgoing)
+        return ACT_FENCE_SHUT;
+    if (!seen->known && mono_since(turn->now, s->guard.start) < s->policy->evidence_max_age_us)
+        return ACT_COMPARE; /* not looked at yet: the first look decides */
+    bool fresh = seen->known && mono_since(turn->now, seen->at) <= s->policy->evidence_max_age_us;
+    return fresh && seen->facts.in_recovery ? ACT_FENCE_READS : ACT_FENCE_SHUT;
+}
+
+/* ACT_COMPARE stands for "leave it as it is". */
+static enum act_kind wanted(const struct service *s, const struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    const struct guard *g = &s->guard;
+    if (l == NULL) {
+        bool grace = mono_since(turn->now, g->start) < s->policy->lease_us;
+        return grace ? ACT_COMPARE : ACT_FENCE_SHUT;
+    }
+    if (l->writer == s->home && !instance_equal(l->guard, g->self))
+        return ACT_COMPARE;
+    if (!named_writer(s, l))
+        return wanted_elsewhere(s, turn, l);
+    bool opening = l->operation.kind != OPERATION_FAILOVER || g->open_epoch == l->epoch;
+    if (!opening)
+        return ACT_FENCE_SHUT;
+    if (g->lease.epoch == l->epoch && !mono_reached(turn->now, open_until(s, l)))
+        return ACT_FENCE_HOLD;
+    bool never_held = g->lease.deadline.us <= 0;
+    if (never_held && mono_since(turn->now, g->start) < l->lease_us - budget_us(s, l))
+        return ACT_COMPARE;
+    return ACT_FENCE_SHUT;
+}
+
+/* ---- the lease ---- */
+
+static void send_renewal(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    struct guard *g = &s->guard;
+    uint64_t nonce = lease_attempt(&g->lease, turn->now);
+    struct message *m = effects_send(turn->effects, turn->config->voters, false, MESSAGE_RENEW,
+                                     s->index);
+    m->as.renew = (struct message_renew){ g->self, l->epoch, nonce };
+    g->next_renew = mono_after(turn->now, s->policy->renew_us);
+}
+
+static void note_lease(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    bool held = lease_held(&g->lease, turn->now);
+    if (held == g->held_noted)
+        return;
+    g->held_noted = held;
+    service_note(s, turn, held ? NOTE_LEASE_HELD : NOTE_LEASE_LOST)->a =
+        lease_left_us(&g->lease, turn->now);
+    s->gossip_now = true;
+}
+
+static void run_lease(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    if (l == NULL || !named_writer(s, l)) {
+        if (g->held_noted)
+            note_lease(s, turn);
+        return;
+    }
+    if (g->lease.epoch != l->epoch) {
+        lease_enter(&g->lease, l->epoch);
+        g->held_noted = false;
+        g->next_renew = turn->now;
+    }
+    /* No renewal without a fence that works, and none of what was given back. */
+    bool may = g->ready && g->released_epoch < l->epoch;
+    if (may && mono_reached(turn->now, g->next_renew))
+        send_renewal(s, turn, l);
+    note_lease(s, turn);
+    if (may)
+        service_wake(s, g->next_renew);
+    if (lease_held(&g->lease, turn->now)) {
+        service_wake(s, g->lease.deadline);
+        struct mono_time until = open_until(s, l);
+        if (!mono_reached(turn->now, until))
+            service_wake(s, until);
+    }
+}
+
+void guard_granted(struct service *s, struct turn *turn, node_id voter,
+                   const struct message_grant *grant)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    /* Only a value known chosen gives a lease: grants for what may have been accepted by a minority
+     * prove nothing. */
+    if (!g->mine || l == NULL || !named_writer(s, l) || grant->epoch != l->epoch ||
+        !instance_equal(grant->instance, g->self))
+        return;
+    (void)lease_granted(&g->lease, turn->config->voters, voter, grant->epoch, grant->nonce,
+                        l->lease_us);
+}
+
+/* ---- the fence ---- */
+
+static void set_fence(struct service *s, struct turn *turn, enum fence_state state,
+                      const struct policy_text *detail)
+{
+    struct guard *g = &s->guard;
+    if (g->fence == state)
+        return;
+    struct note *note = service_note(s, turn, NOTE_FENCE_CHANGED);
+    note->region = s->home;
+    note->a = state;
+    note->b = g->fence;
+    if (detail != NULL)
+        note->detail = *detail;
+    g->fence = state;
+    s->gossip_now = true;
+}
+
+static struct mono_time until_of(const struct service *s, const struct turn *turn,
+                                 enum act_kind kind)
+{
+    const struct ledger *l = service_ledger(s);
+    if (kind == ACT_FENCE_HOLD && l != NULL)
+        return l->keep_on_quorum_loss ? MONO_NEVER : s->guard.lease.deadline;
+    return mono_after(turn->now, s->policy->lease_us);
+}
+
+static bool is_due(const struct service *s, const struct turn *turn, enum act_kind kind)
+{
+    const struct guard *g = &s->guard;
+    if (kind == ACT_FENCE_HOLD)
+        return g->fence != FENCE_OPEN || until_of(s, turn, kind).us > g->held_until.us;
+    if (kind == ACT_FENCE_READS)
+        return g->fence != FENCE_READS ||
+               mono_since(g->held_until, turn->now) < s->policy->lease_us - s->policy->renew_us;
+    return g->fence != FENCE_CONFIRMED || mono_reached(turn->now, g->recheck_at);
+}
+
+static void send_act(struct service *s, struct turn *turn, enum act_kind kind)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    struct act *act = &effects_add(turn->effects, EFFECT_ACT)->as.act;
+    *act = (struct act){
+        .kind = kind,
+        .key = { s->index, STEP_GUARD, ++g->attempt, l != NULL ? l->epoch : 0, 0 },
+        .until = kind == ACT_FENCE_SHUT ? turn->now : until_of(s, turn, kind),
+        .deadline = mono_after(turn->now, GUARD_ACT_DEADLINE_US),
+        .region = s->home,
+    };
+    g->in_flight = true;
+    g->flying = kind;
+    g->act_deadline = act->deadline;
+    g->held_until = act->until;
+    /* Whatever the act will say: from here the database may be open, or is being shut. */
+    if (kind == ACT_FENCE_SHUT && g->fence != FENCE_CONFIRMED && g->fence != FENCE_FAILED)
+        set_fence(s, turn, FENCE_CLOSING, NULL);
+    else if (kind != ACT_FENCE_SHUT && g->fence == FENCE_CONFIRMED)
+        set_fence(s, turn, FENCE_UNKNOWN, NULL);
+}
+
+static void run_fence(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    enum act_kind want = wanted(s, turn);
+    bool changed = want != g->wanted;
+    g->wanted = want;
+    if (changed)
+        g->retry_at = turn->now;
+    /* An act that never came back is a lost one; the shell had its deadline. */
+    if (g->in_flight && mono_reached(turn->now, g->act_deadline))
+        g->in_flight = false;
+    if (want == ACT_COMPARE)
+        return;
+    /* Shutting never waits for an opening that is under way: that one checks its own deadline, and
+     * the shell works acts on one fence in order. */
+    bool busy = g->in_flight && !(want == ACT_FENCE_SHUT && g->flying != ACT_FENCE_SHUT);
+    if (busy) {
+        service_wake(s, g->act_deadline);
+        return;
+    }
+    /* Opening needs a fence that could shut again; shutting is tried whatever is said of it. */
+    if (!g->ready && want != ACT_FENCE_SHUT)
+        return;
+    if (!mono_reached(turn->now, g->retry_at)) {
+        service_wake(s, g->retry_at);
+        return;
+    }
+    if (is_due(s, turn, want))
+        send_act(s, turn, want);
+    if (want == ACT_FENCE_SHUT && g->fence == FENCE_CONFIRMED)
+        service_wake(s, g->recheck_at);
+    if (want == ACT_FENCE_READS)
+        service_wake(s, mono_after(turn->now, s->policy->renew_us));
+}
+
+void guard_act_done(struct service *s, struct turn *turn, const struct act_result *result)
+{
+    struct guard *g = &s->guard;
+    if (!g->in_flight || result->key.attempt != g->attempt || result->kind != g->flying)
+        return; /* late: something newer was asked for since */
+    g->in_flight = false;
+    if (result->outcome != ACT_DONE) {
+        g->detail = result->detail;
+        if (g->flying == ACT_FENCE_SHUT)
+            set_fence(s, turn, FENCE_FAILED, &result->detail);
+        else
+            set_fence(s, turn, FENCE_UNKNOWN, &result->detail);
+        g->retry_at = mono_after(turn->now, g->retry_us);
+        g->retry_us = g->retry_us * 2 < GUARD_RETRY_MAX_US ? g->retry_us * 2 : GUARD_RETRY_MAX_US;
+        return;
+    }
+    g->detail = (struct policy_text){ "" };
+    g->retry_us = GUARD_RETRY_US;
+    if (g->flying == ACT_FENCE_SHUT) {
+        g->recheck_at = mono_after(turn->now, GUARD_RECHECK_US);
+        set_fence(s, turn, FENCE_CONFIRMED, &result->detail);
+    } else {
+        set_fence(s, turn, g->flying == ACT_FENCE_HOLD ? FENCE_OPEN : FENCE_READS,
+                  &result->detail);
+    }
+}
+
+/* ---- the release ---- */
+
+/* The outgoing guard, its fence confirmed, gives its lease back: from now on it renews that epoch
+ * no more, whatever it hears, so the voters need not remember its grants. Said again until the
+ * writer is named, since any of these messages may be lost. */
+static void run_release(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    bool outgoing = l != NULL && l->writer == REGION_NONE && instance_equal(l->guard, g->self);
+    if (!outgoing || g->fence != FENCE_CONFIRMED || g->wanted != ACT_FENCE_SHUT || g->in_flight)
+        return;
+    if (g->released_epoch >= l->guard_epoch && !mono_reached(turn->now, g->release_at)) {
+        service_wake(s, g->release_at);
+        return;
+    }
+    g->released_epoch = l->guard_epoch;
+    lease_enter(&g->lease, 0);
+    g->release_at = mono_after(turn->now, turn->config->heartbeat_us);
+    service_wake(s, g->release_at);
+    struct message *m = effects_send(turn->effects, turn_everyone(turn), false, MESSAGE_RELEASE,
+                                     s->index);
+    m->as.release = (struct message_release){ g->self, l->guard_epoch, g->lease.nonce };
+}
+
+bool guard_has_released(const struct service *s, const struct ledger *l)
+{
+    if (instance_equal(l->guard, s->guard.self))
+        return s->guard.released_epoch >= l->guard_epoch;
+    node_id n = l->guard.node;
+    if (n >= POLICY_NODES_MAX)
+        return false;
+    const struct remote *r = &s->remotes[n];
+    return r->heard && r->released_epoch >= l->guard_epoch && instance_equal(r->instance, l->guard);
+}
+
+/* A primary where no primary may be (an old one that came back, somebody's manual promotion) is
+ * shut at first sight, not at the next recheck. */
+static void run_intruder(struct service *s, const struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    const struct sighting *seen = &s->health.sightings[s->home][turn_self(turn)];
+    if (g->fence == FENCE_CONFIRMED && g->wanted == ACT_FENCE_SHUT && seen->known &&
+        !seen->facts.in_recovery && seen->facts.write_checked && seen->facts.write_ok &&
+        mono_reached(seen->at, mono_after(g->recheck_at, -GUARD_RECHECK_US + 1)))
+        g->recheck_at = turn->now;
+}
+
+void guard_run(struct service *s, struct turn *turn)
+{
+    if (!s->guard.mine)
+        return;
+    run_lease(s, turn);
+    run_intruder(s, turn);
+    run_fence(s, turn);
+    run_release(s, turn);
+}

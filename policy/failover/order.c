@@ -1,0 +1,181 @@
+/* order: a person's order, from the control socket or forwarded by another node.
+ *
+ * It is carried out by a coordinator of the region that it is about. Every order gets exactly one
+ * answer by its deadline; ACCEPTED means that the register knows the operation, nothing less. An
+ * order that is refused names the gate; a person may skip a gate by name, never by silence.
+ */
+#include "policy/service.h"
+
+#define ORDER_DEADLINE_US (10 * US_PER_S)
+
+static void answer(struct service *s, struct turn *turn, enum order_answer code,
+                   const struct gate *gate, enum gate_id id)
+{
+    struct pending_order *o = &s->order;
+    struct message_order_reply reply = { .ticket = o->ticket, .answer = code, .gate = (uint8_t)id,
+                                         .operation = o->operation };
+    if (gate != NULL) {
+        reply.value = gate->value;
+        reply.limit = gate->limit;
+    }
+    if (code != ANSWER_ACCEPTED) {
+        struct note *note = service_note(s, turn, NOTE_ORDER_REFUSED);
+        note->a = code;
+        note->b = id;
+        note->region = o->order.to;
+    }
+    if (o->from == turn_self(turn))
+        effects_add(turn->effects, EFFECT_REPLY)->as.reply = reply;
+    else
+        effects_send(turn->effects, node_bit(o->from), false, MESSAGE_ORDER_REPLY, s->index)
+            ->as.order_reply = reply;
+    o->active = false;
+}
+
+/* Who can carry it out: we, or the first coordinator of that region that is heard. */
+static node_id executor_for(const struct service *s, const struct turn *turn, region_id region)
+{
+    node_set able = s->policy->regions[region].guards;
+    if (node_in(able, turn_self(turn)))
+        return turn_self(turn);
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        if (node_in(able, n) && turn_heard(turn, n))
+            return n;
+    return NODE_NONE;
+}
+
+static void forward(struct service *s, struct turn *turn, node_id to)
+{
+    s->order.forwarded = true;
+    effects_send(turn->effects, node_bit(to), false, MESSAGE_ORDER, s->index)->as.order =
+        (struct message_order){ s->order.ticket, s->order.order };
+}
+
+void order_take(struct service *s, struct turn *turn, node_id from, uint64_t ticket,
+                const struct order *order)
+{
+    struct pending_order *o = &s->order;
+    if (o->active) {
+        /* One at a time: the one under way keeps its answer. */
+        struct pending_order running = *o;
+        *o = (struct pending_order){ .active = true, .from = from, .ticket = ticket,
+                                     .order = *order };
+        answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
+        *o = running;
+        return;
+    }
+    *o = (struct pending_order){
+        .active = true,
+        .from = from,
+        .ticket = ticket,
+        .order = *order,
+        .deadline = mono_after(turn->now, ORDER_DEADLINE_US),
+    };
+    struct note *note = service_note(s, turn, NOTE_ORDER);
+    note->a = order->kind;
+    note->b = order->skipped_gates;
+    note->region = order->to;
+    note->node = from;
+    note->detail = order->by;
+    const struct ledger *l = service_ledger(s);
+    if (l == NULL) {
+        answer(s, turn, ANSWER_NO_LEDGER, NULL, GATE_COUNT);
+        return;
+    }
+    if (order->kind == ORDER_ADOPT)
+        o->order.to = l->writer;
+    region_id to = o->order.to;
+    if (to == REGION_NONE) /* adopt, while no writer is named */
+        answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
+    else if (to >= turn->config->region_count || !s->policy->regions[to].serves)
+        answer(s, turn, ANSWER_NOT_SERVING, NULL, GATE_COUNT);
+    else if (executor_for(s, turn, to) == NODE_NONE)
+        answer(s, turn, ANSWER_NO_COORDINATOR, NULL, GATE_COUNT);
+    else if (executor_for(s, turn, to) != turn_self(turn) && from != turn_self(turn))
+        answer(s, turn, ANSWER_NO_COORDINATOR, NULL, GATE_COUNT); /* forwarded once, never on */
+    else if (executor_for(s, turn, to) != turn_self(turn))
+        forward(s, turn, executor_for(s, turn, to));
+}
+
+void order_reply(struct service *s, struct turn *turn, const struct message_order_reply *reply)
+{
+    struct pending_order *o = &s->order;
+    if (!o->active || !o->forwarded || reply->ticket != o->ticket)
+        return;
+    o->operation = reply->operation;
+    struct gate gate = { .value = reply->value, .limit = reply->limit };
+    answer(s, turn, reply->answer, &gate, reply->gate < GATE_COUNT ? (enum gate_id)reply->gate
+                                                                  : GATE_COUNT);
+}
+
+static void propose_adopt(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    struct pending_order *o = &s->order;
+    if (s->policy->zone_count == 0) {
+        answer(s, turn, ANSWER_NO_DNS, NULL, GATE_COUNT);
+        return;
+    }
+    if (o->operation == 0)
+        o->operation = turn_random(turn) | 1u;
+    struct ledger goal = ledger_adopt(l, o->operation, turn_self(turn), turn->wall);
+    (void)service_propose(s, turn, &goal);
+}
+
+/* What the policy asks of an automatic failover's timing does not bind a person. */
+#define PACE_GATES ((1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN))
+
+static void propose_failover(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    struct pending_order *o = &s->order;
+    if (l->writer == o->order.to && l->operation.kind == OPERATION_NONE) {
+        answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
+        return;
+    }
+    struct gate gates[GATE_COUNT];
+    uint32_t skipped = o->order.skipped_gates | PACE_GATES;
+    gates_judge(s, turn, o->order.to, skipped, o->order.accepted_loss_bytes, gates);
+    enum gate_id shut = gates_first_shut(gates);
+    if (shut != GATE_COUNT) {
+        answer(s, turn, ANSWER_GATE, &gates[shut], shut);
+        return;
+    }
+    if (o->operation == 0)
+        o->operation = turn_random(turn) | 1u;
+    struct ledger goal = ledger_begin(l, &(struct begin_terms){
+        .id = o->operation,
+        .to = o->order.to,
+        .executor = turn_self(turn),
+        .forced = true,
+        .skipped_gates = skipped,
+        .accepted_loss_bytes = o->order.accepted_loss_bytes,
+        .wall = turn->wall,
+    });
+    (void)service_propose(s, turn, &goal);
+}
+
+void order_run(struct service *s, struct turn *turn)
+{
+    struct pending_order *o = &s->order;
+    if (!o->active)
+        return;
+    const struct ledger *l = service_ledger(s);
+    if (l != NULL && o->operation != 0 && l->operation.id == o->operation) {
+        answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
+        return;
+    }
+    if (mono_reached(turn->now, o->deadline)) {
+        answer(s, turn, o->forwarded ? ANSWER_NO_COORDINATOR : ANSWER_NO_QUORUM, NULL, GATE_COUNT);
+        return;
+    }
+    service_wake(s, o->deadline);
+    if (o->forwarded || l == NULL || s->proposer.state != PROPOSER_IDLE)
+        return;
+    if (l->operation.kind != OPERATION_NONE) {
+        answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
+        return;
+    }
+    if (o->order.kind == ORDER_ADOPT)
+        propose_adopt(s, turn, l);
+    else
+        propose_failover(s, turn, l);
+}
