@@ -9,6 +9,7 @@
 #define FAILOVERD_DNS_AWS_CREDENTIALS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "coordinator/base/fault.h"
@@ -57,6 +58,9 @@ void aws_credentials_free(struct aws_credentials *credentials);
 struct aws_credentials_wait *aws_credentials_get(struct aws_credentials *credentials,
                                                  aws_credentials_done *done, void *arg);
 void aws_credentials_cancel(struct aws_credentials_wait *wait);
+
+/* They come from a file or the environment: when they are missing or wrong a person has to act. */
+bool aws_credentials_are_static(const struct aws_credentials *credentials);
 
 /* The provider refused them as expired or unknown: the next get fetches (or reads the file) anew. */
 void aws_credentials_forget(struct aws_credentials *credentials);
