@@ -8,10 +8,10 @@
 
 #define MS(n) (INT64_C(1000) * (n))
 #define SECONDS(n) (INT64_C(1000000) * (n))
-#define MINUTES(n) SECONDS(60 * INT64_C(n))
-#define HOURS(n) MINUTES(60 * INT64_C(n))
-#define DAYS(n) HOURS(24 * INT64_C(n))
-#define TIB(n) ((INT64_C(n)) << 40)
+#define MINUTES(n) SECONDS(60 * (n))
+#define HOURS(n) MINUTES(60 * (n))
+#define DAYS(n) HOURS(24 * (n))
+#define TIB(n) (INT64_C(1) * (n) * 1024 * 1024 * 1024 * 1024)
 
 #define AT(type, field) .at = offsetof(struct type, field)
 #define COUNT_AT(type, field) .count_at = offsetof(struct type, field)
