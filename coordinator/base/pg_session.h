@@ -95,7 +95,8 @@ void pg_session_connect(struct pg_session *session, int64_t timeout_us, pg_resul
 void pg_session_query(struct pg_session *session, const char *sql, const char *const *params,
                       size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg);
 
-/* Drops the connection; queries that wait get PG_LOST. The session can be connected again. */
+/* Drops the connection; a connect or queries that wait get PG_LOST, soon. The session can be connected
+ * again, when the connect's callback has come. */
 void pg_session_close(struct pg_session *session);
 
 bool pg_session_is_connected(const struct pg_session *session);

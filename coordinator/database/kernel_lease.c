@@ -1,0 +1,768 @@
+/* The kernel lease and its thread: see kernel_lease.h.
+ *
+ * The loop's side owns every request and lease; the thread's side takes one request at a time, works
+ * nftables, and puts it into the list of finished ones, of which an eventfd tells the loop. Between
+ * the two, a lease's name, port and addresses never change, and its fingerprint belongs to the thread.
+ *
+ * The table (P is the port):
+ *
+ *     set open, ticket      { type inet_service; flags timeout; }
+ *     set allow4, allow6    { the named addresses }
+ *     chain input           { type filter hook input priority 300; policy accept;
+ *                             tcp dport P ip saddr @allow4 accept    (and ip6, allow6)
+ *                             tcp dport P tcp dport @open accept
+ *                             tcp dport P drop }
+ *     chain output          the same for tcp sport and daddr
+ *
+ * A drop is final whatever other tables accept, and a late priority sees the ports that PostgreSQL
+ * sees. Nothing looks at connection tracking, so old connections stop as new ones do, on the
+ * loopback too.
+ */
+#include "coordinator/database/kernel_lease.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <nftables/libnftables.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/base/ensure.h"
+#include "coordinator/base/text.h"
+
+#define TABLE_PREFIX "failoverd_"
+#define CHAIN_PRIORITY 300
+#define SCRIPT_MAX 8192
+#define LISTING_MAX 16384
+#define HOLD_TRIES 3
+
+enum verb { VERB_INSTALL, VERB_HOLD, VERB_SHUT, VERB_INSPECT, VERB_REMOVE };
+
+struct request {
+    struct request *next;        /* in `waiting` or `finished`; under the lock */
+    struct request *next_owned;  /* all of them; loop only */
+    struct kernel_lease *lease;
+    enum verb verb;
+    int64_t until_us;
+    int64_t deadline_us;
+    kernel_lease_fn *fn;         /* NULL: nobody waits any more; loop only */
+    void *arg;
+    struct timer timer;          /* loop only */
+    struct kernel_lease_report report; /* thread, then loop */
+};
+
+struct kernel_lease {
+    struct kernel_lease_worker *worker;
+    char table[sizeof TABLE_PREFIX + KERNEL_LEASE_SERVICE_MAX];
+    uint16_t port;
+    char allow[KERNEL_LEASE_ALLOW_MAX][INET6_ADDRSTRLEN];
+    bool allow_is_v6[KERNEL_LEASE_ALLOW_MAX];
+    size_t allow_count;
+    size_t requests;             /* in progress; loop only */
+    bool freed;                  /* by its owner; goes when the last request is back; loop only */
+    char fingerprint[LISTING_MAX]; /* of the table as installed; "" before; thread only */
+};
+
+struct kernel_lease_worker {
+    struct loop *loop;
+    struct event *event;         /* on `wake_fd` */
+    int wake_fd;
+    struct request *owned;
+    size_t owned_count;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    bool stopping;               /* under the lock, as are the lists */
+    struct request *waiting;
+    struct request *finished;
+    struct nft_ctx *nft;         /* thread only */
+};
+
+/* ---- nftables, on the thread ------------------------------------------------------------- */
+
+static struct nft_ctx *nft_open(void)
+{
+    struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (nft == NULL)
+        return NULL;
+    nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_NUMERIC_ALL);
+    if (nft_ctx_buffer_output(nft) != 0 || nft_ctx_buffer_error(nft) != 0) {
+        nft_ctx_free(nft);
+        return NULL;
+    }
+    return nft;
+}
+
+/* One transaction. The fault gets the first line of what nftables says. */
+static bool nft_do(struct nft_ctx *nft, const char *script, struct fault *fault)
+{
+    int status = nft_run_cmd_from_buffer(nft, script);
+    const char *output = nft_ctx_get_output_buffer(nft);
+    const char *error = nft_ctx_get_error_buffer(nft);
+    (void)output; /* fetched to rewind it */
+    if (status == 0)
+        return true;
+    if (error == NULL)
+        error = "no reason given";
+    return fault_set(fault, "nftables refused: %.*s", (int)strcspn(error, "\n"), error);
+}
+
+/* Where the set of this name ends and begins in a listing. */
+static const char *set_find(const char *listing, const char *name, const char **end)
+{
+    char head[64];
+    (void)snprintf(head, sizeof head, "\tset %s {\n", name);
+    const char *begin = strstr(listing, head);
+    if (begin == NULL)
+        return NULL;
+    *end = strstr(begin, "\n\t}");
+    return *end != NULL ? begin : NULL;
+}
+
+/* The listing without the elements that come and go. What is left changes only when somebody changes
+ * the table. */
+static bool fingerprint_make(char *out, size_t size, const char *listing)
+{
+    static const char *const moving[] = { "open", "ticket" };
+    struct text text = text_over(out, size);
+    const char *at = listing;
+    while (*at != '\0') {
+        const char *skip = NULL, *resume = NULL;
+        for (size_t i = 0; i < sizeof moving / sizeof moving[0]; i++) {
+            const char *end = NULL;
+            const char *begin = set_find(at, moving[i], &end);
+            const char *elements = begin != NULL ? strstr(begin, "\n\t\telements = {") : NULL;
+            if (elements != NULL && elements < end && (skip == NULL || elements < skip)) {
+                skip = elements;
+                resume = end;
+            }
+        }
+        if (skip == NULL) {
+            text_append(&text, at);
+            break;
+        }
+        text_append_bytes(&text, at, (size_t)(skip - at));
+        at = resume;
+    }
+    return !text.cut;
+}
+
+/* "1d2h3m4s567ms" as milliseconds; -1 when it is not such a text. */
+static int64_t duration_parse_ms(const char *text)
+{
+    static const struct { const char *unit; int64_t ms; } units[] = {
+        { "ms", 1 }, { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 },
+    };
+    int64_t total_ms = 0;
+    bool any = false;
+    while (*text >= '0' && *text <= '9') {
+        int64_t value = 0;
+        for (; *text >= '0' && *text <= '9'; text++)
+            if (value < INT64_MAX / 100000000000)
+                value = value * 10 + (*text - '0');
+        size_t i = 0;
+        while (i < sizeof units / sizeof units[0] && strncmp(text, units[i].unit, strlen(units[i].unit)) != 0)
+            i++;
+        if (i == sizeof units / sizeof units[0])
+            return -1;
+        text += strlen(units[i].unit);
+        total_ms += value * units[i].ms;
+        any = true;
+    }
+    return any ? total_ms : -1;
+}
+
+/* How long the element stays: 0 when it is not there. */
+static int64_t remaining_find_ms(const char *listing)
+{
+    const char *end = NULL;
+    const char *begin = set_find(listing, "open", &end);
+    const char *elements = begin != NULL ? strstr(begin, "elements = {") : NULL;
+    if (elements == NULL || elements > end)
+        return 0;
+    const char *expires = strstr(elements, "expires ");
+    if (expires == NULL || expires > end)
+        return INT64_MAX; /* an element without end: not ours, and open for ever */
+    int64_t ms = duration_parse_ms(expires + strlen("expires "));
+    return ms < 0 ? INT64_MAX : ms;
+}
+
+/* The thread's view of one request: what nftables, which lease, where to write. */
+struct job {
+    struct nft_ctx *nft;
+    struct kernel_lease *lease;
+    struct kernel_lease_report *report;
+};
+
+/* Reads the table. False when there is none. `fingerprint` gets its shape. */
+static bool table_read(const struct job *job, char *fingerprint, size_t size)
+{
+    char script[128];
+    struct kernel_lease_report *report = job->report;
+    (void)snprintf(script, sizeof script, "list table inet %s\n", job->lease->table);
+    report->whole = false;
+    report->open = false;
+    report->remaining_ms = 0;
+    int status = nft_run_cmd_from_buffer(job->nft, script);
+    const char *listing = nft_ctx_get_output_buffer(job->nft);
+    const char *error = nft_ctx_get_error_buffer(job->nft);
+    (void)error;
+    report->at_us = base_mono_us();
+    if (status != 0 || listing == NULL)
+        return false;
+    report->remaining_ms = remaining_find_ms(listing);
+    report->open = report->remaining_ms > 0;
+    return fingerprint_make(fingerprint, size, listing);
+}
+
+/* Is the table there as we installed it? Fills in the report, also with why not. */
+static bool table_inspect(const struct job *job)
+{
+    char fingerprint[LISTING_MAX];
+    bool there = table_read(job, fingerprint, sizeof fingerprint);
+    if (!there)
+        return fault_set(&job->report->why, "the table inet %s is gone: somebody flushed or removed it, and "
+                         "the port %u is not fenced. Install it again", job->lease->table,
+                         (unsigned)job->lease->port);
+    if (job->lease->fingerprint[0] == '\0')
+        return fault_set(&job->report->why, "the table inet %s was not installed by this process yet",
+                         job->lease->table);
+    if (strcmp(fingerprint, job->lease->fingerprint) != 0)
+        return fault_set(&job->report->why, "the table inet %s was changed by somebody, and the port %u may "
+                         "not be fenced. Install it again", job->lease->table, (unsigned)job->lease->port);
+    job->report->whole = true;
+    return true;
+}
+
+static void allow_write(struct text *script, const struct kernel_lease *lease, bool v6)
+{
+    for (size_t i = 0; i < lease->allow_count; i++)
+        if (lease->allow_is_v6[i] == v6)
+            text_appendf(script, "add element inet %s %s { %s }\n", lease->table, v6 ? "allow6" : "allow4",
+                         lease->allow[i]);
+}
+
+static void chain_write(struct text *script, const struct kernel_lease *lease, const char *hook,
+                        const char *port_side, const char *address_side)
+{
+    const char *t = lease->table;
+    unsigned port = lease->port;
+    text_appendf(script, "add chain inet %s %s { type filter hook %s priority %d; policy accept; }\n", t, hook,
+                 hook, CHAIN_PRIORITY);
+    text_appendf(script, "add rule inet %s %s tcp %s %u ip %s @allow4 accept\n", t, hook, port_side, port, address_side);
+    text_appendf(script, "add rule inet %s %s tcp %s %u ip6 %s @allow6 accept\n", t, hook, port_side, port, address_side);
+    text_appendf(script, "add rule inet %s %s tcp %s %u tcp %s @open accept\n", t, hook, port_side, port, port_side);
+    text_appendf(script, "add rule inet %s %s tcp %s %u drop\n", t, hook, port_side, port);
+}
+
+/* One transaction that makes the table, or puts rules and addresses right and leaves the open element
+ * alone. `anew`: whatever has its name goes first. */
+static bool install_write(struct text *script, const struct kernel_lease *lease, bool anew)
+{
+    const char *t = lease->table;
+    text_appendf(script, "add table inet %s\n", t);
+    if (anew)
+        text_appendf(script, "delete table inet %s\nadd table inet %s\n", t, t);
+    text_appendf(script, "flush table inet %s\n", t);
+    text_appendf(script, "add set inet %s open { type inet_service; flags timeout; }\n", t);
+    text_appendf(script, "add set inet %s ticket { type inet_service; flags timeout; }\n", t);
+    text_appendf(script, "add set inet %s allow4 { type ipv4_addr; }\n", t);
+    text_appendf(script, "add set inet %s allow6 { type ipv6_addr; }\n", t);
+    text_appendf(script, "flush set inet %s allow4\nflush set inet %s allow6\n", t, t);
+    allow_write(script, lease, false);
+    allow_write(script, lease, true);
+    chain_write(script, lease, "input", "dport", "saddr");
+    chain_write(script, lease, "output", "sport", "daddr");
+    return !script->cut;
+}
+
+static bool install_do(const struct job *job, bool anew, struct fault *fault)
+{
+    char buffer[SCRIPT_MAX];
+    struct text script = TEXT_OF(buffer);
+    ensure(install_write(&script, job->lease, anew));
+    return nft_do(job->nft, buffer, fault);
+}
+
+static bool element_remove(const struct job *job, struct fault *fault)
+{
+    char script[160];
+    (void)snprintf(script, sizeof script, "flush set inet %s open\n", job->lease->table);
+    return nft_do(job->nft, script, fault);
+}
+
+/* ---- the verbs, on the thread ------------------------------------------------------------ */
+
+static enum kernel_lease_outcome verb_inspect(const struct job *job)
+{
+    return table_inspect(job) ? KERNEL_LEASE_DONE : KERNEL_LEASE_VANISHED;
+}
+
+/* When a transaction failed: because the table is gone, or for another reason. */
+static enum kernel_lease_outcome verb_failed(const struct job *job, const struct fault *refused)
+{
+    if (!table_inspect(job))
+        return KERNEL_LEASE_VANISHED;
+    job->report->why = *refused;
+    return KERNEL_LEASE_FAILED;
+}
+
+static enum kernel_lease_outcome verb_shut(const struct job *job)
+{
+    struct fault refused = { "" };
+    if (!element_remove(job, &refused))
+        return verb_failed(job, &refused);
+    if (!table_inspect(job))
+        return KERNEL_LEASE_VANISHED;
+    if (job->report->open) {
+        fault_set(&job->report->why, "the element was taken away and is there again: somebody else sets it");
+        return KERNEL_LEASE_FAILED;
+    }
+    return KERNEL_LEASE_DONE;
+}
+
+/* The element, by way of the ticket. False when it was refused, `*late` when nothing is left. */
+static bool hold_try(const struct job *job, int64_t until_us, bool *late, struct fault *fault)
+{
+    char script[512];
+    const char *t = job->lease->table;
+    unsigned port = job->lease->port;
+    (void)snprintf(script, sizeof script,
+                   "flush set inet %s ticket\nadd element inet %s ticket { %u timeout %dms }\n", t, t, port,
+                   KERNEL_LEASE_TICKET_MS);
+    if (!nft_do(job->nft, script, fault))
+        return false;
+    /* From here the kernel lets us set the element for KERNEL_LEASE_TICKET_MS. */
+    int64_t left_ms = (until_us - base_mono_us()) / CLOCK_US_PER_MS - KERNEL_LEASE_TICKET_MS -
+                      KERNEL_LEASE_ROUNDING_MS;
+    *late = left_ms < 1;
+    if (*late)
+        return false;
+    (void)snprintf(script, sizeof script,
+                   "delete element inet %s ticket { %u }\nflush set inet %s open\n"
+                   "add element inet %s open { %u timeout %lldms }\n",
+                   t, port, t, t, port, (long long)left_ms);
+    return nft_do(job->nft, script, fault);
+}
+
+static enum kernel_lease_outcome verb_hold(const struct job *job, int64_t until_us)
+{
+    struct fault refused = { "" };
+    bool late = false, held = false;
+    for (int i = 0; i < HOLD_TRIES && !held && !late; i++)
+        held = hold_try(job, until_us, &late, &refused);
+    if (late) {
+        (void)table_inspect(job);
+        fault_set(&job->report->why, "less than %d ms is left of the lease: nothing was set",
+                  KERNEL_LEASE_LEAST_LEFT_MS);
+        return KERNEL_LEASE_LATE;
+    }
+    if (!held)
+        return verb_failed(job, &refused);
+    if (!table_inspect(job)) {
+        /* Sets without the rules: an open element in them would outlive the repair. */
+        struct fault ignored;
+        (void)element_remove(job, &ignored);
+        return KERNEL_LEASE_VANISHED;
+    }
+    if (!job->report->open && base_mono_us() < until_us - KERNEL_LEASE_LEAST_LEFT_MS * CLOCK_US_PER_MS) {
+        fault_set(&job->report->why, "the element was set and is gone again: somebody else takes it away");
+        return KERNEL_LEASE_FAILED;
+    }
+    return KERNEL_LEASE_DONE;
+}
+
+static enum kernel_lease_outcome verb_install(const struct job *job, int64_t until_us)
+{
+    struct kernel_lease *lease = job->lease;
+    struct fault *why = &job->report->why;
+    char before[LISTING_MAX], after[LISTING_MAX];
+    bool existed = table_read(job, before, sizeof before);
+    lease->fingerprint[0] = '\0';
+    bool anew = false;
+    if (!install_do(job, false, why)) {
+        anew = true;
+        if (!install_do(job, true, why)) {
+            fault_wrap(why, "the table inet %s could not be installed", lease->table);
+            return KERNEL_LEASE_FAILED;
+        }
+    }
+    if (!table_read(job, after, sizeof after)) {
+        fault_set(why, "the table inet %s was installed and is not there", lease->table);
+        return KERNEL_LEASE_VANISHED;
+    }
+    job->report->repaired = existed && (anew || strcmp(before, after) != 0);
+    if (job->report->repaired && !element_remove(job, why))
+        return KERNEL_LEASE_FAILED; /* whose element it was nobody knows */
+    memcpy(lease->fingerprint, after, sizeof lease->fingerprint);
+    why->text[0] = '\0';
+    if (until_us != 0)
+        return verb_hold(job, until_us);
+    return verb_inspect(job);
+}
+
+static enum kernel_lease_outcome verb_remove(const struct job *job)
+{
+    char script[256], shape[LISTING_MAX];
+    job->lease->fingerprint[0] = '\0';
+    (void)snprintf(script, sizeof script, "add table inet %s\ndelete table inet %s\n", job->lease->table,
+                   job->lease->table);
+    if (!nft_do(job->nft, script, &job->report->why))
+        return KERNEL_LEASE_FAILED;
+    if (table_read(job, shape, sizeof shape)) {
+        fault_set(&job->report->why, "the table inet %s was removed and is there again", job->lease->table);
+        return KERNEL_LEASE_FAILED;
+    }
+    return KERNEL_LEASE_DONE;
+}
+
+static void request_work(struct kernel_lease_worker *worker, struct request *request)
+{
+    struct job job = { .nft = worker->nft, .lease = request->lease, .report = &request->report };
+    if (worker->nft == NULL)
+        worker->nft = job.nft = nft_open();
+    if (job.nft == NULL) {
+        request->report.outcome = KERNEL_LEASE_FAILED;
+        fault_set(&request->report.why, "nftables can't be opened here (no file descriptor or memory)");
+        return;
+    }
+    if (base_mono_us() >= request->deadline_us) {
+        request->report.outcome = KERNEL_LEASE_FAILED;
+        fault_set(&request->report.why, "its turn came after its deadline; nothing was done");
+        return;
+    }
+    switch (request->verb) {
+    case VERB_INSTALL: request->report.outcome = verb_install(&job, request->until_us); return;
+    case VERB_HOLD: request->report.outcome = verb_hold(&job, request->until_us); return;
+    case VERB_SHUT: request->report.outcome = verb_shut(&job); return;
+    case VERB_INSPECT: request->report.outcome = verb_inspect(&job); return;
+    case VERB_REMOVE: request->report.outcome = verb_remove(&job); return;
+    }
+}
+
+static void *worker_run(void *arg)
+{
+    struct kernel_lease_worker *worker = arg;
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->stopping) {
+        struct request *request = worker->waiting;
+        if (request == NULL) {
+            pthread_cond_wait(&worker->work, &worker->lock);
+            continue;
+        }
+        worker->waiting = request->next;
+        pthread_mutex_unlock(&worker->lock);
+        request_work(worker, request);
+        pthread_mutex_lock(&worker->lock);
+        struct request **tail = &worker->finished;
+        while (*tail != NULL)
+            tail = &(*tail)->next;
+        request->next = NULL;
+        *tail = request;
+        (void)eventfd_write(worker->wake_fd, 1);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    if (worker->nft != NULL)
+        nft_ctx_free(worker->nft);
+    return NULL;
+}
+
+/* ---- the loop's side --------------------------------------------------------------------- */
+
+static void lease_drop(struct kernel_lease *lease)
+{
+    if (lease->freed && lease->requests == 0)
+        free(lease);
+}
+
+static void request_drop(struct request *request)
+{
+    struct kernel_lease *lease = request->lease;
+    struct kernel_lease_worker *worker = lease->worker;
+    struct request **at = &worker->owned;
+    while (*at != request)
+        at = &(*at)->next_owned;
+    *at = request->next_owned;
+    worker->owned_count--;
+    timer_cancel(&request->timer);
+    free(request);
+    lease->requests--;
+    lease_drop(lease);
+}
+
+static void on_finished(evutil_socket_t fd, short what, void *arg)
+{
+    struct kernel_lease_worker *worker = arg;
+    eventfd_t count;
+    (void)what;
+    (void)eventfd_read(fd, &count);
+    pthread_mutex_lock(&worker->lock);
+    struct request *request = worker->finished;
+    if (request != NULL)
+        worker->finished = request->next;
+    bool more = worker->finished != NULL;
+    pthread_mutex_unlock(&worker->lock);
+    if (more)
+        (void)eventfd_write(worker->wake_fd, 1);
+    if (request == NULL)
+        return;
+    kernel_lease_fn *fn = request->fn;
+    void *fn_arg = request->arg;
+    struct kernel_lease_report report = request->report;
+    request_drop(request);
+    if (fn != NULL)
+        fn(fn_arg, &report); /* last: it may free the lease and the worker */
+}
+
+static void on_deadline(void *arg)
+{
+    struct request *request = arg;
+    kernel_lease_fn *fn = request->fn;
+    request->fn = NULL; /* the request itself comes back from the thread, some time */
+    struct kernel_lease_report report = { .outcome = KERNEL_LEASE_UNKNOWN };
+    fault_set(&report.why, "nftables did not answer in time; it may still happen");
+    if (fn != NULL)
+        fn(request->arg, &report);
+}
+
+struct kernel_lease_worker *kernel_lease_worker_new(struct loop *loop, struct fault *fault)
+{
+    struct kernel_lease_worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL) {
+        fault_set(fault, "out of memory");
+        return NULL;
+    }
+    worker->loop = loop;
+    worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (worker->wake_fd < 0) {
+        fault_errno(fault, errno, "the nftables thread can't be started");
+        free(worker);
+        return NULL;
+    }
+    worker->event = event_new(loop_base(loop), worker->wake_fd, EV_READ | EV_PERSIST, on_finished, worker);
+    if (worker->event == NULL || event_add(worker->event, NULL) != 0) {
+        fault_set(fault, "the nftables thread can't be started: the event loop took no descriptor");
+        goto out;
+    }
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_cond_init(&worker->work, NULL);
+    /* Signals are the loops' business. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&worker->thread, NULL, worker_run, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0)
+        return worker;
+    fault_errno(fault, error, "the nftables thread can't be started");
+    pthread_cond_destroy(&worker->work);
+    pthread_mutex_destroy(&worker->lock);
+out:
+    if (worker->event != NULL)
+        event_free(worker->event);
+    (void)close(worker->wake_fd);
+    free(worker);
+    return NULL;
+}
+
+void kernel_lease_worker_free(struct kernel_lease_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    pthread_mutex_lock(&worker->lock);
+    worker->stopping = true;
+    pthread_cond_signal(&worker->work);
+    pthread_mutex_unlock(&worker->lock);
+    (void)pthread_join(worker->thread, NULL);
+    while (worker->owned != NULL)
+        request_drop(worker->owned);
+    event_free(worker->event);
+    (void)close(worker->wake_fd);
+    pthread_cond_destroy(&worker->work);
+    pthread_mutex_destroy(&worker->lock);
+    free(worker);
+}
+
+static bool settings_check(const struct kernel_lease_settings *settings, struct fault *fault)
+{
+    size_t length = strlen(settings->service);
+    if (length == 0 || length > KERNEL_LEASE_SERVICE_MAX ||
+        strspn(settings->service, "abcdefghijklmnopqrstuvwxyz0123456789-") != length)
+        return fault_set(fault, "\"%s\" can't name a kernel lease: 1 to %d of a-z, 0-9, -", settings->service,
+                         KERNEL_LEASE_SERVICE_MAX);
+    if (settings->port == 0)
+        return fault_set(fault, "a kernel lease needs the database's port");
+    if (settings->allow_count > KERNEL_LEASE_ALLOW_MAX)
+        return fault_set(fault, "more than %d addresses are let through", KERNEL_LEASE_ALLOW_MAX);
+    return true;
+}
+
+/* Parsed and printed again: nothing but an address can get into the script. */
+static bool allow_keep(struct kernel_lease *lease, size_t i, const char *address, struct fault *fault)
+{
+    struct in6_addr bytes;
+    for (int v6 = 0; v6 <= 1; v6++) {
+        int family = v6 ? AF_INET6 : AF_INET;
+        if (inet_pton(family, address, &bytes) != 1)
+            continue;
+        lease->allow_is_v6[i] = v6 == 1;
+        return inet_ntop(family, &bytes, lease->allow[i], sizeof lease->allow[i]) != NULL;
+    }
+    return fault_set(fault, "\"%s\" is not an IP address", address);
+}
+
+struct kernel_lease *kernel_lease_new(struct kernel_lease_worker *worker,
+                                      const struct kernel_lease_settings *settings, struct fault *fault)
+{
+    if (!settings_check(settings, fault))
+        return NULL;
+    struct kernel_lease *lease = calloc(1, sizeof *lease);
+    if (lease == NULL) {
+        fault_set(fault, "out of memory");
+        return NULL;
+    }
+    lease->worker = worker;
+    lease->port = settings->port;
+    (void)snprintf(lease->table, sizeof lease->table, TABLE_PREFIX "%s", settings->service);
+    for (char *c = lease->table; *c != '\0'; c++)
+        if (*c == '-')
+            *c = '_'; /* names of services have no underscore, so no two become one */
+    for (size_t i = 0; i < settings->allow_count; i++) {
+        if (!allow_keep(lease, i, settings->allow[i], fault)) {
+            free(lease);
+            return NULL;
+        }
+        lease->allow_count++;
+    }
+    return lease;
+}
+
+void kernel_lease_free(struct kernel_lease *lease)
+{
+    if (lease == NULL)
+        return;
+    for (struct request *request = lease->worker->owned; request != NULL; request = request->next_owned) {
+        if (request->lease != lease)
+            continue;
+        request->fn = NULL;
+        timer_cancel(&request->timer);
+    }
+    lease->freed = true;
+    lease_drop(lease);
+}
+
+static void request_add(struct kernel_lease *lease, enum verb verb, int64_t until_us, int64_t deadline_us,
+                        kernel_lease_fn *fn, void *arg)
+{
+    struct kernel_lease_worker *worker = lease->worker;
+    ensure(worker->owned_count < KERNEL_LEASE_QUEUE_MAX);
+    struct request *request = calloc(1, sizeof *request);
+    ensure(request != NULL);
+    request->lease = lease;
+    request->verb = verb;
+    request->until_us = until_us;
+    request->deadline_us = deadline_us;
+    request->fn = fn;
+    request->arg = arg;
+    request->report.outcome = KERNEL_LEASE_FAILED;
+    timer_init(&request->timer, worker->loop, on_deadline, request);
+    timer_set_at_us(&request->timer, deadline_us);
+    request->next_owned = worker->owned;
+    worker->owned = request;
+    worker->owned_count++;
+    lease->requests++;
+    pthread_mutex_lock(&worker->lock);
+    struct request **tail = &worker->waiting;
+    while (*tail != NULL)
+        tail = &(*tail)->next;
+    *tail = request;
+    pthread_cond_signal(&worker->work);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void kernel_lease_install(struct kernel_lease *lease, int64_t until_us, int64_t deadline_us,
+                          kernel_lease_fn *fn, void *arg)
+{
+    request_add(lease, VERB_INSTALL, until_us, deadline_us, fn, arg);
+}
+
+void kernel_lease_hold(struct kernel_lease *lease, int64_t until_us, int64_t deadline_us,
+                       kernel_lease_fn *fn, void *arg)
+{
+    request_add(lease, VERB_HOLD, until_us, deadline_us, fn, arg);
+}
+
+void kernel_lease_shut(struct kernel_lease *lease, int64_t deadline_us, kernel_lease_fn *fn, void *arg)
+{
+    request_add(lease, VERB_SHUT, 0, deadline_us, fn, arg);
+}
+
+void kernel_lease_inspect(struct kernel_lease *lease, int64_t deadline_us, kernel_lease_fn *fn, void *arg)
+{
+    request_add(lease, VERB_INSPECT, 0, deadline_us, fn, arg);
+}
+
+void kernel_lease_remove(struct kernel_lease *lease, int64_t deadline_us, kernel_lease_fn *fn, void *arg)
+{
+    request_add(lease, VERB_REMOVE, 0, deadline_us, fn, arg);
+}
+
+/* ---- whether it can work here ------------------------------------------------------------ */
+
+static bool may_administer_network(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+    if (syscall(SYS_capget, &header, data) != 0)
+        return false;
+    return (data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective & CAP_TO_MASK(CAP_NET_ADMIN)) != 0;
+}
+
+bool kernel_lease_available(struct fault *fault)
+{
+    if (!may_administer_network())
+        return fault_set(fault, "this process may not change the packet filter: it lacks CAP_NET_ADMIN (in the "
+                         "systemd unit: AmbientCapabilities=CAP_NET_ADMIN)");
+    struct nft_ctx *nft = nft_open();
+    struct kernel_lease *lease = calloc(1, sizeof *lease);
+    bool ok = nft != NULL && lease != NULL;
+    if (!ok) {
+        fault_set(fault, "nftables can't be opened here (no file descriptor or memory)");
+        goto out;
+    }
+    /* The whole of it, checked by the kernel and not committed. */
+    char buffer[SCRIPT_MAX];
+    struct text script = TEXT_OF(buffer);
+    (void)text_copy(lease->table, sizeof lease->table, TABLE_PREFIX "availability");
+    lease->port = 5432;
+    ensure(install_write(&script, lease, false));
+    nft_ctx_set_dry_run(nft, true);
+    ok = nft_do(nft, buffer, fault);
+    if (!ok)
+        fault_wrap(fault, "this kernel does not take the rules of the kernel lease (is nf_tables there, with "
+                          "the inet family?)");
+out:
+    if (nft != NULL)
+        nft_ctx_free(nft);
+    free(lease);
+    return ok;
+}
+
+const char *kernel_lease_outcome_name(enum kernel_lease_outcome outcome)
+{
+    switch (outcome) {
+    case KERNEL_LEASE_DONE: return "done";
+    case KERNEL_LEASE_LATE: return "late";
+    case KERNEL_LEASE_VANISHED: return "vanished";
+    case KERNEL_LEASE_FAILED: return "failed";
+    case KERNEL_LEASE_UNKNOWN: return "unknown";
+    }
+    return "invalid";
+}
