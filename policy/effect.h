@@ -38,8 +38,9 @@ struct effect {
     } as;
 };
 
-/* More than any single step can ask for; a step never handles more than one service. */
-#define EFFECTS_MAX 64
+/* More than any single step can ask for: a step handles one service, and the worst one changes the
+ * state of all its checks and regions at once. */
+#define EFFECTS_MAX 192
 
 struct effects {
     size_t count;

@@ -29,7 +29,7 @@ enum note_kind {
     NOTE_STEP_OVERDUE,       /* step: past its deadline; a person should look */
     NOTE_ACT_SENT,           /* step; a: enum act_kind */
     NOTE_ACT_DONE,           /* step; a: enum act_kind, b: enum act_outcome, c: us; detail */
-    NOTE_OPERATION_ABORTED,  /* a: enum abort_reason, b: enum gate_id */
+    NOTE_OPERATION_ABORTED,  /* goes back; a: enum step_id where, b: enum gate_id */
     NOTE_OPERATION_DONE,     /* a: us since begin, b: lost bytes estimated, c: lost us */
     NOTE_OPERATION_TAKEN,    /* this node goes on with it; node: the former executor */
     NOTE_OPERATION_LEFT,     /* another node goes on with it; node */

@@ -36,6 +36,9 @@ static void answer(struct service *s, struct turn *turn, enum order_answer code,
 static node_id executor_for(const struct service *s, const struct turn *turn, region_id region)
 {
     node_set able = s->policy->regions[region].guards;
+    /* An adoption changes DNS under the writer's lease, which only the named guard holds. */
+    if (s->order.order.kind == ORDER_ADOPT)
+        able = node_bit(service_ledger(s)->guard.node);
     if (node_in(able, turn_self(turn)))
         return turn_self(turn);
     for (node_id n = 0; n < turn->config->node_count; n++)
