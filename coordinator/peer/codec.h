@@ -22,13 +22,14 @@
 
 #include "coordinator/base/fault.h"
 #include "coordinator/peer/codec_names.h"
-#include "coordinator/peer/link.h"
+#include "coordinator/peer/frame.h"
 #include "policy/message.h"
 
 #define CODEC_VERSION 1
 
-/* What any message fits into, whatever its texts are; codec_test.c measures the longest. */
-#define CODEC_MESSAGE_MAX LINK_PAYLOAD_MAX
+/* What any message fits into, whatever its texts are (codec_test.c measures the longest): a frame
+ * without the byte that link.c puts in front. */
+#define CODEC_MESSAGE_MAX (FRAME_MAX - 1)
 
 /* Writes `message` to `bytes`; *length is set. False with the fault set when it does not fit or the
  * message is none that codec_decode_message would take (which is a mistake of ours, but a message

@@ -189,7 +189,7 @@ static void refuse_extra_key(struct codec *codec, const struct codec_object *obj
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object->json, key, value)
+    codec_each_key(object, key, value)
         if (!asked_for(object, key)) {
             struct codec_quote quote = codec_quote(key);
             codec_refuse(codec, "", "%s is not a key of it", quote.s);

@@ -42,6 +42,10 @@ struct codec_object {
     size_t path_length;                /* of the path outside of it */
 };
 
+/* For objects with keys of free choice: each key that was found, when reading. */
+#define codec_each_key(object, key, value)                                                        \
+    json_object_foreach ((json_t *)(uintptr_t)(object)->json, key, value)
+
 struct codec {
     const struct codec_names *names;
     bool reading;

@@ -126,6 +126,7 @@ void codec_ledger(struct codec *codec, const char *key, struct ledger *ledger)
     codec_u64(codec, "epoch", &ledger->epoch);
     codec_region_or_none(codec, "writer", &ledger->writer);
     codec_instance(codec, "guard", &ledger->guard);
+    codec_u64(codec, "guard_epoch", &ledger->guard_epoch);
     CODEC_WORD(codec, "fence", fence_words, ledger->fence);
     codec_bool(codec, "keep_on_quorum_loss", &ledger->keep_on_quorum_loss);
     codec_bool(codec, "paused", &ledger->paused);

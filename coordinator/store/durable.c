@@ -1,6 +1,6 @@
 /* What survives a restart, as bytes: see durable.h.
  *
- *     {"format":1,
+ *     {"format":1,"generation":"93",
  *      "seen":{"a":"17","b":"40"},
  *      "services":{"shop":{"promised":{...},"accepted":{"ballot":{...},"ledger":{...}}}}}
  *
@@ -24,14 +24,22 @@ static bool register_empty(const struct durable_service *service)
 
 /* A node that is gone has no store that could be rolled back, so its generation is dropped; the key
  * counts as read all the same. */
-static void drop_seen(struct codec *codec, const char *name)
+static void drop_gone(struct codec *codec, const struct codec_object *in)
 {
-    uint64_t dropped = 0;
-    if (codec_find_node(codec->names, name) == NODE_NONE)
-        codec_u64(codec, name, &dropped);
+    if (json_object_size(in->json) > CODEC_KEYS_MAX) {
+        codec_refuse(codec, "", "has more nodes than there can be");
+        return;
+    }
+    const char *name;
+    json_t *value;
+    codec_each_key(in, name, value)
+        if (codec_find_node(codec->names, name) == NODE_NONE) {
+            uint64_t dropped = 0;
+            codec_u64(codec, name, &dropped);
+        }
 }
 
-static void walk_seen(struct codec *codec, const json_t *json, struct durable *durable)
+static void walk_seen(struct codec *codec, struct durable *durable)
 {
     struct codec_object in;
     if (!codec_enter(codec, &in, "seen"))
@@ -41,13 +49,8 @@ static void walk_seen(struct codec *codec, const json_t *json, struct durable *d
         if (codec->reading ? codec_has(codec, name) : durable->seen_generation[node] != 0)
             codec_u64(codec, name, &durable->seen_generation[node]);
     }
-    if (codec->reading) {
-        const char *name;
-        json_t *value;
-        json_object_foreach(json_object_get(json, "seen"), name, value)
-            if (json_object_size(in.json) <= CODEC_KEYS_MAX)
-                drop_seen(codec, name);
-    }
+    if (codec->reading)
+        drop_gone(codec, &in);
     codec_leave(codec, &in);
 }
 
@@ -69,7 +72,7 @@ static void refuse_lost_services(struct codec *codec, const struct codec_object 
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)in->json, name, value)
+    codec_each_key(in, name, value)
         if (codec_find_service(codec->names, name) == SERVICE_NONE) {
             struct codec_quote quote = codec_quote(name);
             codec_refuse(codec, "", "the store holds the register of service %s, which cluster.json "
@@ -106,7 +109,8 @@ static void walk_durable(struct codec *codec, const json_t *root, struct durable
     if (format != DURABLE_FORMAT)
         codec_refuse(codec, "format", "is %lld, which another release of failoverd wrote; this one "
                      "reads format %d: start that release", (long long)format, DURABLE_FORMAT);
-    walk_seen(codec, root, durable);
+    codec_u64(codec, "generation", &durable->generation);
+    walk_seen(codec, durable);
     walk_services(codec, durable);
     codec_leave(codec, &in);
 }

@@ -1,0 +1,755 @@
+/* The message codec: everything comes back as it was sent, and nothing that is wrong gets in. */
+#include <jansson.h>
+#include <stdarg.h>
+
+#include "coordinator/config/config.h"
+#include "coordinator/peer/codec.h"
+#include "tests/unit/random_message.h"
+#include "tests/unit/suite.h"
+
+#define SEED UINT64_C(20240617)
+#define ROUNDS 400          /* per kind */
+#define FLIPS 100000
+#define PATH_MAX_BYTES 512
+
+static struct codec_names names;
+static struct fault fault;
+static char wire[CODEC_MESSAGE_MAX + 1];
+static size_t wire_length;
+
+static void use_example(void)
+{
+    names = example_names();
+    CU_ASSERT_FATAL(codec_names_finish(&names, &fault));
+}
+
+static bool encode(const struct message *message)
+{
+    bool done = codec_encode_message(&names, message, wire, sizeof wire, &wire_length, &fault);
+    if (!done)
+        printf("    %s\n", fault.text);
+    return done;
+}
+
+static bool decode(node_id peer, struct message *message)
+{
+    return codec_decode_message(&names, wire, wire_length, peer, message, &fault);
+}
+
+static bool all_zero(const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < size; i++)
+        if (at[i] != 0)
+            return false;
+    return true;
+}
+
+/* A field that is added to one of these has to be walked by the codec and filled by random_message.h,
+ * and has to raise CODEC_VERSION if older nodes would not understand; then the number here follows. */
+#define SIZE(tag, bytes) { #tag, sizeof(struct tag), bytes }
+static const struct { const char *name; size_t is, known; } sizes[] = {
+    SIZE(ballot, 16),
+    SIZE(instance, 16),
+    SIZE(ledger_operation, 48),
+    SIZE(ledger, 160),
+    SIZE(register_report, 184),
+    SIZE(message_prepare, 16),
+    SIZE(message_promise, 200),
+    SIZE(message_accept, 176),
+    SIZE(message_accepted, 208),
+    SIZE(message_reject, 32),
+    SIZE(message_renew, 32),
+    SIZE(message_grant, 216),
+    SIZE(message_release, 32),
+    SIZE(message_confirm, 16),
+    SIZE(message_verdict, 32),
+    SIZE(database_facts, 40),
+    SIZE(gossip_region, 168),
+    SIZE(message_gossip, 1600),
+    SIZE(order, 216),
+    SIZE(message_order, 224),
+    SIZE(message_order_reply, 40),
+    SIZE(message_generation, 8),
+    SIZE(message, 1624),
+};
+
+static void no_field_was_added_unseen(void)
+{
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (sizes[i].is != sizes[i].known) {
+            printf("    struct %s has %zu bytes, the codec knows %zu: walk what was added\n",
+                   sizes[i].name, sizes[i].is, sizes[i].known);
+            CU_FAIL("the codec and the core's structs differ");
+        }
+}
+
+/* ---- round trips ---------------------------------------------------------------------------- */
+
+static void every_kind_comes_back_whole(void)
+{
+    use_example();
+    struct dice dice = { SEED };
+    for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++)
+        for (int round = 0; round < ROUNDS; round++) {
+            struct message sent, got;
+            dice_message(&dice, &names, (enum message_kind)kind, &sent);
+            CU_ASSERT_FATAL(encode(&sent));
+            CU_ASSERT(wire_length == strlen(wire));
+            if (!decode(sent.from, &got)) {
+                printf("    %s\n    %s\n", fault.text, wire);
+                CU_FAIL_FATAL("a message was refused");
+            }
+            if (memcmp(&sent, &got, sizeof sent) != 0) {
+                printf("    %s\n", wire);
+                CU_FAIL_FATAL("a message came back different");
+            }
+        }
+}
+
+static void the_largest_numbers_survive(void)
+{
+    use_example();
+    struct message sent = { .kind = MESSAGE_GENERATION, .service = SERVICE_NONE,
+                            .restarts = UINT32_MAX, .generation = UINT64_MAX };
+    sent.as.generation_seen.seen = UINT64_MAX - 1;
+    struct message got;
+    CU_ASSERT_FATAL(encode(&sent) && decode(0, &got));
+    CU_ASSERT(got.generation == UINT64_MAX && got.as.generation_seen.seen == UINT64_MAX - 1);
+    CU_ASSERT(got.restarts == UINT32_MAX);
+    CU_ASSERT_PTR_NOT_NULL(strstr(wire, "\"18446744073709551615\""));
+}
+
+/* Names instead of indexes: a node whose lists are ordered differently understands the same. */
+static void indexes_are_translated(void)
+{
+    use_example();
+    struct message sent = { .kind = MESSAGE_CONFIRM, .service = 1, .from = 2 };
+    sent.as.confirm.region = 2;
+    CU_ASSERT_FATAL(encode(&sent));
+    names.nodes[0] = "iad-1";
+    names.nodes[2] = "fra-1";
+    names.regions[1] = "sin";
+    names.regions[2] = "iad";
+    names.services[0].name = "shop";
+    names.services[1].name = "billing";
+    CU_ASSERT_FATAL(codec_names_finish(&names, &fault));
+    struct message got;
+    CU_ASSERT_FATAL(decode(0, &got));
+    CU_ASSERT(got.from == 0 && got.service == 0 && got.as.confirm.region == 1);
+}
+
+static void fill_names(char (*store)[CODEC_NAME_MAX + 1], size_t count, char letter)
+{
+    for (size_t i = 0; i < count; i++) {
+        memset(store[i], letter, CODEC_NAME_MAX);
+        store[i][CODEC_NAME_MAX - 1] = (char)('a' + i);
+        store[i][CODEC_NAME_MAX] = '\0';
+    }
+}
+
+static void the_longest_gossip_fits(void)
+{
+    static char nodes[POLICY_NODES_MAX][CODEC_NAME_MAX + 1];
+    static char regions[POLICY_REGIONS_MAX][CODEC_NAME_MAX + 1];
+    static char others[3][CODEC_NAME_MAX + 1];
+    fill_names(nodes, POLICY_NODES_MAX, 'n');
+    fill_names(regions, POLICY_REGIONS_MAX, 'r');
+    fill_names(others, 3, 's');
+    memset(&names, 0, sizeof names);
+    names.cluster = others[0];
+    names.node_count = POLICY_NODES_MAX;
+    for (size_t i = 0; i < POLICY_NODES_MAX; i++)
+        names.nodes[i] = nodes[i];
+    names.region_count = POLICY_REGIONS_MAX;
+    names.service_count = 1;
+    names.services[0].name = others[1];
+    names.services[0].check_count = POLICY_REGIONS_MAX;
+    names.voters = 0x1f;
+    for (region_id i = 0; i < POLICY_REGIONS_MAX; i++) {
+        names.regions[i] = regions[i];
+        names.services[0].serves[i] = true;
+        names.services[0].checks[i] = (struct codec_check){ others[2], i };
+    }
+    CU_ASSERT_FATAL(codec_names_finish(&names, &fault));
+
+    struct dice dice = { SEED };
+    size_t longest = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct message sent, got;
+        dice_message(&dice, &names, MESSAGE_GOSSIP, &sent);
+        for (region_id i = 0; i < POLICY_REGIONS_MAX; i++) {
+            struct gossip_region *region = &sent.as.gossip.regions[i];
+            region->check = i;
+            memset(region->detail.s, 1, sizeof region->detail.s - 1);
+            region->database = (struct database_facts){ .known = true, .timeline = UINT32_MAX,
+                .lsn = UINT64_MAX, .replayed_lsn = UINT64_MAX, .system_id = UINT64_MAX };
+        }
+        CU_ASSERT_FATAL(encode(&sent));
+        CU_ASSERT_FATAL(decode(sent.from, &got));
+        longest = wire_length > longest ? wire_length : longest;
+    }
+    printf("\n    the longest gossip: %zu bytes of %d\n", longest, CODEC_MESSAGE_MAX);
+    CU_ASSERT(longest < CODEC_MESSAGE_MAX);
+}
+
+static void words_are_cut_between_characters(void)
+{
+    use_example();
+    struct message sent = { .kind = MESSAGE_ORDER, .service = 0 }, got;
+    struct order *order = &sent.as.order.order;
+    order->accepted_loss_bytes = -1;
+    order->to = REGION_NONE;
+    memset(order->by.s, 'x', sizeof order->by.s);      /* without an end */
+    memset(order->why.s, 'x', sizeof order->why.s - 1);
+    memcpy(order->why.s + sizeof order->why.s - 3, "\xe2\x82", 2); /* two bytes of three */
+    CU_ASSERT_FATAL(encode(&sent) && decode(0, &got));
+    CU_ASSERT(strlen(got.as.order.order.by.s) == POLICY_TEXT_MAX - 1);
+    CU_ASSERT(strlen(got.as.order.order.why.s) == POLICY_TEXT_MAX - 3);
+
+    memset(order, 0, sizeof *order);
+    order->accepted_loss_bytes = -1;
+    memcpy(order->by.s, "a\xff" "b\xc0\x80" "c\xed\xa0\x80" "d", 11);
+    memcpy(order->why.s, "\xe2\x82", 2); /* cut short, but not by the end of the room */
+    CU_ASSERT_FATAL(encode(&sent) && decode(0, &got));
+    CU_ASSERT_STRING_EQUAL(got.as.order.order.by.s, "a?b??c???d");
+    CU_ASSERT_STRING_EQUAL(got.as.order.order.why.s, "??");
+}
+
+static void what_makes_no_sense_is_not_sent(void)
+{
+    use_example();
+    struct message sent = { .kind = MESSAGE_CONFIRM, .service = 0 };
+    sent.as.confirm.region = 3;
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+    CU_ASSERT(wire_length == 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "$.body.region"));
+    sent.as.confirm.region = 0;
+    sent.service = 2;
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+    sent.service = SERVICE_NONE;
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+    sent.service = 0;
+    sent.from = 4;
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+    sent.from = 0;
+    sent.kind = MESSAGE_KIND_COUNT;
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+    sent = (struct message){ .kind = MESSAGE_ACCEPT };
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+    CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "$.body.ledger"));
+    sent = (struct message){ .kind = MESSAGE_VERDICT };
+    sent.as.verdict.standing_us = -1;
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+
+    /* Too little room, at every size. */
+    sent.as.verdict.standing_us = 1;
+    CU_ASSERT_FATAL(encode(&sent));
+    size_t whole = wire_length;
+    for (size_t size = 1; size <= whole; size++) {
+        char *small = malloc(size);
+        CU_ASSERT_FATAL(small != NULL);
+        CU_ASSERT_FALSE(codec_encode_message(&names, &sent, small, size, &wire_length, &fault));
+        free(small);
+    }
+}
+
+/* ---- strangers ------------------------------------------------------------------------------ */
+
+static bool fault_says(const char *a, const char *b)
+{
+    bool says = strstr(fault.text, a) != NULL && strstr(fault.text, b) != NULL;
+    if (!says)
+        printf("    not in it: %s / %s: %s\n", a, b, fault.text);
+    return says;
+}
+
+static void strangers_are_refused(void)
+{
+    use_example();
+    struct message sent = { .kind = MESSAGE_GENERATION, .service = SERVICE_NONE, .from = 2 }, got;
+    CU_ASSERT_FATAL(encode(&sent));
+    memset(&got, 0xaa, sizeof got);
+    CU_ASSERT_FALSE(decode(1, &got));
+    CU_ASSERT(all_zero(&got, sizeof got));
+    CU_ASSERT(fault_says("\"iad-1\"", "\"fra-2\""));
+    CU_ASSERT_TRUE(decode(2, &got));
+
+    struct codec_names other = names;
+    other.voters = 1u << 0 | 1u << 1 | 1u << 2;
+    CU_ASSERT_FATAL(codec_names_finish(&other, &fault));
+    CU_ASSERT_FALSE(codec_decode_message(&other, wire, wire_length, 2, &got, &fault));
+    CU_ASSERT(fault_says("fra-1,iad-1,witness", "fra-1,fra-2,iad-1"));
+
+    other = names;
+    other.cluster = "staging";
+    CU_ASSERT_FATAL(codec_names_finish(&other, &fault));
+    CU_ASSERT_FALSE(codec_decode_message(&other, wire, wire_length, 2, &got, &fault));
+    CU_ASSERT(fault_says("prod", "staging"));
+
+    char *version = strstr(wire, "\"v\":1");
+    CU_ASSERT_FATAL(version != NULL);
+    version[4] = '2';
+    CU_ASSERT_FALSE(decode(2, &got));
+    CU_ASSERT(fault_says("version 2", "version 1"));
+}
+
+/* Another region's check of that name isn't ours; an unknown one is just not named. */
+static void unknown_checks_are_not_named(void)
+{
+    use_example();
+    struct message sent, got;
+    struct dice dice = { SEED };
+    dice_message(&dice, &names, MESSAGE_GOSSIP, &sent);
+    sent.service = 0;
+    for (region_id i = 0; i < POLICY_REGIONS_MAX; i++)
+        sent.as.gossip.regions[i].check = CHECK_NONE;
+    sent.as.gossip.regions[1].check = 1;
+    CU_ASSERT_FATAL(encode(&sent) && decode(sent.from, &got));
+    CU_ASSERT_EQUAL(got.as.gossip.regions[1].check, 1);
+    names.services[0].checks[1].name = "renamed";
+    CU_ASSERT_FATAL(codec_names_finish(&names, &fault) && decode(sent.from, &got));
+    CU_ASSERT_EQUAL(got.as.gossip.regions[1].check, CHECK_NONE);
+    sent.as.gossip.regions[1].check = 0; /* of another region */
+    CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
+}
+
+/* ---- one thing wrong at a time -------------------------------------------------------------- */
+
+static bool ends_with(const char *string, const char *end)
+{
+    size_t a = strlen(string), b = strlen(end);
+    return a >= b && strcmp(string + a - b, end) == 0;
+}
+
+static bool one_of(const char *path, const char *const *ends)
+{
+    for (; *ends != NULL; ends++)
+        if (ends_with(path, *ends))
+            return true;
+    return false;
+}
+
+static const char *const nullable[] = {
+    ".writer", ".operation.from", ".operation.to", ".operation.executor", ".check", ".database",
+    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", NULL,
+};
+static const char *const free_text[] = { ".detail", ".by", ".why", ".check", NULL };
+static const char *const may_be_negative[] = {
+    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", NULL,
+};
+static const char *const may_be_huge[] = { ".accepted_loss_bytes", ".value", ".limit", NULL };
+
+static json_t *document;
+static size_t mutants;
+
+/* The document as it is now is refused, and the fault names `path`. */
+static void expect_refused(const char *what, const char *path)
+{
+    static char text[CODEC_MESSAGE_MAX * 2];
+    size_t length = json_dumpb(document, text, sizeof text, JSON_COMPACT);
+    CU_ASSERT_FATAL(length > 0 && length <= sizeof text);
+    struct message got;
+    memset(&got, 0xaa, sizeof got);
+    mutants++;
+    bool refused = !codec_decode_message(&names, text, length, 2, &got, &fault);
+    if (!refused || strstr(fault.text, path) == NULL || !all_zero(&got, sizeof got)) {
+        printf("    %s of %s: %s\n", what, path, refused ? fault.text : "taken");
+        CU_FAIL("not refused as it should be");
+    }
+}
+
+static void expect_refused_as(json_t *object, const char *key, json_t *value, const char *what,
+                              const char *path)
+{
+    json_t *original = json_incref(json_object_get(object, key));
+    CU_ASSERT_FATAL(value != NULL);
+    bool same = json_equal(original, value);
+    CU_ASSERT_FATAL(json_object_set_new(object, key, value) == 0);
+    if (!same)
+        expect_refused(what, path);
+    CU_ASSERT_FATAL(json_object_set_new(object, key, original) == 0);
+}
+
+static void retype(json_t *object, const char *key, const char *path)
+{
+    json_type type = json_typeof(json_object_get(object, key));
+    bool is_bool = type == JSON_TRUE || type == JSON_FALSE;
+    expect_refused_as(object, key, json_real(1.5), "real", path);
+    expect_refused_as(object, key, json_array(), "array", path);
+    if (!is_bool)
+        expect_refused_as(object, key, json_true(), "true", path);
+    if (type != JSON_INTEGER)
+        expect_refused_as(object, key, json_integer(7), "number", path);
+    if (type != JSON_STRING && !ends_with(path, ".check"))
+        expect_refused_as(object, key, json_string("7"), "string", path);
+    if (!one_of(path, nullable))
+        expect_refused_as(object, key, json_null(), "null", path);
+    expect_refused_as(object, key, json_object(), "empty object", path);
+}
+
+static void revalue(json_t *object, const char *key, const char *path)
+{
+    json_type type = json_typeof(json_object_get(object, key));
+    if (type == JSON_STRING && !one_of(path, free_text)) {
+        expect_refused_as(object, key, json_string("no-such"), "other string", path);
+        expect_refused_as(object, key, json_string(""), "empty string", path);
+        expect_refused_as(object, key, json_string("18446744073709551616"), "2^64", path);
+        expect_refused_as(object, key, json_string("01"), "leading zero", path);
+        expect_refused_as(object, key, json_string("-1"), "sign", path);
+    }
+    if (type == JSON_STRING && one_of(path, free_text)) {
+        char text[POLICY_TEXT_MAX + 1] = { 0 };
+        memset(text, 'x', POLICY_TEXT_MAX);
+        expect_refused_as(object, key, json_string(text), "long string", path);
+    }
+    if (type == JSON_INTEGER && !one_of(path, may_be_negative))
+        expect_refused_as(object, key, json_integer(-2), "negative", path);
+    if (type == JSON_INTEGER && !one_of(path, may_be_huge))
+        expect_refused_as(object, key, json_integer(INT64_MAX), "huge", path);
+}
+
+static void mutate_key(json_t *object, const char *key, const char *path)
+{
+    json_t *value = json_incref(json_object_get(object, key));
+    json_object_del(object, key);
+    expect_refused("removal", path);
+    CU_ASSERT_FATAL(json_object_set(object, "renamed", value) == 0);
+    expect_refused("renaming", path);
+    json_object_del(object, "renamed");
+    CU_ASSERT_FATAL(json_object_set_new(object, key, value) == 0);
+    retype(object, key, path);
+    revalue(object, key, path);
+}
+
+static void mutate(json_t *object, const char *path)
+{
+    const char *keys[64];
+    size_t count = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        CU_ASSERT_FATAL(count < 64);
+        keys[count++] = key;
+    }
+    char inner[PATH_MAX_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        char *own = strdup(keys[i]); /* the object frees its key when the key is deleted */
+        CU_ASSERT_FATAL(own != NULL);
+        (void)snprintf(inner, sizeof inner, "%s.%s", path, own);
+        mutate_key(object, own, inner);
+        if (json_is_object(json_object_get(object, own)))
+            mutate(json_object_get(object, own), inner);
+        free(own);
+    }
+    CU_ASSERT_FATAL(json_object_set_new(object, "extra", json_null()) == 0);
+    (void)snprintf(inner, sizeof inner, "%s: \"extra\"", path);
+    expect_refused("addition", inner);
+    json_object_del(object, "extra");
+}
+
+/* A message of the kind with as little left out as possible. */
+static void full_message(struct dice *dice, enum message_kind kind, struct message *message)
+{
+    size_t best = 0;
+    for (int i = 0; i < 50; i++) {
+        struct message tried;
+        dice_message(dice, &names, kind, &tried);
+        tried.from = 2;
+        CU_ASSERT_FATAL(encode(&tried));
+        size_t nulls = 0;
+        for (const char *at = strstr(wire, "null"); at != NULL; at = strstr(at + 1, "null"))
+            nulls++;
+        size_t score = 100000 + wire_length - 1000 * nulls;
+        if (score > best) {
+            best = score;
+            *message = tried;
+        }
+    }
+    CU_ASSERT_FATAL(encode(message));
+}
+
+static void every_key_counts(void)
+{
+    use_example();
+    struct dice dice = { SEED };
+    mutants = 0;
+    for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++)
+        for (int variant = 0; variant < 4; variant++) {
+            struct message message;
+            full_message(&dice, (enum message_kind)kind, &message);
+            json_error_t error;
+            document = json_loadb(wire, wire_length, 0, &error);
+            CU_ASSERT_FATAL(document != NULL);
+            mutate(document, "$");
+            json_decref(document);
+        }
+    printf("\n    %zu mutants refused\n", mutants);
+    CU_ASSERT(mutants > 1000);
+}
+
+static void contradicting_ledgers_are_refused(void)
+{
+    use_example();
+    struct message message, got;
+    struct dice dice = { SEED };
+    dice_message(&dice, &names, MESSAGE_ACCEPT, &message);
+    CU_ASSERT_FATAL(encode(&message));
+    json_error_t error;
+    json_t *json = json_loadb(wire, wire_length, 0, &error);
+    json_t *ledger = json_object_get(json_object_get(json, "body"), "ledger");
+    CU_ASSERT_FATAL(ledger != NULL);
+    json_object_set_new(ledger, "version", json_string("0"));
+    wire_length = json_dumpb(json, wire, sizeof wire, JSON_COMPACT);
+    CU_ASSERT_FALSE(decode(message.from, &got));
+    CU_ASSERT(fault_says("$.body.ledger", "no ledger can have"));
+    json_decref(json);
+}
+
+/* ---- hostile bytes -------------------------------------------------------------------------- */
+
+static void splice(const char *find, const char *bytes, size_t count)
+{
+    char *at = strstr(wire, find);
+    CU_ASSERT_FATAL(at != NULL && wire_length + count < sizeof wire);
+    memmove(at + count, at, wire_length - (size_t)(at - wire) + 1);
+    memcpy(at, bytes, count);
+    wire_length += count;
+}
+
+static void use_order(void)
+{
+    use_example();
+    struct message sent = { .kind = MESSAGE_ORDER, .service = 0 };
+    sent.as.order.order.accepted_loss_bytes = -1;
+    memcpy(sent.as.order.order.why.s, "because", 7);
+    CU_ASSERT_FATAL(encode(&sent));
+}
+
+static void malformed_text_is_refused(void)
+{
+    static const struct { const char *bytes; size_t count; } bad[] = {
+        { "\\u0000", 6 }, { "\0", 1 }, { "\xff", 1 }, { "\xc0\x80", 2 }, { "\xed\xa0\x80", 3 },
+        { "\xf5\x80\x80\x80", 4 }, { "\\ud800", 6 }, { "\n", 1 }, { "\\x", 2 }, { "\"", 1 },
+    };
+    struct message got;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        use_order();
+        splice("because", bad[i].bytes, bad[i].count);
+        CU_ASSERT_FALSE(decode(0, &got));
+    }
+    use_order();
+    splice("because", "\\u00e9 \xc3\xa9 ", 10);
+    CU_ASSERT_TRUE(decode(0, &got));
+    CU_ASSERT_STRING_EQUAL(got.as.order.order.why.s, "\xc3\xa9 \xc3\xa9 because");
+}
+
+static void malformed_documents_are_refused(void)
+{
+    struct message got;
+    use_order();
+    splice("\"why\"", "\"why\":\"twice\",", 14);
+    CU_ASSERT_FALSE(decode(0, &got));
+    CU_ASSERT(fault_says("duplicate", "why"));
+    use_order();
+    splice("\"body\"", "\"v\":1,", 6);
+    CU_ASSERT_FALSE(decode(0, &got));
+    use_order();
+    wire[wire_length++] = '{';
+    CU_ASSERT_FALSE(decode(0, &got));
+    static const char *const others[] = { "", " ", "{}", "[]", "null", "1", "\"x\"", "{", "[{}]", "\xef\xbb\xbf{}" };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        CU_ASSERT_FALSE(codec_decode_message(&names, others[i], strlen(others[i]), 0, &got, &fault));
+        CU_ASSERT_FALSE(codec_decode_message(&names, others[i], strlen(others[i]), 0, &got, NULL));
+    }
+    use_order();
+    splice("\"v\"", "\"very-long\":1e999,", 18);
+    CU_ASSERT_FALSE(decode(0, &got));
+    use_order();
+    splice("-1", "99999999999999999999", 20);
+    CU_ASSERT_FALSE(decode(0, &got));
+}
+
+static void deep_and_long_documents_are_refused(void)
+{
+    struct message got;
+    use_example();
+    memset(wire, '[', CODEC_MESSAGE_MAX);
+    wire_length = CODEC_MESSAGE_MAX;
+    CU_ASSERT_FALSE(decode(0, &got));
+    wire_length = 0;
+    while (wire_length + 5 < CODEC_MESSAGE_MAX) {
+        memcpy(wire + wire_length, "{\"v\":", 5);
+        wire_length += 5;
+    }
+    CU_ASSERT_FALSE(decode(0, &got));
+    use_order();
+    memset(wire + wire_length, ' ', sizeof wire - wire_length);
+    wire_length = CODEC_MESSAGE_MAX;
+    CU_ASSERT_TRUE(decode(0, &got));
+    wire_length = CODEC_MESSAGE_MAX + 1;
+    CU_ASSERT_FALSE(decode(0, &got));
+    CU_ASSERT(fault_says("longer than", "fra-1"));
+}
+
+static void hostile_words_are_escaped_in_faults(void)
+{
+    use_order();
+    static const char key[] = "\"\\u001b[2J\\\"\\n\":1,";
+    splice("\"v\"", key, sizeof key - 1);
+    struct message got;
+    CU_ASSERT_FALSE(decode(0, &got));
+    CU_ASSERT(fault_says("\\u001b[2J", "not a key"));
+    for (const char *at = fault.text; *at != '\0'; at++)
+        CU_ASSERT((unsigned char)*at >= ' ');
+}
+
+/* What is taken is whole: it can be sent again, and comes back the same. */
+static void expect_whole(const char *bytes, size_t length, node_id peer)
+{
+    /* A copy of exactly this size, so that a reader that goes too far is seen. */
+    char *copy = malloc(length == 0 ? 1 : length);
+    CU_ASSERT_FATAL(copy != NULL);
+    memcpy(copy, bytes, length);
+    struct message got, again;
+    if (codec_decode_message(&names, copy, length, peer, &got, &fault)) {
+        static char out[CODEC_MESSAGE_MAX];
+        size_t out_length;
+        CU_ASSERT_FATAL(codec_encode_message(&names, &got, out, sizeof out, &out_length, &fault));
+        CU_ASSERT_FATAL(codec_decode_message(&names, out, out_length, peer, &again, &fault));
+        CU_ASSERT(memcmp(&got, &again, sizeof got) == 0);
+    } else {
+        CU_ASSERT(all_zero(&got, sizeof got));
+    }
+    free(copy);
+}
+
+static void truncation_is_refused_at_every_byte(void)
+{
+    use_example();
+    struct dice dice = { SEED };
+    for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++) {
+        struct message message, got;
+        dice_message(&dice, &names, (enum message_kind)kind, &message);
+        CU_ASSERT_FATAL(encode(&message));
+        for (size_t length = 0; length < wire_length; length++) {
+            char *copy = malloc(length == 0 ? 1 : length);
+            CU_ASSERT_FATAL(copy != NULL);
+            memcpy(copy, wire, length);
+            CU_ASSERT_FALSE(codec_decode_message(&names, copy, length, message.from, &got, &fault));
+            free(copy);
+        }
+    }
+}
+
+static void random_flips_do_no_harm(void)
+{
+    use_example();
+    struct dice dice = { SEED };
+    static char flipped[CODEC_MESSAGE_MAX];
+    struct message message = { 0 };
+    for (int flip = 0; flip < FLIPS; flip++) {
+        if (flip % 20 == 0) {
+            dice_message(&dice, &names, (enum message_kind)dice_below(&dice, MESSAGE_KIND_COUNT),
+                         &message);
+            CU_ASSERT_FATAL(encode(&message));
+        }
+        memcpy(flipped, wire, wire_length);
+        unsigned count = 1 + dice_below(&dice, 3);
+        for (unsigned i = 0; i < count; i++) {
+            size_t at = dice_below(&dice, (unsigned)wire_length);
+            unsigned mask = dice_bool(&dice) ? dice_below(&dice, 256) : 1u << dice_below(&dice, 8);
+            flipped[at] = (char)((unsigned char)flipped[at] ^ (unsigned char)mask);
+        }
+        expect_whole(flipped, wire_length, message.from);
+    }
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static void names_are_checked(void)
+{
+    use_example();
+    CU_ASSERT_STRING_EQUAL(names.voter_names, "fra-1,iad-1,witness");
+    names.nodes[0] = "zzz"; /* the order of names, not of indexes */
+    CU_ASSERT_FATAL(codec_names_finish(&names, &fault));
+    CU_ASSERT_STRING_EQUAL(names.voter_names, "iad-1,witness,zzz");
+
+    static const char *const bad[] = { "", "a,b", "a b", "a\"b", "\xc3\xa9", NULL, "fra-2" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        names.nodes[0] = bad[i];
+        CU_ASSERT_FALSE(codec_names_finish(&names, &fault));
+    }
+    use_example();
+    names.services[0].checks[1].region = 0; /* two of one name in one region */
+    CU_ASSERT_FALSE(codec_names_finish(&names, &fault));
+    use_example();
+    names.services[0].checks[1].region = 3;
+    CU_ASSERT_FALSE(codec_names_finish(&names, &fault));
+    use_example();
+    names.services[0].serves[3] = true;
+    CU_ASSERT_FALSE(codec_names_finish(&names, &fault));
+    use_example();
+    names.voters = 0;
+    CU_ASSERT_FALSE(codec_names_finish(&names, &fault));
+    names.voters = 1u << 4;
+    CU_ASSERT_FALSE(codec_names_finish(&names, &fault));
+    names.voters = 1;
+    names.cluster = NULL;
+    CU_ASSERT_FALSE(codec_names_finish(&names, &fault));
+    use_example();
+    CU_ASSERT(codec_find_node(&names, "iad-1") == 2);
+    CU_ASSERT(codec_find_node(&names, "iad") == NODE_NONE);
+    CU_ASSERT(codec_find_check(&names, 0, 1, "health") == 1);
+    CU_ASSERT(codec_find_check(&names, 0, 2, "health") == CHECK_NONE);
+}
+
+static void names_come_from_the_configuration(void)
+{
+    struct node_config nodes[] = { { .name = "a" }, { .name = "b" }, { .name = "c" } };
+    struct region_config regions[] = { { .name = "fra" }, { .name = "iad" } };
+    struct check_config fra[] = { { .name = "health", .index = 0 } };
+    struct check_config iad[] = { { .name = "database", .index = 1 }, { .name = "health", .index = 2 } };
+    struct service_region_config serves[] = {
+        { .name = "fra", .region = 0, .checks = fra, .check_count = 1 },
+        { .name = "iad", .region = 1, .checks = iad, .check_count = 2 },
+    };
+    struct service_config services[] = {
+        { .name = "shop", .regions = serves, .region_count = 2, .check_count = 3 },
+        { .name = "wiki", .regions = serves, .region_count = 1, .check_count = 1 },
+    };
+    struct cluster_config cluster = {
+        .cluster = "prod", .voters = { 0, 1, 2 }, .voter_count = 3, .nodes = nodes,
+        .node_count = 3, .regions = regions, .region_count = 2, .services = services,
+        .service_count = 2,
+    };
+    CU_ASSERT_FATAL(codec_names_from_config(&names, &cluster, &fault));
+    CU_ASSERT_STRING_EQUAL(names.voter_names, "a,b,c");
+    CU_ASSERT(codec_find_region(&names, "iad") == 1 && codec_find_service(&names, "wiki") == 1);
+    CU_ASSERT(codec_find_check(&names, 0, 1, "health") == 2);
+    CU_ASSERT(names.services[0].serves[1] && !names.services[1].serves[1]);
+    iad[1].index = 3;
+    CU_ASSERT_FALSE(codec_names_from_config(&names, &cluster, &fault));
+    iad[1].index = 1; /* two in one place leave another empty */
+    CU_ASSERT_FALSE(codec_names_from_config(&names, &cluster, &fault));
+}
+
+static void kinds_have_names(void)
+{
+    CU_ASSERT_STRING_EQUAL(codec_kind_name(MESSAGE_ORDER_REPLY), "order-reply");
+    CU_ASSERT_STRING_EQUAL(codec_kind_name(MESSAGE_KIND_COUNT), "unknown");
+    for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++)
+        CU_ASSERT_PTR_NOT_NULL(codec_kind_name((enum message_kind)kind));
+}
+
+SUITE_MAIN("codec", TEST(no_field_was_added_unseen),
+           TEST(every_kind_comes_back_whole), TEST(the_largest_numbers_survive),
+           TEST(indexes_are_translated), TEST(the_longest_gossip_fits),
+           TEST(words_are_cut_between_characters), TEST(what_makes_no_sense_is_not_sent),
+           TEST(strangers_are_refused), TEST(unknown_checks_are_not_named),
+           TEST(every_key_counts), TEST(contradicting_ledgers_are_refused),
+           TEST(malformed_text_is_refused), TEST(malformed_documents_are_refused),
+           TEST(deep_and_long_documents_are_refused), TEST(hostile_words_are_escaped_in_faults),
+           TEST(truncation_is_refused_at_every_byte), TEST(random_flips_do_no_harm),
+           TEST(names_are_checked), TEST(names_come_from_the_configuration),
+           TEST(kinds_have_names))
