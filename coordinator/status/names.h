@@ -82,10 +82,10 @@ const char *format_hex(char out[NAME_HEX_MAX], uint64_t value);
 bool parse_hex(const char *text, uint64_t *out) CHECKED;
 
 /* JSON numbers. Negative or beyond any wait gives null, where marked. */
-json_t *json_ms(int64_t us);          /* rounded up to whole ms, so that 0 is 0 */
-json_t *json_ms_or_null(int64_t us);  /* null below 0 and from TIME_FOREVER_US on */
-json_t *json_seconds(int64_t us);     /* with three digits; null below 0 and for ever */
-json_t *json_u64(uint64_t value);     /* cut at INT64_MAX */
-json_t *json_text(const char *text);  /* bytes that are not UTF-8 are replaced; NULL: null */
+json_t *json_of_ms(int64_t us);          /* rounded up to whole ms, so that 0 is 0 */
+json_t *json_of_ms_or_null(int64_t us);  /* null below 0 and from TIME_FOREVER_US on */
+json_t *json_of_seconds(int64_t us);     /* with three digits; null below 0 and for ever */
+json_t *json_of_u64(uint64_t value);     /* cut at INT64_MAX */
+json_t *json_of_text(const char *text);  /* bytes that are not UTF-8 are replaced; NULL: null */
 
 #endif

@@ -22,11 +22,11 @@ void status_text_operation(struct text *text, const json_t *operation);
 
 /* Reading JSON of unknown shape: the value's text, or `otherwise` if it is missing, of another type
  * or holds control characters. */
-const char *json_str(const json_t *object, const char *key, const char *otherwise);
+const char *peek_str(const json_t *object, const char *key, const char *otherwise);
 /* Whether it is there and an integer. */
-bool json_int(const json_t *object, const char *key, int64_t *out);
-bool json_real(const json_t *object, const char *key, double *out);
+bool peek_int(const json_t *object, const char *key, int64_t *out);
+bool peek_real(const json_t *object, const char *key, double *out);
 /* true only if it is there and true. */
-bool json_yes(const json_t *object, const char *key);
+bool peek_yes(const json_t *object, const char *key);
 
 #endif

@@ -1,0 +1,527 @@
+/* What matters first: the one-word state of a service, the sentence that explains it, what would
+ * happen next, and the warnings. It repeats what the core decided and shows; it decides nothing. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/status/status_parts.h"
+
+/* Above this a loop's longest stall is worth a person's attention: it is a good part of a lease. */
+#define STALL_WARNING_US (250 * US_PER_MS)
+#define CERTIFICATE_WARNING_DAYS 30
+
+static const char *region_of(const struct status_service *service, region_id region)
+{
+    return name_region(service->input->cluster, region);
+}
+
+/* ---- state ------------------------------------------------------------------------------- */
+
+struct tally {
+    unsigned observers;
+    unsigned by_verdict[4];
+};
+
+static struct tally tally_of(const struct status_service *service, region_id region)
+{
+    struct tally tally = { 0 };
+    if (region >= POLICY_REGIONS_MAX)
+        return tally;
+    for (size_t i = 0; i < service->input->cluster->node_count && i < POLICY_NODES_MAX; i++) {
+        const struct view_observer *observer = &service->view->regions[region].observers[i];
+        tally.observers++;
+        int verdict = observer->present ? (int)observer->verdict : VERDICT_UNKNOWN;
+        if (verdict >= 0 && verdict < 4)
+            tally.by_verdict[verdict]++;
+    }
+    return tally;
+}
+
+enum state { STATE_OK, STATE_SUSPECT, STATE_FAILING, STATE_OPERATION, STATE_NO_WRITER,
+             STATE_NO_QUORUM, STATE_UNKNOWN };
+static const char *const state_names[] = { "ok",        "suspect",   "failing", "operation",
+                                           "no_writer", "no_quorum", "unknown" };
+
+static enum state state_of(const struct status_service *service)
+{
+    const struct view_service *view = service->view;
+    if (!view->quorum)
+        return STATE_NO_QUORUM;
+    if (!view->ledger_known)
+        return STATE_UNKNOWN;
+    if (view->ledger.operation.kind != OPERATION_NONE)
+        return STATE_OPERATION;
+    if (view->ledger.writer >= POLICY_REGIONS_MAX)
+        return STATE_NO_WRITER;
+    if (view->regions[view->ledger.writer].failed_votes >= view->voters_needed)
+        return STATE_FAILING;
+    struct tally tally = tally_of(service, view->ledger.writer);
+    bool doubted = tally.by_verdict[VERDICT_FAILED] + tally.by_verdict[VERDICT_SUSPECT] > 0;
+    return doubted ? STATE_SUSPECT : STATE_OK;
+}
+
+static void append_tally(struct text *text, const struct tally *tally)
+{
+    static const int order[] = { VERDICT_HEALTHY, VERDICT_SUSPECT, VERDICT_FAILED, VERDICT_UNKNOWN };
+    bool first = true;
+    if (tally->by_verdict[VERDICT_HEALTHY] == tally->observers) {
+        text_appendf(text, "all %u observers see it healthy", tally->observers);
+        return;
+    }
+    text_appendf(text, "of %u observers ", tally->observers);
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (tally->by_verdict[order[i]] > 0) {
+            text_appendf(text, "%s%u %s", first ? "" : ", ", tally->by_verdict[order[i]],
+                         name_verdict(order[i]));
+            first = false;
+        }
+}
+
+/* The first observer's reason that is not good news. */
+static void append_complaint(const struct status_service *service, struct text *text,
+                             region_id region)
+{
+    for (int want = VERDICT_FAILED; want >= VERDICT_SUSPECT; want--)
+        for (size_t i = 0; i < service->input->cluster->node_count && i < POLICY_NODES_MAX; i++) {
+            const struct view_observer *seen = &service->view->regions[region].observers[i];
+            if (!seen->present || (int)seen->verdict != want)
+                continue;
+            const struct check_config *check =
+                seen->check != CHECK_NONE ? name_find_check(service->config, seen->check) : NULL;
+            text_appendf(text, " (%s: ", name_node(service->input->cluster, (unsigned)i));
+            text_reason(text, seen->reason, check != NULL ? check->name : NULL, seen->standing_us,
+                        seen->detail.s);
+            text_append(text, ")");
+            return;
+        }
+}
+
+static void headline_operation(const struct status_service *service, struct text *text)
+{
+    const struct view_service *view = service->view;
+    const struct ledger_operation *ledger = &view->ledger.operation;
+    const struct view_operation *operation = &view->operation;
+    char duration[CLOCK_DURATION_TEXT_MAX];
+    if (ledger->kind == OPERATION_ADOPT)
+        text_appendf(text, "%s is the writer; its DNS records are being taken over by %s",
+                     region_of(service, view->ledger.writer),
+                     name_node(service->input->cluster, ledger->executor));
+    else
+        text_appendf(text, "%s from %s to %s is under way on %s, phase %s",
+                     name_operation_kind((int)ledger->kind), region_of(service, ledger->from),
+                     region_of(service, ledger->to),
+                     name_node(service->input->cluster, ledger->executor),
+                     name_phase((int)ledger->phase));
+    if (operation->here && operation->step != STEP_NONE)
+        text_appendf(text, ", step %s for %s", step_name(operation->step),
+                     base_format_duration(duration, sizeof duration, operation->step_us));
+    if (operation->here && operation->wait_left_us > 0)
+        text_appendf(text, "; the old lease runs out in %s",
+                     base_format_duration(duration, sizeof duration, operation->wait_left_us));
+    if (operation->detail.s[0] != '\0')
+        text_appendf(text, "; %s", operation->detail.s);
+    text_append(text, ".");
+}
+
+static void headline(const struct status_service *service, enum state state, struct text *text)
+{
+    const struct view_service *view = service->view;
+    region_id writer = view->ledger_known ? view->ledger.writer : REGION_NONE;
+    struct tally tally = tally_of(service, writer);
+    switch (state) {
+    case STATE_NO_QUORUM:
+        text_appendf(text, "Only %u of the %u voters needed are heard; ", view->voters_heard,
+                     view->voters_needed);
+        if (writer != REGION_NONE)
+            text_appendf(text, "%s was the writer at epoch %" PRIu64 " when that was last known.",
+                         region_of(service, writer), view->ledger.epoch);
+        else
+            text_append(text, "who is the writer can't be known.");
+        return;
+    case STATE_UNKNOWN:
+        text_append(text, "Who is the writer is not known yet: no majority has confirmed a ledger "
+                          "since this node started.");
+        return;
+    case STATE_OPERATION:
+        headline_operation(service, text);
+        return;
+    case STATE_NO_WRITER:
+        text_append(text, "No region is named writer and no operation is under way.");
+        return;
+    case STATE_FAILING:
+        text_appendf(text, "%s is the writer and a majority says that it failed: ",
+                     region_of(service, writer));
+        break;
+    case STATE_SUSPECT:
+    case STATE_OK:
+        text_appendf(text, "%s is the writer; ", region_of(service, writer));
+        break;
+    }
+    append_tally(text, &tally);
+    if (state != STATE_OK)
+        append_complaint(service, text, writer);
+    text_append(text, ".");
+}
+
+/* ---- outlook ----------------------------------------------------------------------------- */
+
+/* Gates that are shut by the very fact that the writer is well. */
+static bool gate_waits_for_failure(int gate)
+{
+    return gate == GATE_MAJORITY_FAILED || gate == GATE_OUTAGE_MIN;
+}
+
+static unsigned shut_gates(const struct view_region *region, bool all)
+{
+    unsigned shut = 0;
+    for (int i = 0; i < GATE_COUNT; i++)
+        if (!region->gates[i].open && !region->gates[i].skipped &&
+            (all || !gate_waits_for_failure(i)))
+            shut++;
+    return shut;
+}
+
+region_id status_best_target(const struct status_service *service)
+{
+    region_id best = REGION_NONE;
+    unsigned best_shut = 0;
+    int64_t best_priority = 0;
+    for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
+        const struct view_region *region = &service->view->regions[i];
+        const struct service_region_config *config = config_service_region(service->config, i);
+        if (!region->candidate || config == NULL)
+            continue;
+        unsigned shut = shut_gates(region, false);
+        if (best == REGION_NONE || shut < best_shut ||
+            (shut == best_shut && config->priority < best_priority)) {
+            best = (region_id)i;
+            best_shut = shut;
+            best_priority = config->priority;
+        }
+    }
+    return best;
+}
+
+static void append_shut(struct text *text, const struct view_region *region, bool all)
+{
+    bool first = true;
+    for (int i = 0; i < GATE_COUNT; i++) {
+        const struct gate *gate = &region->gates[i];
+        if (gate->open || gate->skipped || (!all && gate_waits_for_failure(i)))
+            continue;
+        text_appendf(text, "%s%s (", first ? "" : ", ", gate_name((enum gate_id)i));
+        text_gate(text, (enum gate_id)i, gate);
+        text_append(text, ")");
+        first = false;
+    }
+}
+
+static void outlook_no_quorum(const struct status_service *service, struct text *text)
+{
+    const struct view_service *view = service->view;
+    text_append(text, "Nothing can be decided: no failover begins, and no lease is renewed. ");
+    bool keep = view->ledger_known ? view->ledger.keep_on_quorum_loss
+                                   : service->config->fence.on_quorum_loss ==
+                                         CONFIG_QUORUM_LOSS_KEEP;
+    if (keep)
+        text_append(text, "on_quorum_loss is keep, so the writer's database stays open. ");
+    else
+        text_append(text, "on_quorum_loss is fence, so the writer's database is fenced when its "
+                          "lease has run out. ");
+    text_append(text, "Bring the missing voters or the network between them back; see peers.");
+}
+
+static void outlook_failing(const struct status_service *service, struct text *text)
+{
+    region_id target = status_best_target(service);
+    const char *writer = region_of(service, service->view->ledger.writer);
+    if (target == REGION_NONE) {
+        text_appendf(text, "No other region could take over: %s has to be repaired.", writer);
+        return;
+    }
+    const struct view_region *region = &service->view->regions[target];
+    if (service->config->mode == CONFIG_MODE_MANUAL) {
+        text_appendf(text, "Manual mode: nothing happens by itself. To go on: failoverctl failover "
+                           "%s --to %s --reason \"...\".",
+                     service->config->name, region_of(service, target));
+        if (shut_gates(region, true) > 0) {
+            text_append(text, " Shut gates: ");
+            append_shut(text, region, true);
+            text_append(text, ".");
+        }
+        return;
+    }
+    if (region->gates_open) {
+        text_appendf(text, "A failover to %s begins: all its gates are open.",
+                     region_of(service, target));
+        return;
+    }
+    text_appendf(text, "A failover to %s begins as soon as these gates open: ",
+                 region_of(service, target));
+    append_shut(text, region, true);
+    text_append(text, ".");
+}
+
+static void outlook_well(const struct status_service *service, enum state state, struct text *text)
+{
+    region_id target = status_best_target(service);
+    const char *writer = region_of(service, service->view->ledger.writer);
+    text_append(text, state == STATE_OK ? "Nothing to do. " : "No majority says failed yet. ");
+    if (target == REGION_NONE) {
+        text_appendf(text, "If %s failed, no other region could take over.", writer);
+        return;
+    }
+    const struct view_region *region = &service->view->regions[target];
+    if (shut_gates(region, false) > 0) {
+        text_appendf(text, "If %s failed now, %s could not take over: ", writer,
+                     region_of(service, target));
+        append_shut(text, region, false);
+        text_append(text, ".");
+    } else if (service->config->mode == CONFIG_MODE_MANUAL) {
+        text_appendf(text, "If %s failed, %s could take over when a person says so (manual mode).",
+                     writer, region_of(service, target));
+    } else {
+        text_appendf(text, "If %s failed, %s would take over.", writer, region_of(service, target));
+    }
+}
+
+static void outlook_operation(const struct status_service *service, struct text *text)
+{
+    const struct view_service *view = service->view;
+    const struct ledger_operation *ledger = &view->ledger.operation;
+    if (ledger->kind == OPERATION_ADOPT)
+        text_append(text, "The service goes on as it is.");
+    else if (view->operation.overdue)
+        text_append(text, "The step is past its deadline and is tried again; a person should look.");
+    else if (ledger->phase == PHASE_GRANTED)
+        text_appendf(text, "%s has been named writer: it goes forward from here. If %s is lost, "
+                           "another coordinator there goes on.",
+                     region_of(service, ledger->to),
+                     name_node(service->input->cluster, ledger->executor));
+    else
+        text_appendf(text, "%s gets no new lease. Once it is known to be fenced, %s is promoted; "
+                           "until then it may still be aborted.",
+                     region_of(service, ledger->from), region_of(service, ledger->to));
+}
+
+static void outlook(const struct status_service *service, enum state state, struct text *text)
+{
+    switch (state) {
+    case STATE_NO_QUORUM:
+        outlook_no_quorum(service, text);
+        return;
+    case STATE_UNKNOWN:
+        text_append(text, "Wait until a majority of voters answers. A new cluster needs its initial "
+                          "writer's coordinator up to begin.");
+        return;
+    case STATE_OPERATION:
+        outlook_operation(service, text);
+        return;
+    case STATE_NO_WRITER:
+        text_append(text, "Nothing happens by itself. Name one: failoverctl failover ... --to REGION.");
+        return;
+    case STATE_FAILING:
+        outlook_failing(service, text);
+        return;
+    case STATE_SUSPECT:
+    case STATE_OK:
+        outlook_well(service, state, text);
+        return;
+    }
+}
+
+void status_outlook(const struct status_service *service, json_t *object)
+{
+    char sentence[4 * STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    enum state state = state_of(service);
+    put(object, "state", json_string(state_names[state]));
+    headline(service, state, &text);
+    put(object, "headline", json_of_text(sentence));
+    text_clear(&text);
+    outlook(service, state, &text);
+    put(object, "outlook", json_of_text(sentence));
+}
+
+/* ---- warnings ---------------------------------------------------------------------------- */
+
+static void warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+static void warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
+{
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    va_list args;
+    va_start(args, format);
+    text_appendv(&text, format, args);
+    va_end(args);
+    json_t *object = json_object();
+    put(object, "code", json_string(code));
+    put(object, "service", json_of_text(service));
+    put(object, "text", json_of_text(sentence));
+    add(warnings, object);
+}
+
+static void warn_quorum(const struct status_service *service, json_t *warnings)
+{
+    const struct view_service *view = service->view;
+    const char *name = service->config->name;
+    if (!view->quorum)
+        warn(warnings, "no_quorum", name,
+             "only %u of the %u voters needed are heard: no failover can begin and no lease can be "
+             "renewed until more are back", view->voters_heard, view->voters_needed);
+    if (!view->ledger_known)
+        warn(warnings, "ledger_unknown", name,
+             "no majority has confirmed who is the writer since this node started");
+    if (view->abstaining)
+        warn(warnings, "abstaining", name,
+             "most of what this node looks at fails, so it suspects itself and does not vote that "
+             "a region failed; look at this node's own network");
+    if (view->settings_differ)
+        warn(warnings, "settings_differ", name,
+             "%s runs with other settings of this service: bring cluster.json in line on all nodes",
+             name_node(service->input->cluster, view->settings_differ_node));
+    if (view->lease_differs)
+        warn(warnings, "lease_differs", name,
+             "the lease or fence settings of the file differ from those in force; they take effect "
+             "when a writer is next named");
+    if (view->ledger_known && view->ledger.paused)
+        warn(warnings, "paused", name, "the service is paused: no failover begins by itself");
+    if (service->config->mode == CONFIG_MODE_MANUAL)
+        warn(warnings, "manual_mode", name, "manual mode: no failover begins by itself");
+}
+
+static void warn_fence(const struct status_service *service, json_t *warnings)
+{
+    const struct view_service *view = service->view;
+    const char *name = service->config->name;
+    if (view->ledger_known && view->ledger.fence == FENCE_GUARDED)
+        warn(warnings, "fence_guarded", name,
+             service->config->fence.accept_unconfirmed_fence
+                 ? "the writer's fence is guarded and accept_unconfirmed_fence is set: after a "
+                   "failover whose fence was not confirmed, the old database may still acknowledge writes"
+                 : "the writer's fence is guarded: only a live guard can shut the old database, so a "
+                   "failover without one waits for a person");
+    if (view->ledger_known && view->ledger.operation.kind != OPERATION_NONE &&
+        view->operation.here &&
+        (view->operation.proof == PROOF_ACCEPTED || view->operation.proof == PROOF_PERSON))
+        warn(warnings, "fence_not_proven", name,
+             "this operation goes on although nothing proves the old writer fenced (%s): make sure "
+             "by hand that its database is down", name_fence_proof((int)view->operation.proof));
+    for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
+        const struct view_region *region = &view->regions[i];
+        if (!region->serves || !region->guard_heard)
+            continue;
+        const char *where = service->input->cluster->regions[i].name;
+        if (!region->guard_ready)
+            warn(warnings, "guard_not_ready", name,
+                 "%s in %s can't work its database's fence: %s could neither be promoted nor fenced "
+                 "by it", name_node(service->input->cluster, region->guard_node), where, where);
+        if (region->fence == FENCE_FAILED)
+            warn(warnings, "fence_failed", name,
+                 "the fence of %s could not be shut or proven; its guard goes on trying", where);
+    }
+}
+
+static void warn_operation(const struct status_service *service, json_t *warnings)
+{
+    const struct view_service *view = service->view;
+    const struct view_operation *operation = &view->operation;
+    char duration[CLOCK_DURATION_TEXT_MAX];
+    if (!view->ledger_known)
+        return;
+    if (view->ledger.operation.kind != OPERATION_NONE && operation->overdue)
+        warn(warnings, "operation_overdue", service->config->name,
+             "step %s has taken %s, longer than it should: %s", step_name(operation->step),
+             base_format_duration(duration, sizeof duration, operation->step_us),
+             operation->detail.s[0] != '\0' ? operation->detail.s : "no reason is known");
+    if (service->config->dns != NULL && view->ledger.dns_epoch > 0 &&
+        view->ledger.writer != REGION_NONE && view->ledger.operation.kind == OPERATION_NONE &&
+        view->ledger.dns_epoch < view->ledger.epoch)
+        warn(warnings, "dns_behind", service->config->name,
+             "DNS was last seen in force for epoch %" PRIu64 ", the ledger is at %" PRIu64,
+             view->ledger.dns_epoch, view->ledger.epoch);
+}
+
+static void warn_standbys(const struct status_service *service, json_t *warnings)
+{
+    const struct view_service *view = service->view;
+    char lag[NAME_BYTES_MAX];
+    char limit[NAME_BYTES_MAX];
+    for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
+        const struct view_region *region = &view->regions[i];
+        const char *where = service->input->cluster->regions[i].name;
+        bool standby = region->serves && view->ledger_known && view->ledger.writer != i &&
+                       region->database.known && region->database.in_recovery;
+        if (!standby || view->ledger.operation.kind != OPERATION_NONE)
+            continue;
+        if (!region->database.walreceiver_live)
+            warn(warnings, "standby_not_streaming", service->config->name,
+                 "the standby in %s is not streaming: it falls behind with every write", where);
+        if (region->lag_known && region->lag_bytes > service->config->rpo.bytes_bytes)
+            warn(warnings, "lag_beyond_rpo", service->config->name,
+                 "the standby in %s is %s behind, more than the %s that may be lost", where,
+                 format_bytes(lag, sizeof lag, region->lag_bytes),
+                 format_bytes(limit, sizeof limit, service->config->rpo.bytes_bytes));
+    }
+}
+
+void status_service_warnings(const struct status_service *service, json_t *warnings)
+{
+    warn_quorum(service, warnings);
+    warn_fence(service, warnings);
+    warn_operation(service, warnings);
+    warn_standbys(service, warnings);
+}
+
+static void warn_disks(const struct status_input *input, json_t *warnings)
+{
+    const struct journal_status *journal = input->journal;
+    char duration[CLOCK_DURATION_TEXT_MAX];
+    if (input->mute != MUTE_NOT && input->mute != MUTE_NO_VOTE)
+        warn(warnings, "mute", NULL, "%s. %s", name_mute_text((int)input->mute),
+             name_mute_todo((int)input->mute));
+    if (input->store != NULL && input->store->failed)
+        warn(warnings, "store_failed", NULL,
+             "a write to state_dir failed, so this node does not vote until it is repaired and "
+             "restarted: %s", input->store->failure);
+    if (input->store_doubt)
+        warn(warnings, "store_doubt", NULL, "the newest save may have been lost: %s",
+             input->store_text != NULL ? input->store_text : "");
+    if (journal != NULL && journal->failing)
+        warn(warnings, "journal_failing", NULL,
+             "the journal %s can't be written for %s (%s): orders of people are refused meanwhile",
+             journal->path, base_format_duration(duration, sizeof duration, journal->failing_us),
+             journal->text);
+    if (journal != NULL && journal->lost > 0)
+        warn(warnings, "journal_lost", NULL, "%" PRIu64 " lines of the journal were lost since start",
+             journal->lost);
+}
+
+void status_node_warnings(const struct status_input *input, json_t *warnings)
+{
+    char duration[CLOCK_DURATION_TEXT_MAX];
+    warn_disks(input, warnings);
+    if (input->certificate != NULL && (input->certificate->days_left < CERTIFICATE_WARNING_DAYS ||
+                                       input->certificate->ca_days_left < CERTIFICATE_WARNING_DAYS))
+        warn(warnings, "certificate", NULL,
+             "this node's certificate ends in %" PRId64 " days, its authority's in %" PRId64
+             ": replace and reload before that, or its peers refuse it",
+             input->certificate->days_left, input->certificate->ca_days_left);
+    if (input->control_stall_us > STALL_WARNING_US)
+        warn(warnings, "loop_stalled", NULL,
+             "the control loop was held up for %s: the machine or its disk is overloaded",
+             base_format_duration(duration, sizeof duration, input->control_stall_us));
+    for (size_t i = 0; i < input->link_count; i++) {
+        const struct link_status *link = &input->links[i];
+        bool out = link->out.phase == LINK_PHASE_UP;
+        bool in = link->in.phase == LINK_PHASE_UP;
+        if (!out || !in)
+            warn(warnings, "peer_down", NULL, "%s: %s%s%s", link->name,
+                 !out && !in ? "no connection either way"
+                 : !out      ? "we can't send to it"
+                             : "it does not send to us",
+                 !out && link->out.error[0] != '\0' ? ": " : "", !out ? link->out.error : "");
+    }
+}

@@ -1,0 +1,50 @@
+/* What the files of this folder share; not for others. All of it renders into JSON, and a value
+ * that could not be allocated is left out. */
+#ifndef FAILOVERD_STATUS_STATUS_PARTS_H
+#define FAILOVERD_STATUS_STATUS_PARTS_H
+
+#include "coordinator/status/names.h"
+#include "coordinator/status/status.h"
+
+#define STATUS_SENTENCE_MAX 1024
+
+/* One service of a snapshot, so that functions take one argument. */
+struct status_service {
+    const struct status_input *input;
+    const struct service_config *config;
+    const struct view_service *view;
+    size_t index;
+};
+
+/* Both steal the value. */
+static inline void put(json_t *object, const char *key, json_t *value)
+{
+    (void)json_object_set_new(object, key, value);
+}
+
+static inline void add(json_t *array, json_t *value)
+{
+    (void)json_array_append_new(array, value);
+}
+
+/* "none" becomes null. */
+json_t *status_region_name(const struct status_input *input, region_id region);
+json_t *status_node_name(const struct status_input *input, node_id node);
+
+/* The writer, or while none is named the region that wrote last; REGION_NONE if not known. */
+region_id status_subject(const struct view_service *view);
+
+/* The region that would be failed over to first, going by what is shown; REGION_NONE: none. */
+region_id status_best_target(const struct status_service *service);
+
+json_t *status_gates(const struct status_service *service, const struct view_region *region);
+json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
+
+json_t *status_render_service(const struct status_service *service);
+
+/* state, headline, outlook and warnings into the rendered service. */
+void status_outlook(const struct status_service *service, json_t *object);
+void status_service_warnings(const struct status_service *service, json_t *warnings);
+void status_node_warnings(const struct status_input *input, json_t *warnings);
+
+#endif
