@@ -59,6 +59,7 @@ struct service_policy {
     int64_t hooks_deadline_us;
     bool has_hooks;
     bool has_endpoints;        /* public names to verify after the cut-over */
+    uint64_t settings;         /* digest of all the service's settings, compared between nodes */
     uint8_t zone_count;        /* DNS zones to change; 0: no DNS */
 
     uint8_t check_count;

@@ -307,10 +307,6 @@ static void run_gossip(struct service *s, struct turn *turn)
     if (due || s->gossip_now) {
         node_set others = (node_set)(turn_everyone(turn) & ~node_bit(turn_self(turn)));
         send_gossip(s, turn, others, s->gossip_ask);
-        /* Our own report teaches us too: a majority may be us and one other. */
-        struct register_report own = own_report(s, turn);
-        if (node_in(turn->config->voters, turn_self(turn)))
-            learn(s, turn, turn_self(turn), &own);
         s->gossip_now = s->gossip_ask = false;
         s->next_gossip = mono_after(turn->now, turn->config->heartbeat_us);
     }
@@ -430,6 +426,7 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     s->index = index;
     s->policy = policy;
     s->home = turn->config->region_of[turn_self(turn)];
+    s->settings = policy->settings;
     acceptor_init(&s->acceptor, durable->promised, &durable->accepted, turn->now);
     learner_init(&s->learner, turn->config->voters);
     proposer_init(&s->proposer, turn_self(turn), turn->restarts);
@@ -442,6 +439,9 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     guard_init(s, turn);
     s->gossip_now = s->gossip_ask = true;
     s->next_gossip = turn->now;
+    /* What is on our disk is one voter's report. What we accept from now on is learned from our own
+     * ACCEPTED, which comes back to us only after it is on disk too. */
+    learn(s, turn, turn_self(turn), &durable->accepted);
 }
 
 /* The very first value: proposed by the initial writer's first coordinator, once a majority votes

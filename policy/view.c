@@ -1,0 +1,186 @@
+/* Filling the view of one service: see view.h. Reads everything, changes nothing. */
+#include "policy/view.h"
+
+#include "policy/quorum/majority.h"
+#include "policy/service.h"
+
+static void view_nodes(const struct service *s, const struct turn *turn, struct view_service *v)
+{
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct peer *peer = &turn->peers[n];
+        bool self = n == turn_self(turn);
+        v->nodes[n] = (struct view_node){
+            .linked = self || peer->linked,
+            .heard = self || peer->heard,
+            .heard_age_us = self ? 0 : peer->heard ? mono_since(turn->now, peer->heard_at)
+                                                   : AGE_UNKNOWN_US,
+            .voting = self ? turn->voting : s->remotes[n].voting && turn_heard(turn, n),
+        };
+        if (node_in(turn->config->voters, n) && turn_heard(turn, n) && v->nodes[n].voting)
+            v->voters_heard++;
+        if (!self && s->remotes[n].heard && s->remotes[n].settings != 0 &&
+            s->remotes[n].settings != s->settings) {
+            v->settings_differ = true;
+            v->settings_differ_node = n;
+        }
+    }
+    v->voters_needed = majority_of(turn->config->voters);
+    v->quorum = v->voters_heard >= v->voters_needed;
+}
+
+static void view_observers(const struct service *s, const struct turn *turn, region_id region,
+                           struct view_region *v)
+{
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct opinion *o = &s->health.opinions[region][n];
+        if (!o->heard)
+            continue;
+        v->observers[n] = (struct view_observer){
+            .present = true,
+            .age_us = mono_since(turn->now, o->at),
+            .verdict = o->verdict.verdict,
+            .reason = o->verdict.reason,
+            .check = o->verdict.check,
+            .standing_us = mono_since(turn->now, o->verdict.since),
+            .detail = o->verdict.detail,
+        };
+    }
+    v->failed_votes = tally_failed(turn->config->voters, s->health.opinions[region],
+                                   s->policy->evidence_max_age_us, turn->now).votes;
+}
+
+static void view_database(const struct service *s, const struct turn *turn, region_id region,
+                          struct view_region *v)
+{
+    v->database_observer = NODE_NONE;
+    const struct sighting *seen = service_sighting(s, region, &v->database_observer);
+    if (seen == NULL)
+        return;
+    v->database = seen->facts;
+    v->database_age_us = mono_since(turn->now, seen->at);
+    if (!seen->facts.in_recovery)
+        return;
+    struct loss loss = loss_estimate(&s->health.writer_series, seen->facts.lsn, turn->now);
+    v->lag_known = loss.known;
+    v->lag_bytes = loss.bytes;
+    v->lag_us = loss.us;
+    v->lag_age_us = loss.age_us;
+}
+
+static void view_own_guard(const struct service *s, const struct turn *turn, struct view_region *v)
+{
+    const struct guard *g = &s->guard;
+    v->guard_heard = true;
+    v->guard_node = turn_self(turn);
+    v->guard_ready = g->ready;
+    v->guard_kernel = g->kernel;
+    v->fence = g->fence;
+    v->lease_left_us = g->lease.deadline.us > 0 ? lease_left_us(&g->lease, turn->now) : 0;
+}
+
+static void view_guard(const struct service *s, const struct turn *turn, region_id region,
+                       struct view_region *v)
+{
+    node_set guards = s->policy->regions[region].guards;
+    const struct ledger *l = service_ledger(s);
+    v->guard_node = NODE_NONE;
+    if (node_in(guards, turn_self(turn))) {
+        view_own_guard(s, turn, v);
+        return;
+    }
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct remote *r = &s->remotes[n];
+        if (!node_in(guards, n) || !r->heard)
+            continue;
+        bool named = l != NULL && l->guard.node == n;
+        if (v->guard_heard && !named)
+            continue;
+        v->guard_heard = true;
+        v->guard_node = n;
+        v->guard_ready = r->guard_ready;
+        v->guard_kernel = r->kernel;
+        v->fence = r->fence;
+        v->lease_left_us = mono_since(r->lease_until, turn->now);
+    }
+}
+
+static void view_region(const struct service *s, const struct turn *turn, region_id region,
+                        struct view_region *v)
+{
+    const struct ledger *l = service_ledger(s);
+    v->serves = s->policy->regions[region].serves;
+    view_observers(s, turn, region, v);
+    if (!v->serves)
+        return;
+    view_database(s, turn, region, v);
+    view_guard(s, turn, region, v);
+    v->candidate = l != NULL && l->writer != region;
+    if (!v->candidate)
+        return;
+    gates_judge(s, turn, region, 0, -1, v->gates);
+    v->gates_open = gates_first_shut(v->gates) == GATE_COUNT;
+}
+
+static void view_checks(const struct service *s, const struct turn *turn, struct view_service *v)
+{
+    for (uint8_t c = 0; c < s->policy->check_count; c++) {
+        struct threshold t = s->health.thresholds[c]; /* a copy: looking may not change it */
+        v->checks[c] = (struct view_check){
+            .verdict = threshold_state(&t, &s->policy->checks[c], turn->now),
+            .sampled = t.sampled,
+            .last = t.last_outcome,
+            .last_age_us = t.sampled ? mono_since(turn->now, t.last) : AGE_UNKNOWN_US,
+            .latency_us = t.latency_us,
+            .failures = t.failures,
+            .run_us = t.running ? mono_since(turn->now, t.run_start) : 0,
+            .detail = t.detail,
+        };
+    }
+}
+
+static void view_operation(const struct service *s, const struct turn *turn,
+                           struct view_operation *v)
+{
+    const struct ledger *l = service_ledger(s);
+    const struct operation_run *run = &s->run;
+    v->running = l != NULL && l->operation.kind != OPERATION_NONE;
+    v->here = run->active;
+    v->loss_bytes = -1;
+    if (!run->active)
+        return;
+    v->step = run->step;
+    v->attempt = run->tries;
+    v->step_us = mono_since(turn->now, run->step_started);
+    v->total_us = mono_since(turn->now, run->started);
+    v->overdue = run->overdue;
+    int64_t left = mono_since(run->wait_until, turn->now);
+    v->wait_left_us = run->wait_version != 0 && left > 0 ? left : 0;
+    v->proof = run->proof;
+    if (run->loss.known) {
+        v->loss_bytes = run->loss.bytes;
+        v->loss_us = run->loss.us;
+        v->loss_age_us = run->loss.age_us;
+    }
+    v->detail = run->detail;
+}
+
+void service_view(const struct service *s, const struct turn *turn, struct view_service *v)
+{
+    *v = (struct view_service){ .settings_differ_node = NODE_NONE,
+                                .ledger_age_us = AGE_UNKNOWN_US };
+    const struct ledger *l = service_ledger(s);
+    if (l != NULL) {
+        v->ledger_known = true;
+        v->ledger = *l;
+        v->ledger_age_us = mono_since(turn->now, s->learner.chosen_at);
+        v->lease_differs = l->lease_us != s->policy->lease_us ||
+                           l->clock_error_ppm != s->policy->clock_error_ppm ||
+                           l->fence != s->policy->fence;
+    }
+    v->abstaining = s->health.abstaining;
+    view_nodes(s, turn, v);
+    for (region_id r = 0; r < turn->config->region_count; r++)
+        view_region(s, turn, r, &v->regions[r]);
+    view_checks(s, turn, v);
+    view_operation(s, turn, &v->operation);
+}
