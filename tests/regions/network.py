@@ -23,8 +23,10 @@ table bridge lab {
 """
 
 
-def run(argv, text=None, check=True, timeout_s=30):
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=timeout_s)
+def run(argv, text=None, check=True, timeout_s=30, env=None, cwd=None):
+    """A short command to its end; its error text in the exception when it fails."""
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=timeout_s, env=env, cwd=cwd,
+                          start_new_session=True)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip() or done.returncode}")
     return done

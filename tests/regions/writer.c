@@ -359,16 +359,16 @@ static bool await_result(struct writer *writer, PGresult **result)
         int flushed = PQflush(connection);
         if (flushed < 0)
             break;
+        if (flushed == 0 && !PQisBusy(connection)) { /* also when it was read along with the last one */
+            *result = PQgetResult(connection);
+            return true;
+        }
         if (!wait_for(PQsocket(connection), flushed > 0 ? POLLIN | POLLOUT : POLLIN, deadline_ms)) {
             tell_error(writer, "timeout while waiting for a row's acknowledgement");
             return false;
         }
         if (PQconsumeInput(connection) == 0)
             break;
-        if (!PQisBusy(connection)) {
-            *result = PQgetResult(connection);
-            return true;
-        }
     }
     tell_error(writer, PQerrorMessage(connection));
     return false;

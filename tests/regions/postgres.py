@@ -1,0 +1,191 @@
+"""One region's PostgreSQL: made, started, promoted by hand, killed, read afterwards.
+
+Real servers with fsync on, SCRAM for every login, and little memory. As root the server runs as
+the postgres user. Its unix socket is in the region's `run` folder; the kernel lease does not cover
+it, which is how the guard and the lab itself get through a shut fence.
+"""
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+
+import network
+import pgwire
+
+PORT = 5432
+SUPERUSER = "postgres"
+REPLICATOR = "replicator"
+APPLICATION = "shop"
+START_DEADLINE_S = 20
+SETTINGS = """
+listen_addresses = '{listen}'
+port = {port}
+unix_socket_directories = '{run}'
+shared_buffers = 16MB
+dynamic_shared_memory_type = mmap
+max_connections = 40
+wal_level = replica
+hot_standby = on
+max_wal_senders = 8
+max_replication_slots = 8
+max_wal_size = 128MB
+wal_keep_size = 64MB
+wal_log_hints = on
+authentication_timeout = 2s
+wal_receiver_status_interval = 1s
+wal_retrieve_retry_interval = 500ms
+autovacuum = off
+log_line_prefix = '%m %p %u '
+log_connections = off
+"""
+ACCESS = """
+local all          all                     scram-sha-256
+host  all          all         {subnet}  scram-sha-256
+host  replication  {replicator}  {subnet}  scram-sha-256
+"""
+# What the application owns. The coordinator's own roles come from etc/postgresql-setup.sql.
+APPLICATION_SQL = """
+create table orders (
+    client text not null,
+    sequence bigint not null,
+    written_at timestamptz not null default clock_timestamp(),
+    primary key (client, sequence)
+);
+grant select, insert on orders to {application};
+"""
+
+
+def binaries():
+    """The folder of the newest installed server's programs."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3]))
+    if not found:
+        raise RuntimeError("no PostgreSQL server found in /usr/lib/postgresql; `make packages` installs it")
+    return found[-1].parent
+
+
+def server_user():
+    """Name of the user that servers run as, None for ourselves (PostgreSQL refuses to run as root)."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    raise RuntimeError("neither a postgres nor a nobody user to run PostgreSQL as")
+
+
+class Postgres:
+    def __init__(self, lab, region):
+        self.lab, self.region = lab, region
+        self.address = lab.network.address[region]
+        self.folder = lab.folder / region
+        self.data, self.run = self.folder / "data", self.folder / "run"
+        self.user = server_user()
+        self.process = None
+        self._bin = binaries()
+
+    # -- making ---------------------------------------------------------------------------------
+
+    def make_primary(self, secrets):
+        self._make_folders()
+        self._command("initdb", "-D", self.data, "-U", SUPERUSER, "--auth=scram-sha-256", "--no-sync",
+                      "--locale=C.UTF-8", "--encoding=UTF8", "--data-checksums",
+                      f"--pwfile={secrets.server_file('superuser', self.user)}")
+        self._write_settings()
+        self.start()
+        self._make_roles(secrets)
+
+    def make_standby(self, primary, secrets):
+        """A copy of the running primary that streams from it through a slot of its own."""
+        self._make_folders()
+        conninfo = primary.replication_conninfo(secrets, self.region)
+        self._command("pg_basebackup", "-D", self.data, "-d", conninfo, "-R", "-X", "stream", "-c", "fast",
+                      "-C", "-S", slot_name(self.region), "--no-sync")
+        self._write_settings()
+        self.start()
+
+    def replication_conninfo(self, secrets, name=None):
+        """How another region's server streams from this one. The password is in a file."""
+        application = f" application_name={slot_name(name)}" if name else ""
+        return (f"host={self.address} port={PORT} user={REPLICATOR} sslmode=disable gssencmode=disable "
+                f"passfile={secrets.server_file('replicator.pgpass', self.user)}{application}")
+
+    def _make_folders(self):
+        for folder, mode in ((self.data, 0o700), (self.run, 0o755)):
+            folder.mkdir(parents=True, mode=mode)
+            if self.user:
+                shutil.chown(folder, self.user)
+
+    def _write_settings(self):
+        included = self.data / "lab.conf"
+        included.write_text(SETTINGS.format(listen=self.address, port=PORT, run=self.run))
+        main = self.data / "postgresql.conf"
+        text = main.read_text()
+        if "lab.conf" not in text:
+            main.write_text(text + "\ninclude 'lab.conf'\n")
+        (self.data / "pg_hba.conf").write_text(
+            ACCESS.format(subnet=self.lab.network.subnet, replicator=REPLICATOR))
+
+    def _make_roles(self, secrets):
+        with self.connect(dbname="postgres") as session:
+            session.query(f"create role {REPLICATOR} login replication password "
+                          + pgwire.literal(secrets.get("replicator")))
+            session.query(f"create role {APPLICATION} login password "
+                          + pgwire.literal(secrets.get("application")))
+            session.query("create database shop")
+        with self.connect() as session:
+            session.query(APPLICATION_SQL.format(application=APPLICATION))
+
+    def _command(self, program, *args, timeout_s=60):
+        """A PostgreSQL program, in the region's place and as the server's user, to its end."""
+        argv = self.lab.prefix(self.region, self.user) + [str(self._bin / program), *map(str, args)]
+        network.run(argv, timeout_s=timeout_s, env=self.lab.environment(self.region), cwd=self.folder)
+
+    # -- running --------------------------------------------------------------------------------
+
+    def start(self, private=False, wait=True):
+        """`private`: without any address, so that it can be read but not reached."""
+        argv = [str(self._bin / "postgres"), "-D", str(self.data)]
+        if private:
+            argv += ["-c", "listen_addresses="]
+        self.process = self.lab.spawn(self.region, f"postgres-{self.region}", argv, user=self.user, cwd=self.folder)
+        if wait:
+            self.lab.wait_for(self._answers, START_DEADLINE_S, f"PostgreSQL of {self.region} answers")
+
+    def stop(self):
+        """A clean, fast shutdown."""
+        self.process.end(signal.SIGINT)
+
+    def _answers(self):
+        try:
+            with self.connect(dbname="postgres"):
+                return True
+        except pgwire.PgError:
+            return False
+
+    def connect(self, dbname="shop", timeout_s=3.0):
+        """A superuser's session over the unix socket."""
+        return pgwire.connect_unix(self.run, PORT, SUPERUSER, dbname, self.lab.secrets.get("superuser"), timeout_s)
+
+    def value(self, sql, dbname="shop", timeout_s=3.0):
+        with self.connect(dbname, timeout_s) as session:
+            return session.value(sql, timeout_s)
+
+    def promote(self):
+        """By hand, for the lab's own test. Returns when it takes writes."""
+        return self.value("select pg_promote(true, 30)", "postgres", timeout_s=35) == "t"
+
+    def is_standby(self):
+        return self.value("select pg_is_in_recovery()", "postgres") == "t"
+
+    def streaming(self):
+        """On a primary: the regions' slots that stream from it now."""
+        with self.connect("postgres") as session:
+            rows = session.query("select application_name from pg_stat_replication where state = 'streaming'")
+        return {row[0] for row in rows}
+
+
+def slot_name(region):
+    return region.replace("-", "_")
