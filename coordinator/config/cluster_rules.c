@@ -74,7 +74,7 @@ static int compare_indexes(const void *a, const void *b)
     return i < j ? -1 : i > j;
 }
 
-/* Where in the file's list the voter at `i` of the good ones stands: the list may have bad ones. */
+/* `place` is where the name stands in the file's list. */
 static void resolve_voter(struct document *d, struct cluster_config *c, const char *name, size_t place)
 {
     const char *path = PATH("$.voters[%zu]", place);
@@ -160,7 +160,10 @@ bool config_check(const struct cluster_config *cluster, const struct local_confi
     char hint[96];
     for (size_t i = 0; i < cluster->node_count; i++)
         names[i] = cluster->nodes[i].name;
-    problems_addf(problems, CONFIG_ERROR, node->path, "$.name", "\"%s\" is none of the nodes in %s%s", node->name,
-                  cluster->path, rules_hint(hint, sizeof hint, node->name, names, cluster->node_count));
+    struct document document;
+    document_reopen(&document, node->path, problems);
+    document_error(&document, "$.name", "\"%s\" is none of the nodes in %s%s", node->name, cluster->path,
+                   rules_hint(hint, sizeof hint, node->name, names, cluster->node_count));
+    document_close(&document);
     return false;
 }

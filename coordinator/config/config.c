@@ -43,8 +43,8 @@ struct cluster_config *config_load_cluster(const char *path, struct config_probl
     struct document document;
     bool good = document_open(&document, path, arena, problems);
     if (good) {
-        document_fill(&document, &cluster_options, cluster);
-        run_cluster_rules(&document, cluster);
+        if (document_fill(&document, &cluster_options, cluster))
+            run_cluster_rules(&document, cluster);
         good = document_is_good(&document) && cluster->path != NULL;
     }
     document_close(&document);
@@ -69,8 +69,8 @@ struct local_config *config_load_node(const char *path, struct config_problems *
     struct document document;
     bool good = document_open(&document, path, arena, problems);
     if (good) {
-        document_fill(&document, &node_options, node);
-        rules_node(&document, node);
+        if (document_fill(&document, &node_options, node))
+            rules_node(&document, node);
         good = document_is_good(&document) && node->path != NULL;
     }
     document_close(&document);

@@ -155,6 +155,14 @@ bool document_open(struct document *d, const char *path, struct config_arena *ar
     return parse(d);
 }
 
+void document_reopen(struct document *d, const char *path, struct config_problems *problems)
+{
+    struct fault fault;
+    *d = (struct document){ .file = path, .problems = problems, .errors_before = problems->errors };
+    if (read_file(d, &fault))
+        d->positions = positions_scan(d->text, d->size);
+}
+
 void document_close(struct document *d)
 {
     json_decref(d->root);

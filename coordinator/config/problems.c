@@ -91,7 +91,7 @@ static void add_at(struct document *d, enum config_severity severity, const char
     char buffer[sizeof d->problems->items->text];
     struct text text = TEXT_OF(buffer);
     text_appendv(&text, format, args);
-    size_t line = positions_line(d->positions, positions_find(d->positions, path));
+    size_t line = d->positions != NULL ? positions_line(d->positions, positions_find(d->positions, path)) : 0;
     problems_add(d->problems, severity, d->file, line, path, buffer);
 }
 

@@ -581,10 +581,11 @@ static void fill_object(struct walk *w, const json_t *object, const char *patter
     }
 }
 
-void document_fill(struct document *d, const struct option_table *table, void *base)
+bool document_fill(struct document *d, const struct option_table *table, void *base)
 {
     struct walk walk = { .document = d, .table = table };
     fill_object(&walk, d->root, "$", "$", base);
     if (walk.no_memory)
         document_error(d, "$", "no memory to read the file");
+    return !walk.no_memory;
 }

@@ -34,8 +34,13 @@ bool document_open(struct document *document, const char *path, struct config_ar
                    struct config_problems *problems) CHECKED;
 void document_close(struct document *document);
 
-/* Fills the zeroed struct at `base` as `table` says. */
-void document_fill(struct document *document, const struct option_table *table, void *base);
+/* Fills the zeroed struct at `base` as `table` says. False only when memory ran out: then the rules
+ * must not run. What else is wrong is in the problems. */
+bool document_fill(struct document *document, const struct option_table *table, void *base) CHECKED;
+
+/* Opens the file of a loaded config once more, for the lines of problems that are found later.
+ * Never fails: without the file the problems have no lines. Close it as any other. */
+void document_reopen(struct document *document, const char *path, struct config_problems *problems);
 
 /* No error was added since it was opened. */
 bool document_is_good(const struct document *document);
