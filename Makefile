@@ -1,0 +1,145 @@
+# failoverd: building, testing, showing. `make help` lists what there is.
+#
+# Objects go to build/ (or build/asan/ for the sanitizer variant). Two libraries: libpolicy.a holds
+# every decision and links nothing; libfailoverd.a is the shell around it.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VARIANT ?=
+V       ?= 0
+
+BUILD := build$(if $(VARIANT),/$(VARIANT))
+CC    := gcc
+PKGS  := libcurl libcares libevent_core libevent_extra libevent_openssl jansson libssl libcrypto \
+         libpq expat libnftables smartcols
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Wundef -Werror
+CFLAGS   := -std=c17 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer $(WARNINGS) -I. -MMD -MP -pthread \
+            -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LDFLAGS  := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+ifeq ($(VARIANT),asan)
+CFLAGS  := $(filter-out -O2 -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O1 -fsanitize=address,undefined \
+           -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+# Asked for only when something is compiled, so that `make help` and `make setup` need nothing.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+MAINS       := coordinator/failoverd.c coordinator/operator/failoverctl.c
+CTL_SOURCES := $(wildcard coordinator/operator/failoverctl*.c)
+POLICY      := $(wildcard policy/*.c policy/*/*.c)
+SHELL_SRC   := $(filter-out $(MAINS) $(CTL_SOURCES),\
+               $(wildcard coordinator/*.c coordinator/*/*.c probes/*.c dns/*.c))
+
+LIBPOLICY    := $(BUILD)/libpolicy.a
+LIBFAILOVERD := $(BUILD)/libfailoverd.a
+PROGRAMS     := $(BUILD)/failoverd $(BUILD)/failoverctl
+
+UNIT_SRC  := $(wildcard tests/unit/*_test.c)
+UNIT_HELP := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
+EMULATOR  := $(BUILD)/tests/route53-emulator
+WRITER    := $(BUILD)/tests/writer
+SCENARIO  := $(BUILD)/tests/scenario
+
+.PHONY: all help setup test demo check unit sanitize scenario tidy fidelity e2e lab bench install \
+        clean test-tools fuzz
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+ifeq ($(V),0)
+say = @printf '  %-4s %s\n' $(1) $(2);
+else
+say =
+endif
+
+all: $(PROGRAMS) ## Build failoverd and failoverctl (the default)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS) $(PKG_CFLAGS) -c $< -o $@
+
+$(LIBPOLICY): $(call objects,$(POLICY))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(LIBFAILOVERD): $(call objects,$(SHELL_SRC))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/failoverd: $(BUILD)/coordinator/failoverd.o $(LIBFAILOVERD) $(LIBPOLICY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/failoverctl: $(call objects,$(CTL_SOURCES)) $(LIBFAILOVERD) $(LIBPOLICY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(call objects,$(UNIT_HELP)) \
+                            $(LIBFAILOVERD) $(LIBPOLICY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit
+
+$(EMULATOR): $(call objects,$(wildcard tests/route53/*.c))
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(WRITER): $(call objects,$(wildcard tests/regions/*.c))
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# Scenarios link the core alone: a decision that leaked out of it could not be played here.
+$(SCENARIO): $(call objects,$(wildcard tests/scenario/*.c)) $(LIBPOLICY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
+
+test-tools: $(EMULATOR) $(WRITER) $(SCENARIO) $(UNIT_BIN)
+
+help: ## List the targets
+	@printf 'failoverd: make targets\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nVariables: DESTDIR, PREFIX (install), V=1 (show commands), KEEP=1 (keep a failed lab)\n'
+
+setup: ## Install the Debian packages that building and testing need
+	@.ci/setup.sh
+
+demo: setup ## Three regions on this machine; one is killed; watch the failover
+	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER)
+	@python3 tests/regions/demo.py
+
+test: setup ## Build and run every test (under ten minutes on two cores)
+	@$(MAKE) --no-print-directory -j2 all test-tools
+	@$(MAKE) --no-print-directory -j2 VARIANT=asan test-tools all
+	@python3 tests/run.py all
+
+unit: ## Unit tests alone
+	@$(MAKE) --no-print-directory -j2 test-tools && python3 tests/run.py unit
+
+sanitize: ## Unit and scenario tests under ASan and UBSan
+	@$(MAKE) --no-print-directory -j2 VARIANT=asan test-tools all && python3 tests/run.py sanitize
+
+scenario: ## Scenario scripts of the core
+	@$(MAKE) --no-print-directory $(SCENARIO) && python3 tests/run.py scenario
+
+tidy: all ## Layering, purity, banned calls, options against samples and schema
+	@python3 tests/run.py tidy
+
+fidelity: ## The Route 53 emulator against the real aws command
+	@$(MAKE) --no-print-directory $(EMULATOR) && python3 tests/run.py fidelity
+
+e2e: ## End-to-end tests on real PostgreSQL, TLS, DNS
+	@$(MAKE) --no-print-directory -j2 all test-tools && python3 tests/run.py e2e
+
+bench: ## What the coordinator itself takes, from majority to UPSERT; idle cost
+	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER)
+	@python3 tests/bench/bench.py
+
+install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/failoverd $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 0755 $(BUILD)/failoverd $(DESTDIR)$(PREFIX)/sbin/failoverd
+	install -m 0755 $(BUILD)/failoverctl $(DESTDIR)$(PREFIX)/bin/failoverctl
+	install -m 0644 etc/*.json etc/*.sql etc/README.md $(DESTDIR)$(PREFIX)/share/failoverd/
+	sed 's|/usr/sbin/failoverd|$(PREFIX)/sbin/failoverd|' etc/failoverd.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/failoverd.service
+
+clean: ## Remove what was built
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

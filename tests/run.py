@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Runs the tests that `make test` is made of and sums up what they said.
+
+    run.py all | unit | sanitize | scenario | tidy | fidelity | e2e [NAME...]
+
+Each program runs in a process group of its own with a deadline, so that nothing hangs and nothing is
+left behind. A program passes if its exit code is 0; its last line "N passed, N failed" is added up.
+Output is shown only for what failed (or all of it with VERBOSE=1).
+"""
+import glob
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CLOSING = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
+ASAN = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+
+
+def unit(build, label, env=None):
+    return [(f"{label} {os.path.basename(p)}", [p], 120, env)
+            for p in sorted(glob.glob(f"{ROOT}/{build}/tests/unit/*_test")) if os.access(p, os.X_OK)]
+
+
+def scenarios(build, label, env=None):
+    scripts = sorted(glob.glob(f"{ROOT}/tests/scenario/*.txt"))
+    return [(f"{label} scripts", [f"{ROOT}/{build}/tests/scenario", *scripts], 120, env)]
+
+
+def python(folder, label, seconds):
+    return [(f"{label} {os.path.basename(p)}", [sys.executable, p], seconds, None)
+            for p in sorted(glob.glob(f"{ROOT}/tests/{folder}/*_test.py"))]
+
+
+def suites(which):
+    tidy = [("tidy " + os.path.basename(p), [sys.executable, p], 120, None)
+            for p in sorted(glob.glob(f"{ROOT}/tests/tidy/*.py"))]
+    parts = {
+        "tidy": tidy,
+        "unit": unit("build", "unit"),
+        "scenario": scenarios("build", "scenario"),
+        "sanitize": unit("build/asan", "asan", ASAN) + scenarios("build/asan", "asan scenario", ASAN),
+        "fidelity": python("route53", "fidelity", 180),
+        "e2e": python("regions", "lab", 180) + python("e2e", "e2e", 400),
+    }
+    return sum(parts.values(), []) if which == "all" else parts[which]
+
+
+def run(name, command, seconds, env):
+    started = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True,
+                               env={**os.environ, **(env or {})})
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        verdict = "ok" if process.returncode == 0 else f"FAILED (exit code {process.returncode})"
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            output, _ = process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+        verdict = f"FAILED (not done after {seconds} s)"
+    text = output.decode(errors="replace")
+    closing = CLOSING.findall(text)
+    passed, failed = (int(n) for n in closing[-1]) if closing else (0, 0)
+    if verdict == "ok" and failed:
+        verdict = "FAILED (it counts failures and exits with 0)"
+    if verdict == "ok" and not closing:
+        passed = 1
+    if verdict != "ok" and not failed:
+        failed = 1
+    print(f"  {name:<42} {verdict:<8} {passed:>4} passed  {time.monotonic() - started:6.1f} s",
+          flush=True)
+    if verdict != "ok" or os.environ.get("VERBOSE"):
+        print("    | " + "\n    | ".join(text.rstrip().splitlines()[-200:]), flush=True)
+    return passed, failed
+
+
+def main():
+    which = sys.argv[1] if len(sys.argv) > 1 else "all"
+    wanted = sys.argv[2:]
+    chosen = [s for s in suites(which) if not wanted or any(w in s[0] for w in wanted)]
+    results = [run(*s) for s in chosen]
+    passed = sum(p for p, _ in results)
+    failed = sum(f for _, f in results)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
