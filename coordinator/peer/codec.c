@@ -317,8 +317,9 @@ static void walk_envelope(struct codec *codec, struct message *message, node_id 
         return;
     const struct kind *kind = &kinds[message->kind];
     if (kind->of_node != (message->service == SERVICE_NONE)) {
-        codec_refuse(codec, "service", "a message of kind %s is about %s", kind->name,
-                     kind->of_node ? "the node and names no service" : "a service and has to name it");
+        codec_refuse(codec, "service", kind->of_node ? "has to be null in a message of kind %s"
+                                                     : "has to be named in a message of kind %s",
+                     kind->name);
         return;
     }
     struct codec_object body;

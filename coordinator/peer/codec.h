@@ -7,9 +7,10 @@
  * because JSON readers round such numbers.
  *
  * A peer is authenticated but not trusted: whatever its bytes are, the answer is a message whose
- * every index and enum is in range and whose ledgers are valid, or a fault that names the key. Nothing
- * is skipped or guessed: unknown, missing, doubled and additional keys are refused. What a
- * message may lead to is the core's to judge.
+ * every index and enum is in range and whose ledgers are valid, or a fault that names the key.
+ * Nothing is skipped or guessed: unknown, missing, doubled and additional keys are refused. (The
+ * one exception is the name of a check, see codec_check in codec_field.h.) What a message may lead
+ * to is the core's to judge.
  *
  * Each struct is walked by one function for both directions (codec_field.h), so what is written and
  * what is read cannot drift apart. The functions keep no state; any thread.
@@ -38,8 +39,8 @@ bool codec_encode_message(const struct codec_names *names, const struct message 
                           char *bytes, size_t size, size_t *length, struct fault *fault) CHECKED;
 
 /* Reads what `peer` sent; its name was proven by its certificate, and the message has to say the
- * same. Fields of the message that do not apply are zero or none. On false `message` is all zero, and
- * the fault says who sent it, which key is wrong and why. */
+ * same. Fields of the message that do not apply are zero or none. On false `message` is all zero,
+ * and the fault says who sent it, which key is wrong and why. */
 bool codec_decode_message(const struct codec_names *names, const void *bytes, size_t length,
                           node_id peer, struct message *message, struct fault *fault) CHECKED;
 

@@ -346,9 +346,15 @@ static const char *service_name(const struct codec_names *names, uint8_t index)
     return index < names->service_count ? names->services[index].name : NULL;
 }
 
-static const struct index_kind node_index = { "node", node_name, codec_find_node, NODE_NONE };
-static const struct index_kind region_index = { "region", region_name, codec_find_region, REGION_NONE };
-static const struct index_kind service_index = { "service", service_name, codec_find_service, SERVICE_NONE };
+static const struct index_kind node_index = {
+    "node", node_name, codec_find_node, NODE_NONE,
+};
+static const struct index_kind region_index = {
+    "region", region_name, codec_find_region, REGION_NONE,
+};
+static const struct index_kind service_index = {
+    "service", service_name, codec_find_service, SERVICE_NONE,
+};
 
 static void write_index(struct codec *codec, const char *key, const struct index_kind *kind,
                         bool or_none, uint8_t value)

@@ -87,7 +87,7 @@ bool codec_has(const struct codec *codec, const char *key);
  * refused before. */
 void codec_refuse(struct codec *codec, const char *key, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* What a peer sent, made fit to be shown: at most CODEC_QUOTE_BYTES of it, in quotes and escaped. */
+/* What a peer sent, made fit to be shown: at most CODEC_QUOTE_BYTES of it, quoted and escaped. */
 struct codec_quote {
     char s[CODEC_QUOTE_BYTES * 6 + 8];
 };

@@ -26,7 +26,8 @@ static bool name_usable(const char *name)
     return true;
 }
 
-static bool list_usable(const char *what, const char *const *list, size_t count, struct fault *fault)
+static bool list_usable(const char *what, const char *const *list, size_t count,
+                        struct fault *fault)
 {
     for (size_t i = 0; i < count; i++) {
         if (!name_usable(list[i]))
@@ -80,7 +81,7 @@ static bool services_usable(const struct codec_names *names, struct fault *fault
 
 /* ---- the voters ----------------------------------------------------------------------------- */
 
-/* The first voter by name that comes after `after` (NULL: the first of all); NULL: there is none. */
+/* The first voter by name that comes after `after` (NULL: the first of all); NULL: none. */
 static const char *next_voter(const struct codec_names *names, const char *after)
 {
     const char *next = NULL;

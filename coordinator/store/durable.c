@@ -75,10 +75,10 @@ static void refuse_lost_services(struct codec *codec, const struct codec_object 
     codec_each_key(in, name, value)
         if (codec_find_service(codec->names, name) == SERVICE_NONE) {
             struct codec_quote quote = codec_quote(name);
-            codec_refuse(codec, "", "the store holds the register of service %s, which cluster.json "
-                         "does not have. What this node has promised for it must not be lost: put "
-                         "the service back into cluster.json (in mode manual, if it is not used "
-                         "any more)", quote.s);
+            codec_refuse(codec, "", "the store holds the register of service %s, which "
+                         "cluster.json does not have. What this node has promised for it must not "
+                         "be lost: put the service back into cluster.json (in mode manual, if it "
+                         "is not used any more)", quote.s);
             return;
         }
 }
@@ -151,6 +151,6 @@ bool durable_decode(const struct codec_names *names, const void *bytes, size_t l
     if (!codec.failed)
         return true;
     memset(durable, 0, sizeof *durable);
-    return fault_wrap(fault, "the store can't be used with this configuration, so this node must not "
-                             "vote (put back into cluster.json whatever name is missing there)");
+    return fault_wrap(fault, "the store can't be used with this configuration, so this node must "
+                             "not vote (put back into cluster.json what is missing there)");
 }

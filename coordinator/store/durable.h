@@ -26,8 +26,8 @@
 #define DURABLE_FORMAT 1
 #define DURABLE_BYTES_MAX STORE_PAYLOAD_MAX
 
-/* Writes the blob for store_save(); *length is set. False with the fault set when it does not fit or
- * could not be read back. Any thread. */
+/* Writes the blob for store_save(); *length is set. False with the fault set when it does not fit
+ * or could not be read back. Any thread. */
 bool durable_encode(const struct codec_names *names, const struct durable *durable, char *bytes,
                     size_t size, size_t *length, struct fault *fault) CHECKED;
 

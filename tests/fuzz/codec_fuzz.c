@@ -1,7 +1,7 @@
 /* Fuzzing what comes from a peer and from the disk: libFuzzer's entry.
  *
- * The first byte says who sends, or that the rest is a store's content. Beside not crashing: what is
- * taken is whole, that is, it can be written again and then reads as the same.
+ * The first byte says who sends, or that the rest is a store's content. Beside not crashing: what
+ * is taken is whole, that is, it can be written again and then reads as the same.
  */
 #include <stdint.h>
 #include <string.h>

@@ -1,52 +1,14 @@
-/* The message codec: everything comes back as it was sent, and nothing that is wrong gets in. */
-#include <jansson.h>
-#include <stdarg.h>
-
+/* The message codec: everything comes back as it was sent, and strangers are refused. What is wrong
+ * in other ways is for codec_refusal_test.c. */
 #include "coordinator/config/config.h"
-#include "coordinator/peer/codec.h"
-#include "tests/unit/random_message.h"
-#include "tests/unit/suite.h"
+#include "tests/unit/codec_wire.h"
 
 #define SEED UINT64_C(20240617)
-#define ROUNDS 400          /* per kind */
-#define FLIPS 100000
-#define PATH_MAX_BYTES 512
+#define ROUNDS 400 /* per kind */
 
-static struct codec_names names;
-static struct fault fault;
-static char wire[CODEC_MESSAGE_MAX + 1];
-static size_t wire_length;
-
-static void use_example(void)
-{
-    names = example_names();
-    CU_ASSERT_FATAL(codec_names_finish(&names, &fault));
-}
-
-static bool encode(const struct message *message)
-{
-    bool done = codec_encode_message(&names, message, wire, sizeof wire, &wire_length, &fault);
-    if (!done)
-        printf("    %s\n", fault.text);
-    return done;
-}
-
-static bool decode(node_id peer, struct message *message)
-{
-    return codec_decode_message(&names, wire, wire_length, peer, message, &fault);
-}
-
-static bool all_zero(const void *bytes, size_t size)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < size; i++)
-        if (at[i] != 0)
-            return false;
-    return true;
-}
-
-/* A field that is added to one of these has to be walked by the codec and filled by random_message.h,
- * and has to raise CODEC_VERSION if older nodes would not understand; then the number here follows. */
+/* A field that is added to one of these has to be walked by the codec and filled by
+ * random_message.h, and has to raise CODEC_VERSION if older nodes would not understand; then the
+ * number here follows. */
 #define SIZE(tag, bytes) { #tag, sizeof(struct tag), bytes }
 static const struct { const char *name; size_t is, known; } sizes[] = {
     SIZE(ballot, 16),
@@ -256,14 +218,6 @@ static void what_makes_no_sense_is_not_sent(void)
 
 /* ---- strangers ------------------------------------------------------------------------------ */
 
-static bool fault_says(const char *a, const char *b)
-{
-    bool says = strstr(fault.text, a) != NULL && strstr(fault.text, b) != NULL;
-    if (!says)
-        printf("    not in it: %s / %s: %s\n", a, b, fault.text);
-    return says;
-}
-
 static void strangers_are_refused(void)
 {
     use_example();
@@ -314,357 +268,6 @@ static void unknown_checks_are_not_named(void)
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
 }
 
-/* ---- one thing wrong at a time -------------------------------------------------------------- */
-
-static bool ends_with(const char *string, const char *end)
-{
-    size_t a = strlen(string), b = strlen(end);
-    return a >= b && strcmp(string + a - b, end) == 0;
-}
-
-static bool one_of(const char *path, const char *const *ends)
-{
-    for (; *ends != NULL; ends++)
-        if (ends_with(path, *ends))
-            return true;
-    return false;
-}
-
-static const char *const nullable[] = {
-    ".writer", ".operation.from", ".operation.to", ".operation.executor", ".check", ".database",
-    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", NULL,
-};
-static const char *const free_text[] = { ".detail", ".by", ".why", ".check", NULL };
-static const char *const may_be_negative[] = {
-    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", NULL,
-};
-static const char *const may_be_huge[] = { ".accepted_loss_bytes", ".value", ".limit", NULL };
-
-static json_t *document;
-static size_t mutants;
-
-/* The document as it is now is refused, and the fault names `path`. */
-static void expect_refused(const char *what, const char *path)
-{
-    static char text[CODEC_MESSAGE_MAX * 2];
-    size_t length = json_dumpb(document, text, sizeof text, JSON_COMPACT);
-    CU_ASSERT_FATAL(length > 0 && length <= sizeof text);
-    struct message got;
-    memset(&got, 0xaa, sizeof got);
-    mutants++;
-    bool refused = !codec_decode_message(&names, text, length, 2, &got, &fault);
-    if (!refused || strstr(fault.text, path) == NULL || !all_zero(&got, sizeof got)) {
-        printf("    %s of %s: %s\n", what, path, refused ? fault.text : "taken");
-        CU_FAIL("not refused as it should be");
-    }
-}
-
-static void expect_refused_as(json_t *object, const char *key, json_t *value, const char *what,
-                              const char *path)
-{
-    json_t *original = json_incref(json_object_get(object, key));
-    CU_ASSERT_FATAL(value != NULL);
-    bool same = json_equal(original, value);
-    CU_ASSERT_FATAL(json_object_set_new(object, key, value) == 0);
-    if (!same)
-        expect_refused(what, path);
-    CU_ASSERT_FATAL(json_object_set_new(object, key, original) == 0);
-}
-
-static void retype(json_t *object, const char *key, const char *path)
-{
-    json_type type = json_typeof(json_object_get(object, key));
-    bool is_bool = type == JSON_TRUE || type == JSON_FALSE;
-    expect_refused_as(object, key, json_real(1.5), "real", path);
-    expect_refused_as(object, key, json_array(), "array", path);
-    if (!is_bool)
-        expect_refused_as(object, key, json_true(), "true", path);
-    if (type != JSON_INTEGER)
-        expect_refused_as(object, key, json_integer(7), "number", path);
-    if (type != JSON_STRING && !ends_with(path, ".check"))
-        expect_refused_as(object, key, json_string("7"), "string", path);
-    if (!one_of(path, nullable))
-        expect_refused_as(object, key, json_null(), "null", path);
-    expect_refused_as(object, key, json_object(), "empty object", path);
-}
-
-static void revalue(json_t *object, const char *key, const char *path)
-{
-    json_type type = json_typeof(json_object_get(object, key));
-    if (type == JSON_STRING && !one_of(path, free_text)) {
-        expect_refused_as(object, key, json_string("no-such"), "other string", path);
-        expect_refused_as(object, key, json_string(""), "empty string", path);
-        expect_refused_as(object, key, json_string("18446744073709551616"), "2^64", path);
-        expect_refused_as(object, key, json_string("01"), "leading zero", path);
-        expect_refused_as(object, key, json_string("-1"), "sign", path);
-    }
-    if (type == JSON_STRING && one_of(path, free_text)) {
-        char text[POLICY_TEXT_MAX + 1] = { 0 };
-        memset(text, 'x', POLICY_TEXT_MAX);
-        expect_refused_as(object, key, json_string(text), "long string", path);
-    }
-    if (type == JSON_INTEGER && !one_of(path, may_be_negative))
-        expect_refused_as(object, key, json_integer(-2), "negative", path);
-    if (type == JSON_INTEGER && !one_of(path, may_be_huge))
-        expect_refused_as(object, key, json_integer(INT64_MAX), "huge", path);
-}
-
-static void mutate_key(json_t *object, const char *key, const char *path)
-{
-    json_t *value = json_incref(json_object_get(object, key));
-    json_object_del(object, key);
-    expect_refused("removal", path);
-    CU_ASSERT_FATAL(json_object_set(object, "renamed", value) == 0);
-    expect_refused("renaming", path);
-    json_object_del(object, "renamed");
-    CU_ASSERT_FATAL(json_object_set_new(object, key, value) == 0);
-    retype(object, key, path);
-    revalue(object, key, path);
-}
-
-static void mutate(json_t *object, const char *path)
-{
-    const char *keys[64];
-    size_t count = 0;
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value) {
-        CU_ASSERT_FATAL(count < 64);
-        keys[count++] = key;
-    }
-    char inner[PATH_MAX_BYTES];
-    for (size_t i = 0; i < count; i++) {
-        char *own = strdup(keys[i]); /* the object frees its key when the key is deleted */
-        CU_ASSERT_FATAL(own != NULL);
-        (void)snprintf(inner, sizeof inner, "%s.%s", path, own);
-        mutate_key(object, own, inner);
-        if (json_is_object(json_object_get(object, own)))
-            mutate(json_object_get(object, own), inner);
-        free(own);
-    }
-    CU_ASSERT_FATAL(json_object_set_new(object, "extra", json_null()) == 0);
-    (void)snprintf(inner, sizeof inner, "%s: \"extra\"", path);
-    expect_refused("addition", inner);
-    json_object_del(object, "extra");
-}
-
-/* A message of the kind with as little left out as possible. */
-static void full_message(struct dice *dice, enum message_kind kind, struct message *message)
-{
-    size_t best = 0;
-    for (int i = 0; i < 50; i++) {
-        struct message tried;
-        dice_message(dice, &names, kind, &tried);
-        tried.from = 2;
-        CU_ASSERT_FATAL(encode(&tried));
-        size_t nulls = 0;
-        for (const char *at = strstr(wire, "null"); at != NULL; at = strstr(at + 1, "null"))
-            nulls++;
-        size_t score = 100000 + wire_length - 1000 * nulls;
-        if (score > best) {
-            best = score;
-            *message = tried;
-        }
-    }
-    CU_ASSERT_FATAL(encode(message));
-}
-
-static void every_key_counts(void)
-{
-    use_example();
-    struct dice dice = { SEED };
-    mutants = 0;
-    for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++)
-        for (int variant = 0; variant < 4; variant++) {
-            struct message message;
-            full_message(&dice, (enum message_kind)kind, &message);
-            json_error_t error;
-            document = json_loadb(wire, wire_length, 0, &error);
-            CU_ASSERT_FATAL(document != NULL);
-            mutate(document, "$");
-            json_decref(document);
-        }
-    printf("\n    %zu mutants refused\n", mutants);
-    CU_ASSERT(mutants > 1000);
-}
-
-static void contradicting_ledgers_are_refused(void)
-{
-    use_example();
-    struct message message, got;
-    struct dice dice = { SEED };
-    dice_message(&dice, &names, MESSAGE_ACCEPT, &message);
-    CU_ASSERT_FATAL(encode(&message));
-    json_error_t error;
-    json_t *json = json_loadb(wire, wire_length, 0, &error);
-    json_t *ledger = json_object_get(json_object_get(json, "body"), "ledger");
-    CU_ASSERT_FATAL(ledger != NULL);
-    json_object_set_new(ledger, "version", json_string("0"));
-    wire_length = json_dumpb(json, wire, sizeof wire, JSON_COMPACT);
-    CU_ASSERT_FALSE(decode(message.from, &got));
-    CU_ASSERT(fault_says("$.body.ledger", "no ledger can have"));
-    json_decref(json);
-}
-
-/* ---- hostile bytes -------------------------------------------------------------------------- */
-
-static void splice(const char *find, const char *bytes, size_t count)
-{
-    char *at = strstr(wire, find);
-    CU_ASSERT_FATAL(at != NULL && wire_length + count < sizeof wire);
-    memmove(at + count, at, wire_length - (size_t)(at - wire) + 1);
-    memcpy(at, bytes, count);
-    wire_length += count;
-}
-
-static void use_order(void)
-{
-    use_example();
-    struct message sent = { .kind = MESSAGE_ORDER, .service = 0 };
-    sent.as.order.order.accepted_loss_bytes = -1;
-    memcpy(sent.as.order.order.why.s, "because", 7);
-    CU_ASSERT_FATAL(encode(&sent));
-}
-
-static void malformed_text_is_refused(void)
-{
-    static const struct { const char *bytes; size_t count; } bad[] = {
-        { "\\u0000", 6 }, { "\0", 1 }, { "\xff", 1 }, { "\xc0\x80", 2 }, { "\xed\xa0\x80", 3 },
-        { "\xf5\x80\x80\x80", 4 }, { "\\ud800", 6 }, { "\n", 1 }, { "\\x", 2 }, { "\"", 1 },
-    };
-    struct message got;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        use_order();
-        splice("because", bad[i].bytes, bad[i].count);
-        CU_ASSERT_FALSE(decode(0, &got));
-    }
-    use_order();
-    splice("because", "\\u00e9 \xc3\xa9 ", 10);
-    CU_ASSERT_TRUE(decode(0, &got));
-    CU_ASSERT_STRING_EQUAL(got.as.order.order.why.s, "\xc3\xa9 \xc3\xa9 because");
-}
-
-static void malformed_documents_are_refused(void)
-{
-    struct message got;
-    use_order();
-    splice("\"why\"", "\"why\":\"twice\",", 14);
-    CU_ASSERT_FALSE(decode(0, &got));
-    CU_ASSERT(fault_says("duplicate", "why"));
-    use_order();
-    splice("\"body\"", "\"v\":1,", 6);
-    CU_ASSERT_FALSE(decode(0, &got));
-    use_order();
-    wire[wire_length++] = '{';
-    CU_ASSERT_FALSE(decode(0, &got));
-    static const char *const others[] = { "", " ", "{}", "[]", "null", "1", "\"x\"", "{", "[{}]", "\xef\xbb\xbf{}" };
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        CU_ASSERT_FALSE(codec_decode_message(&names, others[i], strlen(others[i]), 0, &got, &fault));
-        CU_ASSERT_FALSE(codec_decode_message(&names, others[i], strlen(others[i]), 0, &got, NULL));
-    }
-    use_order();
-    splice("\"v\"", "\"very-long\":1e999,", 18);
-    CU_ASSERT_FALSE(decode(0, &got));
-    use_order();
-    splice("-1", "99999999999999999999", 20);
-    CU_ASSERT_FALSE(decode(0, &got));
-}
-
-static void deep_and_long_documents_are_refused(void)
-{
-    struct message got;
-    use_example();
-    memset(wire, '[', CODEC_MESSAGE_MAX);
-    wire_length = CODEC_MESSAGE_MAX;
-    CU_ASSERT_FALSE(decode(0, &got));
-    wire_length = 0;
-    while (wire_length + 5 < CODEC_MESSAGE_MAX) {
-        memcpy(wire + wire_length, "{\"v\":", 5);
-        wire_length += 5;
-    }
-    CU_ASSERT_FALSE(decode(0, &got));
-    use_order();
-    memset(wire + wire_length, ' ', sizeof wire - wire_length);
-    wire_length = CODEC_MESSAGE_MAX;
-    CU_ASSERT_TRUE(decode(0, &got));
-    wire_length = CODEC_MESSAGE_MAX + 1;
-    CU_ASSERT_FALSE(decode(0, &got));
-    CU_ASSERT(fault_says("longer than", "fra-1"));
-}
-
-static void hostile_words_are_escaped_in_faults(void)
-{
-    use_order();
-    static const char key[] = "\"\\u001b[2J\\\"\\n\":1,";
-    splice("\"v\"", key, sizeof key - 1);
-    struct message got;
-    CU_ASSERT_FALSE(decode(0, &got));
-    CU_ASSERT(fault_says("\\u001b[2J", "not a key"));
-    for (const char *at = fault.text; *at != '\0'; at++)
-        CU_ASSERT((unsigned char)*at >= ' ');
-}
-
-/* What is taken is whole: it can be sent again, and comes back the same. */
-static void expect_whole(const char *bytes, size_t length, node_id peer)
-{
-    /* A copy of exactly this size, so that a reader that goes too far is seen. */
-    char *copy = malloc(length == 0 ? 1 : length);
-    CU_ASSERT_FATAL(copy != NULL);
-    memcpy(copy, bytes, length);
-    struct message got, again;
-    if (codec_decode_message(&names, copy, length, peer, &got, &fault)) {
-        static char out[CODEC_MESSAGE_MAX];
-        size_t out_length;
-        CU_ASSERT_FATAL(codec_encode_message(&names, &got, out, sizeof out, &out_length, &fault));
-        CU_ASSERT_FATAL(codec_decode_message(&names, out, out_length, peer, &again, &fault));
-        CU_ASSERT(memcmp(&got, &again, sizeof got) == 0);
-    } else {
-        CU_ASSERT(all_zero(&got, sizeof got));
-    }
-    free(copy);
-}
-
-static void truncation_is_refused_at_every_byte(void)
-{
-    use_example();
-    struct dice dice = { SEED };
-    for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++) {
-        struct message message, got;
-        dice_message(&dice, &names, (enum message_kind)kind, &message);
-        CU_ASSERT_FATAL(encode(&message));
-        for (size_t length = 0; length < wire_length; length++) {
-            char *copy = malloc(length == 0 ? 1 : length);
-            CU_ASSERT_FATAL(copy != NULL);
-            memcpy(copy, wire, length);
-            CU_ASSERT_FALSE(codec_decode_message(&names, copy, length, message.from, &got, &fault));
-            free(copy);
-        }
-    }
-}
-
-static void random_flips_do_no_harm(void)
-{
-    use_example();
-    struct dice dice = { SEED };
-    static char flipped[CODEC_MESSAGE_MAX];
-    struct message message = { 0 };
-    for (int flip = 0; flip < FLIPS; flip++) {
-        if (flip % 20 == 0) {
-            dice_message(&dice, &names, (enum message_kind)dice_below(&dice, MESSAGE_KIND_COUNT),
-                         &message);
-            CU_ASSERT_FATAL(encode(&message));
-        }
-        memcpy(flipped, wire, wire_length);
-        unsigned count = 1 + dice_below(&dice, 3);
-        for (unsigned i = 0; i < count; i++) {
-            size_t at = dice_below(&dice, (unsigned)wire_length);
-            unsigned mask = dice_bool(&dice) ? dice_below(&dice, 256) : 1u << dice_below(&dice, 8);
-            flipped[at] = (char)((unsigned char)flipped[at] ^ (unsigned char)mask);
-        }
-        expect_whole(flipped, wire_length, message.from);
-    }
-}
-
 /* ---- names ---------------------------------------------------------------------------------- */
 
 static void names_are_checked(void)
@@ -709,7 +312,8 @@ static void names_come_from_the_configuration(void)
     struct node_config nodes[] = { { .name = "a" }, { .name = "b" }, { .name = "c" } };
     struct region_config regions[] = { { .name = "fra" }, { .name = "iad" } };
     struct check_config fra[] = { { .name = "health", .index = 0 } };
-    struct check_config iad[] = { { .name = "database", .index = 1 }, { .name = "health", .index = 2 } };
+    struct check_config iad[] = { { .name = "database", .index = 1 },
+                                  { .name = "health", .index = 2 } };
     struct service_region_config serves[] = {
         { .name = "fra", .region = 0, .checks = fra, .check_count = 1 },
         { .name = "iad", .region = 1, .checks = iad, .check_count = 2 },
@@ -742,14 +346,9 @@ static void kinds_have_names(void)
         CU_ASSERT_PTR_NOT_NULL(codec_kind_name((enum message_kind)kind));
 }
 
-SUITE_MAIN("codec", TEST(no_field_was_added_unseen),
-           TEST(every_kind_comes_back_whole), TEST(the_largest_numbers_survive),
-           TEST(indexes_are_translated), TEST(the_longest_gossip_fits),
-           TEST(words_are_cut_between_characters), TEST(what_makes_no_sense_is_not_sent),
-           TEST(strangers_are_refused), TEST(unknown_checks_are_not_named),
-           TEST(every_key_counts), TEST(contradicting_ledgers_are_refused),
-           TEST(malformed_text_is_refused), TEST(malformed_documents_are_refused),
-           TEST(deep_and_long_documents_are_refused), TEST(hostile_words_are_escaped_in_faults),
-           TEST(truncation_is_refused_at_every_byte), TEST(random_flips_do_no_harm),
-           TEST(names_are_checked), TEST(names_come_from_the_configuration),
-           TEST(kinds_have_names))
+SUITE_MAIN("codec", TEST(no_field_was_added_unseen), TEST(every_kind_comes_back_whole),
+           TEST(the_largest_numbers_survive), TEST(indexes_are_translated),
+           TEST(the_longest_gossip_fits), TEST(words_are_cut_between_characters),
+           TEST(what_makes_no_sense_is_not_sent), TEST(strangers_are_refused),
+           TEST(unknown_checks_are_not_named), TEST(names_are_checked),
+           TEST(names_come_from_the_configuration), TEST(kinds_have_names))

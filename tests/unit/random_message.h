@@ -63,7 +63,8 @@ static inline int64_t dice_any_us(struct dice *dice)
 static inline void dice_text(struct dice *dice, struct policy_text *text)
 {
     static const char *const pieces[] = {
-        "timeout after 2 s", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\x98", "\"", "\\", "\n", "\x01", "/", "\x7f",
+        "timeout after 2 s", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\x98", "\"",
+        "\\", "\n", "\x01", "/", "\x7f",
     };
     size_t length = 0;
     unsigned count = dice_below(dice, 40);
