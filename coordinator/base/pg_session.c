@@ -61,10 +61,7 @@ struct pg_session {
     bool connect_doomed;      /* closed while connecting */
     char down_message[PG_MESSAGE_MAX]; /* why there is no connection */
     bool *gone;               /* set when freed within a callback */
-    /* the target */
-    char *host, *hostaddr, *dbname, *user, *password, *sslmode, *ca_file, *application_name, *options;
-    char port[8];
-    bool replication;
+    struct pg_target *target; /* our own copy */
 };
 
 static void session_advance(struct pg_session *session);
@@ -95,59 +92,84 @@ void pg_session_forget_environment(void)
 
 /* ---- making and freeing ------------------------------------------------------------------ */
 
-static bool text_keep(char **out, const char *text, const char *what, struct fault *fault)
+static bool text_keep(const char **text, const char *what, struct fault *fault)
 {
-    *out = NULL;
-    if (text == NULL || text[0] == '\0')
+    const char *given = *text;
+    *text = NULL;
+    if (given == NULL || given[0] == '\0')
         return true;
-    if (strlen(text) >= PG_TEXT_MAX)
+    if (strlen(given) >= PG_TEXT_MAX)
         return fault_set(fault, "the %s of the database connection is longer than %d bytes", what,
                          PG_TEXT_MAX - 1);
-    *out = strdup(text);
-    if (*out == NULL)
+    *text = strdup(given);
+    if (*text == NULL)
         return fault_set(fault, "out of memory");
     return true;
 }
 
 static bool is_literal(const char *host)
 {
-    return host != NULL && host[0] != '\0' && strspn(host, "0123456789abcdefABCDEF.:%") == strlen(host) &&
-           strpbrk(host, ".:") != NULL;
+    return strspn(host, "0123456789abcdefABCDEF.:%") == strlen(host) && strpbrk(host, ".:") != NULL;
 }
 
-static bool target_keep(struct pg_session *session, const struct pg_target *target, struct fault *fault)
+static bool target_check(const struct pg_target *target, struct fault *fault)
 {
-    if (!text_keep(&session->host, target->host, "host", fault) ||
-        !text_keep(&session->hostaddr, target->hostaddr, "hostaddr", fault) ||
-        !text_keep(&session->dbname, target->dbname, "dbname", fault) ||
-        !text_keep(&session->user, target->user, "user", fault) ||
-        !text_keep(&session->password, target->password, "password", fault) ||
-        !text_keep(&session->sslmode, target->sslmode, "sslmode", fault) ||
-        !text_keep(&session->ca_file, target->ca_file, "ca_file", fault) ||
-        !text_keep(&session->application_name, target->application_name, "application_name", fault) ||
-        !text_keep(&session->options, target->options, "options", fault))
-        return false;
-    if (session->host == NULL && session->hostaddr == NULL)
+    if (target->host == NULL && target->hostaddr == NULL)
         return fault_set(fault, "a database connection needs a host");
-    if (session->user == NULL)
+    if (target->user == NULL)
         return fault_set(fault, "a database connection needs a user");
     if (target->port == 0)
         return fault_set(fault, "a database connection needs a port");
-    if (session->hostaddr != NULL && !is_literal(session->hostaddr))
-        return fault_set(fault, "hostaddr \"%s\" is not an IP address", session->hostaddr);
-    if (session->host != NULL && strchr(session->host, ',') != NULL)
-        return fault_set(fault, "host \"%s\" is a list; one connection has one host", session->host);
-    if (session->hostaddr == NULL && session->host[0] != '/' && !is_literal(session->host))
+    if (target->hostaddr != NULL && !is_literal(target->hostaddr))
+        return fault_set(fault, "hostaddr \"%s\" is not an IP address", target->hostaddr);
+    if (target->host != NULL && strchr(target->host, ',') != NULL)
+        return fault_set(fault, "host \"%s\" is a list; one connection has one host", target->host);
+    if (target->hostaddr == NULL && target->host[0] != '/' && !is_literal(target->host))
         return fault_set(fault, "host \"%s\" is a name and comes without an address (hostaddr): "
-                                "resolving it here would block", session->host);
-    if (session->hostaddr == NULL && session->host[0] != '/') {
-        session->hostaddr = strdup(session->host);
-        if (session->hostaddr == NULL)
-            return fault_set(fault, "out of memory");
-    }
-    (void)snprintf(session->port, sizeof session->port, "%u", (unsigned)target->port);
-    session->replication = target->replication;
+                                "resolving it here would block", target->host);
     return true;
+}
+
+static bool target_keep(struct pg_target *copy, struct fault *fault)
+{
+    const struct { const char **text; const char *what; } texts[] = {
+        { &copy->host, "host" }, { &copy->hostaddr, "hostaddr" }, { &copy->dbname, "dbname" },
+        { &copy->user, "user" }, { &copy->password, "password" }, { &copy->sslmode, "sslmode" },
+        { &copy->ca_file, "ca_file" }, { &copy->application_name, "application_name" },
+        { &copy->options, "options" },
+    };
+    bool ok = true;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        ok = text_keep(texts[i].text, texts[i].what, ok ? fault : NULL) && ok;
+    return ok;
+}
+
+struct pg_target *pg_target_copy(const struct pg_target *target, struct fault *fault)
+{
+    struct pg_target *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        fault_set(fault, "out of memory");
+        return NULL;
+    }
+    *copy = *target;
+    if (!target_keep(copy, fault) || !target_check(copy, fault)) {
+        pg_target_free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+void pg_target_free(struct pg_target *target)
+{
+    if (target == NULL)
+        return;
+    if (target->password != NULL)
+        explicit_bzero((char *)target->password, strlen(target->password));
+    const char *texts[] = { target->host, target->hostaddr, target->dbname, target->user, target->password,
+                            target->sslmode, target->ca_file, target->application_name, target->options };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        free((char *)texts[i]);
+    free(target);
 }
 
 static void on_timeout(void *arg);
@@ -165,7 +187,8 @@ struct pg_session *pg_session_new(struct loop *loop, const struct pg_target *tar
     timer_init(&session->timer, loop, on_timeout, session);
     timer_init(&session->kick, loop, on_kick, session);
     (void)text_copy(session->down_message, sizeof session->down_message, "not connected");
-    if (!target_keep(session, target, fault)) {
+    session->target = pg_target_copy(target, fault);
+    if (session->target == NULL) {
         pg_session_free(session);
         return NULL;
     }
@@ -223,12 +246,7 @@ void pg_session_free(struct pg_session *session)
     timer_cancel(&session->kick);
     while (session->head != NULL)
         query_free(queue_take(session));
-    if (session->password != NULL)
-        explicit_bzero(session->password, strlen(session->password));
-    char *texts[] = { session->host, session->hostaddr, session->dbname, session->user, session->password,
-                      session->sslmode, session->ca_file, session->application_name, session->options };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        free(texts[i]);
+    pg_target_free(session->target);
     free(session);
 }
 
@@ -431,30 +449,36 @@ static void notice_ignore(void *arg, const PGresult *result)
     (void)result;
 }
 
-static PGconn *connect_start(const struct pg_session *session)
+static PGconn *connect_start(const struct pg_target *target)
 {
+    char port[8];
+    (void)snprintf(port, sizeof port, "%u", (unsigned)target->port);
+    /* A literal counts as address too: otherwise libpq would look it up. */
+    const char *hostaddr = target->hostaddr;
+    if (hostaddr == NULL && target->host[0] != '/')
+        hostaddr = target->host;
     const char *keys[OPTIONS_MAX];
     const char *values[OPTIONS_MAX];
     size_t count = 0;
     const struct { const char *key; const char *value; } options[] = {
-        { "host", session->host },
-        { "hostaddr", session->hostaddr },
-        { "port", session->port },
-        { "dbname", session->dbname },
-        { "user", session->user },
-        { "password", session->password },
+        { "host", target->host },
+        { "hostaddr", hostaddr },
+        { "port", port },
+        { "dbname", target->dbname },
+        { "user", target->user },
+        { "password", target->password },
         { "passfile", NO_FILE },
-        { "sslmode", session->sslmode != NULL ? session->sslmode : "prefer" },
-        { "sslrootcert", session->ca_file != NULL ? session->ca_file : NO_FILE },
+        { "sslmode", target->sslmode != NULL ? target->sslmode : "prefer" },
+        { "sslrootcert", target->ca_file != NULL ? target->ca_file : NO_FILE },
         { "sslcert", NO_FILE },
         { "sslkey", NO_FILE },
         { "sslcrl", NO_FILE },
         { "gssencmode", "disable" },
         { "client_encoding", "UTF8" },
         { "target_session_attrs", "any" },
-        { "application_name", session->application_name != NULL ? session->application_name : "failoverd" },
-        { "options", session->options },
-        { "replication", session->replication ? "true" : NULL },
+        { "application_name", target->application_name != NULL ? target->application_name : "failoverd" },
+        { "options", target->options },
+        { "replication", target->replication ? "true" : NULL },
         { "keepalives_idle", "10" },
     };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
@@ -474,7 +498,7 @@ static void on_connect_begin(struct pg_session *session)
         connect_fail(session, PG_OBSERVER, "this process has no file descriptor left (see LimitNOFILE)");
         return;
     }
-    session->connection = connect_start(session);
+    session->connection = connect_start(session->target);
     if (session->connection == NULL) {
         connect_fail(session, PG_OBSERVER, "out of memory");
         return;
@@ -624,7 +648,7 @@ static void query_send(struct pg_session *session)
     session->sent_us = base_mono_us();
     timer_set_after_us(&session->timer, query->timeout_us);
     /* A replication session takes the simple protocol only. */
-    int sent = session->replication
+    int sent = session->target->replication
                    ? PQsendQuery(session->connection, query->sql)
                    : PQsendQueryParams(session->connection, query->sql, (int)query->param_count, NULL,
                                        (const char *const *)query->params, NULL, NULL, 0);
@@ -710,7 +734,7 @@ void pg_session_query(struct pg_session *session, const char *sql, const char *c
                       size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg)
 {
     ensure(session->queued < PG_QUEUE_MAX && param_count <= PG_PARAMS_MAX);
-    ensure(!session->replication || param_count == 0);
+    ensure(!session->target->replication || param_count == 0);
     struct query *query = calloc(1, sizeof *query);
     ensure(query != NULL);
     query->sql = strdup(sql);

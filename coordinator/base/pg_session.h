@@ -44,6 +44,11 @@ struct pg_target {
     bool replication;     /* a physical replication session: takes IDENTIFY_SYSTEM and the like */
 };
 
+/* A copy that lasts, for those who connect again and again; NULL with the fault set when the target makes
+ * no sense. pg_target_free wipes the password; NULL is allowed. */
+struct pg_target *pg_target_copy(const struct pg_target *target, struct fault *fault);
+void pg_target_free(struct pg_target *target);
+
 enum pg_outcome {
     PG_OK,
     PG_OBSERVER,    /* our own fault: no file descriptor, no memory, no local port */

@@ -39,9 +39,10 @@
 
 #define TABLE_PREFIX "failoverd_"
 #define CHAIN_PRIORITY 300
-#define SCRIPT_MAX 8192
+#define SCRIPT_MAX 16384
 #define LISTING_MAX 16384
 #define HOLD_TRIES 3
+#define HOLD_MAX_MS (24 * 3600 * 1000LL) /* no lease is longer; shorter is always safe */
 
 enum verb { VERB_INSTALL, VERB_HOLD, VERB_SHUT, VERB_INSPECT, VERB_REMOVE };
 
@@ -345,6 +346,8 @@ static bool hold_try(const struct job *job, int64_t until_us, bool *late, struct
     *late = left_ms < 1;
     if (*late)
         return false;
+    if (left_ms > HOLD_MAX_MS)
+        left_ms = HOLD_MAX_MS;
     (void)snprintf(script, sizeof script,
                    "delete element inet %s ticket { %u }\nflush set inet %s open\n"
                    "add element inet %s open { %u timeout %lldms }\n",
