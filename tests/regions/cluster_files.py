@@ -1,6 +1,8 @@
 """Writes the cluster's and the nodes' configuration of a lab, and the settings it is made from."""
 import dataclasses
 import json
+import os
+import pwd
 
 SERVICE = "shop"
 ZONE_NAME = "example.com"
@@ -136,6 +138,7 @@ def zones(lab):
 
 def node(lab, region):
     folder = lab.node_folder(region)
+    may = ["root"] if os.geteuid() == 0 else [f"user:{pwd.getpwuid(os.geteuid()).pw_name}"]
     return {
         "name": NODE_NAMES[region],
         "state_dir": str(folder / "state"),
@@ -143,7 +146,7 @@ def node(lab, region):
         "control_socket": str(folder / "control.sock"),
         "tls": {"ca": str(lab.pki / "ca.pem"), "certificate": str(lab.pki / f"{NODE_NAMES[region]}.pem"),
                 "key": str(lab.pki / f"{NODE_NAMES[region]}.key")},
-        "control": {"read": ["root"], "operate": ["root"], "force": ["root"]},
+        "control": {"read": may, "operate": may, "force": may},
         "log": {"level": "info", "format": "json"},
         "journal": str(folder / "state" / "journal.jsonl"),
     }
