@@ -199,6 +199,42 @@ static void contradicting_ledgers_are_refused(void)
     json_decref(json);
 }
 
+/* The one key of the body is replaced by `value`; the rest stays. */
+static bool taken_with(enum message_kind kind, const char *key, json_t *value)
+{
+    use_example();
+    struct dice dice = { SEED };
+    struct message message, got;
+    do
+        dice_message(&dice, &names, kind, &message);
+    while (kind == MESSAGE_ORDER_REPLY && message.as.order_reply.answer != ANSWER_GATE);
+    CU_ASSERT_FATAL(encode(&message));
+    json_error_t error;
+    json_t *json = json_loadb(wire, wire_length, 0, &error);
+    CU_ASSERT_FATAL(json_object_set_new(json_object_get(json, "body"), key, value) == 0);
+    wire_length = json_dumpb(json, wire, sizeof wire, JSON_COMPACT);
+    json_decref(json);
+    return decode(message.from, &got);
+}
+
+static void gates_that_do_not_exist_are_refused(void)
+{
+    CU_ASSERT_TRUE(taken_with(MESSAGE_ORDER_REPLY, "gate", json_integer(GATE_COUNT - 1)));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_ORDER_REPLY, "gate", json_integer(GATE_COUNT)));
+    CU_ASSERT_TRUE(taken_with(MESSAGE_ORDER, "skipped_gates", json_integer((1 << GATE_COUNT) - 1)));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_ORDER, "skipped_gates", json_integer(1 << GATE_COUNT)));
+}
+
+/* Nothing has two spellings. */
+static void the_zero_ballot_is_null(void)
+{
+    CU_ASSERT_TRUE(taken_with(MESSAGE_PREPARE, "ballot", json_null()));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_PREPARE, "ballot",
+                               json_pack("{sssssi}", "counter", "0", "node", "fra-1", "restart", 0)));
+    CU_ASSERT_TRUE(taken_with(MESSAGE_PREPARE, "ballot",
+                              json_pack("{sssssi}", "counter", "0", "node", "fra-2", "restart", 0)));
+}
+
 /* ---- hostile bytes -------------------------------------------------------------------------- */
 
 static void splice(const char *find, const char *bytes, size_t count)
@@ -362,6 +398,7 @@ static void random_flips_do_no_harm(void)
 }
 
 SUITE_MAIN("codec_refusal", TEST(every_key_counts), TEST(contradicting_ledgers_are_refused),
+           TEST(gates_that_do_not_exist_are_refused), TEST(the_zero_ballot_is_null),
            TEST(malformed_text_is_refused), TEST(malformed_documents_are_refused),
            TEST(deep_and_long_documents_are_refused), TEST(hostile_words_are_escaped_in_faults),
            TEST(truncation_is_refused_at_every_byte), TEST(random_flips_do_no_harm))
