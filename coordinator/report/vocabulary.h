@@ -28,7 +28,7 @@ enum vocabulary_kind {
     WORD_ACT_OUTCOME,
     WORD_DNS_MARK,
     WORD_DNS_RULING,
-    WORD_ABORT,
+    WORD_STEP,
     WORD_REGION,
     WORD_PHASE,
     WORD_ORDER,

@@ -153,6 +153,26 @@ static const char *const dns_marks[] = {
     [DNS_MARK_FOREIGN] = "foreign",
 };
 
+static const char *const dns_rulings[] = {
+    [DNS_SUBMIT] = "submit",       [DNS_APPLIED] = "applied", [DNS_STALE] = "stale",
+    [DNS_ALARM] = "alarm",         [DNS_UNADOPTED] = "unadopted", [DNS_FOREIGN] = "foreign",
+    [DNS_ROLLED_BACK] = "rolled_back",
+};
+_Static_assert(sizeof dns_rulings / sizeof dns_rulings[0] == DNS_RULING_COUNT,
+               "a ruling without a name");
+
+static const char *const dns_ruling_texts[] = {
+    [DNS_SUBMIT] = "the zone is older than the ledger and is changed",
+    [DNS_APPLIED] = "the zone is ours already",
+    [DNS_STALE] = "a newer epoch is in the zone, so it is this node that is out of date",
+    [DNS_ALARM] = "our epoch is in the zone under another operation: two executors, or a mark that "
+                  "somebody else wrote",
+    [DNS_UNADOPTED] = "the zone has no mark of ours yet; after a look at its records: failoverctl dns adopt",
+    [DNS_FOREIGN] = "the zone's mark was not written by failoverd; after a look at it: failoverctl dns adopt",
+    [DNS_ROLLED_BACK] = "the zone is older than what was in force before: it went back; after a look "
+                        "at its records: failoverctl dns adopt",
+};
+
 static const char *const order_kinds[] = {
     [ORDER_FAILOVER] = "failover",
     [ORDER_ADOPT] = "dns_adopt",
@@ -202,6 +222,8 @@ const char *name_outcome(int outcome) { return LOOKUP(outcomes, outcome); }
 const char *name_act_kind(int kind) { return LOOKUP(act_kinds, kind); }
 const char *name_act_outcome(int outcome) { return LOOKUP(act_outcomes, outcome); }
 const char *name_dns_mark(int mark) { return LOOKUP(dns_marks, mark); }
+const char *name_dns_ruling(int ruling) { return LOOKUP(dns_rulings, ruling); }
+const char *name_dns_ruling_text(int ruling) { return LOOKUP(dns_ruling_texts, ruling); }
 const char *name_order_kind(int kind) { return LOOKUP(order_kinds, kind); }
 const char *name_order_answer(int answer) { return LOOKUP(order_answers, answer); }
 const char *name_message_kind(int kind) { return LOOKUP(message_kinds, kind); }

@@ -19,6 +19,7 @@
 #include "coordinator/config/config.h"
 #include "policy/act.h"
 #include "policy/facts.h"
+#include "policy/failover/dns_rule.h"
 #include "policy/failover/gates.h"
 #include "policy/failover/plan.h"
 #include "policy/message.h"
@@ -37,6 +38,8 @@ const char *name_outcome(int outcome);
 const char *name_act_kind(int kind);
 const char *name_act_outcome(int outcome);
 const char *name_dns_mark(int mark);
+const char *name_dns_ruling(int ruling);
+const char *name_dns_ruling_text(int ruling);
 const char *name_order_kind(int kind);
 const char *name_order_answer(int answer);
 const char *name_message_kind(int kind);

@@ -175,11 +175,10 @@ static void apply_order(struct view_region *region, const struct order *order)
             region->gates[i].skipped = true;
 }
 
-/* A person's word stands in for these. */
+/* The pace of automatic failovers does not bind a person; every other gate has to be named. */
 static bool gate_is_automatic(int gate)
 {
-    return gate == GATE_MAJORITY_FAILED || gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN ||
-           gate == GATE_NOT_PAUSED;
+    return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN;
 }
 
 static json_t *render_steps(enum operation_kind kind)
