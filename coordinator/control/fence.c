@@ -1,0 +1,361 @@
+/* The ladder of one service's fences: see fence.h. */
+#include "coordinator/control/fence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/base/ensure.h"
+#include "coordinator/base/log.h"
+#include "coordinator/base/text.h"
+#include "coordinator/database/door.h"
+
+#define FENCE_TROUBLE_MAX 512
+#define KERNEL_REQUEST_US (5 * US_PER_S)
+#define READINESS_EVERY_US (5 * US_PER_S)
+#define DOOR_READINESS_EVERY_US (60 * US_PER_S)
+/* An element without end would outlive a daemon that is removed. */
+#define KERNEL_HOLD_MAX_US (3600 * US_PER_S)
+
+struct fence {
+    struct loop *loop;
+    struct fence_settings settings;
+    struct kernel_lease *kernel;
+    bool has_kernel;
+    bool has_door;
+    bool kernel_first;
+    struct door_settings door;
+    struct door_errand *errand;      /* shut or open in progress */
+    struct door_errand *readiness;
+    bool door_open_known;
+    bool kernel_ready;
+    bool door_ready;
+    bool told;                       /* readiness was reported at least once */
+    bool told_ready;
+    struct act act;                  /* in progress */
+    bool busy;
+    size_t rung;                     /* of a shut in progress */
+    struct timer watch;
+    int64_t door_readiness_at_us;
+    char trouble[FENCE_TROUBLE_MAX];
+};
+
+/* ---- readiness ---- */
+
+static bool is_ready(const struct fence *f)
+{
+    /* The first rung decides: it is what an automatic failover counts on. */
+    return f->kernel_first ? f->kernel_ready : f->door_ready;
+}
+
+static void tell_ready(struct fence *f)
+{
+    bool ready = is_ready(f);
+    if (f->told && f->told_ready == ready)
+        return;
+    f->told = true;
+    f->told_ready = ready;
+    if (ready)
+        f->trouble[0] = '\0';
+    f->settings.on_ready(f->settings.arg, f->settings.index, ready,
+                         f->has_kernel && f->kernel_ready, f->trouble);
+}
+
+static void set_trouble(struct fence *f, const char *words)
+{
+    (void)text_copy(f->trouble, sizeof f->trouble, words);
+}
+
+static void on_installed(void *arg, const struct kernel_lease_report *report)
+{
+    struct fence *f = arg;
+    f->kernel_ready = report->outcome == KERNEL_LEASE_DONE;
+    if (!f->kernel_ready)
+        set_trouble(f, report->why.text);
+    tell_ready(f);
+}
+
+static void on_inspected(void *arg, const struct kernel_lease_report *report)
+{
+    struct fence *f = arg;
+    if (report->outcome == KERNEL_LEASE_DONE) {
+        f->kernel_ready = true;
+        tell_ready(f);
+        return;
+    }
+    /* Somebody took the rules away. Put back shut; the guard's next hold opens under its lease. */
+    log_event(LOG_LEVEL_ERROR, "the kernel lease's rules are gone or changed; putting them back",
+              LOG_STR("service", f->settings.service), LOG_STR("reason", report->why.text));
+    kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
+}
+
+static void on_findings(void *arg, const struct door_findings *findings)
+{
+    struct fence *f = arg;
+    f->readiness = NULL;
+    if (!findings->complete) {
+        /* The server can't be asked: nothing new is known of it. */
+        if (!f->door_ready)
+            set_trouble(f, findings->why.text);
+        tell_ready(f);
+        return;
+    }
+    f->door_readiness_at_us = base_mono_us() + DOOR_READINESS_EVERY_US;
+    f->door_ready = true;
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct door_finding *finding = &findings->list[i];
+        log_event(finding->serious ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, finding->text,
+                  LOG_STR("service", f->settings.service), LOG_STR("finding", finding->name));
+        if (!finding->serious)
+            continue;
+        f->door_ready = false;
+        set_trouble(f, finding->text);
+    }
+    tell_ready(f);
+}
+
+static void on_watch(void *arg)
+{
+    struct fence *f = arg;
+    struct fault fault;
+    int64_t now = base_mono_us();
+    if (f->kernel != NULL)
+        kernel_lease_inspect(f->kernel, now + KERNEL_REQUEST_US, on_inspected, f);
+    if (f->has_door && f->readiness == NULL && now >= f->door_readiness_at_us) {
+        f->readiness = door_readiness(f->loop, &f->door, now + KERNEL_REQUEST_US, on_findings, f,
+                                      &fault);
+        if (f->readiness == NULL)
+            set_trouble(f, fault.text);
+    }
+    timer_set_after_us(&f->watch, READINESS_EVERY_US);
+}
+
+/* ---- acts ---- */
+
+static void done(struct fence *f, enum act_outcome outcome, const char *detail)
+{
+    if (!f->busy)
+        return;
+    f->busy = false;
+    struct act_result result = { .kind = f->act.kind, .key = f->act.key, .outcome = outcome };
+    (void)text_copy(result.detail.s, sizeof result.detail.s, detail);
+    f->settings.on_done(f->settings.arg, &result);
+}
+
+static bool is_current(const struct fence *f, enum act_kind kind, uint32_t attempt)
+{
+    return f->busy && f->act.kind == kind && f->act.key.attempt == attempt;
+}
+
+/* A kernel request that comes back after another act was begun is told apart by what it was for. */
+struct kernel_ticket {
+    struct fence *fence;
+    enum act_kind kind;
+    uint32_t attempt;
+};
+
+static struct kernel_ticket *ticket_for(struct fence *f)
+{
+    struct kernel_ticket *ticket = malloc(sizeof *ticket);
+    ensure(ticket != NULL);
+    *ticket = (struct kernel_ticket){ f, f->act.kind, f->act.key.attempt };
+    return ticket;
+}
+
+static void shut_next(struct fence *f, const char *why);
+
+static void on_door_shut(void *arg, const struct door_report *report)
+{
+    struct fence *f = arg;
+    f->errand = NULL;
+    f->door_open_known = false;
+    if (report->outcome == DOOR_DONE) {
+        done(f, ACT_DONE, "door: the canary is refused and no writer's session is left");
+        return;
+    }
+    f->rung++;
+    shut_next(f, report->why.text);
+}
+
+static void on_kernel_shut(void *arg, const struct kernel_lease_report *report)
+{
+    struct kernel_ticket *ticket = arg;
+    struct fence *f = ticket->fence;
+    bool current = is_current(f, ticket->kind, ticket->attempt);
+    free(ticket);
+    if (!current)
+        return;
+    if (report->outcome == KERNEL_LEASE_DONE) {
+        done(f, ACT_DONE, "kernel: no packet of a client passes");
+        return;
+    }
+    if (report->outcome == KERNEL_LEASE_VANISHED)
+        kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
+    f->rung++;
+    shut_next(f, report->why.text);
+}
+
+/* The next rung of a shut; when none is left it has failed, with the last reason. */
+static void shut_next(struct fence *f, const char *why)
+{
+    struct fault fault;
+    for (; f->rung < f->settings.config->fence.ladder_count; f->rung++) {
+        int rung = f->settings.config->fence.ladder[f->rung];
+        if (rung == CONFIG_FENCE_KERNEL && f->kernel != NULL) {
+            kernel_lease_shut(f->kernel, f->act.deadline.us, on_kernel_shut, ticket_for(f));
+            return;
+        }
+        if (rung == CONFIG_FENCE_DOOR) {
+            f->errand = door_shut(f->loop, &f->door, f->act.deadline.us, NULL, on_door_shut, f,
+                                  &fault);
+            if (f->errand != NULL)
+                return;
+            why = fault.text;
+        }
+    }
+    done(f, ACT_FAILED, why);
+}
+
+static void on_door_opened(void *arg, const struct door_report *report)
+{
+    struct fence *f = arg;
+    f->errand = NULL;
+    f->door_open_known = report->outcome == DOOR_DONE;
+    done(f, f->door_open_known ? ACT_DONE : ACT_FAILED, f->door_open_known ? "" : report->why.text);
+}
+
+static void open_door(struct fence *f)
+{
+    struct fault fault;
+    if (!f->has_door || f->door_open_known) {
+        done(f, ACT_DONE, "");
+        return;
+    }
+    f->errand = door_open(f->loop, &f->door, f->act.until.us, f->act.deadline.us, on_door_opened, f,
+                          &fault);
+    if (f->errand == NULL)
+        done(f, ACT_FAILED, fault.text);
+}
+
+static void on_kernel_held(void *arg, const struct kernel_lease_report *report)
+{
+    struct kernel_ticket *ticket = arg;
+    struct fence *f = ticket->fence;
+    bool current = is_current(f, ticket->kind, ticket->attempt);
+    free(ticket);
+    if (report->outcome == KERNEL_LEASE_VANISHED) {
+        f->kernel_ready = false;
+        set_trouble(f, report->why.text);
+        tell_ready(f);
+        kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
+    }
+    if (!current)
+        return;
+    if (report->outcome == KERNEL_LEASE_DONE)
+        open_door(f);
+    else
+        done(f, ACT_FAILED, report->why.text);
+}
+
+static void open_all(struct fence *f)
+{
+    if (f->kernel == NULL) {
+        open_door(f);
+        return;
+    }
+    int64_t until = f->act.until.us;
+    int64_t most = base_mono_us() + KERNEL_HOLD_MAX_US;
+    kernel_lease_hold(f->kernel, until < most ? until : most, f->act.deadline.us, on_kernel_held,
+                      ticket_for(f));
+}
+
+void fence_act(struct fence *f, const struct act *act)
+{
+    if (f->errand != NULL) {
+        door_cancel(f->errand);
+        f->errand = NULL;
+        f->door_open_known = false;
+    }
+    f->act = *act;
+    f->busy = true;
+    f->rung = 0;
+    if (act->kind == ACT_FENCE_SHUT)
+        shut_next(f, "no fence of the ladder can be worked here");
+    else
+        open_all(f);
+}
+
+const char *fence_trouble(const struct fence *f)
+{
+    return f->trouble;
+}
+
+/* ---- life ---- */
+
+static void read_ladder(struct fence *f)
+{
+    const struct fence_config *config = &f->settings.config->fence;
+    for (size_t i = 0; i < config->ladder_count; i++) {
+        f->has_kernel = f->has_kernel || config->ladder[i] == CONFIG_FENCE_KERNEL;
+        f->has_door = f->has_door || config->ladder[i] == CONFIG_FENCE_DOOR;
+    }
+    f->kernel_first = config->ladder_count > 0 && config->ladder[0] == CONFIG_FENCE_KERNEL;
+    f->door.guard = database_inside(f->settings.database, f->settings.secrets);
+    f->door.canary = database_canary(f->settings.database, f->settings.secrets);
+}
+
+static bool make_kernel(struct fence *f, struct fault *fault)
+{
+    if (!f->has_kernel)
+        return true;
+    if (f->settings.kernel == NULL) {
+        set_trouble(f, f->settings.kernel_missing);
+        return true; /* not ready, and says so; the daemon still observes and votes */
+    }
+    struct kernel_lease_settings settings = {
+        .service = f->settings.service,
+        .port = (uint16_t)f->settings.database->port,
+        .allow = f->settings.database->kernel_allow.items,
+        .allow_count = f->settings.database->kernel_allow.count,
+    };
+    f->kernel = kernel_lease_new(f->settings.kernel, &settings, fault);
+    if (f->kernel == NULL)
+        return false;
+    /* An element that a former process of ours set stays and keeps its time; a host that has just
+     * booted starts shut. */
+    kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
+    return true;
+}
+
+struct fence *fence_new(struct loop *loop, const struct fence_settings *settings,
+                        struct fault *fault)
+{
+    struct fence *f = calloc(1, sizeof *f);
+    if (f == NULL) {
+        (void)fault_set(fault, "out of memory for the fence of %s", settings->service);
+        return NULL;
+    }
+    f->loop = loop;
+    f->settings = *settings;
+    read_ladder(f);
+    timer_init(&f->watch, loop, on_watch, f);
+    if (!make_kernel(f, fault)) {
+        fence_free(f);
+        return NULL;
+    }
+    timer_set_after_us(&f->watch, 0);
+    return f;
+}
+
+void fence_free(struct fence *f)
+{
+    if (f == NULL)
+        return;
+    timer_cancel(&f->watch);
+    if (f->errand != NULL)
+        door_cancel(f->errand);
+    if (f->readiness != NULL)
+        door_cancel(f->readiness);
+    kernel_lease_free(f->kernel);
+    free(f);
+}
