@@ -26,6 +26,7 @@
 #define SIGV4_PROVIDER_MAX 128
 #define CONNECT_TO_MAX 96
 #define HEADER_LINE_MAX 8192
+#define CA_CACHE_S 600
 
 struct fetch_pool {
     struct loop *loop;
@@ -133,6 +134,9 @@ static enum fetch_outcome classify(const struct fetch *fetch, CURLcode code)
     case CURLE_SSL_ISSUER_ERROR:
         return FETCH_TLS_CERTIFICATE;
     case CURLE_SSL_CONNECT_ERROR:
+        /* A certificate whose signature is wrong fails inside of OpenSSL's ASN.1 part, which libcurl doesn't
+         * know as a certificate's fault. */
+        return strstr(fetch->error, "asn1 encoding routines") != NULL ? FETCH_TLS_CERTIFICATE : FETCH_TLS_OTHER;
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_INITFAILED:
@@ -603,6 +607,8 @@ static bool set_tls(CURL *easy, const struct fetch_request *request)
            (request->ca_file == NULL || SET(CURLOPT_CAINFO, request->ca_file)) &&
            SET(CURLOPT_SSL_VERIFYPEER, verify) && SET(CURLOPT_SSL_VERIFYHOST, verify != 0 ? 2L : 0L) &&
            SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+           /* A replaced CA file counts after this. */
+           SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S) &&
            SET(CURLOPT_CERTINFO, request->want_certificate_expiry ? 1L : 0L);
 }
 

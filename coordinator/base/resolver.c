@@ -34,6 +34,9 @@
 /* Sockets of one channel: UDP and TCP to each server. resolv.conf may name more; those are not watched. */
 #define SOCKETS_MAX 32
 #define PATH_TEXT_MAX 256
+#define DNS_HEADER_LENGTH 12
+#define RCODE_SERVFAIL 2
+#define RCODE_REFUSED 5
 
 struct resolver {
     struct loop *loop;
@@ -58,6 +61,7 @@ struct resolve {
     bool finished;         /* the answer is complete; only `done` is missing */
     bool ending;           /* the channel is being destroyed: its callbacks mean nothing now */
     int socket_error;      /* the first errno with which we got no socket */
+    int seen_rcode;        /* of the last message received, -1 for none */
     int64_t started_us;
     char what[RESOLVER_NAME_MAX + 80]; /* "A shop.example.com at 192.0.2.53:53" */
     resolve_done *done;
@@ -187,7 +191,7 @@ static enum resolve_outcome outcome_of_rcode(const struct resolve_answer *answer
         return answer->record_count > 0 || answer->more ? RESOLVE_OK : RESOLVE_NODATA;
     case 3:
         return RESOLVE_NXDOMAIN;
-    case 5:
+    case RCODE_REFUSED:
         return RESOLVE_REFUSED;
     default:
         return RESOLVE_SERVFAIL;
@@ -220,9 +224,14 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
     if (result != NULL)
         ares_freeaddrinfo(result);
     enum resolve_outcome outcome = outcome_of_status(status);
+    /* c-ares says "could not contact" also when every server answered that it will not or can't. */
+    if (outcome == RESOLVE_UNREACHABLE && resolve->seen_rcode == RCODE_SERVFAIL)
+        outcome = RESOLVE_SERVFAIL;
+    if (outcome == RESOLVE_UNREACHABLE && resolve->seen_rcode == RCODE_REFUSED)
+        outcome = RESOLVE_REFUSED;
     if (outcome == RESOLVE_OK && answer->address_count == 0)
         outcome = RESOLVE_NODATA;
-    finish(resolve, outcome, ares_strerror(status));
+    finish(resolve, outcome, outcome == outcome_of_status(status) ? ares_strerror(status) : NULL);
 }
 
 static void on_message(void *arg, int status, int timeouts, unsigned char *message, int length)
@@ -265,8 +274,11 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *to, ares_sock
 static ares_ssize_t receive(ares_socket_t fd, void *data, size_t size, int flags, struct sockaddr *from,
                             ares_socklen_t *length, void *arg)
 {
-    (void)arg;
-    return recvfrom(fd, data, size, flags, from, length);
+    struct resolve *resolve = arg;
+    ares_ssize_t got = recvfrom(fd, data, size, flags, from, length);
+    if (got >= DNS_HEADER_LENGTH)
+        resolve->seen_rcode = ((const unsigned char *)data)[3] & 0xf;
+    return got;
 }
 
 static ares_ssize_t send_parts(ares_socket_t fd, const struct iovec *parts, int count, void *arg)
@@ -391,6 +403,7 @@ static struct resolve *resolve_new(struct resolver *resolver, int64_t deadline_m
     resolve->arg = arg;
     resolve->started_us = base_mono_us();
     resolve->answer.rcode = -1;
+    resolve->seen_rcode = -1;
     for (size_t i = 0; i < SOCKETS_MAX; i++) {
         resolve->sockets[i].fd = ARES_SOCKET_BAD;
         resolve->sockets[i].owner = resolve;

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/loop.h"
@@ -64,7 +65,7 @@ static inline void stub_on_written(struct bufferevent *peer, void *arg)
         struct linger now = { .l_onoff = 1, .l_linger = 0 };
         (void)setsockopt(bufferevent_getfd(peer), SOL_SOCKET, SO_LINGER, &now, sizeof now);
     }
-    if ((stub->close_after || stub->reset_after) && stub->requests > 0)
+    if (stub->close_after || stub->reset_after)
         stub_forget(stub, peer);
 }
 
@@ -91,6 +92,7 @@ static inline void stub_on_readable(struct bufferevent *peer, void *arg)
     stub->response_length = 0;
     const char *response = stub->respond(stub, stub->request);
     size_t size = stub->response_length > 0 ? stub->response_length : response != NULL ? strlen(response) : 0;
+    bufferevent_setcb(peer, stub_on_readable, stub_on_written, stub_on_event, stub);
     if (size > 0)
         bufferevent_write(peer, response, size);
     else if (stub->close_after || stub->reset_after)
@@ -115,7 +117,7 @@ static inline void stub_on_accept(struct evconnlistener *listener, evutil_socket
             stub->peers[i] = peer;
             break;
         }
-    bufferevent_setcb(peer, stub_on_readable, stub_on_written, stub_on_event, stub);
+    bufferevent_setcb(peer, stub_on_readable, NULL, stub_on_event, stub); /* "written" only after a response */
     bufferevent_enable(peer, EV_READ | EV_WRITE);
 }
 
