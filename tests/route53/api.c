@@ -18,7 +18,7 @@
 enum {
     HEADERS_MAX = 16 * 1024,
     BODY_MAX = 2 * 1024 * 1024,
-    IDLE_TIMEOUT_S = 30,
+    IDLE_TIMEOUT_S = 75,             /* above the 30 s that the AWS waiter lets a connection rest */
 };
 
 /* A finished reply that waits for its time. The client may go away meanwhile: then request is NULL. */

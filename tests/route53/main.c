@@ -151,12 +151,33 @@ static bool load_credentials(struct world *world, const struct options *options)
     return true;
 }
 
+/* By hand, as libevent's own parser refuses port 0. */
 static bool parse_address(const char *text, struct sockaddr_storage *address, int *length)
 {
-    *length = sizeof *address;
+    char host[64], *end = NULL;
+    const char *colon = strrchr(text, ':');
+    bool bracketed = text[0] == '[' && colon != NULL && colon > text + 1 && colon[-1] == ']';
+    const char *from = text + (bracketed ? 1 : 0), *to = colon == NULL ? text : colon - (bracketed ? 1 : 0);
+    long port = colon == NULL ? -1 : strtol(colon + 1, &end, 10);
     memset(address, 0, sizeof *address);
-    return evutil_parse_sockaddr_port(text, (struct sockaddr *)address, length) == 0
-        || fail(text, "it must be ADDRESS:PORT with a numeric address");
+    if (port < 0 || port > 65535 || end == colon + 1 || *end != '\0' || to <= from || (size_t)(to - from) >= sizeof host)
+        return fail(text, "it must be ADDRESS:PORT or [ADDRESS]:PORT");
+    memcpy(host, from, (size_t)(to - from));
+    host[to - from] = '\0';
+    struct sockaddr_in *four = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
+    if (!bracketed && inet_pton(AF_INET, host, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons((uint16_t)port);
+        *length = sizeof *four;
+    } else if (bracketed && inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = htons((uint16_t)port);
+        *length = sizeof *six;
+    } else {
+        return fail(text, "the address must be numeric");
+    }
+    return true;
 }
 
 static struct bufferevent *on_tls_connection(struct event_base *base, void *context)
