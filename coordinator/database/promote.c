@@ -28,7 +28,9 @@ struct promote_errand {
     promote_fn *done;
     void *arg;
     int64_t not_after_us;      /* promote */
-    bool asked;                /* promote: pg_promote may have been called */
+    unsigned asked;            /* promote: how many calls of pg_promote may have been done */
+    bool waiting;              /* promote: this session was told yes; nothing to ask again */
+    bool settings_touched;     /* freeze, thaw: they may have been changed */
     bool settings_done;        /* freeze, thaw: set and reloaded */
     int64_t still_since_us;    /* freeze: 0, or since when nothing is received */
     uint64_t still_lsn;
@@ -70,14 +72,14 @@ static void on_deadline(void *arg)
     struct promote_errand *errand = arg;
     char last[FAULT_TEXT_MAX / 2];
     (void)text_copy(last, sizeof last, errand->report.why.text[0] != '\0' ? errand->report.why.text : "no answer yet");
-    if (errand->task == TASK_PROMOTE && errand->asked) {
+    if (errand->asked > 0) {
         fault_set(&errand->report.why, "the promotion was asked for and is not seen to be done; it may still "
                   "happen. Last: %s", last);
         errand_end(errand, PROMOTE_UNKNOWN);
         return;
     }
     fault_set(&errand->report.why, "not done by the deadline. Last: %s", last);
-    errand_end(errand, errand->settings_done ? PROMOTE_UNKNOWN : PROMOTE_FAILED);
+    errand_end(errand, errand->task == TASK_FREEZE && errand->settings_touched ? PROMOTE_UNKNOWN : PROMOTE_FAILED);
 }
 
 /* What a step that failed comes to: what another try may cure is tried again until the deadline. */
@@ -87,7 +89,7 @@ static void errand_trouble(struct promote_errand *errand, const struct pg_result
               result->sqlstate);
     bool hopeless = result->outcome == PG_AUTH ||
                     (result->outcome == PG_ERROR && strcmp(result->sqlstate, "42501") == 0);
-    if (hopeless && !errand->asked)
+    if (hopeless && errand->asked == 0)
         errand_end(errand, PROMOTE_REFUSED);
     else
         errand_pause(&errand->base, ERRAND_RETRY_US, errand_start);
@@ -97,32 +99,41 @@ static void errand_trouble(struct promote_errand *errand, const struct pg_result
 
 static void facts_ask(void *arg);
 
+/* It was not begun by this call, and can't be any more. By an earlier one whose answer got lost it may be. */
+static void promote_too_late(struct promote_errand *errand)
+{
+    fault_set(&errand->report.why, "the lease's end came before the promotion; nothing was begun");
+    if (errand->asked > 0)
+        errand_pause(&errand->base, ERRAND_POLL_US, facts_ask);
+    else
+        errand_end(errand, PROMOTE_LATE);
+}
+
 static void on_promote(void *arg, const struct pg_result *result)
 {
     struct promote_errand *errand = arg;
     bool told = false;
+    if (result->outcome == PG_ERROR)
+        errand->asked--; /* the server says that this one was not done */
     if (postgres_role_changed(result)) { /* "recovery is not in progress" */
         facts_ask(errand);
         return;
     }
-    if (result->outcome == PG_ERROR)
-        errand->asked = false; /* the server says that it was not done */
     if (result->outcome != PG_OK) {
         errand_trouble(errand, result, "asking for the promotion");
         return;
     }
     if (pg_result_bool(result, 0, 0, &told) && told) {
+        errand->waiting = true;
         fault_set(&errand->report.why, "told to promote; still in recovery");
         errand_pause(&errand->base, ERRAND_POLL_US, facts_ask);
         return;
     }
-    /* NULL: the time had passed on the server's clock, or false: it could not signal its postmaster. */
-    if (pg_result_is_null(result, 0, 0)) {
-        fault_set(&errand->report.why, "the lease's end came before the promotion; nothing was begun");
-        errand_end(errand, PROMOTE_LATE);
+    errand->asked--;
+    if (pg_result_is_null(result, 0, 0)) { /* the time had passed on the server's clock */
+        promote_too_late(errand);
         return;
     }
-    errand->asked = false;
     fault_set(&errand->report.why, "the server could not begin its promotion");
     errand_pause(&errand->base, ERRAND_RETRY_US, errand_start);
 }
@@ -135,21 +146,21 @@ static void promote_step(struct promote_errand *errand)
         errand_end(errand, PROMOTE_DONE);
         return;
     }
-    if (errand->asked) { /* by this session or one before: it is only waited for */
+    if (errand->waiting) {
         fault_set(&errand->report.why, "told to promote; still in recovery");
         errand_pause(&errand->base, ERRAND_POLL_US, facts_ask);
         return;
     }
     if (base_mono_us() >= errand->not_after_us) {
-        fault_set(&errand->report.why, "the lease's end came before the promotion; nothing was begun");
-        errand_end(errand, PROMOTE_LATE);
+        promote_too_late(errand);
         return;
     }
+    /* Asking twice does no harm, so an answer that got lost is asked for again. */
     char deadline[ERRAND_NUMBER_MAX];
     errand_server_deadline(deadline, sizeof deadline, facts->server_wall_us, facts->facts_received_us,
                            errand->not_after_us);
     const char *params[] = { deadline };
-    errand->asked = true; /* from now on it may have been */
+    errand->asked++;
     errand_query(&errand->base, "select case when clock_timestamp() < " ERRAND_SQL_DEADLINE " then pg_promote(false) end",
                  params, 1, on_promote);
 }
@@ -189,6 +200,7 @@ static void on_conninfo(void *arg, const struct pg_result *result)
 
 static void settings_change(struct promote_errand *errand)
 {
+    errand->settings_touched = true;
     errand_query(&errand->base,
                  errand->task == TASK_FREEZE ? "alter system set primary_conninfo = ''" : errand->conninfo_sql, NULL, 0,
                  on_conninfo);
@@ -287,7 +299,7 @@ static void on_facts(void *arg, const struct pg_result *result)
     }
     report->facts = (struct postgres_facts){ .walreceiver_age_us = -1 };
     if (!postgres_facts_read(result, &report->facts, &report->why)) {
-        errand_end(errand, errand->asked ? PROMOTE_UNKNOWN : PROMOTE_REFUSED);
+        errand_end(errand, errand->asked > 0 ? PROMOTE_UNKNOWN : PROMOTE_REFUSED);
         return;
     }
     report->facts_known = true;
