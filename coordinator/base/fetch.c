@@ -51,6 +51,7 @@ struct fetch {
     struct curl_slist *connect_to;
     struct timer limit;
     int64_t started_us;
+    int64_t connected_us; /* since started_us; 0 while connecting */
     int64_t connect_ms, first_byte_ms, total_ms;
     size_t body_max;
     char *body;
@@ -284,22 +285,19 @@ static void conclude_finished(struct fetch_pool *pool)
 /* --- phases --- */
 
 /* The end of the phase the fetch is in, and what it means when that comes. */
-static int64_t phase_end_us(const struct fetch *fetch, bool *has_connected, enum fetch_outcome *outcome,
-                            const char **text)
+static int64_t phase_end_us(const struct fetch *fetch, enum fetch_outcome *outcome, const char **text)
 {
     int64_t total_us = fetch->total_ms * CLOCK_US_PER_MS;
-    int64_t connected_us = get_time_us(fetch, CURLINFO_CONNECT_TIME_T);
-    bool connected = connected_us > 0 || get_time_us(fetch, CURLINFO_PRETRANSFER_TIME_T) > 0;
+    bool connected = fetch->connected_us > 0;
     bool answered = get_time_us(fetch, CURLINFO_STARTTRANSFER_TIME_T) > 0;
     int64_t end_us = total_us;
-    *has_connected = connected;
     *outcome = connected ? FETCH_TIMEOUT : FETCH_CONNECT_TIMEOUT;
     *text = !connected ? "no connection in time"
             : answered ? "the response did not end in time" : "connected, but no response in time";
     if (!connected)
         end_us = fetch->connect_ms * CLOCK_US_PER_MS;
     else if (!answered)
-        end_us = connected_us + fetch->first_byte_ms * CLOCK_US_PER_MS;
+        end_us = fetch->connected_us + fetch->first_byte_ms * CLOCK_US_PER_MS;
     return fetch->started_us + (end_us < total_us ? end_us : total_us);
 }
 
@@ -308,16 +306,28 @@ static void on_limit(void *arg)
     struct fetch *fetch = arg;
     enum fetch_outcome outcome;
     const char *text;
-    bool connected;
-    int64_t now_us = base_mono_us();
-    int64_t end_us = phase_end_us(fetch, &connected, &outcome, &text);
-    /* libcurl does not tell when a connection comes about, so look again before the next phase
-     * can be over. */
-    int64_t next_us = now_us + fetch->first_byte_ms * CLOCK_US_PER_MS;
-    if (end_us <= now_us)
+    int64_t end_us = phase_end_us(fetch, &outcome, &text);
+    if (end_us <= base_mono_us())
         conclude(fetch, outcome, text);
     else
-        timer_set_at_us(&fetch->limit, !connected && next_us < end_us ? next_us : end_us);
+        timer_set_at_us(&fetch->limit, end_us);
+}
+
+/* While it connects, libcurl waits for the socket to become writable only; the first wish to read
+ * means that the connection is there (libcurl's own reading of it comes after TLS). */
+static void note_wish(CURL *easy, int what)
+{
+    char *owner = NULL;
+    enum fetch_outcome outcome;
+    const char *text;
+    if ((what != CURL_POLL_IN && what != CURL_POLL_INOUT) ||
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner) != CURLE_OK || owner == NULL)
+        return;
+    struct fetch *fetch = (struct fetch *)(void *)owner;
+    if (fetch->connected_us > 0 || !timer_is_set(&fetch->limit))
+        return;
+    fetch->connected_us = base_mono_us() - fetch->started_us + 1;
+    timer_set_at_us(&fetch->limit, phase_end_us(fetch, &outcome, &text));
 }
 
 /* --- libcurl's multi-socket interface --- */
@@ -341,7 +351,7 @@ static void on_turn(void *arg)
 
 static int want_socket(CURL *easy, curl_socket_t fd, int what, void *pool_arg, void *watch_arg)
 {
-    (void)easy;
+    note_wish(easy, what);
     struct fetch_pool *pool = pool_arg;
     struct socket_watch *watch = watch_arg;
     if (watch != NULL)
@@ -708,8 +718,8 @@ static bool begin(struct fetch *fetch, struct fault *fault)
         pool->first->previous = fetch;
     pool->first = fetch;
     pool->running++;
-    int64_t first_ms = fetch->connect_ms < fetch->first_byte_ms ? fetch->connect_ms : fetch->first_byte_ms;
-    timer_set_after_us(&fetch->limit, (first_ms < fetch->total_ms ? first_ms : fetch->total_ms) * CLOCK_US_PER_MS);
+    int64_t first_ms = fetch->connect_ms < fetch->total_ms ? fetch->connect_ms : fetch->total_ms;
+    timer_set_after_us(&fetch->limit, first_ms * CLOCK_US_PER_MS);
     return true;
 }
 
