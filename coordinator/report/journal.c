@@ -1,0 +1,393 @@
+/* The journal: what a line says, and who is told. See journal.h; journal_writer.c has the file. */
+#include "coordinator/report/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/base/ensure.h"
+#include "coordinator/base/log.h"
+#include "coordinator/base/text.h"
+#include "coordinator/report/journal_writer.h"
+#include "coordinator/report/vocabulary.h"
+#include "coordinator/status/names.h"
+
+#define AUDITS_MAX 128 /* waiting for the disk; more than there can be connections */
+#define SENTENCE_MAX 1024
+
+struct audit_wait {
+    bool used;
+    uint64_t token;
+    journal_audited *done;
+    void *arg;
+    struct timer timer;
+    struct journal *journal;
+};
+
+struct journal {
+    char path[512];
+    char node[CONFIG_MAX_NAME + 1];
+    const struct cluster_config *cluster;
+    struct history *history;
+    struct journal_writer *writer;
+    uint64_t seq;
+    uint64_t lost;
+    uint64_t lost_unsaid;
+    uint64_t next_token;
+    struct audit_wait audits[AUDITS_MAX];
+};
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+struct head {
+    const char *event;
+    enum log_level level;
+    const char *service;
+    uint64_t epoch;
+    uint64_t operation;
+    const char *text;
+};
+
+/* The keys that every line begins with. */
+static json_t *line_of(struct journal *journal, const struct head *head)
+{
+    char when[CLOCK_WALL_TEXT_MAX];
+    char id[NAME_HEX_MAX];
+    json_t *line = json_object();
+    if (line == NULL)
+        return NULL;
+    int bad = 0;
+    bad |= json_object_set_new(line, "seq", json_of_u64(++journal->seq));
+    bad |= json_object_set_new(line, "time",
+                               json_string(base_format_wall(when, sizeof when, base_wall_us())));
+    bad |= json_object_set_new(line, "mono_us", json_integer(base_mono_us()));
+    bad |= json_object_set_new(line, "node", json_of_text(journal->node));
+    bad |= json_object_set_new(line, "event", json_string(head->event));
+    bad |= json_object_set_new(line, "level", json_string(log_level_name(head->level)));
+    if (head->service != NULL)
+        bad |= json_object_set_new(line, "service", json_of_text(head->service));
+    if (head->epoch != 0)
+        bad |= json_object_set_new(line, "epoch", json_of_u64(head->epoch));
+    if (head->operation != 0)
+        bad |= json_object_set_new(line, "operation", json_string(format_hex(id, head->operation)));
+    bad |= json_object_set_new(line, "text", json_of_text(head->text));
+    if (bad == 0)
+        return line;
+    json_decref(line);
+    return NULL;
+}
+
+static void lost_one(struct journal *journal)
+{
+    journal->lost++;
+    journal->lost_unsaid++;
+}
+
+/* Queues the line and hands it to the history. Steals it. */
+static bool put_line(struct journal *journal, json_t *line, uint64_t token)
+{
+    char buffer[JOURNAL_LINE_MAX];
+    bool queued = false;
+    size_t length = line != NULL ? json_dumpb(line, buffer, sizeof buffer - 1, JSON_COMPACT) : 0;
+    if (length > 0 && length < sizeof buffer) {
+        buffer[length] = '\n';
+        queued = journal_writer_put(journal->writer, buffer, length + 1, token);
+    }
+    if (!queued)
+        lost_one(journal);
+    if (line != NULL && journal->history != NULL)
+        history_line(journal->history, line);
+    json_decref(line);
+    return queued;
+}
+
+/* Said as soon as there is room again; a gap in seq shows which lines they were. */
+static void say_lost(struct journal *journal)
+{
+    struct journal_writer_status status;
+    if (journal->lost_unsaid == 0)
+        return;
+    journal_writer_status(journal->writer, &status);
+    if (status.waiting + 2 > JOURNAL_QUEUE_LINES_MAX)
+        return;
+    json_int_t count = (json_int_t)journal->lost_unsaid;
+    struct head head = { .event = "journal_lost", .level = LOG_LEVEL_ERROR,
+                         .text = "lines of this journal were lost: the disk was full or too slow" };
+    json_t *line = line_of(journal, &head);
+    if (line != NULL && json_object_set_new(line, "lines", json_integer(count)) == 0 &&
+        put_line(journal, json_incref(line), 0)) {
+        journal->lost_unsaid = 0;
+        log_event(LOG_LEVEL_ERROR, "lines of the journal were lost", LOG_INT("lines", count));
+    }
+    json_decref(line);
+}
+
+static void log_note(const struct journal *journal, const struct note *note, enum log_level level,
+                     const char *sentence)
+{
+    struct log_field fields[6];
+    size_t count = 0;
+    if (!log_enabled(level))
+        return;
+    if (note->service != SERVICE_NONE)
+        fields[count++] = LOG_STR("service", name_service(journal->cluster, note->service));
+    if (note->region != REGION_NONE)
+        fields[count++] = LOG_STR("region", name_region(journal->cluster, note->region));
+    if (note->epoch != 0)
+        fields[count++] = LOG_UINT("epoch", note->epoch);
+    if (note->operation != 0)
+        fields[count++] = LOG_HEX("operation", note->operation);
+    if (note->node != NODE_NONE)
+        fields[count++] = LOG_STR("about", name_node(journal->cluster, note->node));
+    fields[count++] = LOG_STR("event", vocabulary_row(note->kind)->event);
+    log_write(level, sentence, fields, count);
+}
+
+void journal_note(struct journal *journal, const struct note *note)
+{
+    const struct vocabulary_row *row = vocabulary_row(note->kind);
+    char sentence[SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    ensure(row != NULL);
+    say_lost(journal);
+    vocabulary_sentence(&text, journal->cluster, note);
+    struct head head = {
+        .event = row->event,
+        .level = vocabulary_level(note),
+        .service = note->service != SERVICE_NONE ? name_service(journal->cluster, note->service)
+                                                 : NULL,
+        .epoch = note->epoch,
+        .operation = note->operation,
+        .text = sentence,
+    };
+    log_note(journal, note, head.level, sentence);
+    json_t *line = line_of(journal, &head);
+    if (line != NULL && !vocabulary_fields(line, journal->cluster, note)) {
+        json_decref(line);
+        line = NULL;
+    }
+    (void)put_line(journal, line, 0);
+}
+
+void journal_event(struct journal *journal, const char *event, int level, const char *service,
+                   const char *text, json_t *fields)
+{
+    struct head head = { .event = event, .level = (enum log_level)level, .service = service,
+                         .text = text };
+    say_lost(journal);
+    log_event(head.level, text, LOG_STR("service", service), LOG_STR("event", event));
+    json_t *line = line_of(journal, &head);
+    if (line != NULL && fields != NULL)
+        (void)json_object_update_missing(line, fields);
+    json_decref(fields);
+    (void)put_line(journal, line, 0);
+}
+
+/* ---- audit ------------------------------------------------------------------------------- */
+
+static void audit_end(struct audit_wait *wait, bool ok, const struct fault *fault)
+{
+    journal_audited *done = wait->done;
+    void *arg = wait->arg;
+    timer_cancel(&wait->timer);
+    wait->used = false;
+    done(ok, fault, arg);
+}
+
+static void on_synced(uint64_t token, void *arg)
+{
+    struct journal *journal = arg;
+    for (size_t i = 0; i < AUDITS_MAX; i++)
+        if (journal->audits[i].used && journal->audits[i].token == token) {
+            audit_end(&journal->audits[i], true, NULL);
+            return;
+        }
+}
+
+static void on_audit_deadline(void *arg)
+{
+    struct audit_wait *wait = arg;
+    struct journal_status status;
+    struct fault fault;
+    journal_status(wait->journal, &status);
+    (void)fault_set(&fault, "%s could not be written and synced within %d ms%s%s", status.path,
+                    JOURNAL_AUDIT_DEADLINE_MS, status.text[0] != '\0' ? ": " : "", status.text);
+    audit_end(wait, false, &fault);
+}
+
+static struct audit_wait *audit_begin(struct journal *journal, journal_audited *done, void *arg)
+{
+    for (size_t i = 0; i < AUDITS_MAX; i++) {
+        struct audit_wait *wait = &journal->audits[i];
+        if (wait->used)
+            continue;
+        wait->used = true;
+        wait->token = ++journal->next_token;
+        wait->done = done;
+        wait->arg = arg;
+        timer_set_after_us(&wait->timer, JOURNAL_AUDIT_DEADLINE_MS * CLOCK_US_PER_MS);
+        return wait;
+    }
+    return NULL;
+}
+
+static int set_text(json_t *line, const char *key, const char *value)
+{
+    return value == NULL ? 0 : json_object_set_new(line, key, json_of_text(value));
+}
+
+static json_t *audit_line(struct journal *journal, const struct journal_audit *audit)
+{
+    char sentence[SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    text_appendf(&text, "%s (uid %u, %s) asked for %s%s%s", audit->user[0] != '\0' ? audit->user : "?",
+                 (unsigned)audit->uid, audit->role, audit->command,
+                 audit->service != NULL ? " of " : "", audit->service != NULL ? audit->service : "");
+    if (audit->reason != NULL)
+        text_appendf(&text, ", because: %s", audit->reason);
+    if (audit->outcome != NULL)
+        text_appendf(&text, "; outcome: %s", audit->outcome);
+    struct head head = { .event = audit->event, .level = LOG_LEVEL_WARNING,
+                         .service = audit->service, .epoch = audit->epoch,
+                         .operation = audit->operation, .text = sentence };
+    log_event(LOG_LEVEL_WARNING, sentence, LOG_STR("event", audit->event),
+              LOG_STR("service", audit->service), LOG_UINT("epoch", audit->epoch));
+    json_t *line = line_of(journal, &head);
+    if (line == NULL)
+        return NULL;
+    int bad = set_text(line, "command", audit->command);
+    bad |= json_object_set_new(line, "uid", json_integer((json_int_t)audit->uid));
+    bad |= json_object_set_new(line, "pid", json_integer((json_int_t)audit->pid));
+    bad |= set_text(line, "user", audit->user);
+    bad |= set_text(line, "role", audit->role);
+    bad |= set_text(line, "reason", audit->reason);
+    bad |= set_text(line, "outcome", audit->outcome);
+    if (audit->arguments != NULL)
+        bad |= json_object_set_new(line, "arguments", json_deep_copy(audit->arguments));
+    if (bad == 0)
+        return line;
+    json_decref(line);
+    return NULL;
+}
+
+bool journal_audit(struct journal *journal, const struct journal_audit *audit, journal_audited *done,
+                   void *arg, struct fault *fault)
+{
+    say_lost(journal);
+    json_t *line = audit_line(journal, audit);
+    struct audit_wait *wait = NULL;
+    if (line == NULL)
+        return fault_set(fault, "out of memory");
+    if (done != NULL) {
+        wait = audit_begin(journal, done, arg);
+        if (wait == NULL) {
+            json_decref(line);
+            return fault_set(fault, "%d orders wait for the journal already", AUDITS_MAX);
+        }
+    }
+    uint64_t token = wait != NULL ? wait->token : ++journal->next_token;
+    if (put_line(journal, line, token))
+        return true;
+    if (wait != NULL) {
+        timer_cancel(&wait->timer);
+        wait->used = false;
+    }
+    return fault_set(fault, "the journal %s has no room for another line: its disk is full or hangs",
+                     journal->path);
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static int open_file(const char *path, struct fault *fault)
+{
+    struct stat file;
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+    if (fd < 0) {
+        (void)fault_errno(fault, errno, "journal %s can't be opened", path);
+        return -1;
+    }
+    if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode))
+        return fd;
+    (void)close(fd);
+    (void)fault_set(fault, "journal %s is no regular file", path);
+    return -1;
+}
+
+struct journal *journal_new(const struct journal_settings *settings, struct fault *fault)
+{
+    struct journal *journal = calloc(1, sizeof *journal);
+    bool torn = false;
+    int fd = -1;
+    if (journal == NULL) {
+        (void)fault_set(fault, "out of memory");
+        return NULL;
+    }
+    journal->cluster = settings->cluster;
+    journal->history = settings->history;
+    if (!text_copy(journal->path, sizeof journal->path, settings->path) ||
+        !text_copy(journal->node, sizeof journal->node, settings->node)) {
+        (void)fault_set(fault, "the journal's path or the node's name is too long");
+        goto fail;
+    }
+    for (size_t i = 0; i < AUDITS_MAX; i++) {
+        journal->audits[i].journal = journal;
+        timer_init(&journal->audits[i].timer, settings->loop, on_audit_deadline,
+                   &journal->audits[i]);
+    }
+    fd = open_file(settings->path, fault);
+    if (fd < 0)
+        goto fail;
+    if (!history_load(journal->history, settings->path, &journal->seq, &torn, fault)) {
+        (void)close(fd);
+        goto fail;
+    }
+    journal->writer = journal_writer_new(settings->loop, settings->path, fd, torn, on_synced,
+                                         journal, fault);
+    if (journal->writer == NULL) {
+        (void)fault_wrap(fault, "journal %s", settings->path);
+        goto fail;
+    }
+    return journal;
+fail:
+    free(journal);
+    return NULL;
+}
+
+bool journal_free(struct journal *journal, int64_t wait_ms)
+{
+    if (journal == NULL)
+        return true;
+    for (size_t i = 0; i < AUDITS_MAX; i++)
+        timer_cancel(&journal->audits[i].timer);
+    bool all = journal_writer_free(journal->writer, wait_ms);
+    free(journal);
+    return all;
+}
+
+void journal_use(struct journal *journal, const struct cluster_config *cluster)
+{
+    journal->cluster = cluster;
+}
+
+void journal_status(struct journal *journal, struct journal_status *status)
+{
+    struct journal_writer_status writer;
+    char reason[128];
+    journal_writer_status(journal->writer, &writer);
+    *status = (struct journal_status){
+        .seq = journal->seq,
+        .written = writer.written,
+        .lost = journal->lost,
+        .waiting = writer.waiting,
+        .failing = writer.failing,
+        .failing_us = writer.failing ? base_mono_us() - writer.failing_since_us : 0,
+    };
+    (void)text_copy(status->path, sizeof status->path, journal->path);
+    if (writer.failing)
+        (void)text_copy(status->text, sizeof status->text,
+                        strerror_r(writer.error, reason, sizeof reason));
+}
