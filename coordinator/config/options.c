@@ -284,7 +284,7 @@ static const struct option node_rows[] = {
       .means = "One JSON line for each event." },
     { "$.aws_credentials", OPTION_OPTIONAL, AT(local_config, aws_credentials), ELEMENT(credentials_config),
       .means = "Overrides the services' dns.credentials on this node." },
-    { "$.aws_credentials.source", OPTION_CHOICE, AT(credentials_config, source), .fallback = "\"instance\"",
+    { "$.aws_credentials.source", OPTION_CHOICE, .required = true, AT(credentials_config, source),
       .choices = sources, .means = "A file, the environment, or the machine's role." },
     { "$.aws_credentials.file", OPTION_FILE, .required = true, AT(credentials_config, file), .when = "source=file",
       .means = "A file of AWS's form that only failoverd may read." },
