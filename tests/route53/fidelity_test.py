@@ -592,6 +592,7 @@ def hostile(e):
             ("a processing instruction", b"<?php x?>" + good), ("deep nesting", b'<a xmlns="https://route53.amazonaws.com/doc/2013-04-01/">' * 5000),
             ("long text", good.replace(b"192.0.2.1", b"1" * 100000)), ("doubled element", good.replace(b"<TTL>60</TTL>", b"<TTL>60</TTL><TTL>61</TTL>")),
             ("no changes", batch_xml([])), ("many changes", batch_xml([("CREATE", record("h.example.test."))] * 1001)),
+            ("an empty foreign root", b'<x/>'), ("an empty foreign element", good.replace(b"<TTL>60</TTL>", b'<TTL xmlns="urn:x"/>')),
             ("many elements", good.replace(b"<TTL>", b"<TTL>" + b"<x/>" * 70000))]:
         status, text = post(body)
         check("XML: %s is refused" % what, status == 400 and "<ErrorResponse" in text, (status, text[:300]))

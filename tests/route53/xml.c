@@ -34,6 +34,8 @@ static void XMLCALL on_start(void *context, const char *name, const char **attri
 {
     struct builder *builder = context;
     (void)attributes;
+    if (builder->refusal != NULL)
+        return;
     const char *local = local_name(builder, name);
     if (local == NULL)
         return;
@@ -65,6 +67,8 @@ static void XMLCALL on_end(void *context, const char *name)
 {
     struct builder *builder = context;
     (void)name;
+    if (builder->refusal != NULL)    /* expat still ends an empty element whose start was refused */
+        return;
     builder->current = builder->current->parent;
     builder->depth--;
 }
@@ -73,7 +77,7 @@ static void XMLCALL on_text(void *context, const char *text, int length)
 {
     struct builder *builder = context;
     struct xml_node *node = builder->current;
-    if (node == NULL || length <= 0)
+    if (node == NULL || length <= 0 || builder->refusal != NULL)
         return;
     size_t more = (size_t)length;
     if (node->text_length + more > XML_TEXT_MAX) {
