@@ -171,7 +171,7 @@ class Demo:
 
     def take(self, news, tell):
         if self.timeline is not None:
-            self.timeline.take(news, self.lab.network.address[WEST])
+            self.timeline.take(news, EAST, self.lab.network.address[WEST])
         if news.event == "loss_estimated" or (news.event == "operation_done" and not self.loss_estimate):
             self.loss_estimate = news.text
         if not tell:
@@ -184,7 +184,7 @@ class Demo:
             if news.data.get("outcome") == "done":
                 self.tell(news.at, news.source, news.text)
         elif news.event in TOLD:
-            self.tell(news.at, news.source, news.text, TOLD[news.event] or VERDICT_COLOURS.get(news.data.get("to")))
+            self.tell(news.at, news.source, news.text, TOLD[news.event] or VERDICT_COLOURS.get(news.data.get("verdict")))
 
     def tell_client(self, news):
         region = self.lab.region_of(news.data.get("address", "")) or news.data.get("address", "")
@@ -236,9 +236,9 @@ class Demo:
         doing = "no operation" if not operation else (
             f"{operation.get('kind')} to {operation.get('to')}: step {operation.get('step_number')} of "
             f"{operation.get('steps')}, {operation.get('step')}, {operation.get('total_ms') or 0} ms")
-        lines.append(f"  writer   {service.get('writer') or 'none':<12} epoch {service.get('epoch')}, "
-                     f"lease left {lease.get('left_ms')} ms, votes against {votes.get('region') or 'it'}: "
-                     f"{votes.get('failed')} of {votes.get('needed')} needed; {doing}")
+        lines.append(f"  writer   {service.get('writer') or 'none':<12} epoch {known(service.get('epoch'))}, "
+                     f"lease left {known(lease.get('left_ms'))} ms, votes against {votes.get('region') or 'it'}: "
+                     f"{known(votes.get('failed'))} of {known(votes.get('needed'))} needed; {doing}")
         lines.append(f"  DNS      {cluster_files.RECORD} -> {self.watch.answer_text}")
         last = self.client.last_receipt()
         where = self.lab.region_of(last.address) if last else "nowhere"
@@ -249,13 +249,18 @@ class Demo:
 
     # -- the end --------------------------------------------------------------------------------
 
+    def meaning(self, phase):
+        if phase.name == "fence" and self.lab.network.kind == "loopback":
+            return "nobody can prove that the old database is silent: accepted, as configured"
+        return phase.meaning
+
     def count(self):
         """Receipts against the rows of both databases; the dead one is started without a network."""
         screen, lab = self.screen, self.lab
         screen.heading("What it took")
         phases = self.timeline.phases()
         screen.table(("phase", "took", "done at", "meaning"),
-                     [(p.name, f"{p.took_s:.2f} s", f"{p.at_s:+.2f} s", p.meaning) for p in phases], right=(1, 2))
+                     [(p.name, f"{p.took_s:.2f} s", f"{p.at_s:+.2f} s", self.meaning(p)) for p in phases], right=(1, 2))
         screen.line()
         total = self.timeline.total_s()
         screen.line("  " + screen.paint(f"Time to recover, from the kill to the first row acknowledged elsewhere: {total:.2f} s", "bold"))
@@ -283,7 +288,8 @@ class Demo:
     def conclude(self):
         checks = [
             ("a majority saw the region fail, and agreed", "begun" in self.timeline.at),
-            ("the old database was fenced before the new one was opened", self.ordered("fenced", "opened")),
+            ("the old database was fenced before the new one was opened" if self.lab.network.kind == "namespaces" else
+             "the fence step came before the opening (guarded: its proof is missing, and that was accepted)", self.ordered("fenced", "opened")),
             ("the standby was promoted and opened", "opened" in self.timeline.at),
             ("Route 53 was changed, and the name server answers it", self.ordered("submitted", "visible")),
             ("the client writes again, in the other region", "written" in self.timeline.at),
@@ -300,6 +306,10 @@ class Demo:
     def ordered(self, first, then):
         at = self.timeline.at
         return first in at and then in at and at[first] <= at[then]
+
+
+def known(value):
+    return "?" if value is None else value
 
 
 def show_logs(lab, screen):

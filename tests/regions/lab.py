@@ -280,7 +280,7 @@ class Lab:
         zones = cluster_files.write(self.folder / "zones.json", cluster_files.zones(self))
         ready = self.folder / "emulator.ready"
         self.emulator = self.spawn("internet", "route53-emulator", [
-            BUILD / "route53-emulator", "--listen", f"{address}:{cluster_files.EMULATOR_PORT}",
+            BUILD / "tests/route53-emulator", "--listen", f"{address}:{cluster_files.EMULATOR_PORT}",
             "--dns", f"{address}:{self.network.dns_port}", "--control", f"{address}:{cluster_files.CONTROL_PORT}",
             "--zones", zones, "--access-key", self.secrets.access_key, "--secret-file", self.secrets.file("aws_secret"),
             "--insync-after", str(self.thresholds.insync_ms), "--ready-file", ready])

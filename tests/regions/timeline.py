@@ -37,12 +37,12 @@ class Timeline:
     def reach(self, milestone, at):
         self.at.setdefault(milestone, at)
 
-    def take(self, news, new_address):
+    def take(self, news, lost_region, new_address):
         """What one piece of news says about it. News from before the loss counts for nothing."""
         if news.at < self.at["lost"]:
             return
         step = news.data.get("step")
-        if news.event == "majority_failed":
+        if news.event == "majority_failed" and news.data.get("region") == lost_region:
             self.reach("detected", news.at)
         elif news.event == "step_done" and step in OF_STEPS:
             self.reach(OF_STEPS[step], news.at)

@@ -152,10 +152,7 @@ static void tell(const char *event, const char *key, const char *text, int64_t s
 static void tell_error(struct writer *writer, const char *text)
 {
     char line[MAX_TEXT];
-    snprintf(line, sizeof line, "%s", text);
-    size_t length = strlen(line);
-    while (length > 0 && (unsigned char)line[length - 1] <= ' ')
-        line[--length] = '\0';
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text); /* libpq goes on with hints */
     writer->writing = false;
     if (strcmp(line, writer->error) == 0)
         return;

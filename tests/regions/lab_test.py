@@ -6,7 +6,7 @@ standby is promoted by hand, the zone is changed by the real aws command, the cl
 the checker counts. Then what a lab must be able to do besides: cuts, one-way cuts, freezing, a
 service told to be unhealthy, and leaving nothing behind when it is killed with -9 itself.
 
-    lab_selftest.py [--loopback]
+    lab_test.py [--loopback]
 """
 import json
 import os
