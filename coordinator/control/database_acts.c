@@ -1,0 +1,196 @@
+/* Acts on our own region's database, and hooks: see database_acts.h. */
+#include "coordinator/control/database_acts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "coordinator/base/child.h"
+#include "coordinator/base/clock.h"
+#include "coordinator/base/log.h"
+#include "coordinator/base/text.h"
+#include "coordinator/database/promote.h"
+
+struct database_acts {
+    struct loop *loop;
+    struct database_acts_settings settings;
+    struct pg_target target;
+    struct promote_errand *errand;
+    struct child *hook;
+    struct act act;
+    bool busy;
+};
+
+static void done(struct database_acts *a, struct act_result *result, const char *detail)
+{
+    if (!a->busy)
+        return;
+    a->busy = false;
+    result->kind = a->act.kind;
+    result->key = a->act.key;
+    (void)text_copy(result->detail.s, sizeof result->detail.s, detail);
+    a->settings.on_done(a->settings.arg, result);
+}
+
+static enum act_outcome outcome_of(enum promote_outcome outcome)
+{
+    switch (outcome) {
+    case PROMOTE_DONE: return ACT_DONE;
+    case PROMOTE_LATE: return ACT_RETRY;
+    case PROMOTE_UNKNOWN: return ACT_UNKNOWN;
+    case PROMOTE_REFUSED: return ACT_REFUSED;
+    case PROMOTE_FAILED:
+    default: return ACT_FAILED;
+    }
+}
+
+static void on_errand(void *arg, const struct promote_report *report)
+{
+    struct database_acts *a = arg;
+    a->errand = NULL;
+    struct act_result result = { .outcome = outcome_of(report->outcome) };
+    if (report->facts_known)
+        postgres_facts_to_policy(&report->facts, &result.database);
+    done(a, &result, report->why.text);
+}
+
+static void on_hook(const struct child_result *child, void *arg)
+{
+    struct database_acts *a = arg;
+    a->hook = NULL;
+    bool well = child->end == CHILD_EXITED && child->status == 0;
+    struct act_result result = { .outcome = well ? ACT_DONE : ACT_FAILED };
+    log_event(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "hook after_open ended",
+              LOG_STR("service", a->settings.service->name), LOG_STR("result", child->text),
+              LOG_STR("output", child->output));
+    done(a, &result, child->text);
+}
+
+#define HOOK_TEXT_MAX 160
+
+static void start_hook(struct database_acts *a, struct fault *fault)
+{
+    const struct service_config *service = a->settings.service;
+    const struct config_texts *hook = &service->hooks.after_open;
+    const char *argv[CONFIG_MAX_ITEMS + 1];
+    for (size_t i = 0; i < hook->count; i++)
+        argv[i] = hook->items[i];
+    argv[hook->count] = NULL;
+    char texts[5][HOOK_TEXT_MAX];
+    (void)snprintf(texts[0], HOOK_TEXT_MAX, "FAILOVERD_SERVICE=%s", service->name);
+    (void)snprintf(texts[1], HOOK_TEXT_MAX, "FAILOVERD_EPOCH=%" PRIu64, a->act.key.epoch);
+    (void)snprintf(texts[2], HOOK_TEXT_MAX, "FAILOVERD_OPERATION=%016" PRIx64,
+                   a->act.key.operation);
+    (void)snprintf(texts[3], HOOK_TEXT_MAX, "FAILOVERD_REGION=%s",
+                   a->settings.cluster->regions[a->act.region].name);
+    (void)snprintf(texts[4], HOOK_TEXT_MAX, "FAILOVERD_NODE=%s", a->settings.node);
+    const char *environment[] = { texts[0], texts[1], texts[2], texts[3], texts[4], NULL };
+    struct child_request request = {
+        .argv = argv,
+        .environment = environment,
+        .deadline_ms = (a->act.deadline.us - base_mono_us()) / US_PER_MS,
+        .done = on_hook,
+        .arg = a,
+    };
+    if (request.deadline_ms < 1)
+        request.deadline_ms = 1;
+    a->hook = child_start(a->loop, &request, fault);
+}
+
+/* How others stream from a region's database; what a frozen standby goes back to. */
+static const char *conninfo_of(const struct database_acts *a, region_id region)
+{
+    const struct service_region_config *r = config_service_region(a->settings.service, region);
+    return r != NULL && r->database != NULL ? r->database->replication_conninfo : NULL;
+}
+
+static void start_thaw(struct database_acts *a, struct fault *fault)
+{
+    const char *conninfo = conninfo_of(a, a->act.region);
+    if (conninfo == NULL) {
+        (void)fault_set(fault, "region %s has no replication_conninfo in the cluster file: set "
+                               "primary_conninfo of this standby by hand",
+                        a->settings.cluster->regions[a->act.region].name);
+        return;
+    }
+    a->errand = promote_thaw(a->loop, &a->target, conninfo, NULL, a->act.deadline.us, on_errand, a,
+                             fault);
+}
+
+static void start(struct database_acts *a, struct fault *fault)
+{
+    int64_t deadline = a->act.deadline.us;
+    switch (a->act.kind) {
+    case ACT_COMPARE:
+        a->errand = promote_compare(a->loop, &a->target, deadline, on_errand, a, fault);
+        return;
+    case ACT_FREEZE:
+        a->errand = promote_freeze(a->loop, &a->target, deadline, on_errand, a, fault);
+        return;
+    case ACT_THAW:
+        start_thaw(a, fault);
+        return;
+    case ACT_PROMOTE:
+        a->errand = promote_start(a->loop, &a->target, a->act.until.us, deadline, on_errand, a,
+                                  fault);
+        return;
+    case ACT_HOOKS:
+        start_hook(a, fault);
+        return;
+    case ACT_FENCE_HOLD:
+    case ACT_FENCE_READS:
+    case ACT_FENCE_SHUT:
+    case ACT_DNS_READ:
+    case ACT_DNS_SUBMIT:
+    case ACT_DNS_POLL:
+    case ACT_DNS_VERIFY:
+    case ACT_ENDPOINTS:
+    case ACT_KIND_COUNT:
+    default:
+        (void)fault_set(fault, "not an act on a database");
+    }
+}
+
+static void stop(struct database_acts *a)
+{
+    if (a->errand != NULL)
+        promote_cancel(a->errand);
+    a->errand = NULL;
+    if (a->hook != NULL)
+        child_abandon(a->hook);
+    a->hook = NULL;
+    a->busy = false;
+}
+
+void database_acts_run(struct database_acts *a, const struct act *act)
+{
+    struct fault fault;
+    stop(a);
+    a->act = *act;
+    a->busy = true;
+    start(a, &fault);
+    if (a->errand == NULL && a->hook == NULL) {
+        struct act_result result = { .outcome = ACT_FAILED };
+        done(a, &result, fault.text);
+    }
+}
+
+struct database_acts *database_acts_new(struct loop *loop,
+                                        const struct database_acts_settings *settings)
+{
+    struct database_acts *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return NULL;
+    a->loop = loop;
+    a->settings = *settings;
+    a->target = database_inside(settings->database, settings->secrets);
+    return a;
+}
+
+void database_acts_free(struct database_acts *a)
+{
+    if (a == NULL)
+        return;
+    stop(a);
+    free(a);
+}
