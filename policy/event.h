@@ -24,7 +24,7 @@ struct event_sample { uint8_t service; struct sample sample; };
 struct event_order { uint8_t service; uint64_t ticket; struct order order; };
 struct event_guard_ready { uint8_t service; bool ready; bool kernel; };
 
-struct event {
+struct node_event {
     enum event_kind kind;
     struct mono_time now;
     struct wall_time wall;

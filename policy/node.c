@@ -212,7 +212,7 @@ void node_init(struct node *node, const struct policy_config *config,
 }
 
 /* Which service an event is about; SERVICE_NONE: none, or one that does not exist. */
-static uint8_t service_of(const struct node *node, const struct event *event)
+static uint8_t service_of(const struct node *node, const struct node_event *event)
 {
     uint8_t s = SERVICE_NONE;
     switch (event->kind) {
@@ -229,7 +229,7 @@ static uint8_t service_of(const struct node *node, const struct event *event)
     return s < node->config->service_count ? s : SERVICE_NONE;
 }
 
-static void dispatch(struct turn *turn, const struct event *event,
+static void dispatch(struct turn *turn, const struct node_event *event,
                      struct service *service)
 {
     switch (event->kind) {
@@ -251,7 +251,7 @@ static void dispatch(struct turn *turn, const struct event *event,
 }
 
 /* What is about the node as a whole, before any service sees it. False: the event ends here. */
-static bool node_event(struct node *node, const struct event *event, struct effects *effects)
+static bool is_for_services(struct node *node, const struct node_event *event, struct effects *effects)
 {
     switch (event->kind) {
     case EVENT_MESSAGE: {
@@ -282,12 +282,12 @@ static bool node_event(struct node *node, const struct event *event, struct effe
     }
 }
 
-void node_step(struct node *node, const struct event *event, struct effects *effects)
+void node_step(struct node *node, const struct node_event *event, struct effects *effects)
 {
     effects->count = 0;
     uint8_t service = service_of(node, event);
-    if (node_event(node, event, effects) && service != SERVICE_NONE) {
-        /* Made after node_event: a message may have given us our vote. */
+    if (is_for_services(node, event, effects) && service != SERVICE_NONE) {
+        /* Made after is_for_services: a message may have given us our vote. */
         struct turn turn = turn_for(node, event->now, event->wall, effects);
         dispatch(&turn, event, &node->services[service]);
         run_service(node, &turn, service);

@@ -46,7 +46,7 @@ void node_init(struct node *node, const struct policy_config *config,
                struct effects *effects);
 
 /* `effects` is emptied first. */
-void node_step(struct node *node, const struct event *event, struct effects *effects);
+void node_step(struct node *node, const struct node_event *event, struct effects *effects);
 
 /* What EFFECT_PERSIST has to write. Valid until the next step. */
 const struct durable *node_durable(const struct node *node);

@@ -79,7 +79,7 @@ static inline node_set node_bit(node_id node)
 
 static inline bool node_in(node_set set, node_id node)
 {
-    return node < POLICY_NODES_MAX && (set >> node & 1u) != 0;
+    return node < POLICY_NODES_MAX && ((unsigned)set >> node & 1u) != 0;
 }
 
 /* Words of the shell (a probe's reason, a server's error) that the core hands on unread. */
