@@ -29,9 +29,11 @@ struct store_writer {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t work;
+    pthread_cond_t ended; /* on CLOCK_MONOTONIC */
 
     /* Below: under the mutex. */
     bool stopping;
+    bool finished; /* the thread is about to return; `ended` is signalled */
     bool has_pending;
     unsigned char *pending; /* STORE_PAYLOAD_MAX */
     size_t pending_length;
@@ -128,6 +130,8 @@ static void *writer_thread(void *arg)
             break;
         write_pending(writer);
     }
+    writer->finished = true;
+    ensure(pthread_cond_signal(&writer->ended) == 0);
     unlock(writer);
     return NULL;
 }
@@ -169,11 +173,21 @@ static void writer_dispose(struct store_writer *writer)
     if (writer->answer_fd >= 0)
         close(writer->answer_fd);
     pthread_cond_destroy(&writer->work);
+    pthread_cond_destroy(&writer->ended);
     pthread_mutex_destroy(&writer->mutex);
     free(writer->pending);
     free(writer->active);
     free(writer->tickets);
     free(writer);
+}
+
+static void init_monotonic(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    ensure(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 /* The thread takes no signals: they are the main thread's, whose loop waits for them. */
@@ -203,6 +217,7 @@ struct store_writer *store_writer_new(struct loop *loop, struct store *store, st
     writer->sequence = store_sequence(store);
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->work, NULL);
+    init_monotonic(&writer->ended);
     writer->pending = malloc(STORE_PAYLOAD_MAX);
     writer->active = malloc(STORE_PAYLOAD_MAX);
     writer->tickets = calloc(STORE_WRITER_TICKETS_MAX, sizeof *writer->tickets);
@@ -253,14 +268,8 @@ out:
     return ok;
 }
 
-bool store_writer_free(struct store_writer *writer, int64_t wait_ms)
+static struct timespec monotonic_in(int64_t wait_ms)
 {
-    if (writer == NULL)
-        return true;
-    lock(writer);
-    writer->stopping = true;
-    ensure(pthread_cond_signal(&writer->work) == 0);
-    unlock(writer);
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(wait_ms / 1000);
@@ -269,13 +278,30 @@ bool store_writer_free(struct store_writer *writer, int64_t wait_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
     }
-    if (pthread_clockjoin_np(writer->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    return until;
+}
+
+bool store_writer_free(struct store_writer *writer, int64_t wait_ms)
+{
+    if (writer == NULL)
+        return true;
+    struct timespec until = monotonic_in(wait_ms);
+    int error = 0;
+    lock(writer);
+    writer->stopping = true;
+    ensure(pthread_cond_signal(&writer->work) == 0);
+    while (!writer->finished && error == 0)
+        error = pthread_cond_timedwait(&writer->ended, &writer->mutex, &until);
+    bool finished = writer->finished;
+    unlock(writer);
+    if (!finished) {
         /* The thread may come back at any time: what it uses stays, the loop's part goes. */
         pthread_detach(writer->thread);
         event_free(writer->answer_event);
         writer->answer_event = NULL;
         return false;
     }
+    pthread_join(writer->thread, NULL);
     writer_dispose(writer);
     return true;
 }
