@@ -119,6 +119,7 @@ def _dns(lab):
             "records": [{"name": RECORD, "type": "A", "ttl": lab.thresholds.ttl_s, "kind": "simple",
                          "values": {r: [net.address[r]] for r in lab.serving}}],
         }],
+        "verify_endpoints": [f"{lab.scheme}://{RECORD}:{SERVICE_PORT}/health"],
     }
 
 

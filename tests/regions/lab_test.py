@@ -20,6 +20,7 @@ import checker
 import cluster_files
 import janitor
 import lab as labs
+import pgwire
 
 EAST, WEST, WITNESS = labs.REGIONS
 checks = failures = 0
@@ -47,6 +48,7 @@ def test_checker():
 def test_failover_by_hand(lab):
     lab.start_databases()
     expect(not lab.databases[EAST].is_standby() and lab.databases[WEST].is_standby(), "one primary, one standby")
+    test_roles(lab)
     lab.start_services()
     lab.start_names()
     expect(lab.resolve() == [lab.network.address[EAST]], "the name leads to us-east-1")
@@ -66,6 +68,23 @@ def test_failover_by_hand(lab):
     time.sleep(0.3)
     expect(writer.process.end() == 0, "the client ends cleanly on SIGTERM")
     check_count(lab, writer)
+
+
+def test_roles(lab):
+    """The coordinator's own roles log in over TCP, as it will, and may do little else."""
+    for region in (EAST, WEST):
+        for user, secret in (("failoverd", "failoverd"), ("failoverd_canary", "canary")):
+            reached = lab.network.socket(WITNESS)
+            reached.connect((lab.network.address[region], 5432))
+            with pgwire.Session(reached, user, "postgres", lab.secrets.get(secret)) as session:
+                expect(session.value("select current_setting('is_superuser')") == "off", f"{user} logs in to {region}, no superuser")
+    try:
+        reached = lab.network.socket(WITNESS)
+        reached.connect((lab.network.address[EAST], 5432))
+        pgwire.Session(reached, "failoverd", "postgres", "not the password").close()
+        expect(False, "a wrong password is refused")
+    except pgwire.PgError as error:
+        expect(error.sqlstate == "28P01", "a wrong password is refused")
 
 
 def test_service(lab):

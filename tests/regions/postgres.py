@@ -18,6 +18,7 @@ SUPERUSER = "postgres"
 REPLICATOR = "replicator"
 APPLICATION = "shop"
 START_DEADLINE_S = 20
+SETUP_SQL = pathlib.Path(__file__).resolve().parents[2] / "etc/postgresql-setup.sql"
 SETTINGS = """
 listen_addresses = '{listen}'
 port = {port}
@@ -135,6 +136,10 @@ class Postgres:
             session.query(f"create role {APPLICATION} login password "
                           + pgwire.literal(secrets.get("application")))
             session.query("create database shop")
+            # the file that people run with psql, as it is; it holds no psql commands
+            session.query(SETUP_SQL.read_text())
+            for role, secret in (("failoverd", "failoverd"), ("failoverd_canary", "canary")):
+                session.query(f"alter role {role} password {pgwire.literal(secrets.get(secret))}")
         with self.connect() as session:
             session.query(APPLICATION_SQL.format(application=APPLICATION))
 
