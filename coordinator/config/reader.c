@@ -36,11 +36,23 @@ static const char *kind_of(const json_t *value)
     return "something else";
 }
 
+/* `"kernel" or "door"`. */
+static const char *choice_list(const struct option *row, char *buffer, size_t size)
+{
+    struct text list = text_over(buffer, size);
+    for (size_t i = 0; row->choices[i] != NULL; i++)
+        text_appendf(&list, "%s\"%s\"", i == 0 ? "" : row->choices[i + 1] == NULL ? " or " : ", ", row->choices[i]);
+    return buffer;
+}
+
 static void wrong_type(struct walk *w, const struct option *row, const json_t *value, const char *path)
 {
-    bool whole_list = row->list && !json_is_array(value) && strchr(strrchr(path, '.'), '[') == NULL;
+    char words[160];
+    /* An element's path ends in its index; the list's own doesn't. */
+    bool whole_list = row->list && !json_is_array(value) && path[strlen(path) - 1] != ']';
+    const char *wanted = row->choices != NULL ? choice_list(row, words, sizeof words) : option_type_example(row->type);
     document_error(w->document, path, "is %s; must be %s%s%s", kind_of(value), whole_list ? "a list [ ... ] with " : "",
-                   option_type_example(row->type), json_is_null(value) ? "; to have the default leave it out" : "");
+                   wanted, json_is_null(value) ? "; to have the default leave it out" : "");
 }
 
 static void child_path(struct document_path *out, const char *path, const char *key)
@@ -165,15 +177,12 @@ static bool read_choice(struct walk *w, const struct option *row, const json_t *
             *out = (int)i;
             return true;
         }
-    char list[160];
-    struct text known = TEXT_OF(list);
-    for (size_t i = 0; i < count; i++)
-        text_appendf(&known, "%s\"%s\"", i == 0 ? "" : i + 1 == count ? " or " : ", ", row->choices[i]);
     if (text == NULL) {
-        document_error(w->document, path, "is %s; must be %s%s", kind_of(value),
-                       row->list && strchr(strrchr(path, '.'), '[') == NULL ? "a list [ ... ] with " : "", list);
+        wrong_type(w, row, value, path);
         return false;
     }
+    char list[160];
+    (void)choice_list(row, list, sizeof list);
     const char *nearest = value_nearest(text, row->choices, count);
     if (nearest != NULL)
         document_error(w->document, path, "\"%.80s\" is unknown; did you mean \"%s\"? It must be %s", text, nearest, list);
