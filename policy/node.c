@@ -296,7 +296,7 @@ void node_step(struct node *node, const struct node_event *event, struct effects
 }
 
 void node_view(const struct node *node, uint8_t service, struct mono_time now,
-               struct view_service *view)
+               struct wall_time wall, struct view_service *view)
 {
     policy_ensure(service < node->config->service_count);
     /* A turn that sends nothing: the view only reads. */
@@ -304,6 +304,7 @@ void node_view(const struct node *node, uint8_t service, struct mono_time now,
     bool persist = false;
     struct turn turn = {
         .now = now,
+        .wall = wall,
         .config = node->config,
         .peers = node->peers,
         .random = &random,

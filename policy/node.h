@@ -54,6 +54,6 @@ const struct durable *node_durable(const struct node *node);
 enum mute_reason node_mute(const struct node *node);
 
 void node_view(const struct node *node, uint8_t service, struct mono_time now,
-               struct view_service *view);
+               struct wall_time wall, struct view_service *view);
 
 #endif

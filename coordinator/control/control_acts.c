@@ -1,0 +1,172 @@
+/* control_acts: hands each act of the core to what can carry it out, and completions back. */
+#include "coordinator/control/control_internal.h"
+
+#include <stdlib.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/base/log.h"
+#include "coordinator/base/text.h"
+
+static void on_act_done(void *arg, const struct act_result *result)
+{
+    struct node_event event = { .kind = EVENT_ACT_DONE };
+    event.as.act = *result;
+    control_event(arg, &event);
+}
+
+static void on_ready(void *arg, uint8_t service, bool ready, bool kernel, const char *why)
+{
+    struct control *c = arg;
+    log_event(ready ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+              ready ? "the fence of our region's database can be worked"
+                    : "the fence of our region's database can't be worked: no lease, no failover to "
+                      "here until it can",
+              LOG_STR("service", c->parts.cluster->services[service].name),
+              LOG_STR("reason", why));
+    struct node_event event = { .kind = EVENT_GUARD_READY };
+    event.as.guard_ready = (struct event_guard_ready){ service, ready, kernel };
+    control_event(c, &event);
+}
+
+/* What nobody here can carry out fails at once instead of being waited for. */
+static void refuse(struct control *c, const struct act *act, const char *why)
+{
+    struct act_result result = { .kind = act->kind, .key = act->key, .outcome = ACT_REFUSED };
+    (void)text_copy(result.detail.s, sizeof result.detail.s, why);
+    on_act_done(c, &result);
+}
+
+void control_act(struct control *c, const struct act *act)
+{
+    struct control_service *s = &c->services[act->key.service];
+    switch (act->kind) {
+    case ACT_FENCE_HOLD:
+    case ACT_FENCE_READS:
+    case ACT_FENCE_SHUT:
+        if (s->fence != NULL)
+            fence_act(s->fence, act);
+        else
+            refuse(c, act, "this node guards no database of the service");
+        return;
+    case ACT_COMPARE:
+    case ACT_FREEZE:
+    case ACT_THAW:
+    case ACT_PROMOTE:
+    case ACT_HOOKS:
+        if (s->database != NULL)
+            database_acts_run(s->database, act);
+        else
+            refuse(c, act, "this node's region has no database of the service");
+        return;
+    case ACT_DNS_READ:
+    case ACT_DNS_SUBMIT:
+    case ACT_DNS_POLL:
+    case ACT_DNS_VERIFY:
+    case ACT_ENDPOINTS:
+        if (s->dns != NULL)
+            dns_acts_run(s->dns, act);
+        else
+            refuse(c, act, "the service has no DNS in the configuration");
+        return;
+    case ACT_KIND_COUNT:
+    default: refuse(c, act, "unknown act");
+    }
+}
+
+/* ---- opening ---- */
+
+static bool any_kernel(const struct cluster_config *cluster)
+{
+    for (size_t s = 0; s < cluster->service_count; s++)
+        for (size_t r = 0; r < cluster->services[s].fence.ladder_count; r++)
+            if (cluster->services[s].fence.ladder[r] == CONFIG_FENCE_KERNEL)
+                return true;
+    return false;
+}
+
+static void open_kernel(struct control *c)
+{
+    struct fault fault;
+    if (!any_kernel(c->parts.cluster))
+        return;
+    if (kernel_lease_available(&fault))
+        c->kernel = kernel_lease_worker_new(c->parts.loop, &fault);
+    if (c->kernel == NULL)
+        (void)text_copy(c->kernel_missing, sizeof c->kernel_missing, fault.text);
+}
+
+static bool open_guarded(struct control *c, size_t index,
+                         const struct service_region_config *region, struct fault *fault)
+{
+    const struct service_config *config = &c->parts.cluster->services[index];
+    struct control_service *s = &c->services[index];
+    if (!database_secrets_read(region->database, &s->secrets, fault))
+        return false;
+    struct fence_settings fence = {
+        .service = config->name,
+        .config = config,
+        .database = region->database,
+        .secrets = &s->secrets,
+        .kernel = c->kernel,
+        .kernel_missing = c->kernel_missing,
+        .on_done = on_act_done,
+        .on_ready = on_ready,
+        .arg = c,
+        .index = (uint8_t)index,
+    };
+    struct database_acts_settings acts = {
+        .cluster = c->parts.cluster,
+        .service = config,
+        .database = region->database,
+        .secrets = &s->secrets,
+        .node = c->parts.local->name,
+        .on_done = on_act_done,
+        .arg = c,
+    };
+    s->fence = fence_new(c->parts.loop, &fence, fault);
+    s->database = database_acts_new(c->parts.loop, &acts);
+    return s->fence != NULL && (s->database != NULL || fault_set(fault, "out of memory"));
+}
+
+static bool open_dns(struct control *c, size_t index, struct fault *fault)
+{
+    const struct service_config *config = &c->parts.cluster->services[index];
+    struct dns_acts_settings settings = {
+        .service = config,
+        .credentials = c->parts.local->aws_credentials,
+        .pool = c->parts.pool,
+        .resolver = c->parts.resolver,
+        .on_done = on_act_done,
+        .arg = c,
+    };
+    if (config->dns == NULL)
+        return true;
+    c->services[index].dns = dns_acts_new(c->parts.loop, &settings, fault);
+    return c->services[index].dns != NULL;
+}
+
+bool control_acts_open(struct control *c, struct fault *fault)
+{
+    const struct cluster_config *cluster = c->parts.cluster;
+    open_kernel(c);
+    for (size_t s = 0; s < cluster->service_count; s++) {
+        const struct service_region_config *home =
+            config_service_region(&cluster->services[s], cluster->nodes[c->parts.self].region);
+        bool guards = home != NULL && home->database != NULL &&
+                      config_is_guard(home, c->parts.self);
+        if (guards && (!open_guarded(c, s, home, fault) || !open_dns(c, s, fault)))
+            return fault_wrap(fault, "service %s", cluster->services[s].name);
+    }
+    return true;
+}
+
+void control_acts_close(struct control *c)
+{
+    for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
+        fence_free(c->services[s].fence);
+        database_acts_free(c->services[s].database);
+        dns_acts_free(c->services[s].dns);
+    }
+    if (c->kernel != NULL)
+        kernel_lease_worker_free(c->kernel);
+}

@@ -1,0 +1,78 @@
+/* What control.c shares with the files that work for it. Internal to coordinator/control. */
+#ifndef FAILOVERD_CONTROL_INTERNAL_H
+#define FAILOVERD_CONTROL_INTERNAL_H
+
+#include <jansson.h>
+
+#include "coordinator/control/control.h"
+#include "coordinator/control/database_acts.h"
+#include "coordinator/control/database_target.h"
+#include "coordinator/control/dns_acts.h"
+#include "coordinator/control/fence.h"
+#include "coordinator/control/outbox.h"
+#include "coordinator/operator/control_server.h"
+#include "coordinator/peer/codec.h"
+#include "coordinator/peer/link.h"
+#include "coordinator/store/store_writer.h"
+#include "policy/node.h"
+
+struct queued_event {
+    struct queued_event *next;
+    struct node_event event;
+};
+
+/* What this node can do to one service. NULL where it has nothing to do with it. */
+struct control_service {
+    struct database_secrets secrets;
+    struct fence *fence;
+    struct database_acts *database;
+    struct dns_acts *dns;
+};
+
+struct control {
+    struct control_parts parts;
+    int64_t started_us;
+    struct policy_config policy;
+    struct codec_names names;
+    struct node *node;
+    struct effects effects;
+    struct timer timer;
+    struct timer watchdog;
+
+    /* Events wait here while one is being worked, so that an effect that answers at once (a message
+     * to ourselves, an act that fails right away) never steps the node within a step. */
+    struct queued_event *first;
+    struct queued_event **last;
+    bool stepping;
+
+    struct links *links;
+    size_t link_count;
+    node_id link_node[LINK_PEERS_MAX]; /* a link's place to node */
+    size_t node_link[POLICY_NODES_MAX];
+
+    struct store_writer *writer;
+    struct outbox *outbox;
+    char durable[STORE_PAYLOAD_MAX];
+    bool store_failed;
+
+    struct kernel_lease_worker *kernel;
+    char kernel_missing[FAULT_TEXT_MAX];
+    struct control_service services[POLICY_SERVICES_MAX];
+
+    struct control_server *server;
+    uint64_t refused_messages;
+    int64_t refused_logged_us;
+};
+
+/* control.c: puts an event in line and works the line unless that is being done already. */
+void control_event(struct control *control, const struct node_event *event);
+
+/* control_acts.c */
+bool control_acts_open(struct control *control, struct fault *fault) CHECKED;
+void control_acts_close(struct control *control);
+void control_act(struct control *control, const struct act *act);
+
+/* control_people.c: requests of the control socket. */
+bool control_people_open(struct control *control, struct fault *fault) CHECKED;
+
+#endif

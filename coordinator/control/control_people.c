@@ -1,0 +1,132 @@
+/* control_people: what the control socket asks is answered from one snapshot, or becomes an order. */
+#include "coordinator/control/control_internal.h"
+
+#include <stdlib.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/base/ensure.h"
+#include "coordinator/status/status.h"
+
+/* Everything that a snapshot is made from, borrowed for the call. */
+struct snapshot {
+    struct status_input input;
+    struct view_service *views;
+    struct link_status links[LINK_PEERS_MAX];
+    struct store_writer_status store;
+    struct journal_status journal;
+    struct tls_expiry certificate;
+};
+
+static void take_snapshot(struct control *c, struct snapshot *s)
+{
+    size_t services = c->parts.cluster->service_count;
+    s->views = calloc(services > 0 ? services : 1, sizeof *s->views);
+    ensure(s->views != NULL);
+    for (size_t i = 0; i < services; i++)
+        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
+                  (struct wall_time){ base_wall_us() }, &s->views[i]);
+    for (size_t i = 0; i < c->link_count; i++)
+        links_status(c->links, i, &s->links[i]);
+    if (c->writer != NULL)
+        store_writer_status(c->writer, &s->store);
+    journal_status(c->parts.journal, &s->journal);
+    links_expiry(c->links, &s->certificate);
+    s->input = (struct status_input){
+        .cluster = c->parts.cluster,
+        .local = c->parts.local,
+        .version = c->parts.version,
+        .self = c->parts.self,
+        .now_mono_us = base_mono_us(),
+        .now_wall_us = base_wall_us(),
+        .started_mono_us = c->started_us,
+        .mute = node_mute(c->node),
+        .views = s->views,
+        .links = s->links,
+        .link_count = c->link_count,
+        .store = c->writer != NULL ? &s->store : NULL,
+        .store_doubt = c->parts.store != NULL && store_in_doubt(c->parts.store),
+        .store_text = c->parts.store_text,
+        .journal = &s->journal,
+        .history = c->parts.history,
+        .certificate = &s->certificate,
+        .control_stall_us = loop_longest_stall_us(c->parts.loop),
+        .probes_stall_us = c->parts.probes != NULL ? loop_longest_stall_us(c->parts.probes) : 0,
+    };
+}
+
+static bool known_service(struct control *c, const struct control_request *request)
+{
+    const char *name = request->arguments.service;
+    if (name == NULL || config_find_service(c->parts.cluster, name) != CONFIG_NONE)
+        return true;
+    control_refuse(c->server, request->ticket, "unknown_service", EXIT_USAGE,
+                   "there is no such service in the cluster file",
+                   "run failoverctl status to see the services", NULL);
+    return false;
+}
+
+static void answer_status(struct control *c, const struct control_request *request)
+{
+    if (!known_service(c, request))
+        return;
+    struct snapshot snapshot;
+    take_snapshot(c, &snapshot);
+    control_reply(c->server, request->ticket,
+                  status_render(&snapshot.input, request->arguments.service));
+    free(snapshot.views);
+}
+
+static void answer_order(struct control *c, const struct control_request *request)
+{
+    size_t service = 0;
+    struct order order;
+    if (!control_order(c->server, request, c->parts.cluster, &service, &order))
+        return;
+    if (request->arguments.dry_run) {
+        struct snapshot snapshot;
+        take_snapshot(c, &snapshot);
+        control_reply(c->server, request->ticket,
+                      status_dry_run(&snapshot.input, service, &order));
+        free(snapshot.views);
+        return;
+    }
+    struct node_event event = { .kind = EVENT_ORDER };
+    event.as.order = (struct event_order){ (uint8_t)service, request->ticket, order };
+    control_event(c, &event);
+}
+
+static void answer_history(struct control *c, const struct control_request *request)
+{
+    if (known_service(c, request))
+        control_reply(c->server, request->ticket,
+                      history_json(c->parts.history, request->arguments.service,
+                                   (size_t)request->arguments.limit));
+}
+
+static bool on_request(void *arg, const struct control_request *request)
+{
+    struct control *c = arg;
+    switch (request->command->id) {
+    case COMMAND_STATUS: answer_status(c, request); return true;
+    case COMMAND_FAILOVER:
+    case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
+    case COMMAND_HISTORY: answer_history(c, request); return true;
+    case COMMAND_CHECK_CONFIG:
+    case COMMAND_HELP:
+    case COMMAND_COUNT:
+    default: return false;
+    }
+}
+
+bool control_people_open(struct control *c, struct fault *fault)
+{
+    struct control_server_settings settings = {
+        .path = c->parts.local->control_socket,
+        .roles = &c->parts.local->control,
+        .handle = on_request,
+        .arg = c,
+        .journal = c->parts.journal,
+    };
+    c->server = control_server_new(c->parts.loop, &settings, fault);
+    return c->server != NULL;
+}
