@@ -90,7 +90,7 @@ def _region(lab, region, priority):
             "health": {"type": "http", "url": f"{lab.scheme}://{address}:{SERVICE_PORT}/health",
                        "interval": t.health_interval, "for": t.health_for, "timeouts": timeouts,
                        "expect": {"status": ["200"], "json": {"/status": "ok"}}, **paces,
-                       **({"ca_file": str(lab.pki / "ca.pem"), "server_name": region} if lab.scheme == "https" else {})},
+                       **({"ca_file": str(lab.pki / "ca.pem"), "server_name": RECORD} if lab.scheme == "https" else {})},
             "database": {"type": "postgres", "interval": t.database_interval, "timeout": t.check_timeout,
                          "for": t.database_for, "write_check": True, **paces},
         },

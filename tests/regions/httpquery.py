@@ -12,7 +12,7 @@ def ask(connected, url, body=None, timeout_s=3.0, ca_file=None):
         connected.connect((parts.hostname, parts.port))
         if parts.scheme == "https":
             context = ssl.create_default_context(cafile=ca_file)
-            context.check_hostname = False           # the lab's certificates name regions, not addresses
+            context.check_hostname = False           # the certificate names the service, not this address
             connected = context.wrap_socket(connected)
         exchange = http.client.HTTPConnection(parts.hostname, parts.port)
         exchange.sock = connected

@@ -207,6 +207,8 @@ class Lab:
 
     def spawn(self, place, name, argv, user=None, cwd=None):
         """Starts a program that stays, in a place; its output goes to logs/NAME.log."""
+        if not os.access(argv[0], os.X_OK):
+            raise LabError(f"{argv[0]} is not there; `make` and `make test-tools` build what a lab needs")
         process = processes.Process(name, place, self.prefix(place, user) + [str(a) for a in argv],
                                     self.folder / "logs" / f"{name}.log",
                                     env=self.environment(place), cwd=cwd or self.folder)
@@ -261,7 +263,9 @@ class Lab:
                 "--socket-folder", self.databases[region].run, "--user", postgres.APPLICATION,
                 "--password-file", self.secrets.file("application"), "--control", self.control_file(region)]
         if self.scheme == "https":
-            argv += ["--certificate", self.pki / f"{region}.pem", "--key", self.pki / f"{region}.key"]
+            self.make_certificates()
+            argv += ["--certificate", self.pki / f"{cluster_files.RECORD}.pem",
+                     "--key", self.pki / f"{cluster_files.RECORD}.key"]
         self.services[region] = self.spawn(region, f"service-{region}", argv)
 
     def control_file(self, region):
@@ -309,7 +313,7 @@ class Lab:
 
     def write_configuration(self, change=None):
         """`change(cluster_dict)` may alter what is written. Makes certificates and empty stores too."""
-        self._make_certificates()
+        self.make_certificates()
         content = cluster_files.cluster(self)
         if change:
             change(content)
@@ -319,9 +323,11 @@ class Lab:
             cluster_files.write(self.node_folder(region) / "node.json", cluster_files.node(self, region))
             self.run(region, [BUILD / "failoverd", "--format", *self._node_arguments(region)])
 
-    def _make_certificates(self):
-        names = [cluster_files.NODE_NAMES[r] for r in self.regions] + list(self.regions)
-        network.run(["sh", str(REPOSITORY / "tests/pki/make-ca.sh"), str(self.pki), *names], timeout_s=60)
+    def make_certificates(self):
+        """A throw-away CA, one certificate per node, and one for the service's public name."""
+        if not self.pki.exists():
+            names = [cluster_files.NODE_NAMES[r] for r in self.regions] + [cluster_files.RECORD]
+            network.run(["sh", str(REPOSITORY / "tests/pki/make-ca.sh"), str(self.pki), *names], timeout_s=60)
 
     def _node_arguments(self, region):
         return ["--cluster", self.cluster_path, "--node", self.node_folder(region) / "node.json"]
@@ -352,6 +358,11 @@ class Lab:
     def journal(self, region):
         return read_json_lines(self.node_folder(region) / "state" / "journal.jsonl")
 
+    def journal_event(self, region, event, **fields):
+        """The first such event in that coordinator's journal with these values, or None."""
+        return next((line for line in self.journal(region) if line.get("event") == event
+                     and all(line.get(key) == value for key, value in fields.items())), None)
+
     # -- faults ---------------------------------------------------------------------------------
 
     def kill_region(self, region, silent=False):
@@ -366,6 +377,17 @@ class Lab:
         if left:
             raise LabError(f"still alive in {region} after SIGKILL: {left}")
         return len(killed)
+
+    def start_region(self, region):
+        """After kill_region: the host comes back and starts all that it had, its database as what it was."""
+        if self.network.can_cut:
+            self.network.link(region, up=True)
+        if region in self.databases and self.databases[region].data.exists():
+            self.databases[region].start()
+        if region in self.services:
+            self.start_service(region)
+        if region in self.coordinators:
+            self.start_coordinator(region)
 
     def freeze_region(self, region, frozen=True):
         """SIGSTOP to everything in it, or SIGCONT."""
