@@ -1,0 +1,237 @@
+/* The table of commands: see commands.h. */
+#include "coordinator/operator/commands.h"
+
+#include <string.h>
+
+#include "coordinator/config/config.h"
+#include "coordinator/status/names.h"
+
+#define SERVICE_PARAMETER { "service", PARAMETER_NAME, true, false }
+
+static const struct command commands[COMMAND_COUNT] = {
+    [COMMAND_STATUS] = { COMMAND_STATUS, "status", "[SERVICE] [--verbose]", ROLE_READ, true, false,
+      "what this node sees, who is the writer, what is wrong, what would happen",
+      "  --verbose       also peers, this node's checks, and every gate\n",
+      { { "service", PARAMETER_NAME, false, false } } },
+    [COMMAND_FAILOVER] = { COMMAND_FAILOVER, "failover",
+      "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,
+      "make REGION the writer: fence the old one, promote, change DNS",
+      "  --to REGION           the region that is to become the writer\n"
+      "  --reason TEXT         why; goes into the journal with your name\n"
+      "  --skip-gate NAME      go on although this gate is shut (may be given more than once; needs\n"
+      "                        the role force). Forcing a healthy writer out needs majority_failed\n"
+      "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO (role force)\n"
+      "  --dry-run             show the gates and the steps, change nothing\n"
+      "  --yes                 don't ask for the region's name\n"
+      "  --no-wait             return as soon as the operation has begun (exit code 6)\n",
+      { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
+        { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
+        { "accept_loss_bytes", PARAMETER_BYTES, false, true },
+        { "dry_run", PARAMETER_FLAG, false, false } } },
+    [COMMAND_DNS_ADOPT] = { COMMAND_DNS_ADOPT, "dns adopt", "SERVICE --reason TEXT [--yes] [--no-wait]",
+      ROLE_OPERATE, true, true,
+      "take over the service's DNS records as they are found, for the present writer",
+      "  Replaces the mark in each zone by ours and sets the records for the present writer, also\n"
+      "  where the mark is missing or somebody else's. Look at the zone first.\n",
+      { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_HISTORY] = { COMMAND_HISTORY, "history", "[SERVICE] [--limit N]", ROLE_READ, true, false,
+      "operations with their steps, times, gates, loss and fence proof",
+      "  --limit N       the newest N only\n",
+      { { "service", PARAMETER_NAME, false, false }, { "limit", PARAMETER_COUNT, false, false } } },
+    [COMMAND_CHECK_CONFIG] = { COMMAND_CHECK_CONFIG, "check-config", "--cluster FILE [--node FILE]",
+      ROLE_NONE, false, false, "check configuration files, without a daemon",
+      "  --cluster FILE  usually /etc/failoverd/cluster.json\n"
+      "  --node FILE     usually /etc/failoverd/node.json; without it the files it names are not looked at\n",
+      { { NULL, PARAMETER_FLAG, false, false } } },
+    [COMMAND_HELP] = { COMMAND_HELP, "help", "[COMMAND]", ROLE_NONE, false, false,
+      "this text, or more about one command", "", { { NULL, PARAMETER_FLAG, false, false } } },
+};
+
+const char *control_role_name(enum control_role role)
+{
+    static const char *const names[] = { "none", "read", "operate", "force" };
+    return (unsigned)role < sizeof names / sizeof names[0] ? names[role] : "none";
+}
+
+const struct command *command_row(enum command_id id)
+{
+    return (unsigned)id < COMMAND_COUNT ? &commands[id] : NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* ---- arguments ----------------------------------------------------------------------------- */
+
+static bool check_name(const char *key, const char *value, struct fault *fault)
+{
+    size_t length = strlen(value);
+    if (length == 0 || length > CONFIG_MAX_NAME ||
+        strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") != length)
+        return fault_set(fault, "%s has to be a name: 1 to %d of a-z, 0-9 and -", key, CONFIG_MAX_NAME);
+    return true;
+}
+
+static bool check_text(const char *key, const char *value, struct fault *fault)
+{
+    size_t length = strlen(value);
+    if (length == 0 || length > COMMAND_TEXT_MAX)
+        return fault_set(fault, "%s has to have 1 to %d bytes", key, COMMAND_TEXT_MAX);
+    for (const char *at = value; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            return fault_set(fault, "%s must not hold control characters", key);
+    return true;
+}
+
+static bool parse_gates(const json_t *value, uint32_t *gates, struct fault *fault)
+{
+    size_t index;
+    const json_t *item;
+    if (!json_is_array(value))
+        return fault_set(fault, "skip_gates has to be an array of gate names");
+    json_array_foreach(value, index, item) {
+        enum gate_id gate;
+        const char *name = json_string_value(item);
+        if (name == NULL || !name_find_gate(name, &gate)) {
+            char list[512];
+            struct text text = TEXT_OF(list);
+            for (int i = 0; i < GATE_COUNT; i++)
+                text_appendf(&text, "%s%s", i > 0 ? ", " : "", gate_name((enum gate_id)i));
+            return fault_set(fault, "there is no gate %.64s; there are %s", name != NULL ? name : "?",
+                             list);
+        }
+        *gates |= 1u << gate;
+    }
+    return true;
+}
+
+static bool parse_integer(const char *key, const json_t *value, int64_t least, int64_t most,
+                          int64_t *out, struct fault *fault)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < least ||
+        json_integer_value(value) > most)
+        return fault_set(fault, "%s has to be a whole number from %lld to %lld", key,
+                         (long long)least, (long long)most);
+    *out = json_integer_value(value);
+    return true;
+}
+
+static void keep_string(struct command_arguments *arguments, const char *key, const char *value)
+{
+    if (strcmp(key, "service") == 0)
+        arguments->service = value;
+    else if (strcmp(key, "to") == 0)
+        arguments->to = value;
+    else if (strcmp(key, "reason") == 0)
+        arguments->reason = value;
+}
+
+static bool parse_parameter(const struct command_parameter *parameter, const json_t *value,
+                            struct command_arguments *arguments, struct fault *fault)
+{
+    const char *string = json_string_value(value);
+    switch (parameter->kind) {
+    case PARAMETER_NAME:
+    case PARAMETER_TEXT:
+        if (string == NULL || strlen(string) != json_string_length(value))
+            return fault_set(fault, "%s has to be a text", parameter->key);
+        keep_string(arguments, parameter->key, string);
+        return parameter->kind == PARAMETER_NAME ? check_name(parameter->key, string, fault)
+                                                 : check_text(parameter->key, string, fault);
+    case PARAMETER_GATES:
+        return parse_gates(value, &arguments->skipped_gates, fault);
+    case PARAMETER_BYTES:
+        return parse_integer(parameter->key, value, 0, INT64_MAX / 2,
+                             &arguments->accepted_loss_bytes, fault);
+    case PARAMETER_COUNT:
+        return parse_integer(parameter->key, value, 1, 1000, &arguments->limit, fault);
+    case PARAMETER_FLAG:
+        if (!json_is_boolean(value))
+            return fault_set(fault, "%s has to be true or false", parameter->key);
+        arguments->dry_run = json_is_true(value);
+        return true;
+    }
+    return fault_set(fault, "%s can't be read", parameter->key);
+}
+
+static const struct command_parameter *find_parameter(const struct command *command, const char *key)
+{
+    for (size_t i = 0; i < COMMAND_PARAMETERS_MAX && command->parameters[i].key != NULL; i++)
+        if (strcmp(command->parameters[i].key, key) == 0)
+            return &command->parameters[i];
+    return NULL;
+}
+
+bool command_parse(const struct command *command, const json_t *request,
+                   struct command_arguments *arguments, struct fault *fault)
+{
+    const char *key;
+    json_t *value;
+    *arguments = (struct command_arguments){ .accepted_loss_bytes = -1, .role = command->role };
+    json_object_foreach((json_t *)request, key, value) {
+        if (strcmp(key, "id") == 0 || strcmp(key, "command") == 0)
+            continue;
+        const struct command_parameter *parameter = find_parameter(command, key);
+        if (parameter == NULL)
+            return fault_set(fault, "%s takes no %.64s", command->name, key);
+        if (!parse_parameter(parameter, value, arguments, fault))
+            return fault_wrap(fault, "%s", command->name);
+        if (parameter->force)
+            arguments->role = ROLE_FORCE;
+    }
+    for (size_t i = 0; i < COMMAND_PARAMETERS_MAX && command->parameters[i].key != NULL; i++)
+        if (command->parameters[i].required &&
+            json_object_get(request, command->parameters[i].key) == NULL)
+            return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
+    if (command->id == COMMAND_FAILOVER && !arguments->dry_run && arguments->reason == NULL)
+        return fault_set(fault, "failover needs a reason: it is kept with your name");
+    /* Looking changes nothing, whatever it looks at. */
+    if (arguments->dry_run)
+        arguments->role = ROLE_READ;
+    return true;
+}
+
+/* ---- help ---------------------------------------------------------------------------------- */
+
+void command_print_help(FILE *stream)
+{
+    fputs("failoverctl: see and steer failovers, through the failoverd of this machine\n\n"
+          "usage: failoverctl [--socket PATH] [--timeout SECONDS] [--json] COMMAND ...\n\n"
+          "commands:\n", stream);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(stream, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
+                commands[i].help);
+    fputs("\noptions:\n"
+          "  --socket PATH      the daemon's socket (default /run/failoverd/control.sock)\n"
+          "  --timeout SECONDS  how long to wait for one answer (default 15)\n"
+          "  --json             one JSON document on stdout instead of tables\n"
+          "  --no-color         no colours; so does NO_COLOR in the environment, or no terminal\n"
+          "\nexit codes:\n"
+          "  0  done, and verified where there is something to verify\n"
+          "  1  failed\n"
+          "  2  the command line is wrong, or the role does not allow it\n"
+          "  3  refused by a gate or by the service's state; nothing was changed\n"
+          "  4  no quorum: no majority of voters could be reached\n"
+          "  5  no failoverd answers on the socket\n"
+          "  6  the operation is still running; it goes on without failoverctl\n", stream);
+}
+
+bool command_print_help_of(FILE *stream, const char *name)
+{
+    const struct command *command = command_find(name);
+    if (command == NULL)
+        return false;
+    fprintf(stream, "usage: failoverctl %s %s\n%s\n", command->name, command->arguments,
+            command->help);
+    if (command->more[0] != '\0')
+        fprintf(stream, "\n%s", command->more);
+    if (command->daemon)
+        fprintf(stream, "\nNeeds the role %s (control in node.json).\n",
+                control_role_name(command->role));
+    return true;
+}

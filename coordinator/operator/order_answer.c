@@ -1,0 +1,68 @@
+/* What the answer to an order means: see order_answer.h. */
+#include "coordinator/operator/order_answer.h"
+
+#include "coordinator/status/names.h"
+
+static const struct order_answer_row rows[] = {
+    { ANSWER_ACCEPTED, EXIT_DONE, "the operation has begun: a majority of voters knows of it",
+      "It goes on by itself; failoverctl status shows it." },
+    { ANSWER_GATE, EXIT_GATE, "refused by a gate", "" },
+    { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
+      "no majority of voters answered in time, so it is not known whether the operation has begun",
+      "Look at failoverctl status before you try again: an operation shown there has begun." },
+    { ANSWER_BUSY, EXIT_GATE,
+      "refused: an operation or another order is under way for this service, and there is one at a time",
+      "Watch it with failoverctl status; try again when it is over." },
+    { ANSWER_ALREADY, EXIT_GATE, "refused: that region is the writer already", "Nothing needs to be done." },
+    { ANSWER_NOT_SERVING, EXIT_GATE, "refused: that region has no database of this service",
+      "failoverctl status SERVICE shows the regions that have." },
+    { ANSWER_NO_COORDINATOR, EXIT_GATE,
+      "no coordinator that could carry it out answered: only one in the target region can promote its "
+      "database (and only the writer's guard can adopt DNS)",
+      "Start failoverd there, or mend the network to it. If status shows an operation, the order did "
+      "arrive and only its answer was lost." },
+    { ANSWER_NO_DNS, EXIT_GATE, "refused: no DNS is configured for this service",
+      "See dns in cluster.json." },
+    { ANSWER_NO_LEDGER, EXIT_NO_QUORUM,
+      "refused: no majority has confirmed yet who is the writer, so nothing can be changed",
+      "See failoverctl status; a majority of voters has to be up and connected." },
+};
+
+const struct order_answer_row *order_answer_row(enum order_answer answer)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].answer == answer)
+            return &rows[i];
+    return NULL;
+}
+
+void order_answer_text(struct text *text, const struct message_order_reply *reply)
+{
+    const struct order_answer_row *row = order_answer_row(reply->answer);
+    if (row == NULL) {
+        text_append(text, "the daemon gave an answer that this version does not know");
+        return;
+    }
+    if (reply->answer != ANSWER_GATE || reply->gate >= GATE_COUNT) {
+        text_append(text, row->text);
+        return;
+    }
+    enum gate_id gate = (enum gate_id)reply->gate;
+    text_appendf(text, "refused by the gate %s: it stands at ", gate_name(gate));
+    text_gate_value(text, gate, reply->value);
+    text_append(text, ", its limit is ");
+    text_gate_value(text, gate, reply->limit);
+    text_append(text, ". Nothing was changed");
+}
+
+void order_answer_todo(struct text *text, const struct message_order_reply *reply)
+{
+    const struct order_answer_row *row = order_answer_row(reply->answer);
+    if (reply->answer == ANSWER_GATE && reply->gate < GATE_COUNT) {
+        text_appendf(text, "failoverctl failover ... --dry-run shows every gate. If you know better: "
+                           "--skip-gate %s%s.", gate_name((enum gate_id)reply->gate),
+                     reply->gate == GATE_LOSS_WITHIN_RPO ? " or --accept-loss BYTES" : "");
+        return;
+    }
+    text_append(text, row != NULL ? row->todo : "Look at failoverctl status.");
+}
