@@ -656,6 +656,18 @@ static void query_send(struct pg_session *session)
         query_lost(session, PG_LOST, PQerrorMessage(session->connection));
 }
 
+/* The last result of a statement counts, except that what the server said before it hung up says more
+ * than libpq's own word on the hanging up, which comes after it. */
+static void result_keep(struct pg_session *session, PGresult *result)
+{
+    if (session->last != NULL && PQresultErrorField(session->last, PG_DIAG_SQLSTATE) != NULL) {
+        PQclear(result);
+        return;
+    }
+    PQclear(session->last);
+    session->last = result;
+}
+
 static void query_advance(struct pg_session *session)
 {
     int consumed = PQconsumeInput(session->connection);
@@ -666,9 +678,8 @@ static void query_advance(struct pg_session *session)
             query_done(session);
             return;
         }
-        PQclear(session->last);
-        session->last = result;
         ExecStatusType status = PQresultStatus(result);
+        result_keep(session, result);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
             query_done(session);
             return;

@@ -132,8 +132,9 @@ static void on_answer(void *arg, const struct pg_result *result)
         return;
     }
     for (size_t row = 0; row < result->rows; row++) {
-        bool serious = true;
-        (void)pg_result_bool(result, row, 1, &serious);
+        bool serious;
+        if (!pg_result_bool(result, row, 1, &serious))
+            serious = true;
         finding_add(errand, pg_result_text(result, row, 0), serious, pg_result_text(result, row, 2));
     }
     errand->question++;

@@ -300,6 +300,15 @@ bool journal_audit(struct journal *journal, const struct journal_audit *audit, j
                      journal->path);
 }
 
+void journal_forget(struct journal *journal, const void *arg)
+{
+    for (size_t i = 0; i < AUDITS_MAX; i++)
+        if (journal->audits[i].used && journal->audits[i].arg == arg) {
+            timer_cancel(&journal->audits[i].timer);
+            journal->audits[i].used = false;
+        }
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 static int open_file(const char *path, struct fault *fault)

@@ -89,6 +89,9 @@ typedef void journal_audited(bool ok, const struct fault *fault, void *arg);
 bool journal_audit(struct journal *journal, const struct journal_audit *audit, journal_audited *done,
                    void *arg, struct fault *fault) CHECKED;
 
+/* Whoever waits with this `arg` is not told any more. The lines are written all the same. */
+void journal_forget(struct journal *journal, const void *arg);
+
 struct journal_status {
     char path[512];
     uint64_t seq;        /* of the newest line */

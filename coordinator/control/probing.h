@@ -1,0 +1,25 @@
+/* probing: the probes loop on its thread, running every check of every service from this node, and
+ * handing each sample over to the control loop.
+ */
+#ifndef FAILOVERD_CONTROL_PROBING_H
+#define FAILOVERD_CONTROL_PROBING_H
+
+#include "coordinator/base/loop.h"
+#include "coordinator/config/config.h"
+#include "coordinator/control/control.h"
+
+struct probing;
+
+/* Reads the databases' secrets. `self` is an index into cluster->nodes, which outlives it. */
+struct probing *probing_new(const struct cluster_config *cluster, size_t self, struct fault *fault);
+
+const struct loop *probing_loop(const struct probing *probing);
+
+/* Starts the thread; samples go to `control` from now on. */
+bool probing_start(struct probing *probing, struct control *control, struct fault *fault) CHECKED;
+
+/* Ends the thread; no sample is posted after it. Idempotent, NULL is allowed. */
+void probing_stop(struct probing *probing);
+void probing_free(struct probing *probing);
+
+#endif
