@@ -88,7 +88,7 @@ struct dns_record_state {
 enum dns_outcome {
     DNS_DONE,     /* read: result valid; submit: accepted; poll: answered */
     DNS_CONFLICT, /* submit: the fence TXT isn't as it was read: nothing changed; read again */
-    DNS_RETRY,    /* nothing changed: throttled, another change in progress, 5xx, no connection */
+    DNS_RETRY,    /* nothing changed: throttled, another change in progress, 503, no connection */
     DNS_UNKNOWN,  /* submit: no answer, or none that can be understood; it may have been applied: read */
     DNS_REFUSED,  /* credentials, permission, clock, no such zone: a person has to act */
     DNS_INVALID,  /* the provider can't do this change as it is (not because of the fence) */
@@ -108,6 +108,7 @@ struct dns_result {
     char text[DNS_TEXT_MAX]; /* what happened, what it means, what to do; never a secret */
 };
 
+/* Only DNS_DONE tells about the zone; otherwise the fence is one that submit refuses. */
 struct dns_read_result {
     struct dns_result base;
     struct dns_fence fence;

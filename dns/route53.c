@@ -121,6 +121,12 @@ static void report(struct route53 *zone)
     struct dns_result result = zone->result;
     clear_act(zone);
     if (act == ACT_READ) {
+        if (result.outcome != DNS_DONE) {
+            /* Half a listing must not be taken for the zone: least of all a fence that only seems absent. */
+            route53_compare_begin(&zone->read, zone->desired_count);
+            zone->read.fence.state = DNS_FENCE_FOREIGN;
+            zone->read.fence.cannot_delete = true;
+        }
         zone->read.base = result;
         zone->read_done(&zone->read, zone->arg);
     } else if (act == ACT_SUBMIT) {

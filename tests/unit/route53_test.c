@@ -290,6 +290,8 @@ static void hostile_and_lost_replies(void)
         responses[0] = bad[i];
         CU_ASSERT_EQUAL(submit(), DNS_UNKNOWN);
         CU_ASSERT_EQUAL(read_zone(), DNS_RETRY);
+        CU_ASSERT_TRUE(read_result.fence.state == DNS_FENCE_FOREIGN && read_result.fence.cannot_delete);
+        CU_ASSERT_FALSE(read_result.all_match);
     }
     server.close_after = false;
     server.reset_after = true;
