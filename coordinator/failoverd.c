@@ -19,9 +19,9 @@
 #include "coordinator/base/pg_session.h"
 #include "coordinator/config/config.h"
 #include "coordinator/config/config_report.h"
+#include "coordinator/control/certificate_check.h"
 #include "coordinator/control/control.h"
 #include "coordinator/control/probing.h"
-#include "coordinator/peer/tls.h"
 
 #define FAILOVERD_VERSION "0.1.0"
 #define CONTROL_CONNECTIONS 32
@@ -111,7 +111,7 @@ static bool load(struct daemon *d)
     d->local = config_load_node(d->arguments.node, &problems);
     bool good = d->cluster != NULL && d->local != NULL &&
                 config_check(d->cluster, d->local, &problems) &&
-                config_check_named_files(d->cluster, d->local, tls_check_files, &problems);
+                config_check_named_files(d->cluster, d->local, certificate_check, &problems);
     config_print_problems(&problems, stderr);
     config_problems_free(&problems);
     if (!good) {
@@ -317,7 +317,7 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     pg_session_forget_environment();
     if (daemon.arguments.check) {
-        struct config_report_options options = { .tls_check = tls_check_files };
+        struct config_report_options options = { .tls_check = certificate_check };
         return config_check_files(daemon.arguments.cluster, daemon.arguments.node, &options,
                                   stdout);
     }
