@@ -134,7 +134,7 @@ static void nothing_of_ours_leaks_into_it(void)
     static const char *const environment[] = { "SERVICE=shop", "LANG=xx", NULL };
     CU_ASSERT_PTR_NOT_NULL_FATAL(start_with(
         "ls /proc/self/fd | wc -l; echo $AWS_SECRET_ACCESS_KEY-$SERVICE-$LANG; pwd; read x || echo eof; "
-        "grep SigBlk /proc/$$/status; grep SigIgn /proc/$$/status | tail -c 8; [ -n \"$PATH\" ] && echo path", environment, 5000));
+        "grep SigBlk /proc/self/status; grep SigIgn /proc/self/status | tail -c 8; [ -n \"$PATH\" ] && echo path", environment, 5000));
     CU_ASSERT_TRUE(stub_run(loop));
     loop_free(loop);
     (void)sigprocmask(SIG_UNBLOCK, &blocked, NULL);
