@@ -3,21 +3,15 @@
 
 #include "coordinator/peer/tls.h"
 
-#define WARN_DAYS 30
-
-bool certificate_check(const char *ca, const char *certificate, const char *key,
-                       const char *node_name, struct fault *fault)
+bool certificate_check(const struct tls_config *files, const char *node_name, int64_t *days_left,
+                       int64_t *ca_days_left, struct fault *fault)
 {
-    struct tls_files files = { .ca = ca, .certificate = certificate, .key = key };
-    struct tls_expiry expiry;
-    if (!tls_check_files(&files, node_name, &expiry, fault))
+    struct tls_files tls = { .ca = files->ca, .certificate = files->certificate,
+                             .key = files->key };
+    struct tls_expiry expiry = { 0 };
+    if (!tls_check_files(&tls, node_name, &expiry, fault))
         return false;
-    fault->text[0] = '\0';
-    if (expiry.days_left < WARN_DAYS)
-        (void)fault_set(fault, "the certificate ends on %s: make a new one before, and reload",
-                        expiry.not_after);
-    else if (expiry.ca_days_left < WARN_DAYS)
-        (void)fault_set(fault, "the authority's certificate ends in %lld days",
-                        (long long)expiry.ca_days_left);
+    *days_left = expiry.days_left;
+    *ca_days_left = expiry.ca_days_left;
     return true;
 }
