@@ -12,9 +12,10 @@
  *
  * What arrives is never older than it has to be. Messages wait in a queue per peer that is bounded
  * in bytes and in time; what doesn't fit is dropped from its old end, and nothing is kept for a
- * peer that is not there. Loss is normal for the protocol above, stale evidence is not. (A receiver
- * that was itself paused still finds old bytes in its socket: ages in messages are judged with that
- * in mind by the one who wrote them, not here.)
+ * peer that is not there. Loss is normal for the protocol above, stale evidence is not. A receiver
+ * that finds that it has heard nothing for the idle deadline, because it was itself paused, throws
+ * the bytes in its socket away along with the road. So a message arrives within LINK_QUEUE_AGE_MAX_MS
+ * and about one idle deadline of either side, or never.
  *
  * Everything is bounded: frames, queues, handshakes at one time, accepts per second. Connections
  * that do not prove who they are within the handshake's deadline are closed, and when there are
