@@ -16,7 +16,7 @@ struct node {
     struct durable durable;
     uint32_t restarts;
     enum mute_reason mute;
-    uint64_t start_generation;   /* as found on disk */
+    bool brand_new;              /* nothing was ever written on a sound store of this voter */
     uint64_t newest_known;       /* by any peer */
     node_set confirmed_by;
     uint64_t random;
@@ -50,6 +50,7 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .peers = node->peers,
         .effects = effects,
         .random = &node->random,
+        .brand_new = node->brand_new,
         .voting = node->mute == MUTE_NOT,
         .restarts = node->restarts,
         .persist = &node->persist,
@@ -190,7 +191,8 @@ void node_init(struct node *node, const struct policy_config *config,
     node->config = config;
     node->restarts = store->restarts;
     node->durable = store->durable;
-    node->start_generation = store->durable.generation;
+    node->brand_new = store->sound && store->durable.generation == 0 &&
+                      node_in(config->voters, config->self);
     node->random = (config->seed ^ ((uint64_t)store->restarts << 40)) | 1u;
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
         node->peers[n].seen_generation = store->durable.seen_generation[n];

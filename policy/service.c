@@ -403,6 +403,8 @@ void service_order(struct service *s, struct turn *turn, uint64_t ticket,
 void service_guard_ready(struct service *s, struct turn *turn, bool ready, bool kernel)
 {
     (void)turn;
+    /* An enforced fence is one that the kernel enforces: without it there is none to lease on. */
+    ready = ready && (kernel || s->policy->fence != FENCE_ENFORCED);
     s->gossip_now = s->gossip_now || s->guard.ready != ready || s->guard.kernel != kernel;
     s->guard.ready = ready;
     s->guard.kernel = kernel;

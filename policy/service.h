@@ -53,6 +53,7 @@ struct turn {
     const struct peer *peers;
     struct effects *effects;
     uint64_t *random;
+    bool brand_new;       /* a voter whose sound store has never held anything */
     bool voting;          /* this node is a voter, its store sound and confirmed */
     uint32_t restarts;
     bool *persist;        /* set by whoever changed durable state */

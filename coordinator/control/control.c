@@ -264,6 +264,7 @@ static bool open_store(struct control *c, struct node_store *store, struct fault
         return true;
     }
     store->sound = true;
+    c->brand_new = store->durable.generation == 0;
     c->writer = store_writer_new(c->parts.loop, c->parts.store, on_written, c, fault);
     return c->writer != NULL;
 }

@@ -113,6 +113,7 @@ static bool open_guarded(struct control *c, size_t index,
         .on_ready = on_ready,
         .arg = c,
         .index = (uint8_t)index,
+        .brand_new = c->brand_new,
     };
     struct database_acts_settings acts = {
         .cluster = c->parts.cluster,

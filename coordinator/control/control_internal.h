@@ -54,6 +54,7 @@ struct control {
     struct outbox *outbox;
     char durable[STORE_PAYLOAD_MAX];
     bool store_failed;
+    bool brand_new;    /* a sound store in which nothing was ever written */
 
     struct kernel_lease_worker *kernel;
     char kernel_missing[FAULT_TEXT_MAX];

@@ -22,6 +22,7 @@ struct fence {
     struct fence_settings settings;
     struct kernel_lease *kernel;
     bool has_kernel;
+    bool installed;                  /* the kernel's rules were put in place by this process */
     bool has_door;
     bool kernel_first;
     struct door_settings door;
@@ -119,7 +120,7 @@ static void on_watch(void *arg)
     struct fence *f = arg;
     struct fault fault;
     int64_t now = base_mono_us();
-    if (f->kernel != NULL)
+    if (f->installed)
         kernel_lease_inspect(f->kernel, now + KERNEL_REQUEST_US, on_inspected, f);
     if (f->has_door && f->readiness == NULL && now >= f->door_readiness_at_us) {
         f->readiness = door_readiness(f->loop, &f->door, now + KERNEL_REQUEST_US, on_findings, f,
@@ -128,6 +129,16 @@ static void on_watch(void *arg)
             set_trouble(f, fault.text);
     }
     timer_set_after_us(&f->watch, READINESS_EVERY_US);
+}
+
+/* Before the first act, once: together with the first hold where there is one, so that a service
+ * that is well does not notice. */
+static void install(struct fence *f, int64_t until_us)
+{
+    if (f->installed)
+        return;
+    f->installed = true;
+    kernel_lease_install(f->kernel, until_us, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
 }
 
 /* ---- acts ---- */
@@ -202,6 +213,7 @@ static void shut_next(struct fence *f, const char *why)
     for (; f->rung < f->settings.config->fence.ladder_count; f->rung++) {
         int rung = f->settings.config->fence.ladder[f->rung];
         if (rung == CONFIG_FENCE_KERNEL && f->kernel != NULL) {
+            install(f, 0);
             kernel_lease_shut(f->kernel, f->act.deadline.us, on_kernel_shut, ticket_for(f));
             return;
         }
@@ -265,8 +277,9 @@ static void open_all(struct fence *f)
     }
     int64_t until = f->act.until.us;
     int64_t most = base_mono_us() + KERNEL_HOLD_MAX_US;
-    kernel_lease_hold(f->kernel, until < most ? until : most, f->act.deadline.us, on_kernel_held,
-                      ticket_for(f));
+    until = until < most ? until : most;
+    install(f, until);
+    kernel_lease_hold(f->kernel, until, f->act.deadline.us, on_kernel_held, ticket_for(f));
 }
 
 void fence_act(struct fence *f, const struct act *act)
@@ -321,9 +334,11 @@ static bool make_kernel(struct fence *f, struct fault *fault)
     f->kernel = kernel_lease_new(f->settings.kernel, &settings, fault);
     if (f->kernel == NULL)
         return false;
+    f->kernel_ready = true;
     /* An element that a former process of ours set stays and keeps its time; a host that has just
      * booted starts shut. */
-    kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
+    if (!f->settings.brand_new)
+        install(f, 0);
     return true;
 }
 
@@ -344,6 +359,8 @@ struct fence *fence_new(struct loop *loop, const struct fence_settings *settings
         return NULL;
     }
     timer_set_after_us(&f->watch, 0);
+    if (f->kernel_first)
+        tell_ready(f);
     return f;
 }
 

@@ -30,6 +30,8 @@ struct fence_settings {
     void (*on_ready)(void *arg, uint8_t service, bool ready, bool kernel, const char *why);
     void *arg;
     uint8_t index;                          /* of the service */
+    bool brand_new;  /* a new installation: nothing is fenced before the core says so. Else the host
+                        may be an old writer's that has just come back, and starts shut. */
 };
 
 /* Everything in the settings is borrowed and outlives the fence. */

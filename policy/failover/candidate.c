@@ -24,8 +24,8 @@ static bool operation_abandoned(const struct service *s, const struct turn *turn
 static region_id source_in_question(const struct service *s, const struct turn *turn,
                                     const struct ledger *l)
 {
-    if (l->operation.kind == OPERATION_NONE)
-        return l->writer;
+    if (l->operation.kind != OPERATION_FAILOVER)
+        return l->writer; /* an adoption of DNS never holds up a failover */
     if (!operation_abandoned(s, turn, l))
         return REGION_NONE;
     return l->writer == REGION_NONE ? l->operation.from : l->writer;

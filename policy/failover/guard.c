@@ -76,22 +76,26 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     const struct ledger *l = service_ledger(s);
     const struct guard *g = &s->guard;
     if (l == NULL) {
+        /* A new installation that has no quorum yet has nothing to fence; anything else may be an
+         * old writer that came back. */
         bool grace = mono_since(turn->now, g->start) < s->policy->lease_us;
-        return grace ? ACT_COMPARE : ACT_FENCE_SHUT;
+        return grace || turn->brand_new ? ACT_COMPARE : ACT_FENCE_SHUT;
     }
     if (l->writer == s->home && !instance_equal(l->guard, g->self))
         return ACT_COMPARE;
     if (!named_writer(s, l))
         return wanted_elsewhere(s, turn, l);
     bool opening = l->operation.kind != OPERATION_FAILOVER || g->open_epoch == l->epoch;
+    /* A process that has just started leaves things as they are for as long as its former life's
+     * lease may have lasted: what was shut before the grant is shut, and what was opened under that
+     * lease stays open until the operation, resumed, opens it again. */
+    bool grace = mono_since(turn->now, g->start) < l->lease_us - budget_us(s, l);
     if (!opening)
-        return ACT_FENCE_SHUT;
+        return grace ? ACT_COMPARE : ACT_FENCE_SHUT;
     if (g->lease.epoch == l->epoch && !mono_reached(turn->now, open_until(s, l)))
         return ACT_FENCE_HOLD;
     bool never_held = g->lease.deadline.us <= 0;
-    if (never_held && mono_since(turn->now, g->start) < l->lease_us - budget_us(s, l))
-        return ACT_COMPARE;
-    return ACT_FENCE_SHUT;
+    return never_held && grace ? ACT_COMPARE : ACT_FENCE_SHUT;
 }
 
 /* ---- the lease ---- */

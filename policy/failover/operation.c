@@ -129,6 +129,10 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
     const struct ledger *l = service_ledger(s);
     struct gate gates[GATE_COUNT];
     uint32_t not_again = (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_FENCE);
+    /* With no way back the question is no longer whether the old writer's region is well, only
+     * whether the target's data are good enough. */
+    if (!ledger_may_abort(l))
+        not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
     gates_judge(s, turn, s->home, l->operation.skipped_gates | not_again,
                 l->operation.accepted_loss_bytes, gates);
     /* Our own shut fence may fail a round of the target's checks; only a lasting failure counts,
@@ -274,7 +278,7 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
         return STEP_WAITS;
     }
     bool fenced = fence_proof_now(s, turn, l) != PROOF_NONE;
-    bool shut_here = s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
+    bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
     if (!fenced || !shut_here) {
         say(run, fenced ? "the target's own fence is not confirmed" : "the fence is not proven");
         return STEP_WAITS;
@@ -682,7 +686,8 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
 static bool may_take_over(struct service *s, struct turn *turn, const struct ledger *l)
 {
     node_id executor = l->operation.executor;
-    if (!s->guard.mine || l->operation.to != s->home || executor == turn_self(turn) ||
+    /* An adoption goes with the named guard's lease: nobody else could carry it out. */
+    if (l->operation.kind != OPERATION_FAILOVER || !s->guard.mine || l->operation.to != s->home || executor == turn_self(turn) ||
         turn_heard(turn, executor) || !s->guard.ready)
         return false;
     for (node_id n = 0; n < turn_self(turn); n++)

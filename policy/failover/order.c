@@ -130,7 +130,7 @@ static void propose_adopt(struct service *s, struct turn *turn, const struct led
 static void propose_failover(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
-    if (l->writer == o->order.to && l->operation.kind == OPERATION_NONE) {
+    if (l->writer == o->order.to) {
         answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
         return;
     }
@@ -173,11 +173,13 @@ void order_run(struct service *s, struct turn *turn)
     service_wake(s, o->deadline);
     if (o->forwarded || l == NULL || s->proposer.state != PROPOSER_IDLE)
         return;
-    if (l->operation.kind != OPERATION_NONE) {
+    bool adopting = o->order.kind == ORDER_ADOPT;
+    if (l->operation.kind == OPERATION_FAILOVER ||
+        (adopting && l->operation.kind != OPERATION_NONE)) {
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
         return;
     }
-    if (o->order.kind == ORDER_ADOPT)
+    if (adopting)
         propose_adopt(s, turn, l);
     else
         propose_failover(s, turn, l);

@@ -111,11 +111,14 @@ static void feed_series(struct service *s)
     }
 }
 
-static void see_own_standby(struct service *s, const struct turn *turn)
+/* Whoever saw it: after a restart of ours the others still know. */
+static void see_own_standby(struct service *s)
 {
-    const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
-    if (own->known && own->facts.in_recovery && own->facts.walreceiver_live)
-        s->health.streaming_at = mono_later(s->health.streaming_at, own->at);
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+        const struct sighting *seen = &s->health.sightings[s->home][n];
+        if (seen->known && seen->facts.in_recovery && seen->facts.walreceiver_live)
+            s->health.streaming_at = mono_later(s->health.streaming_at, seen->at);
+    }
 }
 
 void watch_run(struct service *s, struct turn *turn)
@@ -132,7 +135,7 @@ void watch_run(struct service *s, struct turn *turn)
             note_majority(s, turn, r);
     }
     feed_series(s);
-    see_own_standby(s, turn);
+    see_own_standby(s);
 }
 
 static void take_opinion(struct service *s, struct turn *turn, node_id from, region_id region,

@@ -77,10 +77,10 @@ bool ledger_valid(const struct ledger *ledger)
         return false;
     if (ledger->fence != FENCE_GUARDED && ledger->fence != FENCE_ENFORCED)
         return false;
-    if (ledger->lease_us <= 0 || ledger->lease_us >= TIME_FOREVER_US ||
-        ledger->longest_lease_us < ledger->lease_us || ledger->longest_lease_us >= TIME_FOREVER_US)
+    if (ledger->lease_us <= 0 || ledger->longest_lease_us < ledger->lease_us ||
+        ledger->longest_lease_us > LEDGER_LEASE_MAX_US)
         return false;
-    if (ledger->clock_error_ppm >= 1000000u)
+    if (ledger->clock_error_ppm > LEDGER_CLOCK_ERROR_MAX_PPM)
         return false;
     if (ledger->dns_epoch > ledger->epoch)
         return false;
@@ -171,7 +171,8 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
     struct ledger next = *now;
     /* A begin on top of a begin keeps the region that wrote last: nobody has written since. */
     region_id from = now->writer != REGION_NONE ? now->writer : now->operation.from;
-    bool may_return = now->operation.kind == OPERATION_NONE || ledger_may_abort(now);
+    bool settled = now->operation.kind != OPERATION_FAILOVER;
+    bool may_return = settled || ledger_may_abort(now);
     next.version++;
     next.epoch++;
     next.writer = REGION_NONE;
@@ -225,7 +226,8 @@ struct ledger ledger_takeover(const struct ledger *now, struct instance executor
     next.epoch++;
     next.writer = REGION_NONE;
     next.operation.phase = PHASE_BEGUN;
-    next.operation.from = now->operation.to;
+    /* `from` stays the region that wrote last: whether the target was ever opened is not known
+     * here, and its data are still measured against that region's. */
     next.operation.may_return = false;
     return next;
 }

@@ -19,6 +19,10 @@ struct ballot {
     node_id node;
 };
 
+/* Bounds of what a ledger may hold; they keep the arithmetic of waiting in range. */
+#define LEDGER_LEASE_MAX_US (INT64_C(86400) * US_PER_S)
+#define LEDGER_CLOCK_ERROR_MAX_PPM 500000u
+
 #define BALLOT_ZERO ((struct ballot){ 0, 0, 0 })
 
 int ballot_compare(struct ballot a, struct ballot b); /* <0, 0, >0 */

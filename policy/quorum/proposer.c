@@ -45,7 +45,8 @@ bool proposer_promise(struct proposer *proposer, const struct learner *learner, 
                       const struct message_promise *promise)
 {
     if (proposer->state != PROPOSER_PREPARING || !node_in(learner->voters, voter) ||
-        ballot_compare(promise->ballot, proposer->ballot) != 0)
+        ballot_compare(promise->ballot, proposer->ballot) != 0 ||
+        (promise->report.present && !ledger_valid(&promise->report.ledger)))
         return false;
     proposer->promised = (node_set)(proposer->promised | node_bit(voter));
     const struct register_report *report = &promise->report;
