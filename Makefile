@@ -131,12 +131,14 @@ bench: ## What the coordinator itself takes, from majority to UPSERT; idle cost
 	@python3 tests/bench/bench.py
 
 install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(PREFIX)/share/failoverd $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -m 0755 $(BUILD)/failoverd $(DESTDIR)$(PREFIX)/sbin/failoverd
+	install -d $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/failoverd $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	install -m 0644 etc/failoverd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/failoverd.conf
+	install -m 0755 $(BUILD)/failoverd $(DESTDIR)$(PREFIX)/bin/failoverd
 	install -m 0755 $(BUILD)/failoverctl $(DESTDIR)$(PREFIX)/bin/failoverctl
 	install -m 0644 etc/*.json etc/*.sql etc/README.md $(DESTDIR)$(PREFIX)/share/failoverd/
-	sed 's|/usr/sbin/failoverd|$(PREFIX)/sbin/failoverd|' etc/failoverd.service \
+	sed 's|/usr/bin/failoverd|$(PREFIX)/bin/failoverd|' etc/failoverd.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/failoverd.service
 
 clean: ## Remove what was built

@@ -24,6 +24,8 @@
 #include "coordinator/control/probing.h"
 
 #define FAILOVERD_VERSION "0.1.0"
+#define CLUSTER_FILE "/etc/failoverd/cluster.json"
+#define NODE_FILE "/etc/failoverd/node.json"
 #define CONTROL_CONNECTIONS 32
 #define JOURNAL_CLOSE_MS 2000
 
@@ -34,6 +36,8 @@ struct arguments {
     const char *node;
     bool check;
     bool format;
+    bool json;
+    bool without_files;
 };
 
 struct daemon {
@@ -62,11 +66,12 @@ static void print_usage(FILE *stream)
     fputs("failoverd: coordinates the failover of services between regions\n\n"
           "  failoverd [--cluster FILE] [--node FILE]            run\n"
           "  failoverd --check [--cluster FILE] [--node FILE]    check the configuration and its files\n"
+          "            [--no-files] [--json]                     not the files it names; as JSON\n"
           "  failoverd --format [--cluster FILE] [--node FILE]   make this node's store, once, before its\n"
           "                                                      first start\n"
           "  failoverd --options                                 print every option as JSON\n"
           "  failoverd --version | --help\n\n"
-          "FILE is /etc/failoverd/cluster.json and /etc/failoverd/node.json if left out.\n",
+          "FILE is " CLUSTER_FILE " and " NODE_FILE " if both are left out.\n",
           stream);
 }
 
@@ -76,11 +81,11 @@ static int parse(int argc, char **argv, struct arguments *arguments)
     static const struct option options[] = {
         { "cluster", required_argument, NULL, 'c' }, { "node", required_argument, NULL, 'n' },
         { "check", no_argument, NULL, 'k' },         { "format", no_argument, NULL, 'f' },
+        { "json", no_argument, NULL, 'j' },          { "no-files", no_argument, NULL, 'F' },
         { "options", no_argument, NULL, 'o' },       { "version", no_argument, NULL, 'V' },
         { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
     };
-    *arguments = (struct arguments){ .cluster = "/etc/failoverd/cluster.json",
-                                     .node = "/etc/failoverd/node.json" };
+    *arguments = (struct arguments){ .cluster = NULL };
     int option;
     while ((option = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
         switch (option) {
@@ -88,6 +93,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         case 'n': arguments->node = optarg; break;
         case 'k': arguments->check = true; break;
         case 'f': arguments->format = true; break;
+        case 'j': arguments->json = true; break;
+        case 'F': arguments->without_files = true; break;
         case 'o': return config_print_options(stdout) ? STATUS_OK : STATUS_FAILED;
         case 'V': puts("failoverd " FAILOVERD_VERSION); return STATUS_OK;
         case 'h': print_usage(stdout); return STATUS_OK;
@@ -99,6 +106,12 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         print_usage(stderr);
         return STATUS_USAGE;
     }
+    /* A check may be of one file alone; everything else needs both. */
+    bool both = (arguments->cluster == NULL && arguments->node == NULL) || !arguments->check;
+    if (both && arguments->cluster == NULL)
+        arguments->cluster = CLUSTER_FILE;
+    if (both && arguments->node == NULL)
+        arguments->node = NODE_FILE;
     return -1;
 }
 
@@ -317,7 +330,9 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     pg_session_forget_environment();
     if (daemon.arguments.check) {
-        struct config_report_options options = { .tls_check = certificate_check };
+        struct config_report_options options = { .json = daemon.arguments.json,
+                                                 .without_files = daemon.arguments.without_files,
+                                                 .tls_check = certificate_check };
         return config_check_files(daemon.arguments.cluster, daemon.arguments.node, &options,
                                   stdout);
     }

@@ -16,6 +16,8 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Debian's own interpreter sees Debian's packages (jsonschema), whatever else is first on the PATH.
+PYTHON = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
 ASAN = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
@@ -32,12 +34,12 @@ def scenarios(build, label, env=None):
 
 
 def python(folder, label, seconds):
-    return [(f"{label} {os.path.basename(p)}", [sys.executable, p], seconds, None)
+    return [(f"{label} {os.path.basename(p)}", [PYTHON, p], seconds, None)
             for p in sorted(glob.glob(f"{ROOT}/tests/{folder}/*_test.py"))]
 
 
 def suites(which):
-    tidy = [("tidy " + os.path.basename(p), [sys.executable, p], 120, None)
+    tidy = [("tidy " + os.path.basename(p), [PYTHON, p], 120, None)
             for p in sorted(glob.glob(f"{ROOT}/tests/tidy/*.py"))]
     parts = {
         "tidy": tidy,
