@@ -138,27 +138,27 @@ static void dial_refused(struct peer *peer, enum link_refusal refusal, const cha
 static void on_deadline(void *arg)
 {
     struct peer *peer = arg;
-    char reason[LINK_TEXT_MAX];
+    const struct links *links = peer->links;
+    struct fault fault;
     char time[CLOCK_DURATION_TEXT_MAX];
     switch (peer->out_road.phase) {
     case LINK_PHASE_WAITING:
     case LINK_PHASE_RESOLVING:
         return;
     case LINK_PHASE_CONNECTING:
-        (void)snprintf(reason, sizeof reason, "no answer from %s within %s", peer->address.text,
-                       base_format_duration(time, sizeof time, peer->links->connect_us));
+        fault_set(&fault, "no answer from %s within %s", peer->address.text,
+                  base_format_duration(time, sizeof time, links->connect_us));
         break;
     case LINK_PHASE_HANDSHAKE:
-        (void)snprintf(reason, sizeof reason, "%s accepted the connection, but no hello came within %s; the process "
-                                              "there may hang", peer->address.text,
-                       base_format_duration(time, sizeof time, peer->links->handshake_us));
+        fault_set(&fault, "%s accepted the connection, but no hello came within %s; the process there may hang",
+                  peer->address.text, base_format_duration(time, sizeof time, links->handshake_us));
         break;
     case LINK_PHASE_UP:
-        (void)snprintf(reason, sizeof reason, "nothing was heard of it for %s",
-                       base_format_duration(time, sizeof time, peer->links->idle_us));
+        fault_set(&fault, "nothing was heard of it for %s",
+                  base_format_duration(time, sizeof time, links->idle_us));
         break;
     }
-    dial_failed(peer, reason);
+    dial_failed(peer, fault.text);
 }
 
 /* --- up ------------------------------------------------------------------------------------- */
