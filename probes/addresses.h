@@ -3,6 +3,10 @@
  * An answer is used until its TTL ends, within ADDRESSES_FRESH_LEAST_US and ADDRESSES_FRESH_MOST_US. When the
  * name servers are silent or fail then, the last addresses go on being used for as long as it takes: that our
  * resolver is down says nothing about the target. That a name does not exist is an answer, and it is told.
+ *
+ * IPv6 addresses are left out where this host has no route to them and the name has IPv4 addresses too: most
+ * hosts without IPv6 would otherwise see failures in every dual-stack name. Having no route to anything
+ * is not judged here; the connect then fails and says so.
  */
 #ifndef FAILOVERD_PROBES_ADDRESSES_H
 #define FAILOVERD_PROBES_ADDRESSES_H
@@ -28,7 +32,7 @@ enum addresses_outcome {
 
 struct addresses_answer {
     enum addresses_outcome outcome;
-    size_t count;
+    size_t count; /* at least 1 when known */
     char text[RESOLVER_ADDRESSES_MAX][RESOLVER_ADDRESS_MAX]; /* IP literals */
     bool stale;
     int64_t took_us; /* 0 when nobody had to be asked */
@@ -50,8 +54,5 @@ void addresses_free(struct addresses *addresses); /* NULL is allowed */
 void addresses_find(struct addresses *addresses, int64_t budget_us, addresses_fn *fn, void *arg);
 /* Ends it without the callback. */
 void addresses_cancel(struct addresses *addresses);
-
-/* Does this host have any route to the literal? Asks the kernel's tables; sends nothing. */
-bool addresses_have_route(const char *literal);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * libpq would block on resolving, so the name is resolved here and its address handed over. The
  * address is kept while the name still has it; when it changes, the session to the old one is dropped.
- * Of several addresses the first with a route is used: a database is one server.
+ * Of several addresses the first is used: a database is one server.
  */
 #ifndef FAILOVERD_PROBES_DATABASE_H
 #define FAILOVERD_PROBES_DATABASE_H

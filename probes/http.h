@@ -2,14 +2,13 @@
  *
  * All addresses are asked at once, each over a connection of its own that is not kept: a new client
  * would have to connect as well. The round is OK when all of them pass and FAILED when one fails, and says
- * which one and why. An address to which this host has no route at all (IPv6 on a host without) is left
- * out while there is another.
+ * which one and why (addresses.h has the rules of names).
  *
  * How an ending counts:
  *   failed     no connection, TLS or certificate refused, too late in any phase, a broken or too
  *              large response, a status or body other than wanted; a name that does not exist
- *   observer   no descriptors, memory or local ports here, an unreadable CA file, no route, a name
- *              server that is silent or fails while no earlier answer of it is known
+ *   observer   no descriptors, memory or local ports here, an unreadable CA file, a name server
+ *              that is silent or fails while no earlier answer of it is known
  */
 #ifndef FAILOVERD_PROBES_HTTP_H
 #define FAILOVERD_PROBES_HTTP_H

@@ -27,7 +27,7 @@ struct probe_phases {
 /* What came of one round. */
 struct probe_round {
     enum sample_outcome outcome;
-    int64_t latency_us; /* of the whole round, as seen here */
+    int64_t latency_us; /* of the whole round, as seen here; of a DNS check: of the first right answer */
     struct probe_phases phases;
     struct database_facts database;  /* database checks only; .known says whether it holds anything */
     int64_t certificate_not_after_s; /* https: the earliest end seen, wall seconds; 0 unknown */

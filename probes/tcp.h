@@ -1,7 +1,7 @@
 /* Does a port take connections? One connect to every address of the name, closed at once.
  *
  * OK when all of them connect, FAILED when one refuses, is unreachable or does not answer in time.
- * Our own lack (descriptors, buffers, local ports, a route, a name server) is OBSERVER.
+ * Our own lack (descriptors, buffers, local ports, a name server) is OBSERVER.
  */
 #ifndef FAILOVERD_PROBES_TCP_H
 #define FAILOVERD_PROBES_TCP_H
