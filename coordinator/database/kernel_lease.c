@@ -93,7 +93,8 @@ static struct nft_ctx *nft_open(void)
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (nft == NULL)
         return NULL;
-    nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_NUMERIC_ALL);
+    /* Not NUMERIC_TIME with them: it cuts times to whole seconds. */
+    nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_NUMERIC_PROTO | NFT_CTX_OUTPUT_NUMERIC_PRIO);
     if (nft_ctx_buffer_output(nft) != 0 || nft_ctx_buffer_error(nft) != 0) {
         nft_ctx_free(nft);
         return NULL;
