@@ -17,7 +17,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
-#include "coordinator/operator/control_people.h"
+#include "coordinator/operator/control_roles.h"
 #include "coordinator/operator/control_socket.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
@@ -41,7 +41,7 @@ struct control_server {
     struct loop *loop;
     struct evconnlistener *listener;
     struct timer accept_again;
-    struct control_people *people;
+    struct control_roles *people;
     struct journal *journal;
     control_handler *handle;
     void *arg;
@@ -531,7 +531,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct control_person who;
     struct fault fault;
     server->counters.accepted++;
-    if (connection == NULL || !control_people_identify(server->people, (int)fd, &who, &fault)) {
+    if (connection == NULL || !control_roles_identify(server->people, (int)fd, &who, &fault)) {
         (void)close((int)fd);
         return;
     }
@@ -572,7 +572,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 static bool start_listening(struct control_server *server, struct fault *fault)
 {
     gid_t group = 0;
-    bool named = control_people_group(server->people, &group);
+    bool named = control_roles_group(server->people, &group);
     int fd = control_socket_open(server->path, named, group, &server->file, fault);
     if (fd < 0)
         return fault_wrap(fault, "control socket");
@@ -607,7 +607,7 @@ struct control_server *control_server_new(struct loop *loop,
         (void)fault_set(fault, "the control socket's path is too long");
         goto fail;
     }
-    server->people = control_people_new(settings->roles, fault);
+    server->people = control_roles_new(settings->roles, fault);
     if (server->people == NULL || !start_listening(server, fault))
         goto fail;
     return server;
@@ -628,7 +628,7 @@ void control_server_free(struct control_server *server)
             connection_end(&server->connections[i]);
     if (server->listening)
         control_socket_remove(server->path, &server->file);
-    control_people_free(server->people);
+    control_roles_free(server->people);
     free(server);
 }
 

@@ -1,5 +1,5 @@
-/* Who may do what on the control socket: see control_people.h. */
-#include "coordinator/operator/control_people.h"
+/* Who may do what on the control socket: see control_roles.h. */
+#include "coordinator/operator/control_roles.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -25,7 +25,7 @@ struct known_user {
     char name[CONTROL_USER_MAX];
 };
 
-struct control_people {
+struct control_roles {
     struct rule rules[RULES_MAX];
     size_t rule_count;
     struct known_user *users;
@@ -33,7 +33,7 @@ struct control_people {
     uid_t self;
 };
 
-static void know_user(struct control_people *people, uid_t uid, const char *name)
+static void know_user(struct control_roles *people, uid_t uid, const char *name)
 {
     if (people->user_count == KNOWN_USERS_MAX)
         return;
@@ -43,7 +43,7 @@ static void know_user(struct control_people *people, uid_t uid, const char *name
         people->user_count++;
 }
 
-static bool add_rule(struct control_people *people, enum control_role role, const char *text,
+static bool add_rule(struct control_roles *people, enum control_role role, const char *text,
                      struct fault *fault)
 {
     struct rule rule = { .role = role };
@@ -73,7 +73,7 @@ static bool add_rule(struct control_people *people, enum control_role role, cons
     return true;
 }
 
-static bool add_rules(struct control_people *people, enum control_role role,
+static bool add_rules(struct control_roles *people, enum control_role role,
                       const struct config_texts *texts, struct fault *fault)
 {
     for (size_t i = 0; i < texts->count; i++)
@@ -83,7 +83,7 @@ static bool add_rules(struct control_people *people, enum control_role role,
 }
 
 /* Names of local users for the audit; directories that are asked over the network never are. */
-static void know_local_users(struct control_people *people)
+static void know_local_users(struct control_roles *people)
 {
     FILE *file = fopen("/etc/passwd", "re");
     if (file == NULL)
@@ -94,9 +94,9 @@ static void know_local_users(struct control_people *people)
     (void)fclose(file);
 }
 
-struct control_people *control_people_new(const struct control_config *roles, struct fault *fault)
+struct control_roles *control_roles_new(const struct control_config *roles, struct fault *fault)
 {
-    struct control_people *people = calloc(1, sizeof *people);
+    struct control_roles *people = calloc(1, sizeof *people);
     if (people != NULL)
         people->users = calloc(KNOWN_USERS_MAX, sizeof *people->users);
     if (people == NULL || people->users == NULL) {
@@ -115,11 +115,11 @@ struct control_people *control_people_new(const struct control_config *roles, st
         people->users = less;
     return people;
 fail:
-    control_people_free(people);
+    control_roles_free(people);
     return NULL;
 }
 
-void control_people_free(struct control_people *people)
+void control_roles_free(struct control_roles *people)
 {
     if (people == NULL)
         return;
@@ -127,7 +127,7 @@ void control_people_free(struct control_people *people)
     free(people);
 }
 
-enum control_role control_people_role(const struct control_people *people, uid_t uid,
+enum control_role control_roles_role(const struct control_roles *people, uid_t uid,
                                       const gid_t *groups, size_t count)
 {
     enum control_role best = ROLE_NONE;
@@ -144,7 +144,7 @@ enum control_role control_people_role(const struct control_people *people, uid_t
     return best;
 }
 
-bool control_people_group(const struct control_people *people, gid_t *group)
+bool control_roles_group(const struct control_roles *people, gid_t *group)
 {
     for (size_t i = 0; i < people->rule_count; i++)
         if (people->rules[i].group) {
@@ -154,7 +154,7 @@ bool control_people_group(const struct control_people *people, gid_t *group)
     return false;
 }
 
-bool control_people_identify(const struct control_people *people, int fd,
+bool control_roles_identify(const struct control_roles *people, int fd,
                              struct control_person *person, struct fault *fault)
 {
     struct ucred peer;
@@ -171,6 +171,6 @@ bool control_people_identify(const struct control_people *people, int fd,
     for (size_t i = 0; i < people->user_count && person->user[0] == '\0'; i++)
         if (people->users[i].uid == peer.uid)
             (void)text_copy(person->user, sizeof person->user, people->users[i].name);
-    person->role = control_people_role(people, peer.uid, groups, count);
+    person->role = control_roles_role(people, peer.uid, groups, count);
     return true;
 }

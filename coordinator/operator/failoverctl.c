@@ -1,0 +1,285 @@
+/* failoverctl: the on-call engineer's hand. This file reads the command line and picks the command; the
+ * command table (commands.c) says what there is, the daemon says what may be done. */
+#include <getopt.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/base/text.h"
+#include "coordinator/config/config_report.h"
+#include "coordinator/control/certificate_check.h"
+#include "coordinator/operator/commands.h"
+#include "coordinator/operator/failoverctl_order.h"
+
+#define SOCKET_DEFAULT "/run/failoverd/control.sock"
+#define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
+#define TIMEOUT_MAX_S 3600
+
+struct line {
+    struct ctl_settings settings;
+    const struct command *command;
+    const char *words[3]; /* after the command's name */
+    size_t word_count;
+    const char *cluster_file;
+    const char *node_file;
+    bool no_color;
+    json_t *request;
+};
+
+enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COLOR, OPTION_TO,
+                 OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
+                 OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
+                 OPTION_VERBOSE, OPTION_HELP };
+
+static const struct option options[] = {
+    { "socket", required_argument, NULL, OPTION_SOCKET },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "no-color", no_argument, NULL, OPTION_NO_COLOR },
+    { "to", required_argument, NULL, OPTION_TO },
+    { "reason", required_argument, NULL, OPTION_REASON },
+    { "skip-gate", required_argument, NULL, OPTION_SKIP_GATE },
+    { "accept-loss", required_argument, NULL, OPTION_ACCEPT_LOSS },
+    { "yes", no_argument, NULL, OPTION_YES },
+    { "wait", no_argument, NULL, OPTION_WAIT },
+    { "no-wait", no_argument, NULL, OPTION_NO_WAIT },
+    { "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+    { "limit", required_argument, NULL, OPTION_LIMIT },
+    { "cluster", required_argument, NULL, OPTION_CLUSTER },
+    { "node", required_argument, NULL, OPTION_NODE },
+    { "verbose", no_argument, NULL, OPTION_VERBOSE },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { NULL, 0, NULL, 0 },
+};
+
+/* Which commands take which option; what is not here is for all of them. */
+static const struct {
+    int option;
+    unsigned commands; /* bits per enum command_id */
+} option_scope[] = {
+    { OPTION_TO, 1u << COMMAND_FAILOVER },
+    { OPTION_REASON, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
+    { OPTION_SKIP_GATE, 1u << COMMAND_FAILOVER },
+    { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER },
+    { OPTION_DRY_RUN, 1u << COMMAND_FAILOVER },
+    { OPTION_YES, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
+    { OPTION_WAIT, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
+    { OPTION_NO_WAIT, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
+    { OPTION_LIMIT, 1u << COMMAND_HISTORY },
+    { OPTION_VERBOSE, 1u << COMMAND_STATUS },
+    { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },
+    { OPTION_NODE, 1u << COMMAND_CHECK_CONFIG },
+};
+
+static int usage(const char *text, const char *what)
+{
+    fprintf(stderr, "failoverctl: %s%s%s\nfailoverctl help lists the commands.\n", text,
+            what != NULL ? ": " : "", what != NULL ? what : "");
+    return EXIT_USAGE;
+}
+
+static bool set(struct line *line, const char *key, json_t *value)
+{
+    return json_object_set_new(line->request, key, value) == 0;
+}
+
+static bool set_number(struct line *line, const char *key, const char *text)
+{
+    unsigned long long value;
+    return text_parse_u64(text, INT64_MAX / 2, &value) && set(line, key, json_integer((json_int_t)value));
+}
+
+static bool add_gate(struct line *line, const char *name)
+{
+    json_t *gates = json_object_get(line->request, "skip_gates");
+    if (gates == NULL) {
+        if (!set(line, "skip_gates", json_array()))
+            return false;
+        gates = json_object_get(line->request, "skip_gates");
+    }
+    return json_array_append_new(gates, json_string(name)) == 0;
+}
+
+static bool set_timeout(struct line *line, const char *text)
+{
+    unsigned long long seconds;
+    if (!text_parse_u64(text, TIMEOUT_MAX_S, &seconds) || seconds == 0)
+        return false;
+    line->settings.timeout_ms = (int64_t)seconds * 1000;
+    return true;
+}
+
+/* False: its value is wrong. */
+static bool take_option(struct line *line, int option, const char *value)
+{
+    switch (option) {
+    case OPTION_SOCKET: line->settings.socket_path = value; return true;
+    case OPTION_TIMEOUT: return set_timeout(line, value);
+    case OPTION_JSON: line->settings.json = true; return true;
+    case OPTION_NO_COLOR: line->no_color = true; return true;
+    case OPTION_TO: return set(line, "to", json_string(value));
+    case OPTION_REASON: return set(line, "reason", json_string(value));
+    case OPTION_SKIP_GATE: return add_gate(line, value);
+    case OPTION_ACCEPT_LOSS: return set_number(line, "accept_loss_bytes", value);
+    case OPTION_YES: line->settings.yes = true; return true;
+    case OPTION_WAIT: line->settings.no_wait = false; return true;
+    case OPTION_NO_WAIT: line->settings.no_wait = true; return true;
+    case OPTION_DRY_RUN: line->settings.dry_run = true; return true;
+    case OPTION_LIMIT: return set_number(line, "limit", value);
+    case OPTION_CLUSTER: line->cluster_file = value; return true;
+    case OPTION_NODE: line->node_file = value; return true;
+    case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
+    default: return false;
+    }
+}
+
+static bool in_scope(enum command_id command, int option)
+{
+    for (size_t i = 0; i < sizeof option_scope / sizeof option_scope[0]; i++)
+        if (option_scope[i].option == option)
+            return (option_scope[i].commands >> command & 1u) != 0;
+    return true;
+}
+
+/* "dns adopt" is two words on the command line and one command in the table. */
+static bool find_command(struct line *line, char **words, int count)
+{
+    char two[64];
+    struct text text = TEXT_OF(two);
+    int used = 1;
+    line->command = command_find(words[0]);
+    if (line->command == NULL && count > 1) {
+        text_appendf(&text, "%s %s", words[0], words[1]);
+        line->command = text.cut ? NULL : command_find(two);
+        used = 2;
+    }
+    if (line->command == NULL || (size_t)(count - used) > sizeof line->words / sizeof line->words[0])
+        return false;
+    for (int i = used; i < count; i++)
+        line->words[line->word_count++] = words[i];
+    return true;
+}
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+static int run_ask(struct line *line, void (*show)(const struct table_style *, const json_t *))
+{
+    struct fault fault = { "" };
+    json_t *result = NULL;
+    enum ctl_outcome outcome = ctl_ask(line->settings.socket_path, line->settings.timeout_ms,
+                                       json_incref(line->request), &result, &fault);
+    int code = EXIT_DONE;
+    if (outcome != CTL_OK)
+        code = (int)ctl_complain(&line->settings, outcome, result, &fault);
+    else if (line->settings.json)
+        code = (int)ctl_print_json(result, EXIT_DONE);
+    else
+        show(&line->settings.style, result);
+    json_decref(result);
+    return fflush(stdout) == 0 ? code : EXIT_FAILED;
+}
+
+static int run_check_config(const struct line *line)
+{
+    struct config_report_options report = { .json = line->settings.json,
+                                            .without_files = line->node_file == NULL,
+                                            .tls_check = certificate_check };
+    if (line->cluster_file == NULL && line->node_file == NULL)
+        return usage("check-config needs --cluster FILE, --node FILE, or both", NULL);
+    return config_check_files(line->cluster_file, line->node_file, &report, stdout);
+}
+
+static int run_help(const struct line *line)
+{
+    char name[64];
+    struct text text = TEXT_OF(name);
+    if (line->word_count == 0) {
+        command_print_help(stdout);
+        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+    }
+    for (size_t i = 0; i < line->word_count; i++)
+        text_appendf(&text, "%s%s", i > 0 ? " " : "", line->words[i]);
+    if (!command_print_help_of(stdout, name))
+        return usage("there is no such command", name);
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* The server's own check of the request, before anything is asked or confirmed. */
+static bool check_request(struct line *line, struct fault *fault)
+{
+    struct command_arguments arguments;
+    json_t *copy = json_deep_copy(line->request);
+    if (line->settings.dry_run)
+        (void)json_object_set_new(copy, "dry_run", json_true());
+    bool good = command_parse(line->command, copy, &arguments, fault);
+    json_decref(copy);
+    return good;
+}
+
+static int run_command(struct line *line)
+{
+    struct fault fault = { "" };
+    if (line->command->id == COMMAND_HELP)
+        return run_help(line);
+    if (line->word_count > (line->command->id == COMMAND_CHECK_CONFIG ? 0u : 1u))
+        return usage("too many words", line->words[line->word_count - 1]);
+    if (line->command->id == COMMAND_CHECK_CONFIG)
+        return run_check_config(line);
+    if (!set(line, "command", json_string(line->command->name)) ||
+        (line->word_count == 1 && !set(line, "service", json_string(line->words[0]))))
+        return usage("the command line has to be UTF-8", NULL);
+    if (!check_request(line, &fault))
+        return usage(fault.text, NULL);
+    if (line->command->id == COMMAND_STATUS)
+        return run_ask(line, table_status);
+    if (line->command->id == COMMAND_HISTORY)
+        return run_ask(line, table_history);
+    return (int)ctl_order(&line->settings, json_incref(line->request));
+}
+
+static int read_line(struct line *line, int argc, char **argv)
+{
+    int seen[64];
+    size_t seen_count = 0;
+    int option;
+    while ((option = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
+        if (option == 'h' || option == OPTION_HELP) {
+            line->command = command_row(COMMAND_HELP);
+            return -1;
+        }
+        if (option == 'v')
+            option = OPTION_VERBOSE;
+        if (option == '?' || seen_count == sizeof seen / sizeof seen[0])
+            return usage("the command line can't be read", NULL);
+        if (!take_option(line, option, optarg))
+            return usage("this option's value is wrong", optarg);
+        seen[seen_count++] = option;
+    }
+    if (optind == argc)
+        return usage("what is to be done?", NULL);
+    if (!find_command(line, argv + optind, argc - optind))
+        return usage("there is no such command", argv[optind]);
+    for (size_t i = 0; i < seen_count; i++)
+        if (!in_scope(line->command->id, seen[i]))
+            return usage("an option does not belong to this command", line->command->name);
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct line line = { .settings = { .socket_path = SOCKET_DEFAULT,
+                                       .timeout_ms = TIMEOUT_DEFAULT_MS } };
+    (void)setlocale(LC_ALL, "");
+    line.request = json_object();
+    if (line.request == NULL)
+        return EXIT_FAILED;
+    int code = read_line(&line, argc, argv);
+    if (code < 0) {
+        line.settings.style.stream = stdout;
+        line.settings.style.color = table_color_wanted(stdout, line.no_color);
+        ctl_catch_signals();
+        code = run_command(&line);
+    }
+    json_decref(line.request);
+    return code;
+}

@@ -1,0 +1,33 @@
+/* Giving an order: show, ask, send, watch until it is over. */
+#ifndef FAILOVERD_OPERATOR_FAILOVERCTL_ORDER_H
+#define FAILOVERD_OPERATOR_FAILOVERCTL_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "coordinator/operator/failoverctl_client.h"
+#include "coordinator/operator/failoverctl_table.h"
+
+/* What the command line said. */
+struct ctl_settings {
+    const char *socket_path;
+    int64_t timeout_ms;
+    bool json;
+    bool yes;
+    bool no_wait;
+    bool dry_run;
+    struct table_style style;
+};
+
+/* Prints the fault or the refusal (stderr; with --json the error as a document on stdout) and gives the
+ * exit code. `error` may be NULL. */
+enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcome outcome,
+                            const json_t *error, const struct fault *fault);
+
+/* Prints one JSON document on stdout. EXIT_FAILED if that failed, else `code`. */
+enum exit_code ctl_print_json(const json_t *document, enum exit_code code);
+
+/* `request` is stolen: command, service and what else the command line gave. */
+enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request);
+
+#endif

@@ -1,0 +1,488 @@
+/* How failoverctl shows things to people: see failoverctl_table.h. */
+#include "coordinator/operator/failoverctl_table.h"
+
+#include <inttypes.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/base/text.h"
+#include "coordinator/status/names.h"
+#include "coordinator/status/status_text.h"
+
+#define CELL_MAX 512
+#define BOLD "\033[1m"
+#define RED "\033[31m"
+#define GREEN "\033[32m"
+#define YELLOW "\033[33m"
+#define RESET "\033[0m"
+
+bool table_color_wanted(FILE *stream, bool off)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    if (off || (no_color != NULL && no_color[0] != '\0'))
+        return false;
+    return isatty(fileno(stream)) == 1 && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+/* ---- cells --------------------------------------------------------------------------------- */
+
+struct column {
+    const char *title;
+    int flags;
+};
+
+static struct libscols_table *new_table(const struct table_style *style, const struct column *columns,
+                                        size_t count)
+{
+    struct libscols_table *table = scols_new_table();
+    if (table == NULL)
+        return NULL;
+    scols_table_set_stream(table, style->stream);
+    (void)scols_table_enable_colors(table, style->color);
+    for (size_t i = 0; i < count; i++)
+        if (scols_table_new_column(table, columns[i].title, 0.1, columns[i].flags) == NULL) {
+            scols_unref_table(table);
+            return NULL;
+        }
+    return table;
+}
+
+/* Also NULL tables and lines, so that running out of memory costs the table and no more. */
+static void set_cell(struct libscols_line *line, size_t column, const char *text)
+{
+    if (line != NULL)
+        (void)scols_line_set_data(line, column, text);
+}
+
+static void set_color(struct libscols_line *line, size_t column, const char *color)
+{
+    if (line != NULL && color != NULL)
+        (void)scols_cell_set_color(scols_line_get_cell(line, column), color);
+}
+
+static struct libscols_line *new_line(struct libscols_table *table)
+{
+    return table != NULL ? scols_table_new_line(table, NULL) : NULL;
+}
+
+static void print_table(const struct table_style *style, struct libscols_table *table)
+{
+    if (table == NULL)
+        return;
+    fflush(style->stream);
+    if (scols_table_get_nlines(table) > 0) {
+        (void)scols_print_table(table);
+    }
+    scols_unref_table(table);
+}
+
+static const char *paint(const struct table_style *style, const char *color)
+{
+    return style->color ? color : "";
+}
+
+static const char *state_color(const char *state)
+{
+    if (strcmp(state, "ok") == 0)
+        return GREEN;
+    return strcmp(state, "failing") == 0 || strcmp(state, "no_writer") == 0 ||
+                   strcmp(state, "no_quorum") == 0
+               ? RED
+               : YELLOW;
+}
+
+static const char *duration_of(char *out, size_t size, const json_t *object, const char *key,
+                               double us_per_unit, const char *otherwise)
+{
+    double value;
+    if (!peek_real(object, key, &value) || value < 0 || value * us_per_unit > 1e17)
+        return otherwise;
+    return base_format_duration(out, size, (int64_t)(value * us_per_unit));
+}
+
+/* ---- status -------------------------------------------------------------------------------- */
+
+static void verdict_cell(struct text *text, const json_t *verdicts, const char **color)
+{
+    size_t index;
+    size_t healthy = 0;
+    bool failed = false;
+    const json_t *verdict;
+    json_array_foreach(verdicts, index, verdict) {
+        const char *word = peek_str(verdict, "verdict", "unheard");
+        healthy += strcmp(word, "healthy") == 0;
+        failed = failed || strcmp(word, "failed") == 0;
+    }
+    size_t count = json_array_size(verdicts);
+    *color = healthy == count ? "green" : failed ? "red" : "yellow";
+    if (healthy == count && count > 0) {
+        text_appendf(text, "healthy (all %zu)", count);
+        return;
+    }
+    json_array_foreach(verdicts, index, verdict)
+        text_appendf(text, "%s%s:%s", index > 0 ? " " : "", peek_str(verdict, "observer", "?"),
+                     peek_str(verdict, "verdict", "unheard"));
+}
+
+static void database_cell(struct text *text, const json_t *region)
+{
+    const json_t *database = json_object_get(region, "database");
+    char age[CLOCK_DURATION_TEXT_MAX];
+    if (!json_is_object(database)) {
+        text_append(text, strcmp(peek_str(region, "role", ""), "witness") == 0 ? "-" : "not seen");
+        return;
+    }
+    text_appendf(text, "%s %s", peek_str(database, "role", "?"), peek_str(database, "lsn", "?"));
+    int64_t timeline;
+    if (peek_int(database, "timeline", &timeline))
+        text_appendf(text, " tl %" PRId64, timeline);
+    if (json_is_false(json_object_get(database, "streaming")))
+        text_append(text, peek_yes(database, "frozen") ? ", frozen" : ", NOT STREAMING");
+    if (json_is_false(json_object_get(database, "writes")))
+        text_append(text, ", NO WRITES");
+    text_appendf(text, ", %s ago", duration_of(age, sizeof age, database, "age_ms", 1000, "?"));
+}
+
+static void lag_cell(struct text *text, const json_t *region)
+{
+    const json_t *lag = json_object_get(region, "lag");
+    char bytes[NAME_BYTES_MAX];
+    char time[CLOCK_DURATION_TEXT_MAX];
+    int64_t value;
+    if (!json_is_object(lag))
+        text_append(text, "-");
+    else if (!peek_int(lag, "bytes", &value))
+        text_append(text, "not known");
+    else
+        text_appendf(text, "%s, %s", format_bytes(bytes, sizeof bytes, value),
+                     duration_of(time, sizeof time, lag, "seconds", 1e6, "?"));
+}
+
+static void guard_cell(struct text *text, const json_t *region)
+{
+    const json_t *guard = json_object_get(region, "guard");
+    char left[CLOCK_DURATION_TEXT_MAX];
+    if (!json_is_object(guard)) {
+        text_append(text, strcmp(peek_str(region, "role", ""), "witness") == 0 ? "-" : "not heard");
+        return;
+    }
+    text_appendf(text, "%s: %s%s", peek_str(guard, "node", "?"), peek_str(guard, "fence", "?"),
+                 peek_yes(guard, "kernel") ? " (kernel)" : "");
+    if (!peek_yes(guard, "ready"))
+        text_append(text, ", NOT READY");
+    const char *lease = duration_of(left, sizeof left, guard, "lease_left_ms", 1000, NULL);
+    if (lease != NULL)
+        text_appendf(text, ", lease %s", lease);
+}
+
+static void regions_table(const struct table_style *style, const json_t *regions)
+{
+    static const struct column columns[] = { { "REGION", 0 },   { "ROLE", 0 }, { "VERDICTS", 0 },
+                                             { "DATABASE", 0 }, { "LAG", 0 },  { "GUARD", 0 } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *region;
+    json_array_foreach(regions, index, region) {
+        char cell[CELL_MAX];
+        struct text text = TEXT_OF(cell);
+        const char *color = NULL;
+        struct libscols_line *line = new_line(table);
+        set_cell(line, 0, peek_str(region, "name", "?"));
+        set_cell(line, 1, peek_str(region, "role", "?"));
+        verdict_cell(&text, json_object_get(region, "verdicts"), &color);
+        set_cell(line, 2, cell);
+        set_color(line, 2, color);
+        text_clear(&text);
+        database_cell(&text, region);
+        set_cell(line, 3, cell);
+        text_clear(&text);
+        lag_cell(&text, region);
+        set_cell(line, 4, cell);
+        text_clear(&text);
+        guard_cell(&text, region);
+        set_cell(line, 5, cell);
+    }
+    print_table(style, table);
+}
+
+/* Why each observer says something other than healthy. */
+static void print_reasons(const struct table_style *style, const json_t *regions)
+{
+    size_t index;
+    size_t inner;
+    const json_t *region;
+    const json_t *verdict;
+    json_array_foreach(regions, index, region)
+        json_array_foreach(json_object_get(region, "verdicts"), inner, verdict) {
+            const char *word = peek_str(verdict, "verdict", NULL);
+            char age[CLOCK_DURATION_TEXT_MAX];
+            if (word == NULL || strcmp(word, "healthy") == 0)
+                continue;
+            fprintf(style->stream, "  %s says that %s is %s: %s (%s ago)\n",
+                    peek_str(verdict, "observer", "?"), peek_str(region, "name", "?"), word,
+                    peek_str(verdict, "text", "?"),
+                    duration_of(age, sizeof age, verdict, "age_ms", 1000, "?"));
+        }
+}
+
+static void gates_table(const struct table_style *style, const json_t *gates)
+{
+    static const struct column columns[] = { { "GATE", 0 },  { "STATE", 0 },    { "VALUE", 0 },
+                                             { "LIMIT", 0 }, { "AGE", 0 },      { "OBSERVER", 0 },
+                                             { "WHAT IT SAYS", SCOLS_FL_WRAP } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *gate;
+    json_array_foreach(gates, index, gate) {
+        char age[CLOCK_DURATION_TEXT_MAX];
+        bool open = peek_yes(gate, "open");
+        bool skipped = peek_yes(gate, "skipped");
+        struct libscols_line *line = new_line(table);
+        set_cell(line, 0, peek_str(gate, "name", "?"));
+        set_cell(line, 1, open ? "open" : skipped ? "skipped" : "SHUT");
+        set_color(line, 1, open ? "green" : skipped ? "yellow" : "red");
+        set_cell(line, 2, peek_str(gate, "value_text", "?"));
+        set_cell(line, 3, peek_str(gate, "limit_text", "?"));
+        set_cell(line, 4, duration_of(age, sizeof age, gate, "age_ms", 1000, "-"));
+        set_cell(line, 5, peek_str(gate, "observer", "-"));
+        set_cell(line, 6, peek_str(gate, "text", "?"));
+    }
+    print_table(style, table);
+}
+
+static void print_gates(const struct table_style *style, const json_t *service)
+{
+    size_t index;
+    const json_t *region;
+    json_array_foreach(json_object_get(service, "regions"), index, region) {
+        const json_t *gates = json_object_get(region, "gates");
+        if (json_array_size(gates) == 0)
+            continue;
+        fprintf(style->stream, "\n  Gates of a failover to %s now:\n", peek_str(region, "name", "?"));
+        gates_table(style, gates);
+    }
+}
+
+static void print_dns(const struct table_style *style, const json_t *service)
+{
+    const json_t *dns = json_object_get(service, "dns");
+    int64_t epoch;
+    if (!json_is_object(dns))
+        return;
+    fputs("  DNS: ", style->stream);
+    if (peek_int(dns, "epoch_insync", &epoch) && epoch > 0)
+        fprintf(style->stream, "in force for epoch %" PRId64 "%s", epoch,
+                json_is_false(json_object_get(dns, "current")) ? ", which is not the ledger's" : "");
+    else
+        fputs("not changed by failoverd yet", style->stream);
+    if (peek_str(dns, "act", NULL) != NULL)
+        fprintf(style->stream, "; last act %s %s%s%s", peek_str(dns, "act", "?"),
+                peek_str(dns, "act_outcome", "?"),
+                peek_str(dns, "detail", "")[0] != '\0' ? ": " : "", peek_str(dns, "detail", ""));
+    fputs("\n", style->stream);
+}
+
+static void print_checks(const struct table_style *style, const json_t *checks)
+{
+    static const struct column columns[] = { { "CHECK", 0 }, { "REGION", 0 }, { "TYPE", 0 },
+                                             { "VERDICT", 0 }, { "LAST", 0 }, { "AGE", 0 },
+                                             { "DETAIL", 0 } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *check;
+    json_array_foreach(checks, index, check) {
+        char age[CLOCK_DURATION_TEXT_MAX];
+        struct libscols_line *line = new_line(table);
+        set_cell(line, 0, peek_str(check, "name", "?"));
+        set_cell(line, 1, peek_str(check, "region", "?"));
+        set_cell(line, 2, peek_str(check, "type", "?"));
+        set_cell(line, 3, peek_str(check, "verdict", "?"));
+        set_cell(line, 4, peek_str(check, "last", "-"));
+        set_cell(line, 5, duration_of(age, sizeof age, check, "last_age_ms", 1000, "-"));
+        set_cell(line, 6, peek_str(check, "detail", ""));
+    }
+    fputs("\n  This node's checks:\n", style->stream);
+    print_table(style, table);
+}
+
+static void print_service(const struct table_style *style, const json_t *service)
+{
+    const char *state = peek_str(service, "state", "?");
+    const json_t *lease = json_object_get(service, "lease");
+    const json_t *operation = json_object_get(service, "operation");
+    char left[CLOCK_DURATION_TEXT_MAX];
+    int64_t epoch;
+    fprintf(style->stream, "%s%s%s  %s%s%s  writer %s", paint(style, BOLD),
+            peek_str(service, "name", "?"), paint(style, RESET), paint(style, state_color(state)),
+            state, paint(style, RESET), peek_str(service, "writer", "none"));
+    if (peek_int(service, "epoch", &epoch))
+        fprintf(style->stream, "  epoch %" PRId64, epoch);
+    if (json_is_object(lease))
+        fprintf(style->stream, "  lease %s left with %s, fence %s",
+                duration_of(left, sizeof left, lease, "left_ms", 1000, "not known"),
+                peek_str(lease, "held_by", "nobody"), peek_str(lease, "fence", "?"));
+    fprintf(style->stream, "\n  %s\n  %s\n", peek_str(service, "headline", "?"),
+            peek_str(service, "outlook", "?"));
+    if (json_is_object(operation)) {
+        char line[1024];
+        struct text text = TEXT_OF(line);
+        status_text_operation(&text, operation);
+        fprintf(style->stream, "  %s%s%s\n", paint(style, BOLD), line, paint(style, RESET));
+    }
+    fputs("\n", style->stream);
+    regions_table(style, json_object_get(service, "regions"));
+    print_reasons(style, json_object_get(service, "regions"));
+    print_dns(style, service);
+    if (style->verbose || (strcmp(state, "ok") != 0 && !json_is_object(operation)))
+        print_gates(style, service);
+    if (style->verbose)
+        print_checks(style, json_object_get(service, "checks"));
+}
+
+static void print_peers(const struct table_style *style, const json_t *peers)
+{
+    static const struct column columns[] = { { "PEER", 0 },  { "REGION", 0 }, { "VOTES", 0 },
+                                             { "HEARD", 0 }, { "OUT", 0 },    { "IN", 0 },
+                                             { "ERROR", 0 } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *peer;
+    json_array_foreach(peers, index, peer) {
+        char heard[CLOCK_DURATION_TEXT_MAX];
+        const json_t *voting = json_object_get(peer, "voting");
+        struct libscols_line *line = new_line(table);
+        set_cell(line, 0, peek_str(peer, "node", "?"));
+        set_cell(line, 1, peek_str(peer, "region", "?"));
+        set_cell(line, 2, json_is_true(voting) ? "yes" : json_is_false(voting) ? "no" : "?");
+        set_cell(line, 3, duration_of(heard, sizeof heard, peer, "heard_ms", 1000, "never"));
+        set_cell(line, 4, peek_str(peer, "out", "-"));
+        set_cell(line, 5, peek_str(peer, "in", "-"));
+        set_cell(line, 6, peek_str(peer, "error", ""));
+    }
+    fputs("\n", style->stream);
+    print_table(style, table);
+}
+
+void table_status(const struct table_style *style, const json_t *status)
+{
+    size_t index;
+    const json_t *service;
+    const json_t *warning;
+    const json_t *mute = json_object_get(status, "mute");
+    json_array_foreach(json_object_get(status, "services"), index, service) {
+        if (index > 0)
+            fputs("\n", style->stream);
+        print_service(style, service);
+    }
+    const json_t *warnings = json_object_get(status, "warnings");
+    if (json_array_size(warnings) > 0)
+        fputs("\n", style->stream);
+    json_array_foreach(warnings, index, warning)
+        fprintf(style->stream, "%swarning%s %s%s%s\n", paint(style, YELLOW), paint(style, RESET),
+                peek_str(warning, "service", ""),
+                peek_str(warning, "service", NULL) != NULL ? ": " : "",
+                peek_str(warning, "text", "?"));
+    fprintf(style->stream, "\nseen by %s in %s (cluster %s, failoverd %s)%s%s\n",
+            peek_str(status, "node", "?"), peek_str(status, "region", "?"),
+            peek_str(status, "cluster", "?"), peek_str(status, "version", "?"),
+            json_is_object(mute) ? ", which does not vote: " : "",
+            json_is_object(mute) ? peek_str(mute, "text", "?") : "");
+    if (style->verbose)
+        print_peers(style, json_object_get(status, "peers"));
+}
+
+void table_dry_run(const struct table_style *style, const json_t *plan)
+{
+    size_t index;
+    const json_t *step;
+    bool runs = peek_yes(plan, "would_run");
+    fprintf(style->stream, "%s: %s -> %s: %s%s%s\n", peek_str(plan, "service", "?"),
+            peek_str(plan, "from", "none"), peek_str(plan, "to", "?"),
+            paint(style, runs ? GREEN : RED), peek_str(plan, "text", "?"), paint(style, RESET));
+    const json_t *loss = json_object_get(plan, "loss");
+    char bytes[NAME_BYTES_MAX];
+    char time[CLOCK_DURATION_TEXT_MAX];
+    char age[CLOCK_DURATION_TEXT_MAX];
+    int64_t lost;
+    if (peek_int(loss, "bytes", &lost))
+        fprintf(style->stream, "It would lose %s (%s), by what was known %s ago.\n",
+                format_bytes(bytes, sizeof bytes, lost),
+                duration_of(time, sizeof time, loss, "seconds", 1e6, "?"),
+                duration_of(age, sizeof age, loss, "age_seconds", 1e6, "?"));
+    else
+        fputs("What it would lose is not known.\n", style->stream);
+    fputs("\n", style->stream);
+    gates_table(style, json_object_get(plan, "gates"));
+    fputs("\nSteps:", style->stream);
+    json_array_foreach(json_object_get(plan, "steps"), index, step)
+        fprintf(style->stream, " %s%s", peek_str(step, "name", "?"),
+                peek_yes(step, "irreversible") ? "*" : "");
+    fputs("   (* can't be undone)\n", style->stream);
+}
+
+/* ---- history ------------------------------------------------------------------------------- */
+
+static void print_operation(const struct table_style *style, const json_t *operation)
+{
+    static const struct column columns[] = { { "STEP", 0 }, { "BEGAN", 0 },
+                                             { "TOOK", SCOLS_FL_RIGHT }, { "RETRIES", SCOLS_FL_RIGHT },
+                                             { "LAST TROUBLE", 0 } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    char bytes[NAME_BYTES_MAX];
+    char time[CLOCK_DURATION_TEXT_MAX];
+    const char *outcome = peek_str(operation, "outcome", "?");
+    const json_t *loss = json_object_get(operation, "loss");
+    const json_t *aborted = json_object_get(operation, "aborted");
+    int64_t lost;
+    size_t index;
+    const json_t *item;
+    fprintf(style->stream, "%s%s%s  %s %s  %s -> %s  %s%s%s in %s\n", paint(style, BOLD),
+            peek_str(operation, "id", "?"), paint(style, RESET), peek_str(operation, "service", "?"),
+            peek_str(operation, "kind", "?"), peek_str(operation, "from", "?"),
+            peek_str(operation, "to", "?"),
+            paint(style, strcmp(outcome, "done") == 0 ? GREEN : YELLOW), outcome,
+            paint(style, RESET), duration_of(time, sizeof time, operation, "total_ms", 1000, "?"));
+    fprintf(style->stream, "  begun %s by %s%s%s\n", peek_str(operation, "begun", "?"),
+            peek_yes(operation, "automatic") ? "failoverd itself" : peek_str(operation, "who", "a person"),
+            peek_str(operation, "why", NULL) != NULL ? ": " : "", peek_str(operation, "why", ""));
+    if (peek_int(loss, "bytes", &lost))
+        fprintf(style->stream, "  estimated loss %s, %s\n", format_bytes(bytes, sizeof bytes, lost),
+                duration_of(time, sizeof time, loss, "seconds", 1e6, "?"));
+    if (peek_str(operation, "proof_text", NULL) != NULL)
+        fprintf(style->stream, "  %s\n", peek_str(operation, "proof_text", ""));
+    if (json_is_object(aborted))
+        fprintf(style->stream, "  went back at step %s, gate %s\n", peek_str(aborted, "step", "?"),
+                peek_str(aborted, "gate", "none"));
+    json_array_foreach(json_object_get(operation, "gates"), index, item)
+        fprintf(style->stream, "  before: %s\n", peek_str(item, "text", "?"));
+    json_array_foreach(json_object_get(operation, "steps"), index, item) {
+        char retries[24] = "";
+        struct libscols_line *line = new_line(table);
+        if (peek_int(item, "retries", &lost) && lost > 0)
+            (void)snprintf(retries, sizeof retries, "%" PRId64, lost);
+        set_cell(line, 0, peek_str(item, "name", "?"));
+        set_cell(line, 1, peek_str(item, "began", "?"));
+        set_cell(line, 2, duration_of(time, sizeof time, item, "took_ms", 1000, "-"));
+        set_cell(line, 3, retries);
+        set_cell(line, 4, peek_str(item, "detail", ""));
+    }
+    print_table(style, table);
+}
+
+void table_history(const struct table_style *style, const json_t *history)
+{
+    size_t index;
+    const json_t *operation;
+    const json_t *operations = json_object_get(history, "operations");
+    if (json_array_size(operations) == 0)
+        fputs("no operation is known to this node\n", style->stream);
+    json_array_foreach(operations, index, operation) {
+        if (index > 0)
+            fputs("\n", style->stream);
+        print_operation(style, operation);
+    }
+}
