@@ -172,6 +172,7 @@ struct operation_run {
     enum dns_stage dns_stage;
     uint8_t zone;
     struct mono_time confirm_from;
+    uint8_t ruling_noted;       /* enum dns_ruling last said to stop the change; DNS_SUBMIT: none */
     bool zone_without_id;       /* applied, but its change id was lost: proven at the servers */
     /* the way back */
     enum gate_id abort_gate;

@@ -364,14 +364,19 @@ static void dns_next_zone(struct operation_run *run)
     dns_go(run, DNS_STAGE_READ);
 }
 
+/* What stands in the way is noted once, not at every look. */
 static void dns_rule_on(struct service *s, struct turn *turn, const struct act_result *r)
 {
     struct operation_run *run = run_of(s);
     enum dns_ruling ruling = dns_rule(service_ledger(s), r);
-    struct note *note = service_note(s, turn, NOTE_DNS_READ);
-    note->a = r->mark;
-    note->b = (int64_t)r->mark_epoch;
-    note->c = ruling;
+    bool news = ruling != run->ruling_noted;
+    run->ruling_noted = (uint8_t)ruling;
+    if (news || ruling == DNS_SUBMIT) {
+        struct note *note = service_note(s, turn, NOTE_DNS_READ);
+        note->a = r->mark;
+        note->b = (int64_t)r->mark_epoch;
+        note->c = ruling;
+    }
     if (ruling == DNS_SUBMIT) {
         dns_go(run, DNS_STAGE_CONFIRM);
         run->confirm_from = turn->now;
@@ -387,7 +392,8 @@ static void dns_rule_on(struct service *s, struct turn *turn, const struct act_r
         dns_next_zone(run);
         return;
     }
-    service_note(s, turn, NOTE_DNS_STOPPED)->a = ruling;
+    if (news)
+        service_note(s, turn, NOTE_DNS_STOPPED)->a = ruling;
     static const char *const words[DNS_RULING_COUNT] = {
         [DNS_STALE] = "the zone shows a newer epoch than ours: this coordinator is stale",
         [DNS_ALARM] = "the zone shows our epoch under another operation: look at it",
