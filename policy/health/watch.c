@@ -142,17 +142,16 @@ static void take_opinion(struct service *s, struct turn *turn, node_id from, reg
                          const struct gossip_region *said)
 {
     struct opinion *opinion = &s->health.opinions[region][from];
-    if (!opinion->heard || opinion->verdict.verdict != said->verdict) {
-        if (said->reason != REASON_NO_CHECKS) {
-            struct note *note = service_note(s, turn, NOTE_PEER_VERDICT);
-            note->region = region;
-            note->node = from;
-            note->check = said->check;
-            note->a = said->verdict;
-            note->b = opinion->heard ? opinion->verdict.verdict : VERDICT_UNKNOWN;
-            note->c = said->reason;
-            note->detail = said->detail;
-        }
+    enum verdict before = opinion->heard ? opinion->verdict.verdict : VERDICT_UNKNOWN;
+    if (said->verdict != before) {
+        struct note *note = service_note(s, turn, NOTE_PEER_VERDICT);
+        note->region = region;
+        note->node = from;
+        note->check = said->check;
+        note->a = said->verdict;
+        note->b = before;
+        note->c = said->reason;
+        note->detail = said->detail;
     }
     *opinion = (struct opinion){
         .heard = true,
