@@ -339,7 +339,8 @@ bool pg_fixture_sql(const struct pg_server *server, const char *sql, char *out, 
     char port[16], all[4096];
     (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
     const char *psql[] = { BIN "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", server->folder, "-p", port,
-                           "-U", "postgres", "-d", "postgres", "-c", sql, NULL };
+                           "-U", "postgres", "-d", "dbname=postgres options='-c session_preload_libraries=plpgsql "
+                           "-c default_transaction_read_only=off'", "-c", sql, NULL };
     bool ok = command(psql, all, sizeof all);
     all[strcspn(all, "\n")] = '\0';
     if (out != NULL)
