@@ -34,7 +34,7 @@ class Thresholds:
     confirm_timeout: str = "1s"
     evidence_max_age: str = "3s"
     outage_min: str = "0s"
-    cooldown: str = "30m"
+    cooldown: str = "0s"            # a lab operates more than once in a minute
     rpo_bytes: str = "16MiB"
     rpo_seconds: str = "60s"
     ttl_s: int = 5

@@ -34,6 +34,7 @@ TOLD = {
     "step_overdue": "red", "operation_aborted": "red", "operation_done": "green", "dns_stopped": "red",
     "store_failed": "red", "mute": "red", "lease_lost": "yellow",
 }
+TOLD_ACTS = ("dns_submit", "dns_poll", "dns_verify", "endpoints")
 VERDICT_COLOURS = {"healthy": "green", "suspect": "yellow", "failed": "red", "unknown": "dim"}
 
 INTRO = """
@@ -60,6 +61,7 @@ class Demo:
         self.names = {r: cluster_files.NODE_NAMES[r] for r in lab.regions}
         self.client = self.watch = self.timeline = None
         self.loss_estimate = ""
+        self.last_told = self.last_act = None
         self.failures = []
 
     # -- the story ------------------------------------------------------------------------------
@@ -89,6 +91,7 @@ class Demo:
         self.step("The HTTP service with /health in both regions", lab.start_services)
         self.step("Route 53 emulator, its zone answered over DNS", lab.start_names)
         self.step("Certificates, configuration, three coordinators", lab.start_coordinators)
+        self.step("failoverctl dns adopt: the zone's records come under failoverd's mark", lab.adopt_dns)
         self.client = self.step(f"A client that writes {ROWS_PER_S} rows per second",
                                 lambda: lab.start_writer("client", rate=ROWS_PER_S))
         self.watch = watches.Watch(lab, self.client, self.names)
@@ -180,11 +183,17 @@ class Demo:
             self.tell(news.at, "dns", f"{cluster_files.RECORD} -> {news.text}", "green")
         elif news.source == "client":
             self.tell_client(news)
-        elif news.event == "act_done" and str(news.data.get("act", "")).startswith("dns"):
-            if news.data.get("outcome") == "done":
-                self.tell(news.at, news.source, news.text)
+        elif news.event == "act_done":
+            self.tell_act(news)
         elif news.event in TOLD:
             self.tell(news.at, news.source, news.text, TOLD[news.event] or VERDICT_COLOURS.get(news.data.get("verdict")))
+
+    def tell_act(self, news):
+        """Of the acts those that touch DNS and the public name; a poll that finds nothing new is no news."""
+        act, found = news.data.get("act"), (news.data.get("act"), news.data.get("outcome"), news.data.get("detail"))
+        if act in TOLD_ACTS and found != self.last_act:
+            self.last_act = found
+            self.tell(news.at, news.source, news.text, None if news.data.get("outcome") == "done" else "yellow")
 
     def tell_client(self, news):
         region = self.lab.region_of(news.data.get("address", "")) or news.data.get("address", "")
@@ -202,6 +211,9 @@ class Demo:
             self.timeline.reach("written", first.at_us / 1e6)
 
     def tell(self, at, who, text, colour=None):
+        if (who, text) == self.last_told:
+            return                  # a step that is tried again and again says the same each time
+        self.last_told = (who, text)
         self.screen.happened(at - self.timeline.at["lost"] if self.timeline else None, who, text, colour)
 
     def verdict(self, watcher, region):
@@ -251,7 +263,7 @@ class Demo:
 
     def meaning(self, phase):
         if phase.name == "fence" and self.lab.network.kind == "loopback":
-            return "nobody can prove that the old database is silent: accepted, as configured"
+            return "the new database's door is shut; that the old one is silent is unproven, and accepted"
         return phase.meaning
 
     def count(self):
@@ -260,7 +272,7 @@ class Demo:
         screen.heading("What it took")
         phases = self.timeline.phases()
         screen.table(("phase", "took", "done at", "meaning"),
-                     [(p.name, f"{p.took_s:.2f} s", f"{p.at_s:+.2f} s", self.meaning(p)) for p in phases], right=(1, 2))
+                     [(p.name, duration(p.took_s), f"{p.at_s:+.2f} s", self.meaning(p)) for p in phases], right=(1, 2))
         screen.line()
         total = self.timeline.total_s()
         screen.line("  " + screen.paint(f"Time to recover, from the kill to the first row acknowledged elsewhere: {total:.2f} s", "bold"))
@@ -306,6 +318,10 @@ class Demo:
     def ordered(self, first, then):
         at = self.timeline.at
         return first in at and then in at and at[first] <= at[then]
+
+
+def duration(seconds):
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def known(value):

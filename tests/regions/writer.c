@@ -453,7 +453,7 @@ static bool run(struct writer *writer)
 static const char usage[] =
     "usage: writer (--servers IP:PORT[,IP:PORT...] --name NAME | --address IP) --user USER\n"
     "              --password-file FILE --client ID --receipts FILE [--port 5432] [--dbname shop]\n"
-    "              [--rate 50] [--connect-ms 400] [--query-ms 500] [--ttl-cap-ms 100]\n";
+    "              [--rate 50] [--connect-ms 300] [--query-ms 500] [--ttl-cap-ms 100]\n";
 
 static bool read_number(const char *text, int64_t *number)
 {
@@ -557,7 +557,7 @@ static void catch_end(void)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.port = "5432", .dbname = "shop", .rate = 50, .connect_ms = 400,
+    struct options options = {.port = "5432", .dbname = "shop", .rate = 50, .connect_ms = 300,
                               .query_ms = 500, .ttl_cap_ms = 100};
     if (!read_options(&options, argc, argv)) {
         fputs(usage, stderr);
