@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Loss of the primary region, of a coordinator alone, and of the witness: what fails over and what must not.
+
+    loss_test.py [WORD...]      only the cases whose title holds one of the words
+"""
+import json
+import time
+
+import e2e
+from e2e import EAST, NAMES, WEST, WITNESS
+
+CALM_S = 4                      # twice the thresholds: what would fail over has done so by then
+
+
+def test_region(suite, lab):
+    client = e2e.bring_up(lab)
+    epoch = e2e.status_of(lab, WEST)["epoch"]
+    suite.expect(lab.resolve() == [lab.network.address[EAST]], "before: the name leads to us-east-1")
+    lost_at_us = time.time_ns() // 1000
+    lab.kill_region(EAST)
+    e2e.wait_for_writes_in(lab, client, WEST, 30)
+    e2e.wait_until_done(lab, WEST, 30)
+    e2e.wait_until_done(lab, WITNESS, 10)
+    took = next(r.at_us for r in client.receipts() if r.address == lab.network.address[WEST]) - lost_at_us
+    print(f"      recovered in {took / 1e6:.2f} s")
+    suite.expect(lab.resolve() == [lab.network.address[WEST]], "the name leads to us-west-2")
+    suite.expect(not lab.databases[WEST].is_standby(), "the standby was promoted")
+    suite.expect(e2e.timeline_of(lab, WEST) == 2, "exactly once")
+    check_epoch(suite, lab, epoch)
+    check_order(suite, lab)
+    check_history(suite, lab)
+    time.sleep(0.5)
+    client.process.end()
+    check_loss(suite, lab, client)
+    check_return(suite, lab)
+
+
+def check_epoch(suite, lab, epoch):
+    """None is named first, then the next: each is an epoch of its own."""
+    for region in (WEST, WITNESS):
+        now = e2e.status_of(lab, region)["epoch"]
+        suite.expect(now == epoch + 2, f"{NAMES[region]}: epoch {epoch} -> {now}, once for nobody, once for us-west-2")
+    marks = e2e.batches(lab)
+    suite.expect(len(marks.get(epoch + 2, [])) == 1 and len(marks) == 2, "one DNS batch, with the new epoch in its mark", marks.keys())
+
+
+def check_order(suite, lab):
+    """By the journal: fenced before granted, granted before promoted, promoted before opened, then DNS."""
+    done = {line["step"]: line["mono_us"] for line in e2e.events(lab, "step_done", [WEST])}
+    wanted = ["begin", "shut", "fence", "freeze", "compare", "grant", "lease", "promote", "open", "hooks", "cut_over",
+              "verify", "finish"]
+    suite.expect([s for s in wanted if s in done] == wanted and [done[s] for s in wanted] == sorted(done.values()),
+                 "every step was done, in the order of the plan", done)
+    proof = e2e.events(lab, "fence_proven", [WEST])
+    suite.expect(proof and proof[0]["proof"] == "lapsed", "the fence's proof: the kernel's lease has lapsed", proof)
+
+
+def check_history(suite, lab):
+    code, output = e2e.order(lab, WEST, "history")
+    suite.expect(code == 0 and all(word in output for word in ("failover", EAST, WEST, "promote")),
+                 "failoverctl history tells of it", output)
+    told = json.loads(e2e.order(lab, WEST, "history", "--json")[1])["operations"][0]
+    suite.expect(told["outcome"] == "done" and told["to"] == WEST and told["proof"] == "lapsed",
+                 "and so does history --json, with outcome and proof", told)
+
+
+def check_loss(suite, lab, client):
+    """Rows that were acknowledged and are not there, against what the coordinator said would be lost.
+
+    A row takes well over 100 bytes of WAL. What the old primary wrote after its last position was
+    seen is not in the estimate's bytes; the estimate's age says for how long that was."""
+    counted = e2e.expect_one_writer(suite, lab, client, WEST)
+    estimate = e2e.loss_estimate(lab, WEST)
+    lost_at = max(r.at_us for r in client.receipts() if r.address == lab.network.address[EAST])
+    unseen_s = estimate["known_age_ms"] / 1000
+    rows_in_estimate = estimate["loss_bytes"] / 100 + unseen_s * 100
+    suite.expect(len(counted.lost) <= rows_in_estimate,
+                 f"{len(counted.lost)} acknowledged rows lost; said: {estimate['loss_bytes']} bytes, known {unseen_s:.1f} s ago")
+    suite.expect(all(lost_at - r.at_us < 1_000_000 for r in counted.lost), "and only of the last moment before the loss",
+                 counted.lost[:5])
+
+
+def check_return(suite, lab):
+    """The lost region comes back, its database as the primary that it was: it is not written to."""
+    lab.start_region(EAST)
+    fenced = lambda: (e2e.region_in(e2e.status_of(lab, EAST), EAST).get("guard") or {}).get("fence") == "confirmed"
+    lab.wait_for(fenced, 20, "the returned region's database is fenced")
+    lab.wait_for(lambda: e2e.status_of(lab, EAST).get("writer") == WEST, 10, "the returned coordinator knows who the writer is")
+    try:
+        stray = lab.start_writer("stray", region=EAST)
+        time.sleep(1.5)
+        suite.expect(not stray.receipts(), "the returned primary acknowledges nothing")
+        stray.process.end()
+    finally:
+        lab.writers.pop("stray", None)
+
+
+def no_failover(suite, lab, client, epoch, what):
+    service = e2e.status_of(lab, WEST)
+    suite.expect(service.get("writer") == EAST and service.get("epoch") == epoch and not service.get("operation"),
+                 f"{what}: no failover", service.get("headline"))
+    suite.expect(not e2e.failovers_begun(lab), f"{what}: none was begun in any journal")
+    suite.expect({r.address for r in client.receipts()} == {lab.network.address[EAST]}, f"{what}: the client stayed")
+
+
+def test_parts(suite, lab):
+    """In one lab: the primary's coordinator dies and comes back, the witness dies and comes back, and at
+    the last the primary's coordinator stays dead."""
+    client = e2e.bring_up(lab)
+    epoch = e2e.status_of(lab, WEST)["epoch"]
+    errors = len([e for e in client.events() if e["event"] == "error"])
+
+    began_us = time.time_ns() // 1000
+    lab.coordinators[EAST].kill()
+    lab.start_coordinator(EAST)
+    time.sleep(CALM_S)
+    no_failover(suite, lab, client, epoch, "coordinator of the primary killed and restarted")
+    gap = e2e.gap_s(client.receipts(), began_us)
+    suite.expect(gap < 1.0 and len([e for e in client.events() if e["event"] == "error"]) == errors,
+                 f"no write was refused meanwhile; the longest pause was {gap:.2f} s", client.events()[-3:])
+    e2e.all_well(lab)
+
+    lab.coordinators[WITNESS].kill()
+    time.sleep(CALM_S)
+    no_failover(suite, lab, client, epoch, "witness lost")
+    suite.expect(e2e.status_of(lab, WEST)["quorum"]["have"], "two of three are a majority still")
+    peers = {p["node"]: p for p in lab.status(WEST)["peers"]}
+    suite.expect(peers[NAMES[WITNESS]]["out"] != "up" and any(w["code"] == "peer_down" for w in lab.status(WEST)["warnings"]),
+                 "status names the lost witness", peers[NAMES[WITNESS]])
+    suite.expect(e2e.gap_s(client.receipts(), began_us) < 1.0, "and the client wrote on")
+    lab.start_coordinator(WITNESS)
+    e2e.all_well(lab)
+
+    lose_guard(suite, lab, client, epoch)
+
+
+def lose_guard(suite, lab, client, epoch):
+    """Nobody renews the lease: the kernel shuts the database's port, though all of it is well. Whether the
+    others then see its checks fail and move the writer, or wait for the coordinator: never two writers,
+    and nobody may call that well."""
+    lost_us = time.time_ns() // 1000
+    lab.coordinators[EAST].kill()
+    time.sleep(CALM_S)
+    old = [r.at_us for r in client.receipts() if r.address == lab.network.address[EAST]]
+    suite.expect(old[-1] - lost_us < 2_300_000, "coordinator gone for good: the kernel shut the database's port "
+                 f"after {(old[-1] - lost_us) / 1e6:.2f} s (lease 2 s)")
+    seen = e2e.status_of(lab, WEST)
+    suite.expect(seen.get("state") != "ok", f"status does not call that well: {seen.get('state')}: {seen.get('headline')}",
+                 seen.get("warnings"))
+    lab.start_coordinator(EAST)
+    before = client.last_receipt().sequence
+    lab.wait_for(lambda: client.last_receipt().sequence > before + 50, 20, "the client writes again")
+    lab.wait_for(lambda: not e2e.status_of(lab, WEST).get("operation"), 20, "no operation is left open")
+    now = e2e.status_of(lab, WEST)
+    suite.expect((now["writer"], now["epoch"]) in ((EAST, epoch), (WEST, epoch + 2)),
+                 f"writer is {now['writer']} at epoch {now['epoch']}: as before, or after one whole failover")
+    time.sleep(0.5)
+    client.process.end()
+    counted = e2e.expect_one_writer(suite, lab, client, now["writer"])
+    suite.expect(len(counted.lost) <= 5, f"the database was alive and streaming all the time: {len(counted.lost)} acknowledged rows lost",
+                 counted.lost[:5])
+
+
+if __name__ == "__main__":
+    e2e.main("loss", [
+        ("loss of the primary region", test_region, 90, {}),
+        ("a coordinator alone, the witness, a guard that stays away", test_parts, 120, {}),
+    ])
