@@ -178,6 +178,8 @@ struct deaf {
     uint16_t port;
     struct event *acceptable;
     bool greet;
+    const char *answer; /* instead of a hello; a string, after its length */
+    size_t answer_length;
 };
 
 static void deaf_event(struct bufferevent *bev, short events, void *arg)
@@ -188,6 +190,8 @@ static void deaf_event(struct bufferevent *bev, short events, void *arg)
         wire_say_hello(&deaf->wire);
         bufferevent_disable(bev, EV_READ);
     }
+    if ((events & BEV_EVENT_CONNECTED) != 0 && deaf->answer != NULL)
+        wire_say(&deaf->wire, deaf->answer, deaf->answer_length);
 }
 
 static void deaf_accept(evutil_socket_t fd, short what, void *arg)
@@ -328,6 +332,35 @@ static void silent_acceptor_is_given_up(void)
     fixture_end();
 }
 
+static void answer_refused(const char *answer, size_t length, const char *word)
+{
+    struct node a;
+    struct deaf b;
+    fixture_begin();
+    deaf_start(&b, false);
+    b.answer = answer;
+    b.answer_length = length;
+    node_start(&a, "a", "b", local_address(b.port));
+    expect_out_error(&a, word);
+    CU_ASSERT_EQUAL(a.ups[LINK_OUT], 0);
+    node_stop(&a);
+    deaf_stop(&b);
+    fixture_end();
+}
+
+#define BYTES(text) text, sizeof(text) - 1
+
+/* Who accepts may be hostile as well: nothing of it is believed, and no text reaches a terminal raw. */
+static void bad_answers_are_refused(void)
+{
+    answer_refused(BYTES("\0\0\0\0"), "empty frame");
+    answer_refused(BYTES("\377\377\377\377"), "4294967295 bytes");
+    answer_refused(BYTES("\0\0\0\2Mx"), "not a hello");
+    answer_refused(BYTES("\0\0\0\xcH{\"hello\":2}"), "protocol 2, and this node speaks 1");
+    answer_refused(BYTES("\0\0\0\7R\033[2Jno"), "it refused us: \\u001b[2Jno");
+    answer_refused(BYTES("\0\0\0\1R"), "it refused us: ");
+}
+
 /* --- settings -------------------------------------------------------------------------------- */
 
 static void settings_refused(struct links_settings settings, const char *word)
@@ -426,5 +459,6 @@ SUITE_MAIN("link", TEST(messages_arrive_whole), TEST(many_small_ones_keep_their_
            TEST(restarted_peer_is_found_again), TEST(directions_fail_by_themselves),
            TEST(moved_peer_is_dialled_there), TEST(reload_takes_new_files_or_keeps_old),
            TEST(deaf_receiver_costs_only_its_queue), TEST(waiting_messages_grow_stale),
-           TEST(silent_acceptor_is_given_up), TEST(bad_settings_are_refused), TEST(names_are_resolved),
+           TEST(silent_acceptor_is_given_up), TEST(bad_answers_are_refused),
+            TEST(bad_settings_are_refused), TEST(names_are_resolved),
            TEST(ipv6_works))
