@@ -162,20 +162,21 @@ static void failed(struct journal_writer *writer, int error)
 static void *run(void *arg)
 {
     struct journal_writer *writer = arg;
-    bool last_try_failed = false;
+    bool gave_up = false;
     pthread_mutex_lock(&writer->lock);
     for (;;) {
         while (writer->head == NULL && !writer->stop)
             pthread_cond_wait(&writer->changed, &writer->lock);
-        if (writer->head == NULL || (writer->stop && last_try_failed))
+        if (writer->head == NULL || gave_up)
             break;
         struct entry *entry = writer->head;
+        bool stopping = writer->stop;
         pthread_mutex_unlock(&writer->lock);
         bool good = write_entry(writer, entry);
         int error = errno;
         pthread_mutex_lock(&writer->lock);
-        last_try_failed = !good;
         if (!good) {
+            gave_up = stopping; /* every line gets one more try at the end */
             failed(writer, error);
             continue;
         }

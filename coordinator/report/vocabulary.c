@@ -55,7 +55,7 @@ static const struct vocabulary_row rows[] = {
     { NOTE_OPERATION_BEGUN, "operation_begun", LOG_LEVEL_WARNING, { { "from", WORD_REGION } },
       "operation begun: {service} goes from {a} to {region} at epoch {epoch}", NULL },
     { NOTE_STEP_STARTED, "step_started", LOG_LEVEL_INFO, { { "attempt", WORD_COUNT } },
-      "step {step}", NULL },
+      "step {step} begins", NULL },
     { NOTE_STEP_DONE, "step_done", LOG_LEVEL_INFO, { { "took", WORD_DURATION } },
       "step {step} done in {a}", NULL },
     { NOTE_STEP_RETRIED, "step_retried", LOG_LEVEL_WARNING, { { "attempt", WORD_COUNT } },

@@ -1,0 +1,137 @@
+/* The command table, and requests that are not what they should be. */
+#include <string.h>
+
+#include "coordinator/operator/commands.h"
+#include "coordinator/operator/order_answer.h"
+#include "policy/failover/gates.h"
+#include "tests/unit/suite.h"
+
+static bool parse(enum command_id id, const char *text, struct command_arguments *arguments,
+                  struct fault *fault)
+{
+    static json_t *request; /* the arguments borrow from it */
+    json_decref(request);
+    request = json_loads(text, 0, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(request);
+    return command_parse(command_row(id), request, arguments, fault);
+}
+
+static void done(void)
+{
+    struct command_arguments arguments;
+    struct fault fault;
+    (void)parse(COMMAND_STATUS, "{}", &arguments, &fault);
+}
+
+static void every_row_is_whole(void)
+{
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *row = command_row((enum command_id)i);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+        CU_ASSERT_EQUAL((int)row->id, i);
+        CU_ASSERT_PTR_EQUAL(command_find(row->name), row);
+        CU_ASSERT(strlen(row->help) > 10);
+        CU_ASSERT(!row->changes || row->role >= ROLE_OPERATE);
+        CU_ASSERT(!row->daemon || row->role >= ROLE_READ);
+    }
+    CU_ASSERT_PTR_NULL(command_find("fail"));
+    CU_ASSERT_PTR_NULL(command_find(""));
+}
+
+static void a_failover_is_understood(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILOVER,
+                               "{\"id\":1,\"command\":\"failover\",\"service\":\"shop\",\"to\":\"us-west-2\","
+                               "\"reason\":\"fire\"}", &a, &fault));
+    CU_ASSERT_STRING_EQUAL(a.service, "shop");
+    CU_ASSERT_STRING_EQUAL(a.to, "us-west-2");
+    CU_ASSERT_STRING_EQUAL(a.reason, "fire");
+    CU_ASSERT_EQUAL(a.accepted_loss_bytes, -1);
+    CU_ASSERT_EQUAL(a.skipped_gates, 0);
+    CU_ASSERT_EQUAL(a.role, ROLE_OPERATE);
+    done();
+}
+
+static void skipping_and_losing_need_force(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILOVER,
+                               "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"skip_gates\":[\"fence\","
+                               "\"loss_within_rpo\"]}", &a, &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_FORCE);
+    CU_ASSERT_EQUAL(a.skipped_gates, 1u << GATE_FENCE | 1u << GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILOVER,
+                               "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":5}", &a,
+                               &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_FORCE);
+    CU_ASSERT_EQUAL(a.accepted_loss_bytes, 5);
+    /* Looking is for everybody. */
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILOVER,
+                               "{\"service\":\"s\",\"to\":\"r\",\"dry_run\":true,\"skip_gates\":[\"fence\"]}",
+                               &a, &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_READ);
+    done();
+}
+
+static void hostile_requests_are_refused(void)
+{
+    static const char *const bad[] = {
+        "{\"to\":\"r\",\"reason\":\"x\"}",                                /* no service */
+        "{\"service\":\"s\",\"reason\":\"x\"}",                           /* no target */
+        "{\"service\":\"s\",\"to\":\"r\"}",                               /* no reason */
+        "{\"service\":\"S\",\"to\":\"r\",\"reason\":\"x\"}",              /* no name */
+        "{\"service\":\"\",\"to\":\"r\",\"reason\":\"x\"}",
+        "{\"service\":\"s\",\"to\":\"../r\",\"reason\":\"x\"}",
+        "{\"service\":7,\"to\":\"r\",\"reason\":\"x\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"a\\nb\"}",          /* another log line */
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"\\u001b[2J\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"skip_gates\":\"fence\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"skip_gates\":[\"all\"]}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"skip_gates\":[1]}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":-1}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":1.5}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":9223372036854775807}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"dry_run\":1}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"wipe\":true}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct command_arguments a;
+        struct fault fault = { "" };
+        CU_ASSERT_FALSE(parse(COMMAND_FAILOVER, bad[i], &a, &fault));
+        CU_ASSERT(fault.text[0] != '\0');
+        for (const char *at = fault.text; *at != '\0'; at++)
+            CU_ASSERT((unsigned char)*at >= 0x20);
+    }
+    done();
+}
+
+static void every_answer_has_its_words(void)
+{
+    for (int i = ANSWER_ACCEPTED; i <= ANSWER_NO_LEDGER; i++) {
+        const struct order_answer_row *row = order_answer_row((enum order_answer)i);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+        CU_ASSERT(strlen(row->text) > 10);
+        CU_ASSERT_EQUAL(row->exit == EXIT_DONE, i == ANSWER_ACCEPTED);
+    }
+    CU_ASSERT_EQUAL(order_answer_row(ANSWER_NO_QUORUM)->exit, EXIT_NO_QUORUM);
+    CU_ASSERT_EQUAL(order_answer_row(ANSWER_GATE)->exit, EXIT_GATE);
+    CU_ASSERT_PTR_NULL(order_answer_row((enum order_answer)99));
+    char words[512];
+    struct text text = TEXT_OF(words);
+    order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE,
+                                                            .gate = GATE_LOSS_WITHIN_RPO,
+                                                            .value = 32 << 20, .limit = 16 << 20 });
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "loss_within_rpo"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "32 MiB"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "16 MiB"));
+    text_clear(&text);
+    order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
+    CU_ASSERT(text.length > 0);
+}
+
+SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood),
+           TEST(skipping_and_losing_need_force), TEST(hostile_requests_are_refused),
+           TEST(every_answer_has_its_words))

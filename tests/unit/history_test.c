@@ -1,0 +1,196 @@
+/* History from journal lines: whole operations, others' operations, bounds, and files full of rubbish. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "coordinator/report/history.h"
+#include "coordinator/status/status_text.h"
+#include "tests/unit/suite.h"
+
+static void feed(struct history *history, const char *text)
+{
+    json_t *line = json_loads(text, 0, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+    history_line(history, line);
+    json_decref(line);
+}
+
+#define LINE(event, more)                                                                         \
+    "{\"seq\":1,\"time\":\"2026-11-21T10:00:00.000Z\",\"mono_us\":5,\"node\":\"usw2-a\","         \
+    "\"service\":\"shop\",\"event\":\"" event "\"" more "}"
+#define OPERATION ",\"operation\":\"00000000000000aa\""
+
+static const char *const failover[] = {
+    LINE("chosen", ",\"writer\":\"us-east-1\",\"phase\":\"none\""),
+    LINE("majority_failed", ",\"region\":\"us-east-1\",\"text\":\"us-east-1 failed by majority\""),
+    LINE("gate_shut", ",\"gate\":\"outage_min\",\"text\":\"not yet\""),
+    LINE("chosen", OPERATION ",\"writer\":\"none\",\"phase\":\"begun\",\"about\":\"usw2-a\""),
+    LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""),
+    LINE("step_started", OPERATION ",\"step\":\"fence\""),
+    LINE("waiting_out", OPERATION ",\"left_ms\":1900.5"),
+    LINE("step_retried", OPERATION ",\"step\":\"fence\",\"attempt\":1,\"detail\":\"refused\""),
+    LINE("fence_proven", OPERATION ",\"proof\":\"lapsed\",\"text\":\"it has run out\""),
+    LINE("step_done", OPERATION ",\"step\":\"fence\",\"took_ms\":2000.25"),
+    LINE("loss_estimated", OPERATION ",\"loss_bytes\":128,\"loss_ms\":10,\"known_age_ms\":500"),
+    LINE("act_done", OPERATION ",\"act\":\"dns_poll\",\"outcome\":\"done\",\"detail\":\"INSYNC\""),
+    LINE("chosen", ",\"writer\":\"us-west-2\",\"phase\":\"none\""),
+    LINE("operation_done", OPERATION ",\"took_ms\":3000,\"lost_bytes\":128,\"lost_ms\":10"),
+};
+
+static const json_t *first(json_t *list)
+{
+    return json_array_get(json_object_get(list, "operations"), 0);
+}
+
+static void a_failover_is_put_together(void)
+{
+    struct history *history = history_new();
+    struct history_dns dns;
+    double number = 0;
+    int64_t bytes = 0;
+    for (size_t i = 0; i < sizeof failover / sizeof failover[0]; i++)
+        feed(history, failover[i]);
+    json_t *list = history_json(history, "shop", 0);
+    const json_t *operation = first(list);
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "id", ""), "00000000000000aa");
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "outcome", ""), "done");
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "from", ""), "us-east-1");
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "to", ""), "us-west-2");
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "why", ""), "us-east-1 failed by majority");
+    CU_ASSERT_TRUE(peek_yes(operation, "automatic"));
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "proof", ""), "lapsed");
+    CU_ASSERT_TRUE(peek_real(operation, "total_ms", &number) && number > 2999 && number < 3001);
+    CU_ASSERT_TRUE(peek_real(operation, "wait_ms", &number) && number > 1900 && number < 1901);
+    CU_ASSERT_TRUE(peek_int(json_object_get(operation, "loss"), "bytes", &bytes));
+    CU_ASSERT_EQUAL(bytes, 128);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(operation, "gates")), 1);
+    const json_t *step = json_array_get(json_object_get(operation, "steps"), 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(step, "name", ""), "fence");
+    CU_ASSERT_STRING_EQUAL(peek_str(step, "detail", ""), "refused");
+    CU_ASSERT_TRUE(peek_yes(step, "done"));
+    json_decref(list);
+    CU_ASSERT_TRUE(history_last_dns(history, "shop", &dns));
+    CU_ASSERT_STRING_EQUAL(dns.detail, "INSYNC");
+    CU_ASSERT_FALSE(history_last_dns(history, "other", &dns));
+    list = history_json(history, "other", 0);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(list, "operations")), 0);
+    json_decref(list);
+    history_free(history);
+}
+
+static void a_persons_order_keeps_the_name(void)
+{
+    struct history *history = history_new();
+    feed(history, LINE("order_asked", ",\"user\":\"ann\",\"reason\":\"rehearsal\",\"command\":\"failover\""));
+    feed(history, LINE("order_taken", ",\"order\":\"failover\",\"detail\":\"ann\""));
+    feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    feed(history, LINE("operation_aborted", OPERATION ",\"at_step\":\"compare\",\"gate\":\"loss_within_rpo\""));
+    feed(history, LINE("operation_left", OPERATION ",\"took_ms\":700"));
+    json_t *list = history_json(history, NULL, 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "ann");
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "why", ""), "rehearsal");
+    CU_ASSERT_FALSE(peek_yes(first(list), "automatic"));
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "outcome", ""), "aborted");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(first(list), "aborted"), "gate", ""),
+                           "loss_within_rpo");
+    json_decref(list);
+    history_free(history);
+}
+
+static void others_operations_are_known_by_the_ledger(void)
+{
+    struct history *history = history_new();
+    feed(history, LINE("chosen", ",\"writer\":\"us-east-1\",\"phase\":\"none\""));
+    feed(history, LINE("chosen", OPERATION ",\"writer\":\"none\",\"phase\":\"begun\",\"about\":\"usw2-a\""));
+    json_t *list = history_json(history, NULL, 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "outcome", ""), "running");
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "from", ""), "us-east-1");
+    json_decref(list);
+    feed(history, LINE("chosen", OPERATION ",\"writer\":\"us-west-2\",\"phase\":\"granted\""));
+    feed(history, LINE("chosen", ",\"writer\":\"us-west-2\",\"phase\":\"none\""));
+    list = history_json(history, NULL, 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "outcome", ""), "done");
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "to", ""), "us-west-2");
+    json_decref(list);
+    history_free(history);
+}
+
+static void the_oldest_are_forgotten(void)
+{
+    struct history *history = history_new();
+    char line[512];
+    for (unsigned i = 1; i <= HISTORY_OPERATIONS_MAX + 6; i++) {
+        snprintf(line, sizeof line,
+                 "{\"service\":\"shop\",\"event\":\"operation_begun\",\"operation\":\"%016x\"}", i);
+        feed(history, line);
+    }
+    /* Steps, gates and services have bounds of their own. */
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(line, sizeof line, "{\"service\":\"shop\",\"event\":\"step_started\",\"operation\":"
+                                    "\"%016x\",\"step\":\"s%u\"}", HISTORY_OPERATIONS_MAX + 6, i);
+        feed(history, line);
+        snprintf(line, sizeof line, "{\"service\":\"s%u\",\"event\":\"gate_shut\",\"gate\":\"g%u\"}", i, i);
+        feed(history, line);
+        snprintf(line, sizeof line, "{\"service\":\"shop\",\"event\":\"gate_shut\",\"gate\":\"g%u\"}", i);
+        feed(history, line);
+    }
+    json_t *list = history_json(history, NULL, 0);
+    int64_t forgotten = 0;
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(list, "operations")), HISTORY_OPERATIONS_MAX);
+    CU_ASSERT_TRUE(peek_int(list, "forgotten", &forgotten));
+    CU_ASSERT_EQUAL(forgotten, 6);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(first(list), "steps")), HISTORY_STEPS_MAX);
+    json_decref(list);
+    list = history_json(history, NULL, 3);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(list, "operations")), 3);
+    json_decref(list);
+    history_free(history);
+}
+
+static void rubbish_in_the_file_is_skipped(void)
+{
+    static const char *const odd[] = {
+        "", "not json", "[]", "{\"event\":7}", "{\"event\":\"chosen\"}",
+        "{\"event\":\"step_done\",\"service\":\"shop\",\"operation\":\"zz\"}",
+        "{\"event\":\"step_done\",\"service\":{},\"operation\":1}",
+        "{\"event\":\"loss_estimated\",\"service\":\"shop\",\"operation\":\"00000000000000aa\","
+        "\"loss_bytes\":1e308}",
+        "{\"event\":\"operation_begun\",\"service\":\"shop\",\"operation\":\"00000000000000ab\","
+        "\"from\":\"\\u001b[31m\\n\",\"region\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+        "{\"seq\":-3,\"event\":\"x\",\"service\":\"shop\"}",
+    };
+    char path[] = "/tmp/history-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "w");
+    struct history *history = history_new();
+    struct fault fault = { "" };
+    uint64_t seq = 0;
+    bool torn = false;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    for (size_t i = 0; i < sizeof failover / sizeof failover[0]; i++)
+        fprintf(file, "%s\n%s\n", odd[i % (sizeof odd / sizeof odd[0])], failover[i]);
+    for (int i = 0; i < 3 * HISTORY_LINE_MAX; i++)
+        fputc('x', file);
+    fputs("\n{\"seq\":41,\"event\":\"x\"}\n{\"seq\":99,\"eve", file);
+    fclose(file);
+    CU_ASSERT_TRUE(history_load(history, path, &seq, &torn, &fault));
+    CU_ASSERT_EQUAL(seq, 41);
+    CU_ASSERT_TRUE(torn);
+    json_t *list = history_json(history, NULL, 0);
+    CU_ASSERT(json_array_size(json_object_get(list, "operations")) >= 1);
+    char *text = json_dumps(list, 0);
+    CU_ASSERT_PTR_NULL(strstr(text, "\\u001b"));
+    free(text);
+    json_decref(list);
+    history_free(history);
+    unlink(path);
+    CU_ASSERT_TRUE(history_load(NULL, path, &seq, &torn, &fault)); /* not there: empty */
+    CU_ASSERT_EQUAL(seq, 0);
+    CU_ASSERT_FALSE(history_load(NULL, "/tmp", &seq, &torn, &fault));
+}
+
+SUITE_MAIN("history", TEST(a_failover_is_put_together), TEST(a_persons_order_keeps_the_name),
+           TEST(others_operations_are_known_by_the_ledger), TEST(the_oldest_are_forgotten),
+           TEST(rubbish_in_the_file_is_skipped))

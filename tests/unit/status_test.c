@@ -1,0 +1,297 @@
+/* Snapshots as people get them: what is there, what is null, what is said first. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "coordinator/status/names.h"
+#include "coordinator/status/status.h"
+#include "coordinator/status/status_text.h"
+#include "tests/unit/cluster_fixture.h"
+#include "tests/unit/suite.h"
+
+static struct view_service view;
+
+static json_t *render(void)
+{
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
+                                  .self = FIXTURE_EAST, .now_mono_us = 9000000,
+                                  .now_wall_us = 1763720265123000, .started_mono_us = 1000000,
+                                  .mute = MUTE_NOT, .views = &view };
+    json_t *status = status_render(&input, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(status);
+    return status;
+}
+
+static json_t *service_of(const json_t *status)
+{
+    return json_array_get(json_object_get(status, "services"), 0);
+}
+
+static const char *state(void)
+{
+    static char word[32];
+    json_t *status = render();
+    (void)text_copy(word, sizeof word, peek_str(service_of(status), "state", "?"));
+    json_decref(status);
+    return word;
+}
+
+static bool warned(const json_t *status, const char *code)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(json_object_get(status, "warnings"), index, warning)
+        if (strcmp(peek_str(warning, "code", ""), code) == 0)
+            return true;
+    return false;
+}
+
+static void all_well(void)
+{
+    fixture_view(&view);
+    json_t *status = render();
+    const json_t *service = service_of(status);
+    CU_ASSERT_STRING_EQUAL(peek_str(status, "node", ""), "use1-a");
+    CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "ok");
+    CU_ASSERT_STRING_EQUAL(peek_str(service, "writer", ""), "us-east-1");
+    CU_ASSERT_STRING_EQUAL(peek_str(service, "headline", ""),
+                           "us-east-1 is the writer; all 3 observers see it healthy.");
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "us-west-2 would take over"));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(service, "operation")));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(service, "last_operation")));
+    const json_t *regions = json_object_get(service, "regions");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_array_get(regions, 0), "role", ""), "witness");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_array_get(regions, 1), "role", ""), "writer");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_array_get(regions, 2), "role", ""), "standby");
+    const json_t *database = json_object_get(json_array_get(regions, 2), "database");
+    CU_ASSERT_STRING_EQUAL(peek_str(database, "lsn", ""), "0/16B3748");
+    CU_ASSERT_TRUE(json_is_null(json_object_get(json_array_get(regions, 0), "database")));
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(json_array_get(regions, 2), "gates")), GATE_COUNT);
+    int64_t left = 0;
+    CU_ASSERT_TRUE(peek_int(json_object_get(service, "lease"), "left_ms", &left));
+    CU_ASSERT_EQUAL(left, 1400);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(service, "warnings")), 0);
+    json_decref(status);
+}
+
+static void unknown_is_null_and_never_zero(void)
+{
+    memset(&view, 0, sizeof view);
+    view.quorum = true;
+    view.ledger_age_us = AGE_UNKNOWN_US;
+    view.regions[FIXTURE_EAST].serves = true;
+    view.regions[FIXTURE_EAST].database_age_us = AGE_UNKNOWN_US;
+    json_t *status = render();
+    const json_t *service = service_of(status);
+    static const char *const keys[] = { "writer", "epoch", "version", "ledger_age_ms", "lease" };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        CU_ASSERT_TRUE(json_is_null(json_object_get(service, keys[i])));
+    CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "unknown");
+    const json_t *east = json_array_get(json_object_get(service, "regions"), 1);
+    CU_ASSERT_TRUE(json_is_null(json_object_get(east, "database")));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(east, "guard")));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(json_object_get(east, "lag"), "bytes")));
+    const json_t *verdict = json_array_get(json_object_get(east, "verdicts"), 2);
+    CU_ASSERT_FALSE(peek_yes(verdict, "present"));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(verdict, "verdict")));
+    CU_ASSERT_TRUE(warned(status, "ledger_unknown"));
+    json_decref(status);
+}
+
+static void states_by_what_matters_most(void)
+{
+    fixture_view(&view);
+    struct view_observer *seen = &view.regions[FIXTURE_EAST].observers[FIXTURE_WEST];
+    seen->verdict = VERDICT_SUSPECT;
+    seen->reason = REASON_CHECK_FAILING;
+    seen->check = 0;
+    CU_ASSERT_STRING_EQUAL(state(), "suspect");
+    view.regions[FIXTURE_EAST].failed_votes = 2;
+    CU_ASSERT_STRING_EQUAL(state(), "failing");
+    view.ledger.writer = REGION_NONE;
+    CU_ASSERT_STRING_EQUAL(state(), "no_writer");
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER,
+        .phase = PHASE_BEGUN, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
+        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    CU_ASSERT_STRING_EQUAL(state(), "operation");
+    view.quorum = false;
+    CU_ASSERT_STRING_EQUAL(state(), "no_quorum");
+}
+
+static void what_holds_a_failover_back_is_said(void)
+{
+    fixture_view(&view);
+    struct view_region *west = &view.regions[FIXTURE_WEST];
+    view.regions[FIXTURE_EAST].failed_votes = 2;
+    west->gates[GATE_MAJORITY_FAILED].open = west->gates[GATE_OUTAGE_MIN].open = true;
+    struct gate *loss = &west->gates[GATE_LOSS_WITHIN_RPO];
+    *loss = (struct gate){ .known = true, .value = 32 << 20, .limit = 16 << 20,
+                           .value_us = 9000000, .limit_us = 5000000, .observer = FIXTURE_WEST };
+    json_t *status = render();
+    const char *outlook = peek_str(service_of(status), "outlook", "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(outlook, "loss_within_rpo (32 MiB (9"));
+    CU_ASSERT_PTR_NULL(strstr(outlook, "target_healthy"));
+    json_decref(status);
+}
+
+static void an_operation_shows_its_step(void)
+{
+    fixture_view(&view);
+    view.ledger.writer = REGION_NONE;
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER,
+        .phase = PHASE_BEGUN, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
+        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1, .skipped_gates = 1u << GATE_FENCE };
+    view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_FENCE,
+        .attempt = 1, .step_us = 420000, .total_us = 500000, .wait_left_us = 900000,
+        .loss_bytes = -1, .proof = PROOF_PERSON };
+    json_t *status = render();
+    const json_t *operation = json_object_get(service_of(status), "operation");
+    int64_t number = 0;
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "id", ""), "0000000000c0ffee");
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "step", ""), "fence");
+    CU_ASSERT_TRUE(peek_int(operation, "step_number", &number));
+    CU_ASSERT_EQUAL(number, 3);
+    CU_ASSERT_TRUE(peek_int(operation, "wait_left_ms", &number));
+    CU_ASSERT_EQUAL(number, 900);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(operation, "skipped_gates")), 1);
+    CU_ASSERT_TRUE(json_is_null(json_object_get(json_object_get(operation, "loss"), "bytes")));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(operation, "accepted_loss_bytes")));
+    CU_ASSERT_TRUE(warned(status, "fence_not_proven"));
+    const json_t *east = json_array_get(json_object_get(service_of(status), "regions"), 1);
+    CU_ASSERT_STRING_EQUAL(peek_str(east, "role", ""), "outgoing");
+    /* The same operation, seen from where it does not run. */
+    view.operation = (struct view_operation){ .running = true, .loss_bytes = -1 };
+    json_decref(status);
+    status = render();
+    operation = json_object_get(service_of(status), "operation");
+    CU_ASSERT_TRUE(json_is_null(json_object_get(operation, "step")));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(operation, "step_ms")));
+    json_decref(status);
+}
+
+static void warnings_say_what_is_wrong(void)
+{
+    fixture_view(&view);
+    view.ledger.fence = FENCE_GUARDED;
+    view.abstaining = view.settings_differ = view.lease_differs = view.ledger.paused = true;
+    view.regions[FIXTURE_WEST].guard_ready = false;
+    view.regions[FIXTURE_WEST].fence = FENCE_FAILED;
+    view.regions[FIXTURE_WEST].database.walreceiver_live = false;
+    view.regions[FIXTURE_WEST].lag_bytes = 32 << 20;
+    view.ledger.dns_epoch = 5;
+    json_t *status = render();
+    static const char *const codes[] = { "fence_guarded", "abstaining", "settings_differ",
+        "lease_differs", "paused", "guard_not_ready", "fence_failed", "standby_not_streaming",
+        "lag_beyond_rpo", "dns_behind" };
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        CU_ASSERT_TRUE(warned(status, codes[i]));
+    json_decref(status);
+}
+
+static void the_nodes_own_troubles(void)
+{
+    fixture_view(&view);
+    struct store_writer_status store = { .failed = true, .failure = "no space" };
+    struct journal_status journal = { .path = "/x", .failing = true, .lost = 3, .text = "full" };
+    struct tls_expiry certificate = { .days_left = 3, .ca_days_left = 100 };
+    struct link_status link = { .name = "usw2-a", .round_trip_us = -1 };
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
+                                  .self = FIXTURE_EAST, .mute = MUTE_STORE_FAILED, .views = &view,
+                                  .store = &store, .journal = &journal, .certificate = &certificate,
+                                  .links = &link, .link_count = 1, .control_stall_us = 900000 };
+    json_t *status = status_render(&input, "nothing");
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(status, "services")), 0);
+    static const char *const codes[] = { "mute", "store_failed", "journal_failing", "journal_lost",
+                                         "certificate", "loop_stalled", "peer_down" };
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        CU_ASSERT_TRUE(warned(status, codes[i]));
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(status, "mute"), "reason", ""), "store_failed");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(status, "store"), "state", ""), "failed");
+    CU_ASSERT_FALSE(peek_yes(status, "voting"));
+    json_decref(status);
+}
+
+static void a_dry_run_tells_and_changes_nothing(void)
+{
+    fixture_view(&view);
+    struct view_service before = view;
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
+                                  .self = FIXTURE_EAST, .views = &view };
+    struct order order = { .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    json_t *plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_FALSE(peek_yes(plan, "would_run")); /* a healthy writer: has to be named */
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(json_object_get(plan, "shut"), 0)),
+                           "majority_failed");
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(plan, "shut")), 1);
+    json_decref(plan);
+    order.skipped_gates = 1u << GATE_MAJORITY_FAILED;
+    plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_TRUE(peek_yes(plan, "would_run"));
+    CU_ASSERT(json_array_size(json_object_get(plan, "steps")) > 5);
+    json_decref(plan);
+    CU_ASSERT_EQUAL(memcmp(&before, &view, sizeof view), 0);
+    order.to = FIXTURE_EU;
+    plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
+    json_decref(plan);
+    order.to = FIXTURE_WEST;
+    view.quorum = false;
+    plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
+    json_decref(plan);
+}
+
+static void text_survives_anything(void)
+{
+    static const char *const odd[] = {
+        "{}", "[]", "{\"services\":{}}", "{\"services\":[null,1,[],{}]}",
+        "{\"services\":[{\"name\":7,\"lease\":{\"left_ms\":1e300},\"regions\":[{\"verdicts\":[3]}],"
+        "\"operation\":{\"step\":\"x\"}}],\"warnings\":[{}]}",
+        "{\"node\":\"\\u001b[2Jevil\",\"cluster\":\"a\\u0000b\",\"mute\":{}}",
+    };
+    char buffer[4096];
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        json_t *status = json_loads(odd[i], JSON_ALLOW_NUL, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(status);
+        struct text text = TEXT_OF(buffer);
+        status_text(&text, status);
+        CU_ASSERT(text.length > 0);
+        CU_ASSERT_PTR_NULL(strchr(buffer, '\033'));
+        json_decref(status);
+    }
+    fixture_view(&view);
+    json_t *status = render();
+    struct text text = TEXT_OF(buffer);
+    status_text(&text, status);
+    CU_ASSERT_PTR_NOT_NULL(strstr(buffer, "shop  ok  writer us-east-1  epoch 7"));
+    json_decref(status);
+}
+
+static void units(void)
+{
+    char lsn[NAME_LSN_MAX];
+    char bytes[NAME_BYTES_MAX];
+    char hex[NAME_HEX_MAX];
+    uint64_t id = 0;
+    CU_ASSERT_STRING_EQUAL(format_lsn(lsn, UINT64_MAX), "FFFFFFFF/FFFFFFFF");
+    CU_ASSERT_STRING_EQUAL(format_bytes(bytes, sizeof bytes, 1536), "1.5 KiB");
+    CU_ASSERT_STRING_EQUAL(format_bytes(bytes, sizeof bytes, 0), "0 B");
+    CU_ASSERT_STRING_EQUAL(format_hex(hex, 0xc0ffee), "0000000000c0ffee");
+    CU_ASSERT_TRUE(parse_hex("0000000000c0ffee", &id));
+    CU_ASSERT_EQUAL(id, 0xc0ffee);
+    CU_ASSERT_FALSE(parse_hex("c0ffee", &id));
+    CU_ASSERT_FALSE(parse_hex("0000000000C0FFEE", &id));
+    CU_ASSERT_FALSE(parse_hex("0000000000c0ffeeX", &id));
+    CU_ASSERT_STRING_EQUAL(name_verdict(77), "unknown_value");
+    CU_ASSERT_STRING_EQUAL(name_verdict(-1), "unknown_value");
+    for (int i = 0; i < GATE_COUNT; i++) {
+        enum gate_id gate = GATE_COUNT;
+        CU_ASSERT_TRUE(name_find_gate(name_gate(i), &gate));
+        CU_ASSERT_EQUAL((int)gate, i);
+    }
+}
+
+SUITE_MAIN("status", TEST(all_well), TEST(unknown_is_null_and_never_zero),
+           TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
+           TEST(an_operation_shows_its_step), TEST(warnings_say_what_is_wrong),
+           TEST(the_nodes_own_troubles), TEST(a_dry_run_tells_and_changes_nothing),
+           TEST(text_survives_anything), TEST(units))
