@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/base/footprint.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/notify.h"
 #include "coordinator/base/pg_session.h"
@@ -28,6 +29,7 @@
 #define NODE_FILE "/etc/failoverd/node.json"
 #define CONTROL_CONNECTIONS 32
 #define JOURNAL_CLOSE_MS 2000
+#define SETTLE_US INT64_C(5000000) /* after the start, when links are up and every check has run */
 
 enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_CONFIG = 78 };
 
@@ -57,6 +59,7 @@ struct daemon {
     struct control *control;
     struct probing *probing;
     struct event *signals[3];
+    struct timer settle;
 };
 
 /* ---- arguments ---- */
@@ -212,6 +215,12 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg)
                   LOG_STR("reason", fault.text));
 }
 
+static void on_settled(void *arg)
+{
+    (void)arg;
+    footprint_settle();
+}
+
 static bool watch_signals(struct daemon *d)
 {
     struct event_base *base = loop_base(d->loop);
@@ -287,6 +296,7 @@ static void close_all(struct daemon *d)
     for (size_t i = 0; i < 3; i++)
         if (d->signals[i] != NULL)
             event_free(d->signals[i]);
+    timer_cancel(&d->settle);
     probing_stop(d->probing);
     control_free(d->control);
     probing_free(d->probing);
@@ -314,6 +324,8 @@ static int run(struct daemon *d)
               LOG_STR("cluster", d->cluster->cluster), LOG_STR("node", d->local->name),
               LOG_STR("region", d->cluster->regions[d->cluster->nodes[d->self].region].name));
     notify_send("READY=1");
+    timer_init(&d->settle, d->loop, on_settled, NULL);
+    timer_set_after_us(&d->settle, SETTLE_US);
     bool ran = loop_run(d->loop, &fault);
     if (!ran)
         log_event(LOG_LEVEL_ERROR, "the control loop ended", LOG_STR("reason", fault.text));
@@ -328,6 +340,7 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
     (void)signal(SIGPIPE, SIG_IGN);
+    footprint_prepare();
     pg_session_forget_environment();
     if (daemon.arguments.check) {
         struct config_report_options options = { .json = daemon.arguments.json,

@@ -27,7 +27,7 @@
 #include "coordinator/base/pg_session.h"
 #include "policy/facts.h"
 
-#define POSTGRES_FRESH_EVERY_ROUNDS 5
+#define POSTGRES_FRESH_EVERY_ROUNDS 10
 #define POSTGRES_DETAIL_MAX 256
 #define POSTGRES_HOST_MAX 256
 #define POSTGRES_SLOT_MAX 64

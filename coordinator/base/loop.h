@@ -19,7 +19,7 @@
 /* Posts run in one go before other events get their turn. */
 #define LOOP_DRAIN_MAX 64
 /* How often the loop takes its own pulse, which is the resolution of loop_longest_stall_us. */
-#define LOOP_PULSE_US 100000
+#define LOOP_PULSE_US 250000
 
 struct loop;
 

@@ -7,17 +7,14 @@
  */
 #include "coordinator/base/pg_session.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libpq-fe.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/base/pg_trouble.h"
 #include "coordinator/base/text.h"
 
 /* A path at which there is nothing and nothing can be made, for the files that libpq would look for
@@ -66,111 +63,7 @@ struct pg_session {
 
 static void session_advance(struct pg_session *session);
 
-/* ---- the environment --------------------------------------------------------------------- */
-
-static void environment_forget(void)
-{
-    static const char *const names[] = {
-        "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE",
-        "PGREQUIREAUTH", "PGCHANNELBINDING", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS", "PGAPPNAME",
-        "PGSSLMODE", "PGREQUIRESSL", "PGSSLNEGOTIATION", "PGSSLCOMPRESSION", "PGSSLCERT", "PGSSLKEY",
-        "PGSSLCERTMODE", "PGSSLROOTCERT", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLSNI", "PGREQUIREPEER",
-        "PGSSLMINPROTOCOLVERSION", "PGSSLMAXPROTOCOLVERSION", "PGMINPROTOCOLVERSION",
-        "PGMAXPROTOCOLVERSION", "PGGSSENCMODE", "PGKRBSRVNAME", "PGGSSLIB", "PGGSSDELEGATION",
-        "PGCONNECT_TIMEOUT", "PGCLIENTENCODING", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS",
-        "PGDATESTYLE", "PGTZ", "PGGEQO", "PGSYSCONFDIR", "PGLOCALEDIR", "PGREALM",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        (void)unsetenv(names[i]);
-}
-
-void pg_session_forget_environment(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, environment_forget);
-}
-
 /* ---- making and freeing ------------------------------------------------------------------ */
-
-static bool text_keep(const char **text, const char *what, struct fault *fault)
-{
-    const char *given = *text;
-    *text = NULL;
-    if (given == NULL || given[0] == '\0')
-        return true;
-    if (strlen(given) >= PG_TEXT_MAX)
-        return fault_set(fault, "the %s of the database connection is longer than %d bytes", what,
-                         PG_TEXT_MAX - 1);
-    *text = strdup(given);
-    if (*text == NULL)
-        return fault_set(fault, "out of memory");
-    return true;
-}
-
-static bool is_literal(const char *host)
-{
-    return strspn(host, "0123456789abcdefABCDEF.:%") == strlen(host) && strpbrk(host, ".:") != NULL;
-}
-
-static bool target_check(const struct pg_target *target, struct fault *fault)
-{
-    if (target->host == NULL && target->hostaddr == NULL)
-        return fault_set(fault, "a database connection needs a host");
-    if (target->user == NULL)
-        return fault_set(fault, "a database connection needs a user");
-    if (target->port == 0)
-        return fault_set(fault, "a database connection needs a port");
-    if (target->hostaddr != NULL && !is_literal(target->hostaddr))
-        return fault_set(fault, "hostaddr \"%s\" is not an IP address", target->hostaddr);
-    if (target->host != NULL && strchr(target->host, ',') != NULL)
-        return fault_set(fault, "host \"%s\" is a list; one connection has one host", target->host);
-    if (target->hostaddr == NULL && target->host[0] != '/' && !is_literal(target->host))
-        return fault_set(fault, "host \"%s\" is a name and comes without an address (hostaddr): "
-                                "resolving it here would block", target->host);
-    return true;
-}
-
-static bool target_keep(struct pg_target *copy, struct fault *fault)
-{
-    const struct { const char **text; const char *what; } texts[] = {
-        { &copy->host, "host" }, { &copy->hostaddr, "hostaddr" }, { &copy->dbname, "dbname" },
-        { &copy->user, "user" }, { &copy->password, "password" }, { &copy->sslmode, "sslmode" },
-        { &copy->ca_file, "ca_file" }, { &copy->application_name, "application_name" },
-        { &copy->options, "options" },
-    };
-    bool ok = true;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        ok = text_keep(texts[i].text, texts[i].what, ok ? fault : NULL) && ok;
-    return ok;
-}
-
-struct pg_target *pg_target_copy(const struct pg_target *target, struct fault *fault)
-{
-    struct pg_target *copy = malloc(sizeof *copy);
-    if (copy == NULL) {
-        fault_set(fault, "out of memory");
-        return NULL;
-    }
-    *copy = *target;
-    if (!target_keep(copy, fault) || !target_check(copy, fault)) {
-        pg_target_free(copy);
-        return NULL;
-    }
-    return copy;
-}
-
-void pg_target_free(struct pg_target *target)
-{
-    if (target == NULL)
-        return;
-    if (target->password != NULL)
-        explicit_bzero((char *)target->password, strlen(target->password));
-    const char *texts[] = { target->host, target->hostaddr, target->dbname, target->user, target->password,
-                            target->sslmode, target->ca_file, target->application_name, target->options };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        free((char *)texts[i]);
-    free(target);
-}
 
 static void on_timeout(void *arg);
 static void on_kick(void *arg);
@@ -268,23 +161,12 @@ static bool session_call(struct pg_session *session, pg_result_fn *fn, void *arg
     return true;
 }
 
-/* One line out of libpq's, without its LOCATION and the like. */
-static void message_tidy(char *out, size_t size, const char *message)
-{
-    struct text text = text_over(out, size);
-    size_t end = strcspn(message, "\n");
-    text_append_bytes(&text, message, end);
-    for (char *c = out; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ')
-            *c = ' ';
-}
-
 /* Ends the connection and remembers why; on_kick tells everyone who waits. */
 static void session_fail(struct pg_session *session, const char *message)
 {
     if (session->connect_fn != NULL)
         session->connect_doomed = true;
-    message_tidy(session->down_message, sizeof session->down_message, message);
+    pg_message_tidy(session->down_message, sizeof session->down_message, message);
     connection_drop(session);
     timer_set_after_us(&session->kick, 0);
 }
@@ -323,81 +205,7 @@ static void on_kick(void *arg)
         session_advance(session);
 }
 
-/* ---- why a connect failed ---------------------------------------------------------------- */
-
-/* libpq tells only a text of a failed login. Asked to be verbose it puts the server's SQLSTATE into
- * it, as "FATAL:  28P01: ...", whatever the server's language is. Finds it and cuts it out. */
-static bool sqlstate_find(char *message, char *sqlstate)
-{
-    for (char *at = strstr(message, ":  "); at != NULL; at = strstr(at + 1, ":  ")) {
-        const char *code = at + 3;
-        size_t length = strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-        if (length != PG_SQLSTATE_LENGTH || code[length] != ':' || code[length + 1] != ' ')
-            continue;
-        memcpy(sqlstate, code, PG_SQLSTATE_LENGTH);
-        sqlstate[PG_SQLSTATE_LENGTH] = '\0';
-        memmove(at + 2, code + length + 1, strlen(code + length + 1) + 1);
-        return true;
-    }
-    return false;
-}
-
-/* Ours to blame? libpq keeps errno to itself, but its text carries the system's own words, and a
- * descriptor can be tried for. */
-static bool is_observers_fault(const char *message)
-{
-    static const int errors[] = { EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL };
-    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        char text[128];
-        if (strstr(message, strerror_r(errors[i], text, sizeof text)) != NULL)
-            return true;
-    }
-    return strstr(message, "out of memory") != NULL;
-}
-
-static bool descriptor_is_free(void)
-{
-    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (fd < 0)
-        return errno != EMFILE && errno != ENFILE;
-    (void)close(fd);
-    return true;
-}
-
-static enum pg_outcome login_outcome(const char *sqlstate)
-{
-    if (memcmp(sqlstate, "28", 2) == 0 || strcmp(sqlstate, "3D000") == 0 || strcmp(sqlstate, "42501") == 0)
-        return PG_AUTH;
-    if (strcmp(sqlstate, "57P03") == 0 || strcmp(sqlstate, "57P01") == 0 || strcmp(sqlstate, "57P02") == 0)
-        return PG_NOT_NOW;
-    if (strcmp(sqlstate, "53300") == 0)
-        return PG_FULL;
-    return PG_REFUSED;
-}
-
-/* What a failed connect comes to when the server said nothing that has a code. Past the transport, what
- * breaks is either the connection or the agreement on who is who. */
-static enum pg_outcome silent_outcome(const struct pg_session *session, const char *message)
-{
-    static const char *const agreement[] = {
-        "password", "certificate", "SSL", "authentication", "SCRAM", "sslmode", "root.crt",
-    };
-    static const char *const broken[] = {
-        "server closed the connection", "could not receive data", "could not send data", "timeout expired",
-        "SSL SYSCALL error", "Connection reset", "unexpectedly",
-    };
-    if (is_observers_fault(message) || !descriptor_is_free())
-        return PG_OBSERVER;
-    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++)
-        if (strstr(message, broken[i]) != NULL)
-            return PG_UNREACHABLE;
-    if (session->tcp_us == 0 && strstr(message, "sslmode") == NULL && strstr(message, "certificate file") == NULL)
-        return PG_UNREACHABLE;
-    for (size_t i = 0; i < sizeof agreement / sizeof agreement[0]; i++)
-        if (strstr(message, agreement[i]) != NULL)
-            return PG_AUTH;
-    return PG_UNREACHABLE;
-}
+/* ---- connecting -------------------------------------------------------------------------- */
 
 static void connect_finish(struct pg_session *session, struct pg_result *result)
 {
@@ -415,19 +223,17 @@ static void connect_fail(struct pg_session *session, enum pg_outcome outcome, co
 {
     char message[PG_MESSAGE_MAX];
     struct pg_result result = { .outcome = outcome, .message = message };
-    message_tidy(message, sizeof message, text);
+    pg_message_tidy(message, sizeof message, text);
     if (outcome == PG_UNREACHABLE) {
-        if (sqlstate_find(message, result.sqlstate))
-            result.outcome = login_outcome(result.sqlstate);
+        if (pg_sqlstate_find(message, result.sqlstate))
+            result.outcome = pg_login_outcome(result.sqlstate);
         else
-            result.outcome = silent_outcome(session, message);
+            result.outcome = pg_silent_outcome(session->tcp_us > 0, message);
     }
     connection_drop(session);
     (void)text_copy(session->down_message, sizeof session->down_message, message);
     connect_finish(session, &result);
 }
-
-/* ---- connecting -------------------------------------------------------------------------- */
 
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
@@ -494,7 +300,7 @@ static PGconn *connect_start(const struct pg_target *target)
 
 static void on_connect_begin(struct pg_session *session)
 {
-    if (!descriptor_is_free()) {
+    if (!pg_descriptor_is_free()) {
         connect_fail(session, PG_OBSERVER, "this process has no file descriptor left (see LimitNOFILE)");
         return;
     }
@@ -598,12 +404,12 @@ static void query_lost(struct pg_session *session, enum pg_outcome outcome, cons
 {
     char message[PG_MESSAGE_MAX];
     struct pg_result result = { .outcome = outcome, .message = message };
-    message_tidy(message, sizeof message, text);
+    pg_message_tidy(message, sizeof message, text);
     if (session->last != NULL) {
         const char *said = PQresultErrorField(session->last, PG_DIAG_MESSAGE_PRIMARY);
         const char *state = PQresultErrorField(session->last, PG_DIAG_SQLSTATE);
         if (said != NULL)
-            message_tidy(message, sizeof message, said);
+            pg_message_tidy(message, sizeof message, said);
         if (state != NULL)
             (void)text_copy(result.sqlstate, sizeof result.sqlstate, state);
     }
@@ -630,7 +436,7 @@ static void query_done(struct pg_session *session)
             return;
         }
         result.outcome = PG_ERROR;
-        message_tidy(message, sizeof message, said != NULL ? said : PQresultErrorMessage(session->last));
+        pg_message_tidy(message, sizeof message, said != NULL ? said : PQresultErrorMessage(session->last));
         if (state != NULL)
             (void)text_copy(result.sqlstate, sizeof result.sqlstate, state);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
@@ -825,35 +631,4 @@ bool pg_result_i64(const struct pg_result *result, size_t row, size_t column, in
         return false;
     *out = negative ? -(int64_t)value : (int64_t)value;
     return true;
-}
-
-const char *pg_outcome_name(enum pg_outcome outcome)
-{
-    switch (outcome) {
-    case PG_OK: return "ok";
-    case PG_OBSERVER: return "observer";
-    case PG_UNREACHABLE: return "unreachable";
-    case PG_TIMEOUT: return "timeout";
-    case PG_LOST: return "lost";
-    case PG_AUTH: return "auth";
-    case PG_NOT_NOW: return "not-now";
-    case PG_FULL: return "full";
-    case PG_REFUSED: return "refused";
-    case PG_ERROR: return "error";
-    }
-    return "invalid";
-}
-
-bool pg_quote_literal(char *out, size_t size, const char *text)
-{
-    struct text literal = text_over(out, size);
-    /* With a backslash the E form means the same whatever standard_conforming_strings says. */
-    text_append(&literal, strchr(text, '\\') != NULL ? "E'" : "'");
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '\'' || *c == '\\')
-            text_append_char(&literal, *c);
-        text_append_char(&literal, *c);
-    }
-    text_append_char(&literal, '\'');
-    return !literal.cut;
 }
