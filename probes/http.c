@@ -397,8 +397,6 @@ static bool take_uri(struct http_probe *probe, const struct evhttp_uri *uri, con
     probe->https = scheme != NULL && strcasecmp(scheme, "https") == 0;
     if (!http && !probe->https)
         return fault_set(fault, "the URL must begin with http:// or https://");
-    if (evhttp_uri_get_userinfo(uri) != NULL)
-        return fault_set(fault, "a user or password in a URL would end up in logs");
     if (uri_host == NULL || !bare_host(uri_host, host, sizeof host))
         return fault_set(fault, "the URL has no host, or one of more than %d characters", RESOLVER_NAME_MAX - 1);
     const char *name = probe->https && server_name != NULL ? server_name : uri_host;
@@ -418,10 +416,14 @@ static bool take_url(struct http_probe *probe, const struct http_probe_settings 
         return fault_set(fault, "the server name \"%.100s\" is not a host name", name);
     struct evhttp_uri *uri = settings->url != NULL ? evhttp_uri_parse(settings->url) : NULL;
     if (uri == NULL)
-        return fault_set(fault, "\"%.200s\" is not a URL", settings->url != NULL ? settings->url : "");
-    bool taken = take_uri(probe, uri, name, resolver, fault);
+        return fault_set(fault, "the URL can't be read: \"http://host:port/path\" or the like is needed");
+    bool taken;
+    if (evhttp_uri_get_userinfo(uri) != NULL)
+        taken = fault_set(fault, "a user or password in a URL would end up in logs"); /* so the URL isn't shown */
+    else
+        taken = take_uri(probe, uri, name, resolver, fault) || fault_wrap(fault, "\"%.200s\"", settings->url);
     evhttp_uri_free(uri);
-    return taken || fault_wrap(fault, "\"%.200s\"", settings->url);
+    return taken;
 }
 
 static bool take_status(struct http_probe *probe, const struct http_probe_settings *settings, struct fault *fault)
