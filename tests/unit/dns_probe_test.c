@@ -168,9 +168,9 @@ static void one_right_server_is_enough(void)
     run_once(RESOLVE_TYPE_A, 2, NULL, 5000);
     CU_ASSERT_STRING_EQUAL(got.detail, "A 192.0.2.7");
     one_says = say_nothing;
-    run_once(RESOLVE_TYPE_A, 2, NULL, 200);
+    run_once(RESOLVE_TYPE_A, 2, NULL, 600);
     EXPECT(SAMPLE_OK, "from 1 of 2 servers");
-    CU_ASSERT_TRUE(got.latency_us < 200 * CLOCK_US_PER_MS); /* that of the answer */
+    CU_ASSERT_TRUE(got.latency_us < 600 * CLOCK_US_PER_MS); /* that of the answer */
     one_says = say_unknown;
     run_once(RESOLVE_TYPE_A, 2, "192.0.2.7", 5000);
     EXPECT(SAMPLE_OK, "from 1 of 2 servers");
