@@ -23,6 +23,7 @@
 #include "coordinator/status/names.h"
 
 #define ID_TEXT_MAX 64
+#define BACKLOG_BYTES_MAX (256 * 1024) /* answers not taken; beyond it no further request is looked at */
 #define ACCEPT_PAUSE_MS 500 /* after an accept that failed: descriptors are short */
 
 struct connection {
@@ -350,11 +351,16 @@ static void take_line(struct connection *connection, const char *line, size_t le
     refuse_line(connection, text);
 }
 
+static bool backlogged(const struct connection *connection)
+{
+    return evbuffer_get_length(bufferevent_get_output(connection->stream)) > BACKLOG_BYTES_MAX;
+}
+
 static void process_lines(struct connection *connection)
 {
     struct evbuffer *input = bufferevent_get_input(connection->stream);
     connection->dispatching = true;
-    while (connection->request.ticket == 0 && !connection->closing) {
+    while (connection->request.ticket == 0 && !connection->closing && !backlogged(connection)) {
         size_t length = 0;
         char *line = evbuffer_readln(input, &length, EVBUFFER_EOL_LF);
         if (line == NULL) {
@@ -371,7 +377,7 @@ static void process_lines(struct connection *connection)
     connection->dispatching = false;
     if (connection->closing)
         connection_close_soon(connection);
-    else if (connection->request.ticket != 0)
+    else if (connection->request.ticket != 0 || backlogged(connection))
         (void)bufferevent_disable(connection->stream, EV_READ);
     else
         (void)bufferevent_enable(connection->stream, EV_READ);
@@ -468,8 +474,12 @@ static void on_read(struct bufferevent *stream, void *arg)
 static void on_written(struct bufferevent *stream, void *arg)
 {
     struct connection *connection = arg;
-    if (connection->closing && evbuffer_get_length(bufferevent_get_output(stream)) == 0)
+    if (evbuffer_get_length(bufferevent_get_output(stream)) > 0)
+        return;
+    if (connection->closing)
         connection_end(connection);
+    else if (connection->request.ticket == 0)
+        process_lines(connection); /* it had stopped at a backlog */
 }
 
 /* The end of their sending, an error, or an answer that is not taken. */
@@ -535,8 +545,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         (void)close((int)fd);
         return;
     }
-    connection->stream = bufferevent_socket_new(loop_base(server->loop), fd,
-                                                BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    connection->stream = bufferevent_socket_new(loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
     if (connection->stream == NULL) {
         (void)close((int)fd);
         return;

@@ -32,7 +32,7 @@ static pthread_t thread;
 static struct control_config roles;
 
 /* What the handler does with the next requests. */
-enum behaviour { ANSWERS, ANSWERS_LATER, CANNOT, ORDERS, BIG };
+enum behaviour { ANSWERS, ANSWERS_LATER, CANNOT, ORDERS, LARGE, BIG };
 static _Atomic int behaviour;
 static _Atomic int handled;
 static _Atomic uint64_t held_ticket;
@@ -52,9 +52,11 @@ static bool handle(void *arg, const struct control_request *request)
         return true;
     case CANNOT:
         return false;
+    case LARGE:
     case BIG: {
-        char *big = calloc(1, CONTROL_REPLY_MAX + 100);
-        memset(big, 'x', CONTROL_REPLY_MAX + 99);
+        size_t size = behaviour == BIG ? CONTROL_REPLY_MAX + 100 : 65536;
+        char *big = calloc(1, size);
+        memset(big, 'x', size - 1);
         control_reply(server, request->ticket, json_pack("{s:s}", "big", big));
         free(big);
         return true;
@@ -356,10 +358,14 @@ static void a_client_that_never_reads_harms_nobody(void)
     start(false, 0);
     int deaf = dial();
     fcntl(deaf, F_SETFL, O_NONBLOCK);
-    /* More questions than answers fit anywhere; the server stops reading, then we can't send. */
+    behaviour = LARGE;
+    /* More questions than answers fit anywhere: the server stops looking at them, then we can't send. */
     for (int i = 0; i < 20000; i++)
         if (send(deaf, STATUS, strlen(STATUS), MSG_NOSIGNAL) < 0)
-            break;
+            usleep(50);
+    usleep(200000);
+    CU_ASSERT(handled > 0 && handled < 200);
+    behaviour = ANSWERS;
     int fd = dial();
     for (int i = 0; i < 20; i++)
         expect_good(ask(fd, STATUS));
