@@ -1,0 +1,502 @@
+#!/usr/bin/python3
+"""The real failoverctl against a fake daemon: what it prints, how it exits, and that no answer, however
+odd, crashes it, fools it or reaches the terminal raw.
+
+The command comes from FAILOVERCTL (build/failoverctl by default). Exit codes: 0 done, 1 failed, 2 usage,
+3 refused by a gate, 4 no quorum, 5 unreachable, 6 still running.
+"""
+import copy
+import json
+import os
+import pathlib
+import pty
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("FAILOVERCTL", str(ROOT / "build" / "failoverctl"))
+TIMEOUT_S = 30
+ID = "00000000000000aa"
+
+
+def verdict(node, word="healthy"):
+    return {"observer": node, "observer_region": "r", "voter": True, "present": True, "verdict": word,
+            "reason": "checks_pass" if word == "healthy" else "check_failed",
+            "text": "every check passes" if word == "healthy" else "health has been failing for 2m: 503",
+            "check": None, "detail": "", "age_ms": 240, "standing_ms": 1000}
+
+
+def gate(name, opened):
+    return {"name": name, "open": opened, "known": True, "skipped": False, "value": 0, "limit": 1,
+            "unit": "flag", "value_text": "no", "limit_text": "yes", "observer": "usw2-a", "age_ms": 70,
+            "text": f"what {name} says"}
+
+
+def region(name, role, word="healthy"):
+    serves = role != "witness"
+    return {"name": name, "role": role, "priority": 100, "failed_votes": 0,
+            "verdicts": [verdict(n, word) for n in ("euw1-a", "use1-a", "usw2-a")],
+            "database": {"role": "primary" if role == "writer" else "standby", "lsn": "0/16B3748",
+                         "replayed_lsn": "0/16B3748", "timeline": 1, "age_ms": 700, "observer": "usw2-a",
+                         "streaming": None if role == "writer" else True, "frozen": False,
+                         "writes": True} if serves else None,
+            "lag": {"known": True, "bytes": 2048, "seconds": 0.25, "age_seconds": 0.7}
+            if role == "standby" else None,
+            "guard": {"node": "use1-a", "ready": True, "kernel": True, "fence": "open",
+                      "fence_text": "open", "lease_left_ms": 1400} if serves else None,
+            "candidate": role == "standby", "gates_open": False,
+            "gates": [gate("majority_failed", False), gate("fence", True)] if role == "standby" else []}
+
+
+def status(**changes):
+    service = {"name": "shop", "mode": "automatic", "state": "ok",
+               "headline": "us-east-1 is the writer; all 3 observers see it healthy.",
+               "outlook": "Nothing to do.", "ledger_known": True, "writer": "us-east-1", "epoch": 7,
+               "version": 15, "ledger_age_ms": 3, "paused": False,
+               "quorum": {"have": True, "heard": 3, "needed": 2},
+               "lease": {"held_by": "use1-a", "left_ms": 1400, "duration_ms": 2000, "fence": "enforced",
+                         "on_quorum_loss": "fence", "clock_error_percent": 10.0},
+               "votes": {"region": "us-east-1", "failed": 0, "needed": 2},
+               "regions": [region("eu-west-1", "witness"), region("us-east-1", "writer"),
+                           region("us-west-2", "standby")],
+               "operation": None, "last_operation": None, "dns": None, "checks": [], "warnings": []}
+    service.update(changes)
+    return {"version": "0.1.0", "cluster": "demo", "node": "use1-a", "region": "us-east-1",
+            "time": "2026-11-21T10:17:45.123Z", "up_seconds": 1.0, "voter": True, "voting": True,
+            "mute": None, "loops": {}, "store": {}, "journal": None, "certificate": None, "peers": [],
+            "warnings": [{"code": "fence_guarded", "service": "shop", "text": "a warning text"}],
+            "services": [service]}
+
+
+def running(step="fence"):
+    return status(state="operation", writer=None, operation={
+        "id": ID, "kind": "failover", "phase": "begun", "from": "us-east-1", "to": "us-west-2",
+        "executor": "usw2-a", "here": True, "step": step, "step_number": 3, "steps": 13, "step_ms": 400,
+        "wait_left_ms": 900, "overdue": False, "detail": ""})
+
+
+def ended(outcome):
+    return status(writer="us-west-2", last_operation={"id": ID, "outcome": outcome, "finished": "x"})
+
+
+DRY = {"service": "shop", "from": "us-east-1", "to": "us-west-2", "would_run": True, "text": "it would begin",
+       "gates": [gate("fence", True)], "shut": [], "skipped": [],
+       "loss": {"known": True, "bytes": 2048, "seconds": 0.25, "age_seconds": 0.7},
+       "steps": [{"number": 1, "name": "begin", "irreversible": False},
+                 {"number": 2, "name": "promote", "irreversible": True}]}
+HISTORY = {"operations": [{"id": ID, "service": "shop", "kind": "failover", "outcome": "done",
+                           "from": "us-east-1", "to": "us-west-2", "automatic": False, "who": "ann",
+                           "why": "fire", "begun": "2026-11-21T10:00:00.000Z", "total_ms": 3000.5,
+                           "proof": "lapsed", "proof_text": "the lease has run out",
+                           "loss": {"known": True, "bytes": 128, "seconds": 0.01, "age_seconds": 1},
+                           "aborted": None, "gates": [], "steps": [
+                               {"name": "fence", "began": "2026-11-21T10:00:00.100Z", "done": True,
+                                "took_ms": 1900.2, "retries": 1, "overdue": False, "detail": "refused"}]}],
+           "forgotten": 0}
+
+
+def good(result):
+    return {"id": 1, "ok": True, "result": result}
+
+
+def refusal(code, number, **more):
+    return {"id": 1, "ok": False,
+            "error": {"code": code, "text": f"refused: {code}", "todo": "do this next", "exit": number, **more}}
+
+
+class Daemon:
+    """Answers each request with what `answer(request)` gives: an object, or bytes sent as they are."""
+
+    def __init__(self, answer):
+        self.folder = tempfile.mkdtemp(prefix="ctl-")
+        self.path = os.path.join(self.folder, "sock")
+        self.answer = answer
+        self.requests = []
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        self.socket.listen(64)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
+
+    def converse(self, connection):
+        try:
+            with connection:
+                line = connection.makefile("rb").readline(1 << 20)
+                if not line:
+                    return
+                request = json.loads(line)
+                self.requests.append(request)
+                reply = self.answer(request)
+                if callable(reply):
+                    reply(connection)
+                else:
+                    connection.sendall(reply if isinstance(reply, bytes)
+                                       else json.dumps(reply).encode() + b"\n")
+        except OSError:
+            pass  # the client went away, as some tests want it to
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        shutil.rmtree(self.folder)
+
+
+def script(**answers):
+    """By command; a list is used up one by one, its last answer stays."""
+    def answer(request):
+        key = request["command"].replace(" ", "_")
+        if request.get("dry_run"):
+            key = "dry_run"
+        entry = answers[key]
+        if isinstance(entry, list):
+            return entry.pop(0) if len(entry) > 1 else entry[0]
+        return entry
+    return answer
+
+
+ORDER = ["failover", "shop", "--to", "us-west-2", "--reason", "fire"]
+ACCEPTED = good({"answer": "accepted", "operation": ID, "text": "the operation has begun", "todo": ""})
+
+
+class Ctl(unittest.TestCase):
+    def daemon(self, answer):
+        daemon = Daemon(answer)
+        self.addCleanup(daemon.close)
+        return daemon
+
+    def run_ctl(self, path, *arguments, env=None, timeout=5):
+        environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+        environment.update(env or {})
+        done = subprocess.run([COMMAND, "--socket", path, "--timeout", str(timeout), *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S,
+                              env=environment, check=False)
+        out, err = done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
+        self.assertGreaterEqual(done.returncode, 0, f"died of a signal: {err}")
+        self.assertLessEqual(done.returncode, 6, err)
+        return done.returncode, out, err
+
+    def check(self, answer, arguments, code, *expected):
+        daemon = self.daemon(answer)
+        status_code, out, err = self.run_ctl(daemon.path, *arguments)
+        self.assertEqual(status_code, code, f"{arguments}\n{out}\n{err}")
+        for text in expected:
+            self.assertIn(text, out + err)
+        return daemon, out, err
+
+
+class Showing(Ctl):
+    def test_status_for_people(self):
+        _, out, _ = self.check(script(status=good(status())), ["status"], 0, "shop", "us-east-1 is the writer",
+                               "enforced", "2 KiB, 250ms", "0/16B3748", "healthy (all 3)", "a warning text")
+        self.assertNotIn("\033", out)
+        lines = out.splitlines()
+        self.assertIn("ok", lines[0])
+        self.assertIn("writer us-east-1", lines[0])
+
+    def test_status_when_it_fails_shows_reasons_and_gates(self):
+        view = status(state="failing")
+        view["services"][0]["regions"][1] = region("us-east-1", "writer", "failed")
+        _, out, _ = self.check(script(status=good(view)), ["status"], 0, "health has been failing for 2m: 503",
+                               "majority_failed", "SHUT", "what majority_failed says")
+        self.assertLess(out.index("failing"), out.index("REGION"))
+
+    def test_status_during_an_operation(self):
+        self.check(script(status=good(running())), ["status"], 0, ID, "step fence (3 of 13)", "900ms")
+
+    def test_status_as_json(self):
+        daemon, out, _ = self.check(script(status=good(status())), ["--json", "status", "shop"], 0)
+        self.assertEqual(json.loads(out), status())
+        self.assertEqual(daemon.requests[0]["service"], "shop")
+
+    def test_history(self):
+        self.check(script(history=good(HISTORY)), ["history", "shop", "--limit", "5"], 0, ID, "ann", "fire", "fence",
+                   "128 B", "the lease has run out", "refused")
+        _, out, _ = self.check(script(history=good(HISTORY)), ["history", "--json"], 0)
+        self.assertEqual(json.loads(out), HISTORY)
+        self.check(script(history=good({"operations": [], "forgotten": 0})), ["history"], 0, "no operation")
+
+    def test_help_and_usage(self):
+        for arguments, code in ((["help"], 0), (["--help"], 0), (["help", "failover"], 0), (["help", "dns", "adopt"], 0),
+                                (["help", "nonsense"], 2), ([], 2), (["nonsense"], 2), (["dns"], 2),
+                                (["status", "a", "b"], 2), (["status", "--to", "x"], 2), (["failover"], 2),
+                                (["failover", "shop", "--to", "us-west-2"], 2), (["history", "--limit", "0"], 2),
+                                (["failover", "Shop", "--to", "r", "--reason", "x"], 2),
+                                (ORDER + ["--skip-gate", "everything"], 2), (ORDER + ["--accept-loss", "-1"], 2),
+                                (ORDER + ["--accept-loss", "1MiB"], 2), (["check-config"], 2), (["--bogus"], 2)):
+            got, out, err = self.run_ctl("/nonexistent", *arguments)
+            self.assertEqual(got, code, f"{arguments}: {out}{err}")
+            self.assertTrue(out or err)
+        _, out, _ = self.run_ctl("/nonexistent", "help")
+        for line in ("0  done", "1  failed", "2  ", "3  refused by a gate", "4  no quorum", "5  ", "6  "):
+            self.assertIn(line, out)
+
+    def test_check_config_needs_no_daemon(self):
+        code, out, err = self.run_ctl("/nonexistent", "check-config", "--cluster", "/nonexistent.json")
+        self.assertEqual(code, 1, out + err)
+        code, out, err = self.run_ctl("/nonexistent", "check-config", "--cluster", str(ROOT / "etc/cluster.sample.json"))
+        self.assertEqual(code, 0, out + err)
+
+
+class Ordering(Ctl):
+    def test_done_and_verified(self):
+        daemon, _, _ = self.check(script(failover=ACCEPTED, status=[good(status()), good(running()),
+                                                                    good(running("promote")), good(ended("done"))]),
+                                  ORDER + ["--yes"], 0, ID, "step fence", "step promote", "done after",
+                                  "writer of shop is us-west-2")
+        sent = next(r for r in daemon.requests if r["command"] == "failover")
+        self.assertEqual({k: sent[k] for k in ("service", "to", "reason")},
+                         {"service": "shop", "to": "us-west-2", "reason": "fire"})
+
+    def test_done_as_json(self):
+        _, out, _ = self.check(script(failover=ACCEPTED, status=[good(running()), good(ended("done"))]),
+                               ["--json"] + ORDER + ["--yes"], 0)
+        document = json.loads(out)
+        self.assertTrue(document["ok"])
+        self.assertEqual((document["operation"], document["outcome"]), (ID, "done"))
+
+    def test_aborted_is_a_failure(self):
+        self.check(script(failover=ACCEPTED, status=[good(running()), good(ended("aborted"))]), ORDER + ["--yes"], 1,
+                   "aborted")
+
+    def test_replaced_by_another_operation(self):
+        other = ended("done")
+        other["services"][0]["last_operation"]["id"] = "00000000000000bb"
+        self.check(script(failover=ACCEPTED, status=[good(running()), good(other)]), ORDER + ["--yes"], 1,
+                   "does not know how it ended")
+
+    def test_refusals_have_their_exit_codes(self):
+        for code, number in (("gate", 3), ("no_quorum", 4), ("busy", 3), ("already", 3), ("denied", 2),
+                             ("not_audited", 1), ("no_coordinator", 3)):
+            _, out, _ = self.check(script(failover=refusal(code, number)), ORDER + ["--yes"], number,
+                                   f"refused: {code}", "do this next")
+            self.assertEqual(out, "")
+            _, out, _ = self.check(script(failover=refusal(code, number, gate="fence")),
+                                   ["--json"] + ORDER + ["--yes"], number)
+            self.assertEqual(json.loads(out)["error"]["gate"], "fence")
+
+    def test_a_refusal_never_exits_0(self):
+        for number in (0, -1, 7, 256, "0", None, 1.5):
+            self.check(script(failover=refusal("gate", number)), ORDER + ["--yes"], 1)
+
+    def test_gates_and_loss_are_passed_on(self):
+        daemon, _, _ = self.check(script(failover=refusal("gate", 3)),
+                                  ORDER + ["--yes", "--skip-gate", "fence", "--skip-gate", "loss_within_rpo",
+                                           "--accept-loss", "4096"], 3)
+        self.assertEqual(daemon.requests[0]["skip_gates"], ["fence", "loss_within_rpo"])
+        self.assertEqual(daemon.requests[0]["accept_loss_bytes"], 4096)
+
+    def test_dry_run_changes_nothing(self):
+        daemon, _, _ = self.check(script(dry_run=good(DRY)), ORDER + ["--dry-run"], 0, "it would begin", "promote*", "2 KiB")
+        self.assertTrue(all(r.get("dry_run") is True for r in daemon.requests))
+        shut = copy.deepcopy(DRY)
+        shut["would_run"] = False
+        self.check(script(dry_run=good(shut)), ORDER + ["--dry-run"], 3)
+        _, out, _ = self.check(script(dry_run=good(shut)), ["--json"] + ORDER + ["--dry-run"], 3)
+        self.assertEqual(json.loads(out), shut)
+
+    def test_without_a_terminal_yes_is_needed(self):
+        daemon, _, _ = self.check(script(dry_run=good(DRY)), ORDER, 2, "--yes")
+        self.assertTrue(all(r.get("dry_run") for r in daemon.requests))
+
+    def test_no_wait(self):
+        self.check(script(failover=ACCEPTED), ORDER + ["--yes", "--no-wait"], 6, ID, "failoverctl status shop")
+
+    def test_dns_adopt(self):
+        daemon, _, _ = self.check(script(dns_adopt=ACCEPTED, status=good(ended("done"))),
+                                  ["dns", "adopt", "shop", "--reason", "new zone", "--yes"], 0, "done")
+        self.assertEqual(daemon.requests[0], {"id": 1, "command": "dns adopt", "service": "shop", "reason": "new zone"})
+
+    def test_the_daemon_restarts_while_we_wait(self):
+        answers = [good(running()), b"", b"{", good(ended("done"))]
+        self.check(script(failover=ACCEPTED, status=answers), ORDER + ["--yes"], 0, "done")
+
+    def test_ctrl_c_leaves_the_operation_alone(self):
+        daemon = self.daemon(script(failover=ACCEPTED, status=good(running())))
+        process = subprocess.Popen([COMMAND, "--socket", daemon.path, *ORDER, "--yes"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + TIMEOUT_S
+            while len(daemon.requests) < 3 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=TIMEOUT_S)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        self.assertEqual(process.returncode, 6, err)
+        self.assertIn("goes on", err)
+        self.assertIn("status shop", err)
+
+
+class Terminal(Ctl):
+    def talk(self, daemon, arguments, typed, wait_for="to go on: ", env=None):
+        """Runs it on a terminal, types when it asks; gives exit code and all that it showed."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.environ.pop("NO_COLOR", None)
+            os.environ.update({"TERM": "xterm", **(env or {})})
+            os.execv(COMMAND, [COMMAND, "--socket", daemon.path, *arguments])
+        shown, status_code, deadline = b"", None, time.monotonic() + TIMEOUT_S
+        try:
+            while time.monotonic() < deadline:
+                if select.select([fd], [], [], 0.1)[0]:
+                    try:
+                        piece = os.read(fd, 65536)
+                    except OSError:
+                        piece = b""
+                    if not piece:
+                        break
+                    shown += piece
+                if typed is not None and wait_for.encode() in shown:
+                    os.write(fd, typed)
+                    typed = None
+            while status_code is None and time.monotonic() < deadline:
+                done, state = os.waitpid(pid, os.WNOHANG)
+                if done:
+                    status_code = os.waitstatus_to_exitcode(state)
+                else:
+                    time.sleep(0.02)
+        finally:
+            if status_code is None:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            os.close(fd)
+        return status_code, shown.decode(errors="replace")
+
+    def test_the_regions_name_has_to_be_typed(self):
+        answers = dict(dry_run=good(DRY), failover=ACCEPTED, status=good(ended("done")))
+        daemon = self.daemon(script(**answers))
+        code, shown = self.talk(daemon, ORDER, b"us-west-2\n")
+        self.assertEqual(code, 0, shown)
+        self.assertIn("it would begin", shown)
+        for typed in (b"yes\n", b"\n", b"us-west-2x\n", b"us-east-1\n", b"\x04", b"\x03"):
+            daemon = self.daemon(script(**answers))
+            code, shown = self.talk(daemon, ORDER, typed)
+            self.assertEqual(code, 2, shown)
+            self.assertIn("nothing was changed", shown)
+            self.assertFalse([r for r in daemon.requests if not r.get("dry_run")])
+
+    def test_colour_only_where_it_is_wanted(self):
+        daemon = self.daemon(script(status=good(status())))
+        self.assertIn("\033[", self.talk(daemon, ["status"], None)[1])
+        self.assertNotIn("\033[", self.talk(daemon, ["status"], None, env={"NO_COLOR": "1"})[1])
+        self.assertNotIn("\033[", self.talk(daemon, ["status"], None, env={"TERM": "dumb"})[1])
+        self.assertNotIn("\033[", self.talk(daemon, ["--no-color", "status"], None)[1])
+
+
+class Hostile(Ctl):
+    def test_nobody_there(self):
+        code, _, err = self.run_ctl("/nonexistent/sock", "status")
+        self.assertEqual(code, 5)
+        self.assertIn("is failoverd running", err)
+        code, out, _ = self.run_ctl("/nonexistent/sock", "--json", "status")
+        self.assertEqual((code, json.loads(out)["error"]["code"]), (5, "unreachable"))
+        self.assertEqual(self.run_ctl("/" + "x" * 300, "status")[0], 5)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "sock")
+            stale = socket.socket(socket.AF_UNIX)
+            stale.bind(path)
+            stale.close()
+            self.assertEqual(self.run_ctl(path, "status")[0], 5)
+
+    def test_answers_that_are_none(self):
+        for raw in (b"", b"\n", b"hello\n", b"{}\n", b"[]\n", b'{"ok":true}\n', b'{"ok":true,"id":1}\n',
+                    b'{"ok":true,"id":2,"result":{}}\n', b'{"ok":1,"id":1,"result":{}}\n',
+                    b'{"ok":false,"error":"no"}\n', b'{"ok":true,"id":1,"result":{}', b"\xff\xfe\n",
+                    b'{"ok":false,"ok":true,"id":1,"result":{}}\n', b"[" * 5000 + b"\n"):
+            daemon = self.daemon(lambda request, raw=raw: raw)
+            code, out, err = self.run_ctl(daemon.path, "status")
+            self.assertEqual((code, out), (5, ""), raw[:50])
+            self.assertTrue(err)
+            code, _, err = self.run_ctl(daemon.path, *ORDER, "--yes")
+            self.assertEqual(code, 5)
+            self.assertIn("whether the order was taken is not known", err)
+
+    def test_silence_and_floods_have_an_end(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        daemon = self.daemon(lambda request: lambda connection: release.wait(TIMEOUT_S))
+        started = time.monotonic()
+        code, _, err = self.run_ctl(daemon.path, "status", timeout=1)
+        self.assertEqual(code, 5)
+        self.assertIn("in time", err)
+        self.assertGreater(time.monotonic() - started, 0.9)
+
+        def flood(connection):
+            for _ in range(400):
+                connection.sendall(b"x" * 65536)
+        daemon = self.daemon(lambda request: flood)
+        code, _, err = self.run_ctl(daemon.path, "status")
+        self.assertEqual(code, 5)
+        self.assertIn("longer than", err)
+
+    def test_shapes_that_nobody_promised(self):
+        odd = [{}, {"services": None}, {"services": [1, None, {}, []]}, {"services": {"a": 1}},
+               {"services": [{"name": 7, "regions": [{}], "lease": [], "operation": {"step": 1}}]},
+               {"services": [{"regions": [{"verdicts": [{}], "database": {}, "lag": {}, "guard": {}, "gates": [1, {}]}]}]},
+               {"services": [{"lease": {"left_ms": 1e308}, "epoch": "x"}], "warnings": [3]}]
+        for result in odd:
+            for command in (["status"], ["status", "-v"], ["history"]):
+                daemon = self.daemon(lambda request, result=result: good(result))
+                self.assertEqual(self.run_ctl(daemon.path, *command)[0], 0, result)
+            daemon = self.daemon(script(failover=good(result)))
+            self.assertEqual(self.run_ctl(daemon.path, *ORDER, "--yes")[0], 1, result)
+            daemon = self.daemon(script(dry_run=good(result)))
+            self.assertEqual(self.run_ctl(daemon.path, *ORDER, "--dry-run")[0], 3, result)
+        for operations in (1, [1], [{}], [{"steps": [{}], "loss": {"bytes": "x"}, "gates": [{}]}]):
+            daemon = self.daemon(script(history=good({"operations": operations})))
+            self.assertEqual(self.run_ctl(daemon.path, "history")[0], 0)
+
+    def test_escape_sequences_stay_out_of_the_terminal(self):
+        evil = "\x1b]0;owned\x07\x1b[2J\u009b31m"
+        def poison(value):
+            if isinstance(value, dict):
+                return {k: poison(v) for k, v in value.items()}
+            if isinstance(value, list):
+                return [poison(v) for v in value]
+            return evil + value if isinstance(value, str) else value
+        for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY)):
+            daemon = self.daemon(lambda request, result=result: good(poison(result)))
+            _, out, err = self.run_ctl(daemon.path, *command)
+            for mark in ("\x1b", "\x07", "\u009b"):
+                self.assertNotIn(mark, out + err)
+        daemon = self.daemon(lambda request: poison(refusal("gate", 3)))
+        _, out, err = self.run_ctl(daemon.path, *ORDER, "--yes")
+        self.assertNotIn("\x1b", out + err)
+
+    def test_a_full_output_is_a_failure(self):
+        daemon = self.daemon(script(status=good(status())))
+        with open("/dev/full", "wb") as full:
+            for command in (["status"], ["--json", "status"]):
+                done = subprocess.run([COMMAND, "--socket", daemon.path, *command], stdout=full, check=False,
+                                      stderr=subprocess.DEVNULL, timeout=TIMEOUT_S)
+                self.assertEqual(done.returncode, 1)
+
+
+def main():
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(
+        unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]))
+    bad = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - bad} passed, {bad} failed")
+    return 0 if bad == 0 and result.testsRun > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
