@@ -251,7 +251,7 @@ static bool open_control(struct daemon *d, struct fault *fault)
 {
     struct control_parts parts = {
         .loop = d->loop,
-        .probes = probing_loop(d->probing),
+        .probing = d->probing,
         .cluster = d->cluster,
         .local = d->local,
         .self = d->self,

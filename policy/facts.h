@@ -44,6 +44,8 @@ enum verdict_reason {
     REASON_OBSERVER,       /* this node cannot look: its own fault */
     REASON_STALE,          /* no result for too long */
     REASON_SELF_SUSPECT,   /* most of what this node looks at fails: it suspects itself, abstains */
+    REASON_LEASE_LAPSED,   /* this voter grants the writer's guard no lease any more, and the kernel
+                              enforces that: whatever the checks see, no client is served */
     REASON_CHECKS_PASS,
     REASON_CHECK_FAILING,  /* a failing run, not yet long enough */
     REASON_CHECK_FAILED,

@@ -471,6 +471,9 @@ static void note_chosen(struct service *s, struct turn *turn)
     if (l == NULL || l->version == s->noted_version)
         return;
     s->noted_version = l->version;
+    if (s->noted_epoch != l->epoch)
+        s->epoch_known_at = turn->now;
+    s->noted_epoch = l->epoch;
     struct note *note = service_note(s, turn, NOTE_CHOSEN);
     note->a = (int64_t)l->version;
     note->b = l->operation.phase;

@@ -160,6 +160,7 @@ struct operation_run {
     struct mono_time act_sent;
     struct mono_time retry_at;
     struct act_result result;
+    struct mono_time shut_since;  /* when the target's own fence was asked to shut */
     /* the old writer's lease */
     uint64_t wait_version;      /* the ledger whose acceptance wait_until is about; 0: not known */
     struct mono_time wait_until;
@@ -201,6 +202,8 @@ struct service {
     bool gossip_now;
     bool gossip_ask;
     uint64_t noted_version;
+    uint64_t noted_epoch;
+    struct mono_time epoch_known_at; /* when the present epoch became known here */
     struct mono_time timer_at;       /* earliest time that any part wants to be called */
 };
 

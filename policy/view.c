@@ -35,11 +35,12 @@ static void view_observers(const struct service *s, const struct turn *turn, reg
         const struct opinion *o = &s->health.opinions[region][n];
         if (!o->heard)
             continue;
+        bool stale = mono_since(turn->now, o->at) > s->policy->evidence_max_age_us;
         v->observers[n] = (struct view_observer){
             .present = true,
             .age_us = mono_since(turn->now, o->at),
-            .verdict = o->verdict.verdict,
-            .reason = o->verdict.reason,
+            .verdict = stale ? VERDICT_UNKNOWN : o->verdict.verdict,
+            .reason = stale ? REASON_STALE : o->verdict.reason,
             .check = o->verdict.check,
             .standing_us = mono_since(turn->now, o->verdict.since),
             .detail = o->verdict.detail,

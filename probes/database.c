@@ -20,6 +20,7 @@ struct database_probe {
     struct pg_target *target; /* as configured */
     char observer[OBSERVER_NAME_MAX];
     bool write_check;
+    const _Atomic bool *may_write;
     struct addresses *addresses; /* NULL: the target says where to connect to */
     char address[RESOLVER_ADDRESS_MAX]; /* of the inner probe; "" when there was no need of one */
     struct postgres_probe *inner; /* NULL until the first round, and after a cancelled one */
@@ -61,6 +62,7 @@ static void look(struct database_probe *probe)
             .target = *probe->target,
             .observer = probe->observer,
             .write_check = probe->write_check,
+            .may_write = probe->may_write,
         };
         if (probe->addresses != NULL)
             settings.target.hostaddr = probe->address;
@@ -151,6 +153,7 @@ struct database_probe *database_probe_new(struct loop *loop, struct resolver *re
     }
     probe->loop = loop;
     probe->write_check = settings->write_check;
+    probe->may_write = settings->may_write;
     if (!take_settings(probe, resolver, settings, fault)) {
         database_probe_free(probe);
         return NULL;

@@ -60,6 +60,7 @@ struct postgres_probe {
     struct pg_target *target;
     char observer[64];
     bool write_check;
+    const _Atomic bool *may_write;
     struct pg_session *kept;   /* NULL, or logged in by an earlier part or round */
     struct pg_session *fresh;  /* on its way in */
     uint64_t rounds;
@@ -285,7 +286,8 @@ static void on_facts(void *arg, const struct pg_result *result)
         probe_end(probe, probe->facts.reachable ? POSTGRES_PRIVILEGE : POSTGRES_QUERY, fault.text);
         return;
     }
-    if (probe->facts.in_recovery || !probe->write_check) {
+    bool may_write = probe->may_write == NULL || *probe->may_write;
+    if (probe->facts.in_recovery || !probe->write_check || !may_write) {
         probe_end(probe, POSTGRES_FINE, "");
         return;
     }
@@ -375,6 +377,7 @@ struct postgres_probe *postgres_probe_new(struct loop *loop, const struct postgr
     }
     probe->loop = loop;
     probe->write_check = settings->write_check;
+    probe->may_write = settings->may_write;
     probe->target = pg_target_copy(&settings->target, fault);
     if (probe->target == NULL ||
         !text_copy(probe->observer, sizeof probe->observer, settings->observer)) {

@@ -103,6 +103,9 @@ struct postgres_probe_settings {
     struct pg_target target; /* texts are copied */
     const char *observer;    /* our node's name: the row of the heartbeat table that is ours; copied */
     bool write_check;
+    /* Asked before each write, from the probes loop; NULL: always. A database that is fenced, or is
+     * not the writer's, must not be written to past the point where the timelines part. */
+    const _Atomic bool *may_write;
 };
 
 struct postgres_probe;

@@ -10,6 +10,7 @@
 #include "coordinator/base/notify.h"
 #include "coordinator/base/random.h"
 #include "coordinator/control/policy_setup.h"
+#include "coordinator/control/probing.h"
 #include "coordinator/store/durable.h"
 
 #define STORE_CLOSE_MS 2000
@@ -84,6 +85,9 @@ static void on_send(void *arg, const struct effect_send *send)
 static void take_note(struct control *c, const struct note *note)
 {
     journal_note(c->parts.journal, note);
+    /* The note's c is the ledger's writer. */
+    if (note->kind == NOTE_CHOSEN)
+        probing_set_writer(c->parts.probing, note->service, (uint8_t)note->c);
     if (note->kind == NOTE_VOTING && c->parts.store != NULL)
         store_settle(c->parts.store);
 }

@@ -17,10 +17,11 @@
 #include "policy/facts.h"
 
 struct control;
+struct probing;
 
 struct control_parts {
     struct loop *loop;         /* the control loop */
-    const struct loop *probes; /* for status only */
+    struct probing *probing;
     const struct cluster_config *cluster;
     const struct local_config *local;
     size_t self;

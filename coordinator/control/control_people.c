@@ -5,6 +5,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/control/probing.h"
 #include "coordinator/status/status.h"
 
 /* Everything that a snapshot is made from, borrowed for the call. */
@@ -50,7 +51,7 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .history = c->parts.history,
         .certificate = &s->certificate,
         .control_stall_us = loop_longest_stall_us(c->parts.loop),
-        .probes_stall_us = c->parts.probes != NULL ? loop_longest_stall_us(c->parts.probes) : 0,
+        .probes_stall_us = loop_longest_stall_us(probing_loop(c->parts.probing)),
     };
 }
 

@@ -2,6 +2,7 @@
 #include "coordinator/control/probing.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct probing {
     struct resolver *resolver;
     struct schedule *schedule;
     struct control *control;
+    _Atomic bool may_write[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS];
     pthread_t thread;
     bool running;
 };
@@ -126,7 +128,8 @@ static bool add_dns(struct probing *p, const struct check_config *check, size_t 
     return schedule_add(p->schedule, &add, id, fault);
 }
 
-static bool add_postgres(struct probing *p, const struct service_region_config *region,
+static bool add_postgres(struct probing *p, size_t service,
+                         const struct service_region_config *region,
                          const struct check_config *check, size_t id, struct fault *fault)
 {
     struct database_secrets secrets;
@@ -144,6 +147,7 @@ static bool add_postgres(struct probing *p, const struct service_region_config *
                          : database_outside(region->database, &secrets),
         .observer = p->cluster->nodes[p->self].name,
         .write_check = check->postgres.write_check,
+        .may_write = &p->may_write[service][region->region],
     };
     bool added = schedule_add(p->schedule, &add, id, fault);
     explicit_bzero(&secrets, sizeof secrets);
@@ -158,7 +162,7 @@ static bool add_check(struct probing *p, size_t service, const struct service_re
     case CONFIG_CHECK_HTTP: return add_http(p, check, id, fault);
     case CONFIG_CHECK_TCP: return add_tcp(p, check, id, fault);
     case CONFIG_CHECK_DNS: return add_dns(p, check, id, fault);
-    case CONFIG_CHECK_POSTGRES: return add_postgres(p, region, check, id, fault);
+    case CONFIG_CHECK_POSTGRES: return add_postgres(p, service, region, check, id, fault);
     default: return fault_set(fault, "unknown type of check");
     }
 }
@@ -213,6 +217,12 @@ static void *run_loop(void *arg)
         log_event(LOG_LEVEL_ERROR, "the probes loop ended: this node sees nothing any more",
                   LOG_STR("reason", fault.text));
     return NULL;
+}
+
+void probing_set_writer(struct probing *p, uint8_t service, uint8_t region)
+{
+    for (size_t r = 0; r < CONFIG_MAX_REGIONS; r++)
+        p->may_write[service][r] = r == region;
 }
 
 bool probing_start(struct probing *p, struct control *control, struct fault *fault)

@@ -18,6 +18,10 @@ const struct loop *probing_loop(const struct probing *probing);
 /* Starts the thread; samples go to `control` from now on. */
 bool probing_start(struct probing *probing, struct control *control, struct fault *fault) CHECKED;
 
+/* The ledger's word on who writes: only the writer's database is ever written to by a check. Before
+ * the first call none is. `region` is REGION_NONE while there is no writer. Any thread. */
+void probing_set_writer(struct probing *probing, uint8_t service, uint8_t region);
+
 /* Ends the thread; no sample is posted after it. Idempotent, NULL is allowed. */
 void probing_stop(struct probing *probing);
 void probing_free(struct probing *probing);

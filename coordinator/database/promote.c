@@ -17,7 +17,7 @@
 #include "coordinator/database/sessions.h"
 
 /* How long receipt has to stand still, with no walreceiver, to count as frozen. */
-#define STILL_US (200 * (int64_t)1000)
+#define STILL_US (40 * (int64_t)1000)
 #define CONNINFO_SQL_MAX (3 * PG_TEXT_MAX)
 
 enum task { TASK_COMPARE, TASK_FREEZE, TASK_THAW, TASK_PROMOTE, TASK_TERMINATE };

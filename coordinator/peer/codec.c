@@ -25,6 +25,7 @@ static const char *const reason_words[] = {
     [REASON_OBSERVER] = "observer",
     [REASON_STALE] = "stale",
     [REASON_SELF_SUSPECT] = "self-suspect",
+    [REASON_LEASE_LAPSED] = "lease-lapsed",
     [REASON_CHECKS_PASS] = "checks-pass",
     [REASON_CHECK_FAILING] = "check-failing",
     [REASON_CHECK_FAILED] = "check-failed",

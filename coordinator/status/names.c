@@ -32,6 +32,7 @@ static const char *const reasons[] = {
     [REASON_OBSERVER] = "observer",
     [REASON_STALE] = "stale",
     [REASON_SELF_SUSPECT] = "self_suspect",
+    [REASON_LEASE_LAPSED] = "lease_lapsed",
     [REASON_CHECKS_PASS] = "checks_pass",
     [REASON_CHECK_FAILING] = "check_failing",
     [REASON_CHECK_FAILED] = "check_failed",
@@ -314,6 +315,11 @@ void text_reason(struct text *text, enum verdict_reason reason, const char *chec
         return;
     case REASON_SELF_SUSPECT:
         text_append(text, "most of what this observer looks at fails, so it suspects itself and abstains");
+        return;
+    case REASON_LEASE_LAPSED:
+        text_append(text, "its guard has renewed no lease for ");
+        append_duration(text, standing_us);
+        text_append(text, " past the lease's end, so the kernel on its host lets no client in");
         return;
     case REASON_CHECKS_PASS:
         text_append(text, "every check passes");

@@ -152,7 +152,7 @@ static void judge_pace(const struct service *s, const struct turn *turn,
     cooldown->limit = s->policy->cooldown_us;
     int64_t since = turn->wall.us - ledger->last_finished.us;
     cooldown->value = since > 0 ? since : 0;
-    bool first = ledger->last_outcome == OUTCOME_NONE;
+    bool first = ledger->last_finished.us == 0;
     cooldown->open = first || cooldown->value >= cooldown->limit;
     paused->value = ledger->paused;
     paused->open = !ledger->paused;

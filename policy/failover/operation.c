@@ -25,6 +25,7 @@
 #define ACT_RETRY_MAX_US (5 * US_PER_S)
 #define POLL_EVERY_US (500 * US_PER_MS)
 #define HOOK_TRIES 3
+#define THAW_DEADLINE_US (2 * US_PER_S)
 
 enum step_said {
     STEP_WAITS,
@@ -135,10 +136,12 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
         not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
     gates_judge(s, turn, s->home, l->operation.skipped_gates | not_again,
                 l->operation.accepted_loss_bytes, gates);
-    /* Our own shut fence may fail a round of the target's checks; only a lasting failure counts,
-     * and the database itself is looked at by the compare step. */
+    /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
+     * evidence against it; the database itself is looked at by the compare step. */
     struct gate *healthy = &gates[GATE_TARGET_HEALTHY];
-    healthy->skipped = healthy->skipped || (!healthy->open && healthy->value != VERDICT_FAILED);
+    const struct region_verdict *home = &s->health.verdicts[s->home];
+    bool before = home->verdict == VERDICT_FAILED && home->since.us < run_of(s)->shut_since.us;
+    healthy->skipped = healthy->skipped || !before;
     return gates_first_shut(gates);
 }
 
@@ -530,10 +533,11 @@ static enum step_said step_undo(struct service *s, struct turn *turn)
     struct operation_run *run = run_of(s);
     /* Only what was frozen streams no more; a thaw that keeps failing must not keep the old writer
      * from coming back: status and the watch over the standby's streaming say what is left. */
-    const struct act_result *r = act_result_of(s, turn, ACT_THAW, s->policy->promote_deadline_us / 4);
+    const struct act_result *r = act_result_of(s, turn, ACT_THAW, THAW_DEADLINE_US);
     if (r == NULL)
         return STEP_WAITS;
-    if (r->outcome == ACT_DONE || run->tries >= HOOK_TRIES)
+    bool thawed = r->outcome == ACT_DONE || (r->database.known && !r->database.frozen);
+    if (thawed || run->tries >= HOOK_TRIES)
         return STEP_IS_DONE;
     retry_later(s, turn, r);
     return STEP_WAITS;
@@ -571,6 +575,8 @@ static void enter(struct service *s, struct turn *turn, enum step_id step)
         done->step = (uint8_t)run->step;
         done->a = mono_since(turn->now, run->step_started);
     }
+    if (step == STEP_SHUT)
+        run->shut_since = turn->now;
     run->step = step;
     run->step_started = turn->now;
     int64_t limit = plan_deadline_us(s->policy, step);
@@ -682,7 +688,7 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
     note->node = l->operation.executor;
     note->region = l->writer;
     note->a = mono_since(turn->now, run->started);
-    note->b = run->loss.known ? run->loss.bytes : -1;
+    note->b = run->loss.known ? run->loss.bytes : run->kind == OPERATION_ADOPT ? 0 : -1;
     note->c = run->loss.us;
     run->active = false;
 }

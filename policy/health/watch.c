@@ -44,6 +44,53 @@ static void run_distrust(struct service *s, struct turn *turn,
     s->health.distrust = d;
 }
 
+/* How long a database behind a lapsed lease counts as merely suspect: as its own check has it. */
+static int64_t lapse_for_us(const struct service *s, region_id region)
+{
+    int64_t least = TIME_FOREVER_US;
+    for (uint8_t c = 0; c < s->policy->check_count; c++) {
+        const struct check_policy *check = &s->policy->checks[c];
+        if (check->region == region && (check->kind == CHECK_POSTGRES || least == TIME_FOREVER_US))
+            least = check->for_us;
+        if (check->region == region && check->kind == CHECK_POSTGRES)
+            break;
+    }
+    return least;
+}
+
+/* Our probes may come from an address that the fence lets through (a standby's host streams from
+ * there), so a writer whose guard is dead looks well to them while the kernel lets no client in. A
+ * voter knows better: it has not been asked to renew that lease for longer than it can run. */
+static void judge_lapse(struct service *s, const struct turn *turn, struct region_verdict *verdicts)
+{
+    const struct ledger *l = service_ledger(s);
+    bool leased = l != NULL && turn->voting && l->writer != REGION_NONE &&
+                  l->operation.kind != OPERATION_FAILOVER && l->fence == FENCE_ENFORCED &&
+                  !l->keep_on_quorum_loss;
+    if (!leased)
+        return;
+    struct mono_time last = mono_later(s->acceptor.last_grant, s->epoch_known_at);
+    struct mono_time lapsed = lease_wait_until(l, 0, last);
+    struct region_verdict *v = &verdicts[l->writer];
+    if (!mono_reached(turn->now, lapsed)) {
+        service_wake(s, lapsed);
+        return;
+    }
+    struct mono_time failed = mono_after(lapsed, lapse_for_us(s, l->writer));
+    bool is_failed = mono_reached(turn->now, failed);
+    if (!is_failed)
+        service_wake(s, failed);
+    if (v->verdict == VERDICT_FAILED || (v->verdict == VERDICT_SUSPECT && !is_failed))
+        return;
+    *v = (struct region_verdict){
+        .verdict = is_failed ? VERDICT_FAILED : VERDICT_SUSPECT,
+        .reason = REASON_LEASE_LAPSED,
+        .check = CHECK_NONE,
+        .since = lapsed,
+    };
+    policy_text_set(&v->detail, "the writer's guard renews its lease no more");
+}
+
 /* A node that suspects itself says `unknown` of every other region; of its own it may still speak,
  * since it looks at that without the network it distrusts. */
 static void abstain(const struct service *s, region_id region, struct region_verdict *verdict)
@@ -127,6 +174,7 @@ void watch_run(struct service *s, struct turn *turn)
     run_checks(s, turn);
     for (region_id r = 0; r < turn->config->region_count; r++)
         verdicts[r] = verdict_of_region(s->policy, s->health.thresholds, r, turn->now);
+    judge_lapse(s, turn, verdicts);
     run_distrust(s, turn, verdicts);
     for (region_id r = 0; r < turn->config->region_count; r++) {
         abstain(s, r, &verdicts[r]);

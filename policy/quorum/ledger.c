@@ -261,7 +261,9 @@ struct ledger ledger_finish(const struct ledger *now, bool dns_done, struct wall
         next.dns_epoch = now->epoch;
     next.last_operation = now->operation.id;
     next.last_outcome = OUTCOME_DONE;
-    next.last_finished = wall;
+    /* The cooldown counts from moves of the writer; an adoption of DNS moves nothing. */
+    if (now->operation.kind == OPERATION_FAILOVER)
+        next.last_finished = wall;
     next.operation = no_operation;
     return next;
 }

@@ -84,7 +84,7 @@ struct ledger {
     struct ledger_operation operation;
     uint64_t last_operation;
     enum operation_outcome last_outcome;
-    struct wall_time last_finished;
+    struct wall_time last_finished; /* of the last failover, done or aborted; 0: none yet */
 };
 
 bool ledger_equal(const struct ledger *a, const struct ledger *b);

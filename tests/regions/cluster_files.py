@@ -19,16 +19,16 @@ NODE_NAMES = {"us-east-1": "use1-a", "us-west-2": "usw2-a", "eu-west-1": "euw1-a
 @dataclasses.dataclass
 class Thresholds:
     """Everything about time that a lab sets. The defaults are the demo's."""
-    heartbeat: str = "200ms"
-    health_interval: str = "500ms"
+    heartbeat: str = "500ms"
+    health_interval: str = "1s"
     health_for: str = "2s"
-    database_interval: str = "500ms"
+    database_interval: str = "1s"
     database_for: str = "2s"
     check_timeout: str = "400ms"
     fall: int = 3
     rise: int = 2
     lease: str = "2s"
-    renew_every: str = "300ms"
+    renew_every: str = "500ms"
     fence_budget: str = "500ms"
     clock_error_percent: int = 10
     confirm_timeout: str = "1s"
