@@ -161,7 +161,8 @@ static bool values_equal(enum dns_type type, const char *a, const char *b)
     return inet_pton(family, a, &x) == 1 && inet_pton(family, b, &y) == 1 && memcmp(&x, &y, sizeof x) == 0;
 }
 
-static bool answer_has(const struct resolve_answer *answer, enum dns_type type, const char *value, enum resolve_type wire)
+static bool answer_has(const struct resolve_answer *answer, enum dns_type type, const char *value,
+                       enum resolve_type wire)
 {
     for (size_t i = 0; i < answer->record_count; i++)
         if (answer->records[i].type == wire && values_equal(type, answer->records[i].value, value))
@@ -178,7 +179,8 @@ static size_t count_of_type(const struct resolve_answer *answer, enum resolve_ty
 }
 
 /* Is the answer exactly this record? */
-static bool answer_is(const struct dns_record *record, const struct question *question, const struct resolve_answer *answer)
+static bool answer_is(const struct dns_record *record, const struct question *question,
+                      const struct resolve_answer *answer)
 {
     enum resolve_type wire = wire_type(question);
     size_t count = count_of_type(answer, wire);
@@ -218,7 +220,8 @@ static bool judge_records(const struct dns_verify *verify, const struct question
     return false;
 }
 
-static bool judge_fence(struct dns_verify *verify, struct dns_verify_server *server, const struct resolve_answer *answer)
+static bool judge_fence(struct dns_verify *verify, struct dns_verify_server *server,
+                        const struct resolve_answer *answer)
 {
     char service[DNS_SERVICE_MAX];
     uint64_t epoch, operation;

@@ -75,7 +75,8 @@ static const struct rrset *draw_by_weight(struct rrset *const *sets, size_t coun
 }
 
 /* Healthy sets only. A healthy set of weight 0 answers only when none with a weight is healthy. */
-static const struct rrset *choose_weighted(struct context *context, const struct zone *zone, struct rrset **sets, size_t count)
+static const struct rrset *choose_weighted(struct context *context, const struct zone *zone,
+                                           struct rrset **sets, size_t count)
 {
     struct rrset *healthy[CANDIDATES_MAX];
     size_t healthy_count = 0;
@@ -85,7 +86,8 @@ static const struct rrset *choose_weighted(struct context *context, const struct
     return healthy_count > 0 ? draw_by_weight(healthy, healthy_count) : draw_by_weight(sets, count);
 }
 
-static const struct rrset *choose_failover(struct context *context, const struct zone *zone, struct rrset **sets, size_t count)
+static const struct rrset *choose_failover(struct context *context, const struct zone *zone,
+                                           struct rrset **sets, size_t count)
 {
     const struct rrset *primary = NULL, *secondary = NULL;
     for (size_t i = 0; i < count; i++)
@@ -138,7 +140,8 @@ static size_t add_multivalue(struct context *context, const struct dname *owner,
 }
 
 /* Adds what `name` has of `type` under the name `owner`. Returns false when that is nothing. */
-static bool add_type(struct context *context, const struct dname *owner, const struct zone *zone, const struct dname *name,
+static bool add_type(struct context *context, const struct dname *owner, const struct zone *zone,
+                     const struct dname *name,
                      uint16_t type, unsigned depth)
 {
     struct rrset *sets[CANDIDATES_MAX];
@@ -228,7 +231,8 @@ static void add_soa(struct context *context, const struct zone *zone)
         return;
     const struct rdata *rdata = &sets[0]->rdata[0];
     const uint8_t *minimum = rdata->bytes + rdata->length - 4;
-    uint32_t negative_s = (uint32_t)minimum[0] << 24 | (uint32_t)minimum[1] << 16 | (uint32_t)minimum[2] << 8 | minimum[3];
+    uint32_t negative_s = (uint32_t)minimum[0] << 24 | (uint32_t)minimum[1] << 16 |
+                          (uint32_t)minimum[2] << 8 | minimum[3];
     dns_add(context->message, context->query, DNS_AUTHORITY, &zone->name, RR_SOA,
             negative_s < sets[0]->ttl_s ? negative_s : sets[0]->ttl_s, rdata->bytes, rdata->length);
 }
@@ -241,7 +245,8 @@ static uint16_t any_type(const struct zone *zone, const struct dname *source)
     return from < to ? (uint16_t)zone->served->sets[from]->type : DNS_TYPE_ANY;
 }
 
-enum dns_rcode answer_query(struct world *world, struct dns_message *message, const struct dns_query *query, bool *authoritative)
+enum dns_rcode answer_query(struct world *world, struct dns_message *message, const struct dns_query *query,
+                            bool *authoritative)
 {
     struct context context = { .world = world, .message = message, .query = query };
     struct dname name = query->name, source, cut;

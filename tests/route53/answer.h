@@ -6,6 +6,7 @@
 #include "tests/route53/world.h"
 
 /* Answers one well-formed question from the served versions. Returns the code; *authoritative likewise. */
-enum dns_rcode answer_query(struct world *world, struct dns_message *message, const struct dns_query *query, bool *authoritative);
+enum dns_rcode answer_query(struct world *world, struct dns_message *message, const struct dns_query *query,
+                            bool *authoritative);
 
 #endif

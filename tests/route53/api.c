@@ -198,7 +198,8 @@ static bool admit(struct call *call, const struct operation *operation, bool sco
 static bool run(struct call *call, bool scoped)
 {
     struct world *world = call->world;
-    if (!sigv4_verify(world, call->request, call->method, call->target, call->body, call->body_length, &call->credential,
+    if (!sigv4_verify(world, call->request, call->method, call->target, call->body, call->body_length,
+                      &call->credential,
                       &call->refusal))
         return false;
     json_object_set_new(call->log, "access_key", json_string(call->credential->access_key));

@@ -41,7 +41,8 @@ bool batch_parse(struct batch *batch, const char *body, size_t length, struct re
 void batch_clear(struct batch *batch);
 
 /* The version that results, or NULL with a refusal; the zone itself is not touched. */
-struct zone_version *batch_apply(struct world *world, struct zone *zone, const struct batch *batch, struct refusal *refusal);
+struct zone_version *batch_apply(struct world *world, struct zone *zone, const struct batch *batch,
+                                 struct refusal *refusal);
 
 /* The batch as the control port's log shows it: [{"Action": ..., "ResourceRecordSet": {...}}]. */
 json_t *batch_to_json(const struct batch *batch);

@@ -315,7 +315,8 @@ static bool work_start(struct work *work, size_t changes)
     return true;
 }
 
-struct zone_version *batch_apply(struct world *world, struct zone *zone, const struct batch *batch, struct refusal *refusal)
+struct zone_version *batch_apply(struct world *world, struct zone *zone, const struct batch *batch,
+                                 struct refusal *refusal)
 {
     struct work work = { .world = world, .zone = zone, .refusal = refusal };
     struct zone_version *version = NULL;

@@ -35,7 +35,8 @@ void refusal_clear(struct refusal *refusal)
 }
 
 /* Refuses children that are not in `allowed` (a list ended by NULL) or that come twice where `single`. */
-static bool check_children(const struct xml_node *node, const char *const *allowed, bool single, struct refusal *refusal)
+static bool check_children(const struct xml_node *node, const char *const *allowed, bool single,
+                           struct refusal *refusal)
 {
     for (const struct xml_node *child = node->first; child != NULL; child = child->next) {
         bool known = false;
@@ -57,7 +58,8 @@ static bool missing(const struct xml_node *node, const char *name, struct refusa
     return false;
 }
 
-static bool read_records(struct draft *draft, const struct xml_node *records, const char **values, struct refusal *refusal)
+static bool read_records(struct draft *draft, const struct xml_node *records, const char **values,
+                         struct refusal *refusal)
 {
     static const char *const record_only[] = { "ResourceRecord", NULL }, *const value_only[] = { "Value", NULL };
     draft->has_records = true;

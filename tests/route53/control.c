@@ -24,7 +24,8 @@ struct knob {
 #define MILLISECONDS(field) { #field, offsetof(struct faults, field), 0, 3600000 }
 
 static const struct knob numbers[] = {
-    COUNT(throttle_next), COUNT(fail_5xx_next), COUNT(lose_reply_next), COUNT(lose_request_next), COUNT(prior_request_next),
+    COUNT(throttle_next), COUNT(fail_5xx_next), COUNT(lose_reply_next), COUNT(lose_request_next),
+    COUNT(prior_request_next),
     MILLISECONDS(insync_after_ms), MILLISECONDS(delay_reply_ms), MILLISECONDS(batch_ms),
     COUNT(bucket_size), COUNT(bucket_per_s),
     { "clock_skew_ms", offsetof(struct faults, clock_skew_ms), -86400000, 86400000 },
@@ -212,7 +213,8 @@ static json_t *do_health(struct world *world, json_t *body, char message[MESSAGE
 {
     char key[DNAME_TEXT_SIZE + 256], text[DNAME_TEXT_SIZE];
     const char *id = json_string_value(json_object_get(body, "health_check_id"));
-    const char *name = json_string_value(json_object_get(body, "name")), *type = json_string_value(json_object_get(body, "type"));
+    const char *name = json_string_value(json_object_get(body, "name"));
+    const char *type = json_string_value(json_object_get(body, "type"));
     const char *identifier = json_string_value(json_object_get(body, "set_identifier"));
     json_t *healthy = json_object_get(body, "healthy");
     struct dname parsed;

@@ -127,7 +127,8 @@ static void on_tcp_event(struct bufferevent *channel, short what, void *context)
     close_connection(context);
 }
 
-static void on_tcp_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int length, void *context)
+static void on_tcp_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer,
+                          int length, void *context)
 {
     struct dns_server *server = context;
     struct timeval idle = { .tv_sec = TCP_IDLE_S };
@@ -180,7 +181,8 @@ static bool bind_both(struct dns_server *server, const struct sockaddr *address,
         if (server->udp < 0)
             return false;
         server->tcp = evconnlistener_new_bind(server->world->base, on_tcp_accept, server,
-            LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, -1, (struct sockaddr *)&bound, (int)length);
+            LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, -1,
+            (struct sockaddr *)&bound, (int)length);
         if (server->tcp != NULL) {
             server->port = port_of(&bound);
             return true;

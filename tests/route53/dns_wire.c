@@ -164,7 +164,8 @@ void dns_add(struct dns_message *message, const struct dns_query *query, enum dn
     message->counts[section]++;
 }
 
-void dns_end(struct dns_message *message, const struct dns_query *query, enum dns_rcode rcode, bool authoritative, size_t max)
+void dns_end(struct dns_message *message, const struct dns_query *query, enum dns_rcode rcode,
+             bool authoritative, size_t max)
 {
     size_t opt = query->edns ? OPT_SIZE : 0;
     bool truncated = message->overflow || message->length + opt > max;

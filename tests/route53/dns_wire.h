@@ -13,7 +13,8 @@ enum {
     DNS_TYPE_ANY = 255,
 };
 
-enum dns_rcode { DNS_NOERROR = 0, DNS_FORMERR = 1, DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3, DNS_NOTIMP = 4, DNS_REFUSED = 5, DNS_BADVERS = 16 };
+enum dns_rcode { DNS_NOERROR = 0, DNS_FORMERR = 1, DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3, DNS_NOTIMP = 4,
+                 DNS_REFUSED = 5, DNS_BADVERS = 16 };
 
 enum dns_section { DNS_ANSWER, DNS_AUTHORITY, DNS_ADDITIONAL };
 
@@ -51,6 +52,7 @@ void dns_add(struct dns_message *message, const struct dns_query *query, enum dn
              const struct dname *owner, uint16_t type, uint32_t ttl_s, const uint8_t *rdata, size_t rdata_length);
 
 /* Completes header and OPT. A message longer than `max` bytes goes out with the question only and TC set. */
-void dns_end(struct dns_message *message, const struct dns_query *query, enum dns_rcode rcode, bool authoritative, size_t max);
+void dns_end(struct dns_message *message, const struct dns_query *query, enum dns_rcode rcode,
+             bool authoritative, size_t max);
 
 #endif

@@ -321,7 +321,11 @@ def rules():
         refused("alias with TTL", change(("CREATE", alias("al.example.test.", ZONE, "www.example.test.", TTL=60))), 400, "InvalidInput", "found more than one")
         refused("unknown element", change(("CREATE", record("v.example.test.", Colour="red"))), 400, "InvalidInput", "Colour")
 
-        many = lambda n: [("CREATE", record("m%d.example.test." % (i // 100), values=["10.%d.%d.%d" % (n // 100, i // 100, j) for j in range(100)])) for i in range(0, n, 100)]
+        def many(n):
+            return [("CREATE", record("m%d.example.test." % (i // 100),
+                                      values=["10.%d.%d.%d" % (n // 100, i // 100, j) for j in range(100)]))
+                    for i in range(0, n, 100)]
+
         accepted("1000 values", change(*many(1000)))
         batch_refused("more than 1000 values", change(*many(1000), ("CREATE", record("mm.example.test."))), "Number of records limit of 1000 exceeded.")
         upserts = [(("UPSERT"), item) for _, item in many(500)]
@@ -340,7 +344,9 @@ def rules():
 
 
 def routing(e, change):
-    weighted = lambda identifier, weight, value, **more: record("w.example.test.", values=[value], SetIdentifier=identifier, Weight=weight, **more)
+    def weighted(identifier, weight, value, **more):
+        return record("w.example.test.", values=[value], SetIdentifier=identifier, Weight=weight, **more)
+
     refused("Weight without SetIdentifier", change(("CREATE", record("w.example.test.", Weight=1))), 400, "InvalidInput", "Missing field 'SetIdentifier'")
     refused("SetIdentifier alone", change(("CREATE", record("w.example.test.", SetIdentifier="a"))), 400, "InvalidInput", "but found none")
     accepted("weighted sets", change(("CREATE", weighted("a", 0, "192.0.2.101")), ("CREATE", weighted("b", 100, "192.0.2.102"))))
@@ -361,7 +367,10 @@ def routing(e, change):
     e.control("POST", "/health", {"zone": ZONE, "name": "w.example.test", "type": "A", "set_identifier": "b", "healthy": False})
     equal("an unhealthy set is not drawn", {served(e, "w.example.test").values[0] for _ in range(30)}, {"192.0.2.101"})
 
-    role = lambda identifier, which, value: record("f.example.test.", values=[value], SetIdentifier=identifier, Failover=which, HealthCheckId="hc-" + identifier)
+    def role(identifier, which, value):
+        return record("f.example.test.", values=[value], SetIdentifier=identifier, Failover=which,
+                      HealthCheckId="hc-" + identifier)
+
     accepted("failover sets", change(("CREATE", role("one", "PRIMARY", "192.0.2.111")), ("CREATE", role("two", "SECONDARY", "192.0.2.112"))))
     check("a second PRIMARY is refused", change(("CREATE", role("three", "PRIMARY", "192.0.2.113")))[0] == 400)
     equal("PRIMARY answers", served(e, "f.example.test").values, ["192.0.2.111"])
@@ -419,7 +428,9 @@ def signatures(e):
     refused("another region's scope", e.call("GET", path, region="eu-west-1"), 403, "SignatureDoesNotMatch", "valid region")
     refused("another service's scope", e.call("GET", path, service="s3"), 403, "SignatureDoesNotMatch", "correct service: 'route53'")
     refused("an x-amz header that is not signed", e.call("GET", path, unsigned_headers={"X-Amz-Extra": "1"}), 403, "SignatureDoesNotMatch", "not signed")
-    refused("a date header changed after signing", e.call("GET", path, unsigned_headers={"X-Amz-Date": (now + datetime.timedelta(seconds=9)).strftime("%Y%m%dT%H%M%SZ")}), 403, "SignatureDoesNotMatch", mismatch)
+    later = (now + datetime.timedelta(seconds=9)).strftime("%Y%m%dT%H%M%SZ")
+    refused("a date header changed after signing", e.call("GET", path, unsigned_headers={"X-Amz-Date": later}), 403,
+            "SignatureDoesNotMatch", mismatch)
     refused("a payload hash that is not the body's", e.call("POST", path + "/%s/rrset/" % ZONE, body=b"<x/>", unsigned_headers={"X-Amz-Content-SHA256": "0" * 64}), 403, "SignatureDoesNotMatch", "")
     refused("four minutes are fine, six are not", (e.call("GET", path, when=now - datetime.timedelta(minutes=4))[0] == 200
             and e.call("GET", path, when=now - datetime.timedelta(minutes=6))) or (0, ""), 403, "SignatureDoesNotMatch", "Signature expired")
@@ -453,7 +464,9 @@ def dns_answers(e):
     answer = served(e, "www.example.test")
     equal("authoritative", (answer.aa, answer.rcode, answer.answers[0].ttl), (True, "NOERROR", 60))
     answer = served(e, "nobody.example.test")
-    equal("NXDOMAIN with SOA", (answer.rcode, answer.aa, [r.type for r in answer.authority], answer.authority[0].ttl), ("NXDOMAIN", True, ["SOA"], 900))
+    equal("NXDOMAIN with SOA",
+          (answer.rcode, answer.aa, [r.type for r in answer.authority], answer.authority[0].ttl),
+          ("NXDOMAIN", True, ["SOA"], 900))
     answer = served(e, "www.example.test", "AAAA")
     equal("NODATA with SOA", (answer.rcode, answer.answers, [r.type for r in answer.authority]), ("NOERROR", [], ["SOA"]))
     equal("an empty non-terminal is NODATA", served(e, "empty.example.test").rcode, "NOERROR")
@@ -477,7 +490,10 @@ def dns_answers(e):
     with socket.create_connection(e.dns[0], timeout=5) as stream:
         wires = [dnsclient.make_query("www.example.test", query_id=i) for i in range(20)]
         stream.sendall(b"".join(struct.pack("!H", len(w)) + w for w in wires))
-        replies = [dnsclient.Answer(dnsclient.receive_exactly(stream, struct.unpack("!H", dnsclient.receive_exactly(stream, 2))[0])) for _ in wires]
+        replies = []
+        for _ in wires:
+            (length,) = struct.unpack("!H", dnsclient.receive_exactly(stream, 2))
+            replies.append(dnsclient.Answer(dnsclient.receive_exactly(stream, length)))
     equal("queries in one TCP connection", [r.id for r in replies], list(range(20)))
 
 

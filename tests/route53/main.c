@@ -91,7 +91,8 @@ static bool take_option(struct options *options, int option, const char *value)
         char *end = NULL;
         errno = 0;
         options->insync_after_ms = strtol(value, &end, 10);
-        if (errno != 0 || end == value || *end != '\0' || options->insync_after_ms < 0 || options->insync_after_ms > 3600000)
+        if (errno != 0 || end == value || *end != '\0' || options->insync_after_ms < 0 ||
+            options->insync_after_ms > 3600000)
             return fail("--insync-after", "it must be milliseconds, 0 to 3600000");
         return true;
     }
@@ -160,7 +161,8 @@ static bool parse_address(const char *text, struct sockaddr_storage *address, in
     const char *from = text + (bracketed ? 1 : 0), *to = colon == NULL ? text : colon - (bracketed ? 1 : 0);
     long port = colon == NULL ? -1 : strtol(colon + 1, &end, 10);
     memset(address, 0, sizeof *address);
-    if (port < 0 || port > 65535 || end == colon + 1 || *end != '\0' || to <= from || (size_t)(to - from) >= sizeof host)
+    if (port < 0 || port > 65535 || end == colon + 1 || *end != '\0' || to <= from ||
+        (size_t)(to - from) >= sizeof host)
         return fail(text, "it must be ADDRESS:PORT or [ADDRESS]:PORT");
     memcpy(host, from, (size_t)(to - from));
     host[to - from] = '\0';
@@ -183,7 +185,8 @@ static bool parse_address(const char *text, struct sockaddr_storage *address, in
 static struct bufferevent *on_tls_connection(struct event_base *base, void *context)
 {
     SSL *ssl = SSL_new(context);
-    return ssl == NULL ? NULL : bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    return ssl == NULL ? NULL : bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                                               BEV_OPT_CLOSE_ON_FREE);
 }
 
 static bool start_tls(struct emulator *emulator, const struct options *options)
@@ -230,7 +233,8 @@ static bool start_dns(struct emulator *emulator, const struct options *options)
         int length;
         if (!parse_address(options->dns[i], &address, &length))
             return false;
-        emulator->dns[i] = dns_server_start(emulator->world, (struct sockaddr *)&address, (socklen_t)length, i, message);
+        emulator->dns[i] = dns_server_start(emulator->world, (struct sockaddr *)&address, (socklen_t)length, i,
+                                            message);
         if (emulator->dns[i] == NULL)
             return fail(options->dns[i], message);
         emulator->dns_count++;

@@ -75,7 +75,8 @@ static bool zone_is_busy(const struct call *call, const struct zone *zone)
     return false;
 }
 
-static struct change *submit(struct call *call, struct zone *zone, struct zone_version *version, const struct batch *batch)
+static struct change *submit(struct call *call, struct zone *zone, struct zone_version *version,
+                             const struct batch *batch)
 {
     json_t *log = json_copy(call->log);
     json_object_set_new(log, "kind", json_string("change"));

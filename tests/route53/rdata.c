@@ -115,7 +115,8 @@ static bool put_character_string(struct encoder *encoder, const char **text, con
             *fault = "InvalidCharacterString (Value should be enclosed in quotation marks)";
             return false;
         }
-        if (*at == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] >= '0' && at[2] <= '7' && at[3] >= '0' && at[3] <= '7') {
+        if (*at == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] >= '0' && at[2] <= '7' && at[3] >= '0' &&
+            at[3] <= '7') {
             byte = (uint8_t)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'));
             at += 4;
         } else if (*at == '\\' && (at[1] == '"' || at[1] == '\\')) {

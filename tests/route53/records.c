@@ -74,7 +74,8 @@ static enum build_result build_routing(struct rrset *set, const struct draft *dr
                                        char message[MESSAGE_SIZE])
 {
     unsigned long weight = 0;
-    int count = (draft->weight != NULL) + (draft->region != NULL) + (draft->failover != NULL) + (draft->multivalue != NULL);
+    int count = (draft->weight != NULL) + (draft->region != NULL) + (draft->failover != NULL) +
+                (draft->multivalue != NULL);
     if (count > 1)
         return refuse_shape(draft, action, message, "Expected exactly one of [Weight, Region, Failover, GeoLocation, "
                             "MultiValueAnswer], but found more than one");
@@ -285,7 +286,8 @@ static bool same_values(const struct rrset *a, const struct rrset *b)
 bool rrset_same_content(const struct rrset *a, const struct rrset *b)
 {
     if (a->routing != b->routing || a->weight != b->weight || a->primary != b->primary || a->multivalue != b->multivalue
-        || !same_text(a->region, b->region) || !same_text(a->health_check_id, b->health_check_id) || a->alias != b->alias)
+        || !same_text(a->region, b->region) || !same_text(a->health_check_id, b->health_check_id)
+        || a->alias != b->alias)
         return false;
     if (a->alias)
         return strcmp(a->alias_zone_id, b->alias_zone_id) == 0 && dname_equal(&a->alias_name, &b->alias_name)

@@ -103,7 +103,8 @@ static bool add_canonical_query(struct evbuffer *out, const char *query)
         struct evbuffer *encoded = evbuffer_new();
         if (value != NULL)
             *value++ = '\0';
-        good = encoded != NULL && count < QUERY_PAIRS_MAX && percent_decode(pair) && (value == NULL || percent_decode(value));
+        good = encoded != NULL && count < QUERY_PAIRS_MAX && percent_decode(pair) &&
+            (value == NULL || percent_decode(value));
         if (good) {
             add_encoded(encoded, pair, "");
             evbuffer_add(encoded, "\001", 1);    /* for '=', which would sort behind '-' and '.' */
@@ -264,7 +265,8 @@ static bool check_date(const struct world *world, struct evhttp_request *request
     return true;
 }
 
-static const struct credential *find_credential(const struct world *world, struct evhttp_request *request, const char *key)
+static const struct credential *find_credential(const struct world *world, struct evhttp_request *request,
+                                                const char *key)
 {
     const char *token = evhttp_find_header(evhttp_request_get_input_headers(request), "X-Amz-Security-Token");
     for (size_t i = 0; i < world->credential_count; i++) {
@@ -340,7 +342,8 @@ static void add_canonical_path(struct evbuffer *out, const char *path)
     free(copy);
 }
 
-static bool build_canonical(struct evbuffer *out, struct evhttp_request *request, const char *method, const char *target,
+static bool build_canonical(struct evbuffer *out, struct evhttp_request *request, const char *method,
+                            const char *target,
                             const char *signed_headers, const char *payload_hash)
 {
     char *path = strdup(target), *query = path == NULL ? NULL : strchr(path, '?');
@@ -421,7 +424,8 @@ bool sigv4_verify(const struct world *world, struct evhttp_request *request, con
         return mismatch(refusal, "Credential should be scoped to a valid region. ");
     if (strcmp(auth.service, "route53") != 0)
         return mismatch(refusal, "Credential should be scoped to correct service: 'route53'. ");
-    if (!check_date(world, request, &auth, stamp, refusal) || !check_signed_headers(request, auth.signed_headers, refusal)
+    if (!check_date(world, request, &auth, stamp, refusal) ||
+        !check_signed_headers(request, auth.signed_headers, refusal)
         || !check_signature(request, method, target, body, body_length, &auth, stamp, who, refusal))
         return false;
     *credential = who;

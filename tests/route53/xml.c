@@ -99,7 +99,8 @@ static void XMLCALL on_text(void *context, const char *text, int length)
     node->text[node->text_length] = '\0';
 }
 
-static void XMLCALL on_doctype(void *context, const char *name, const char *system_id, const char *public_id, int subset)
+static void XMLCALL on_doctype(void *context, const char *name, const char *system_id, const char *public_id,
+                               int subset)
 {
     (void)name, (void)system_id, (void)public_id, (void)subset;
     refuse(context, "DOCTYPE is not allowed");

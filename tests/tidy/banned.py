@@ -96,27 +96,27 @@ def check_top(name, text):
         yield f"{name}:1: does not begin with a comment that says what it is for and where its boundary lies"
 
 
-def guard_of(name):
-    """FAILOVERD_<ROOM>_<NAME>_H; the emulator is no part of failoverd and says so."""
+def guards_of(name):
+    """FAILOVERD_<ROOM>_<NAME>_H; the emulator is no part of failoverd and says so. Tests may name
+    their folder too."""
     folders, stem = name.split("/")[:-1], name.split("/")[-1].removesuffix(".h")
-    if folders[:2] == ["tests", "route53"]:
-        prefix = "ROUTE53_EMULATOR"
-    else:
-        room = folders[1] if folders[0] == "coordinator" and len(folders) > 1 else folders[0]
-        prefix = f"FAILOVERD_{room}"
-    return f"{prefix}_{stem}_H".upper()
+    rooms = [folders[1] if folders[0] == "coordinator" and len(folders) > 1 else folders[0]]
+    if folders[0] == "tests" and len(folders) > 1:
+        rooms.append(f"tests_{folders[1]}")
+    prefixes = ["ROUTE53_EMULATOR"] if folders[:2] == ["tests", "route53"] else [f"FAILOVERD_{r}" for r in rooms]
+    return [f"{prefix}_{stem}_H".upper() for prefix in prefixes]
 
 
 def check_guard(name, text):
     if not name.endswith(".h"):
         return
-    want = guard_of(name)
+    wanted = guards_of(name)
     bare = c_text.without_comments(text).strip()
     match = re.match(r"#ifndef (\w+)\n#define (\w+)\n", bare)
-    if not match or match[1] != match[2] or match[1] != want or not bare.endswith("#endif"):
+    if not match or match[1] != match[2] or match[1] not in wanted or not bare.endswith("#endif"):
         have = match[1] if match else "none"
         line = c_text.line_of(text, text.index("#ifndef")) if "#ifndef" in text else 1
-        yield f"{name}:{line}: its include guard is {have}: let it be {want}, around the whole file"
+        yield f"{name}:{line}: its include guard is {have}: let it be {wanted[0]}, around the whole file"
 
 
 def check_file(name, text):
@@ -151,6 +151,7 @@ SAMPLES = (
     ("coordinator/peer/x.h", COMMENT + GUARD.format("struct x;\n"), ""),
     ("coordinator/peer/x.h", COMMENT + GUARD.replace("PEER_X", "PEER_Y").format("struct x;\n"), "FAILOVERD_PEER_X_H"),
     ("coordinator/peer/x.h", COMMENT + "#pragma once\nstruct x;\n", "FAILOVERD_PEER_X_H"),
+    ("tests/unit/x.h", COMMENT + GUARD.replace("PEER", "TESTS_UNIT").format("struct x;\n"), ""),
     ("policy/health/x.h", COMMENT + GUARD.replace("PEER", "POLICY").format("struct x;\n"), ""),
 )
 

@@ -120,7 +120,8 @@ static void write_file(const char *content, mode_t permissions)
 {
     (void)snprintf(path, sizeof path, "/tmp/aws_credentials_test.XXXXXX");
     int fd = mkstemp(path);
-    CU_ASSERT_TRUE_FATAL(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content) && fchmod(fd, permissions) == 0);
+    CU_ASSERT_TRUE_FATAL(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content) &&
+                         fchmod(fd, permissions) == 0);
     close(fd);
 }
 
@@ -306,5 +307,6 @@ static void cancelled_callers_are_not_called(void)
 
 SUITE_MAIN("aws_credentials", TEST(files_are_read), TEST(bad_files_are_refused), TEST(the_environment_is_read),
            TEST(the_instances_role_is_asked_and_kept), TEST(keys_are_renewed_before_they_expire),
-           TEST(each_failure_says_what_is_wrong), TEST(the_containers_role_is_asked), TEST(keys_are_only_asked_for_nearby),
+           TEST(each_failure_says_what_is_wrong), TEST(the_containers_role_is_asked),
+           TEST(keys_are_only_asked_for_nearby),
            TEST(cancelled_callers_are_not_called))

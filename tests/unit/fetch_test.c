@@ -346,9 +346,11 @@ static X509 *certify(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *is
     X509_gmtime_adj(X509_getm_notBefore(certificate), from_s);
     X509_gmtime_adj(X509_getm_notAfter(certificate), to_s);
     X509_set_pubkey(certificate, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                               (const unsigned char *)name, -1, -1, 0);
     X509_set_issuer_name(certificate, X509_get_subject_name(issuer != NULL ? issuer : certificate));
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, issuer != NULL ? NID_subject_alt_name : NID_basic_constraints, alternative);
+    int kind = issuer != NULL ? NID_subject_alt_name : NID_basic_constraints;
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, kind, alternative);
     X509_add_ext(certificate, extension, -1);
     X509_EXTENSION_free(extension);
     X509_sign(certificate, issuer_key, EVP_sha256());
@@ -427,7 +429,9 @@ static void certificates_are_checked(void)
 }
 
 SUITE_MAIN("fetch", TEST(a_response_comes_back_whole), TEST(connections_are_kept_unless_fresh),
-           TEST(methods_bodies_and_headers), TEST(wrong_requests_are_refused_at_once), TEST(refused_connections_are_told),
-           TEST(a_silent_host_is_a_connect_timeout), TEST(each_phase_has_its_limit), TEST(broken_connections_are_resets),
+           TEST(methods_bodies_and_headers), TEST(wrong_requests_are_refused_at_once),
+           TEST(refused_connections_are_told),
+           TEST(a_silent_host_is_a_connect_timeout), TEST(each_phase_has_its_limit),
+           TEST(broken_connections_are_resets),
            TEST(hostile_responses_are_bounded), TEST(our_own_lack_of_descriptors_is_told_apart),
            TEST(cancelled_ones_do_not_call), TEST(certificates_are_checked))

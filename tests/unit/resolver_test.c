@@ -289,7 +289,8 @@ static void a_changed_resolv_conf_counts_at_once(void)
     /* Port 53 of a loopback address where nobody listens, then another: told apart by the text is enough. */
     CU_ASSERT_TRUE(write(fd, "nameserver 127.99.0.1\n", 22) == 22);
     resolver_use_resolv_conf(resolver, path);
-    struct resolve_lookup wanted = { .name = "shop.example.com", .family = RESOLVE_IPV4, .deadline_ms = 500, .try_ms = 100, .tries = 1, .done = done };
+    struct resolve_lookup wanted = { .name = "shop.example.com", .family = RESOLVE_IPV4, .deadline_ms = 500,
+                                     .try_ms = 100, .tries = 1, .done = done };
     CU_ASSERT_PTR_NOT_NULL_FATAL(resolver_lookup(resolver, &wanted, &fault));
     CU_ASSERT_TRUE(stub_run(loop));
     CU_ASSERT_EQUAL(answer.outcome, RESOLVE_UNREACHABLE);

@@ -79,7 +79,8 @@ static void begin_with(const char *endpoint_format, int64_t deadline_ms)
     credentials = aws_credentials_new(loop, pool, &(struct aws_credentials_settings){ .file = key_path }, &fault);
     (void)snprintf(endpoint, sizeof endpoint, "%s:%u", endpoint_format, server.port);
     zone = route53_new(loop, pool, resolver, credentials,
-                       &(struct route53_settings){ .zone_id = "/hostedzone/Z1", .endpoint = endpoint, .deadline_ms = deadline_ms }, &fault);
+                       &(struct route53_settings){ .zone_id = "/hostedzone/Z1", .endpoint = endpoint,
+                                                   .deadline_ms = deadline_ms }, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(zone);
 }
 
@@ -156,7 +157,8 @@ static enum dns_outcome submit(void)
 {
     struct dns_record record = wanted();
     struct dns_fence fence = { .state = DNS_FENCE_OURS, .ttl_s = 5, .value_count = 1, .values = { "\"old\"" } };
-    struct dns_change change = { .service = "shop", .epoch = 7, .operation = 0xc0ffee, .fence_name = FENCE, .fence_ttl_s = 5,
+    struct dns_change change = { .service = "shop", .epoch = 7, .operation = 0xc0ffee, .fence_name = FENCE,
+                                 .fence_ttl_s = 5,
                                  .fence = &fence, .records = &record, .record_count = 1 };
     CU_ASSERT_TRUE_FATAL(route53_submit(zone, &change, on_submit, NULL, &fault));
     CU_ASSERT_TRUE(stub_run(loop));
@@ -173,7 +175,8 @@ static void a_zone_is_read(void)
     CU_ASSERT_EQUAL(server.requests, 2);
     CU_ASSERT_EQUAL(strncmp(server.request, "GET /2013-04-01/hostedzone/Z1/rrset?maxitems=100&name=shop.example.com HTTP", 75), 0);
     CU_ASSERT_EQUAL(read_result.fence.state, DNS_FENCE_OURS);
-    CU_ASSERT_TRUE(read_result.fence.epoch == 7 && read_result.fence.operation == 0xc0ffee && read_result.fence.ttl_s == 5);
+    CU_ASSERT_TRUE(read_result.fence.epoch == 7 && read_result.fence.operation == 0xc0ffee &&
+                   read_result.fence.ttl_s == 5);
     CU_ASSERT_STRING_EQUAL(read_result.fence.values[0], "\"" OURS "\"");
     CU_ASSERT_TRUE(read_result.all_match && read_result.records[0].matches);
     end();
@@ -256,7 +259,8 @@ static void errors_have_their_outcomes(void)
             fprintf(stderr, "%s: %s\n", cases[i].code, submit_result.base.text);
         CU_ASSERT_STRING_EQUAL(submit_result.base.code, cases[i].code);
         CU_ASSERT_STRING_EQUAL(submit_result.base.request_id, "r-9");
-        CU_ASSERT_EQUAL(submit_result.base.retry_after_ms > 0, cases[i].outcome == DNS_RETRY || cases[i].outcome == DNS_REFUSED || cases[i].outcome == DNS_UNKNOWN);
+        CU_ASSERT_EQUAL(submit_result.base.retry_after_ms > 0, cases[i].outcome == DNS_RETRY ||
+                        cases[i].outcome == DNS_REFUSED || cases[i].outcome == DNS_UNKNOWN);
     }
     responses[0] = "HTTP/1.1 400 Bad\r\nContent-Length: 96\r\n\r\n<InvalidChangeBatch><Messages><Message>'_failoverd.example.com.'</Message></Messages></InvalidChangeBatch>";
     CU_ASSERT_NOT_EQUAL(submit(), DNS_DONE);
@@ -378,8 +382,10 @@ static void on_verified(const struct dns_verify_result *result, void *arg)
 static bool verify(const char *mode, const struct dns_record *records, size_t count)
 {
     const char *servers[] = { name_server.address };
-    struct dns_verify_request request = { .servers = servers, .server_count = 1, .records = records, .record_count = count, .fence_name = FENCE,
-                                          .service = "shop", .epoch = 7, .operation = 0xc0ffee, .deadline_ms = 200, .done = on_verified };
+    struct dns_verify_request request = { .servers = servers, .server_count = 1, .records = records,
+                                          .record_count = count, .fence_name = FENCE,
+                                          .service = "shop", .epoch = 7, .operation = 0xc0ffee,
+                                          .deadline_ms = 200, .done = on_verified };
     dns_mode = mode;
     CU_ASSERT_PTR_NOT_NULL_FATAL(dns_verify_start(loop, resolver, &request, &fault));
     CU_ASSERT_TRUE(stub_run(loop));
@@ -420,6 +426,8 @@ static void name_servers_are_verified(void)
     end();
 }
 
-SUITE_MAIN("route53", TEST(a_zone_is_read), TEST(absent_and_differing_records_are_seen), TEST(long_lists_are_followed_but_not_for_ever),
+SUITE_MAIN("route53", TEST(a_zone_is_read), TEST(absent_and_differing_records_are_seen),
+           TEST(long_lists_are_followed_but_not_for_ever),
            TEST(a_change_is_submitted_and_polled), TEST(errors_have_their_outcomes), TEST(hostile_and_lost_replies),
-           TEST(without_a_connection_nothing_was_sent), TEST(wrong_requests_are_refused_at_once), TEST(name_servers_are_verified))
+           TEST(without_a_connection_nothing_was_sent), TEST(wrong_requests_are_refused_at_once),
+           TEST(name_servers_are_verified))

@@ -50,7 +50,8 @@ static void lists_are_read(void)
     CU_ASSERT_TRUE(listed[0].has_weight && listed[0].weight == 100 && listed[0].ttl_s == 60);
     CU_ASSERT_EQUAL(listed[0].value_count, 2);
     CU_ASSERT_STRING_EQUAL(listed[0].health_check_id, "abc");
-    CU_ASSERT_TRUE(listed[1].is_alias && listed[1].alias_evaluate_health && !listed[1].has_ttl && !listed[1].has_weight);
+    CU_ASSERT_TRUE(listed[1].is_alias && listed[1].alias_evaluate_health && !listed[1].has_ttl &&
+                   !listed[1].has_weight);
     CU_ASSERT_STRING_EQUAL(listed[1].alias_name, "lb.example.net");
     CU_ASSERT_TRUE(listed[2].other_routing);
     CU_ASSERT_FALSE(page.truncated);
@@ -255,7 +256,8 @@ static void the_fence_text_is_strict(void)
 
 static struct route53_listed listed_record(void)
 {
-    return (struct route53_listed){ .name = "shop.example.com", .type = "A", .has_ttl = true, .ttl_s = 60, .value_count = 1, .values = { "192.0.2.1" } };
+    return (struct route53_listed){ .name = "shop.example.com", .type = "A", .has_ttl = true, .ttl_s = 60,
+                                    .value_count = 1, .values = { "192.0.2.1" } };
 }
 
 static struct dns_record_state compare(struct dns_record wanted, struct route53_listed one)
@@ -311,7 +313,8 @@ static void fences_are_told_apart(void)
         int kind;
         enum dns_fence_state state;
         bool cannot_delete;
-    } cases[] = { { "shop", 0, DNS_FENCE_OURS, false }, { "other", 0, DNS_FENCE_FOREIGN, false }, { "shop", 1, DNS_FENCE_FOREIGN, true },
+    } cases[] = { { "shop", 0, DNS_FENCE_OURS, false }, { "other", 0, DNS_FENCE_FOREIGN, false },
+                  { "shop", 1, DNS_FENCE_FOREIGN, true },
                   { "shop", 2, DNS_FENCE_FOREIGN, false }, { "shop", 3, DNS_FENCE_FOREIGN, true } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct route53_listed spoilt = one;
@@ -328,6 +331,7 @@ static void fences_are_told_apart(void)
     }
 }
 
-SUITE_MAIN("route53_xml", TEST(lists_are_read), TEST(hostile_documents_are_refused), TEST(large_fields_are_marked_not_cut_silently),
+SUITE_MAIN("route53_xml", TEST(lists_are_read), TEST(hostile_documents_are_refused),
+           TEST(large_fields_are_marked_not_cut_silently),
            TEST(changes_and_errors_are_read), TEST(changes_are_written), TEST(incomplete_changes_are_never_written),
            TEST(the_fence_text_is_strict), TEST(what_is_there_is_compared), TEST(fences_are_told_apart))

@@ -177,7 +177,8 @@ static inline void stub_dns_on_accept(struct evconnlistener *listener, evutil_so
 }
 
 static inline bool stub_dns_open(struct stub_dns *stub, struct loop *loop,
-                                 void (*respond)(struct stub_dns *, const char *, unsigned, bool, struct stub_dns_reply *))
+                                 void (*respond)(struct stub_dns *, const char *, unsigned, bool,
+                                                 struct stub_dns_reply *))
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t length = sizeof address;
@@ -190,7 +191,8 @@ static inline bool stub_dns_open(struct stub_dns *stub, struct loop *loop,
         if (bind(stub->udp, (struct sockaddr *)&address, sizeof address) != 0 ||
             getsockname(stub->udp, (struct sockaddr *)&address, &length) != 0)
             return false;
-        stub->tcp = evconnlistener_new_bind(loop_base(loop), stub_dns_on_accept, stub, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE,
+        stub->tcp = evconnlistener_new_bind(loop_base(loop), stub_dns_on_accept, stub,
+                                            LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE,
                                             16, (struct sockaddr *)&address, sizeof address);
         if (stub->tcp == NULL)
             close(stub->udp);
