@@ -117,14 +117,17 @@ def show(lab):
 
 # ---- a lab that is up ---------------------------------------------------------------------------
 
-def bring_up(lab, change=None, rate=100):
-    """Everything runs and is well, the zone carries our mark, and a client writes. Returns the client."""
+def bring_up(lab, change=None, rate=100, more=None):
+    """Everything runs and is well, the zone carries our mark, and a client writes. Returns the client.
+    `change` alters cluster.json before it is written; `more` is called when the coordinators were started."""
     lab.start_databases()
     lab.start_services()
     lab.start_names()
     lab.write_configuration(change)
     for region in lab.regions:
         lab.start_coordinator(region)
+    if more:
+        more()
     all_well(lab)
     adopt(lab)
     client = lab.start_writer("client", rate=rate)

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""The coordinator that carries a failover out is killed with -9, at every step: the failover is finished,
+by it when it is back or by another of its region, and every step's effect happens once.
+
+    killed_executor_test.py [WORD...]      only the cases whose title holds one of the words
+"""
+import json
+import time
+
+import e2e
+from e2e import EAST, NAMES, WEST, WITNESS, cluster_files, labs
+
+STEPS = ("begin", "shut", "fence", "freeze", "compare", "grant", "lease", "promote", "open", "hooks", "cut_over", "verify",
+         "finish")
+WATCH_S = 0.002
+FINISH_DEADLINE_S = 60
+SECOND = "usw2-b"
+MORE = {SECOND: (WEST, 7401), "euw1-b": (WITNESS, 7401)}
+
+
+class JournalTail:
+    """Follows one journal's growth line by line, quickly enough to strike within a step."""
+
+    def __init__(self, path):
+        self.path, self.offset = path, path.stat().st_size if path.exists() else 0
+
+    def new_lines(self):
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self.offset += len(whole) + len(newline)
+        found = []
+        for line in whole.split(b"\n"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+
+def wait_for_step(lab, tail, steps, deadline_s):
+    """The first of these steps to be started, seen at once. None when the operation is done before."""
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        for line in tail.new_lines():
+            if line.get("event") == "step_started" and line.get("step") in steps:
+                return line["step"]
+            if line.get("event") == "operation_done":
+                return None
+        time.sleep(WATCH_S)
+    raise labs.LabError(f"none of the steps {', '.join(steps)} was begun within {deadline_s} s")
+
+
+def expect_finished_once(suite, lab, client, what):
+    """Over, at the epochs of one failover; promoted once; one DNS batch per epoch, the newest ours."""
+    e2e.wait_until_done(lab, WITNESS, FINISH_DEADLINE_S)
+    e2e.wait_for_writes_in(lab, client, WEST, 30)
+    service = e2e.status_of(lab, WITNESS)
+    suite.expect(e2e.timeline_of(lab, WEST) == 2, f"{what}: promoted once, timeline 2")
+    applied = e2e.batches(lab)
+    suite.expect(all(len(of_epoch) == 1 for of_epoch in applied.values()),
+                 f"{what}: one applied DNS batch per epoch: { {k: len(v) for k, v in applied.items()} }")
+    suite.expect(max(applied) == service["epoch"] and len(applied) == 2, f"{what}: the last of them of the ledger's epoch {service['epoch']}")
+    suite.expect(lab.resolve() == [lab.network.address[WEST]], f"{what}: the name leads to us-west-2")
+    suite.expect(service["last_operation"]["outcome"] == "done", f"{what}: the ledger says done", service["last_operation"])
+    time.sleep(0.5)
+    client.process.end()
+    e2e.expect_one_writer(suite, lab, client, WEST, lost_at_most=20)
+    return service
+
+
+def test_every_step(suite, lab):
+    """One failover, its executor killed as soon as each step begins for the first time, and restarted."""
+    client = e2e.bring_up(lab)
+    epoch = e2e.status_of(lab, WEST)["epoch"]
+    tail = JournalTail(lab.node_folder(WEST) / "state" / "journal.jsonl")
+    lab.kill_region(EAST)
+    left, struck = set(STEPS), []
+    while left:
+        step = wait_for_step(lab, tail, left, FINISH_DEADLINE_S)
+        if step is None:
+            break
+        lab.coordinators[WEST].kill()
+        left.discard(step)
+        struck.append(step)
+        lab.start_coordinator(WEST)
+    print(f"      struck at {', '.join(struck)}")
+    suite.expect(set(struck) >= set(STEPS) - {"hooks"}, "killed at every step of the plan", sorted(left))
+    service = expect_finished_once(suite, lab, client, "killed at every step")
+    suite.expect(service["epoch"] >= epoch + 2, f"epoch {epoch} -> {service['epoch']}, each takeover one more")
+
+
+# ---- two coordinators in the target region ------------------------------------------------------
+
+def with_more(lab):
+    """Five voters: a second coordinator in us-west-2, where it may guard as well, and in eu-west-1."""
+    def change(content):
+        for name, (region, port) in MORE.items():
+            content["nodes"][name] = {"region": region, "address": f"{lab.network.address[region]}:{port}"}
+            content["voters"].append(name)
+        content["services"]["shop"]["regions"][WEST]["guards"].append(SECOND)
+    return change
+
+
+def more_folder(lab, name):
+    return lab.folder / MORE[name][0] / name
+
+
+def start_more(lab, name):
+    region, port = MORE[name]
+    folder = more_folder(lab, name)
+    (folder / "state").mkdir(parents=True, mode=0o700)
+    labs.network.run(["sh", str(labs.REPOSITORY / "tests/pki/make-ca.sh"), str(lab.pki), name])
+    node = cluster_files.node(lab, region)
+    node |= {"name": name, "state_dir": str(folder / "state"), "listen": f"{lab.network.address[region]}:{port}",
+             "control_socket": str(folder / "control.sock"), "journal": str(folder / "state" / "journal.jsonl")}
+    node["tls"] |= {"certificate": str(lab.pki / f"{name}.pem"), "key": str(lab.pki / f"{name}.key")}
+    cluster_files.write(folder / "node.json", node)
+    arguments = ["--cluster", lab.cluster_path, "--node", folder / "node.json"]
+    lab.run(region, [labs.BUILD / "failoverd", "--format", *arguments])
+    lab.spawn(region, name, [labs.BUILD / "failoverd", *arguments])
+
+
+def test_second(step):
+    """Two coordinators in us-west-2. The one that executes is killed at this step, for good."""
+    def test(suite, lab):
+        client = e2e.bring_up(lab, change=with_more(lab), more=lambda: [start_more(lab, name) for name in MORE])
+        tails = {NAMES[WEST]: JournalTail(lab.node_folder(WEST) / "state" / "journal.jsonl"),
+                 SECOND: JournalTail(more_folder(lab, SECOND) / "state" / "journal.jsonl")}
+        lab.kill_region(EAST)
+        wait_for_step(lab, tails[NAMES[WEST]], {step}, FINISH_DEADLINE_S)
+        lab.coordinators[WEST].kill()
+        what = f"{NAMES[WEST]} killed for good at {step}"
+        service = expect_finished_once(suite, lab, client, what)
+        taken = [line for line in tails[SECOND].new_lines() if line.get("event") == "operation_taken"]
+        suite.expect(taken, f"{what}: {SECOND} carried the operation on")
+        suite.expect(service["lease"]["held_by"] == SECOND, f"{what}: and guards the database: {service['lease']}")
+    return test
+
+
+def brisk():
+    """Quicker than the demo: a restarted executor has to see the loss afresh each time."""
+    return {"thresholds": cluster_files.Thresholds(
+        heartbeat="100ms", health_interval="250ms", health_for="1s", database_interval="250ms", database_for="1s", lease="1500ms",
+        renew_every="250ms", fence_budget="300ms", insync_ms=300)}
+
+
+if __name__ == "__main__":
+    e2e.main("killed executor", [
+        ("killed at every step of one failover", test_every_step, 120, brisk()),
+        ("killed for good before the grant, another takes over", test_second("freeze"), 90, brisk()),
+        ("killed for good after the promotion, another takes over", test_second("cut_over"), 90, brisk()),
+    ])
