@@ -17,9 +17,9 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
+#include "coordinator/operator/control_parts.h"
 #include "coordinator/operator/control_roles.h"
 #include "coordinator/operator/control_socket.h"
-#include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
 
 #define ID_TEXT_MAX 64
@@ -109,8 +109,8 @@ static bool send_line(struct connection *connection, json_t *id, bool ok, json_t
     return good;
 }
 
-static json_t *error_of(const char *code, enum exit_code exit, const char *text, const char *todo,
-                        json_t *more)
+json_t *control_error(const char *code, enum exit_code exit, const char *text, const char *todo,
+                      json_t *more)
 {
     json_t *error = json_object();
     (void)json_object_set_new(error, "code", json_string(code));
@@ -129,7 +129,7 @@ static void refuse_line(struct connection *connection, const char *text)
 {
     connection->server->counters.malformed++;
     (void)send_line(connection, json_null(), false,
-                    error_of("malformed", EXIT_USAGE, text,
+                    control_error("malformed", EXIT_USAGE, text,
                              "See coordinator/operator/README.md for the protocol.", NULL));
     connection_close_soon(connection);
 }
@@ -176,7 +176,7 @@ static void answer(struct connection *connection, bool ok, json_t *body, const c
     bool sent = send_line(connection, id_of(connection->object), ok, body);
     if (!sent)
         sent = send_line(connection, id_of(connection->object), false,
-                         error_of("too_large", EXIT_FAILED, "the answer is too large",
+                         control_error("too_large", EXIT_FAILED, "the answer is too large",
                                   "Ask for one service.", NULL));
     json_decref(connection->object);
     connection->object = NULL;
@@ -203,6 +203,16 @@ void control_reply(struct control_server *server, uint64_t ticket, json_t *resul
     answer(connection, true, result != NULL ? result : json_null(), "done", 0);
 }
 
+void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end)
+{
+    struct connection *connection = find_ticket(server, ticket);
+    if (connection == NULL) {
+        json_decref(end->body);
+        return;
+    }
+    answer(connection, end->ok, end->body, end->outcome, end->operation);
+}
+
 void control_refuse(struct control_server *server, uint64_t ticket, const char *code,
                     enum exit_code exit, const char *text, const char *todo, json_t *more)
 {
@@ -211,7 +221,7 @@ void control_refuse(struct control_server *server, uint64_t ticket, const char *
         json_decref(more);
         return;
     }
-    answer(connection, false, error_of(code, exit, text, todo, more), code, 0);
+    answer(connection, false, control_error(code, exit, text, todo, more), code, 0);
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */
@@ -381,86 +391,6 @@ static void process_lines(struct connection *connection)
         (void)bufferevent_disable(connection->stream, EV_READ);
     else
         (void)bufferevent_enable(connection->stream, EV_READ);
-}
-
-/* ---- orders -------------------------------------------------------------------------------- */
-
-void control_answer_order(struct control_server *server, uint64_t ticket,
-                          const struct cluster_config *cluster,
-                          const struct message_order_reply *reply)
-{
-    (void)cluster;
-    struct connection *connection = find_ticket(server, ticket);
-    char sentence[512];
-    char todo[512];
-    char id[NAME_HEX_MAX];
-    struct text text = TEXT_OF(sentence);
-    struct text next = TEXT_OF(todo);
-    if (connection == NULL)
-        return;
-    order_answer_text(&text, reply);
-    order_answer_todo(&next, reply);
-    const struct order_answer_row *row = order_answer_row(reply->answer);
-    const char *code = name_order_answer((int)reply->answer);
-    json_t *more = json_object();
-    if (reply->operation != 0)
-        (void)json_object_set_new(more, "operation", json_string(format_hex(id, reply->operation)));
-    if (reply->answer == ANSWER_GATE && reply->gate < GATE_COUNT) {
-        enum gate_id gate = (enum gate_id)reply->gate;
-        (void)json_object_set_new(more, "gate", json_string(gate_name(gate)));
-        (void)json_object_set_new(more, "value", gate_number(gate, reply->value));
-        (void)json_object_set_new(more, "limit", gate_number(gate, reply->limit));
-        (void)json_object_set_new(more, "unit", json_string(gate_unit(gate)));
-    }
-    if (reply->answer == ANSWER_ACCEPTED) {
-        (void)json_object_set_new(more, "answer", json_string(code));
-        (void)json_object_set_new(more, "text", json_string(sentence));
-        (void)json_object_set_new(more, "todo", json_string(todo));
-        answer(connection, true, more, code, reply->operation);
-        return;
-    }
-    answer(connection, false,
-           error_of(code, row != NULL ? row->exit : EXIT_FAILED, sentence, todo, more), code,
-           reply->answer == ANSWER_NO_QUORUM ? reply->operation : 0);
-}
-
-static void policy_words(struct policy_text *out, const char *words)
-{
-    (void)text_copy(out->s, sizeof out->s, words);
-}
-
-bool control_order(struct control_server *server, const struct control_request *request,
-                   const struct cluster_config *cluster, size_t *service, struct order *order)
-{
-    const struct command_arguments *arguments = &request->arguments;
-    char by[sizeof order->by.s];
-    struct text name = TEXT_OF(by);
-    *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
-                                          : CONFIG_NONE;
-    if (*service == CONFIG_NONE) {
-        control_refuse(server, request->ticket, "no_service", EXIT_USAGE,
-                       "this cluster has no such service", "failoverctl status lists them.", NULL);
-        return false;
-    }
-    size_t to = arguments->to != NULL ? config_find_region(cluster, arguments->to) : CONFIG_NONE;
-    if (request->command->id == COMMAND_FAILOVER && to == CONFIG_NONE) {
-        control_refuse(server, request->ticket, "no_region", EXIT_USAGE,
-                       "this cluster has no such region", "failoverctl status lists them.", NULL);
-        return false;
-    }
-    *order = (struct order){
-        .kind = request->command->id == COMMAND_DNS_ADOPT ? ORDER_ADOPT : ORDER_FAILOVER,
-        .to = to != CONFIG_NONE ? (region_id)to : REGION_NONE,
-        .skipped_gates = arguments->skipped_gates,
-        .accepted_loss_bytes = arguments->accepted_loss_bytes,
-    };
-    if (request->who.user[0] != '\0')
-        text_append(&name, request->who.user);
-    else
-        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
-    policy_words(&order->by, by);
-    policy_words(&order->why, arguments->reason != NULL ? arguments->reason : "");
-    return true;
 }
 
 /* ---- connections --------------------------------------------------------------------------- */

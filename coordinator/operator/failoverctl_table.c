@@ -106,8 +106,15 @@ static const char *duration_of(char *out, size_t size, const json_t *object, con
 
 /* ---- status -------------------------------------------------------------------------------- */
 
-static void verdict_cell(struct text *text, const json_t *verdicts, const char **color)
+/* A witness serves nothing, so there is nothing of it to be judged. */
+static bool is_witness(const json_t *region)
 {
+    return strcmp(peek_str(region, "role", ""), "witness") == 0;
+}
+
+static void verdict_cell(struct text *text, const json_t *region, const char **color)
+{
+    const json_t *verdicts = json_object_get(region, "verdicts");
     size_t index;
     size_t healthy = 0;
     bool failed = false;
@@ -118,6 +125,11 @@ static void verdict_cell(struct text *text, const json_t *verdicts, const char *
         failed = failed || strcmp(word, "failed") == 0;
     }
     size_t count = json_array_size(verdicts);
+    if (is_witness(region)) {
+        *color = NULL;
+        text_append(text, "-");
+        return;
+    }
     *color = healthy == count ? "green" : failed ? "red" : "yellow";
     if (healthy == count && count > 0) {
         text_appendf(text, "healthy (all %zu)", count);
@@ -133,7 +145,7 @@ static void database_cell(struct text *text, const json_t *region)
     const json_t *database = json_object_get(region, "database");
     char age[CLOCK_DURATION_TEXT_MAX];
     if (!json_is_object(database)) {
-        text_append(text, strcmp(peek_str(region, "role", ""), "witness") == 0 ? "-" : "not seen");
+        text_append(text, is_witness(region) ? "-" : "not seen");
         return;
     }
     text_appendf(text, "%s %s", peek_str(database, "role", "?"), peek_str(database, "lsn", "?"));
@@ -167,7 +179,7 @@ static void guard_cell(struct text *text, const json_t *region)
     const json_t *guard = json_object_get(region, "guard");
     char left[CLOCK_DURATION_TEXT_MAX];
     if (!json_is_object(guard)) {
-        text_append(text, strcmp(peek_str(region, "role", ""), "witness") == 0 ? "-" : "not heard");
+        text_append(text, is_witness(region) ? "-" : "not heard");
         return;
     }
     text_appendf(text, "%s: %s%s", peek_str(guard, "node", "?"), peek_str(guard, "fence", "?"),
@@ -193,7 +205,7 @@ static void regions_table(const struct table_style *style, const json_t *regions
         struct libscols_line *line = new_line(table);
         set_cell(line, 0, peek_str(region, "name", "?"));
         set_cell(line, 1, peek_str(region, "role", "?"));
-        verdict_cell(&text, json_object_get(region, "verdicts"), &color);
+        verdict_cell(&text, region, &color);
         set_cell(line, 2, cell);
         set_color(line, 2, color);
         text_clear(&text);
@@ -220,7 +232,7 @@ static void print_reasons(const struct table_style *style, const json_t *regions
         json_array_foreach(json_object_get(region, "verdicts"), inner, verdict) {
             const char *word = peek_str(verdict, "verdict", NULL);
             char age[CLOCK_DURATION_TEXT_MAX];
-            if (word == NULL || strcmp(word, "healthy") == 0)
+            if (word == NULL || strcmp(word, "healthy") == 0 || is_witness(region))
                 continue;
             fprintf(style->stream, "  %s says that %s is %s: %s (%s ago)\n",
                     peek_str(verdict, "observer", "?"), peek_str(region, "name", "?"), word,

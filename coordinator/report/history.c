@@ -3,86 +3,12 @@
  * A table says what each event does to the record of its operation; events that need none are not
  * in it. What leads up to an operation (an order, a majority, shut gates) is kept per service until
  * one begins. */
-#include "coordinator/report/history.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
+#include "coordinator/report/history_parts.h"
 #include "coordinator/status/names.h"
-
-struct step {
-    char name[HISTORY_NAME_MAX];
-    char began[CLOCK_WALL_TEXT_MAX];
-    char detail[HISTORY_TEXT_MAX];
-    double took_ms; /* -1: not done */
-    unsigned retries;
-    bool overdue;
-};
-
-struct shut_gate {
-    char gate[HISTORY_NAME_MAX];
-    char when[CLOCK_WALL_TEXT_MAX];
-    char text[HISTORY_TEXT_MAX];
-};
-
-struct operation {
-    uint64_t id;
-    char service[HISTORY_NAME_MAX];
-    char kind[HISTORY_NAME_MAX];
-    char from[HISTORY_NAME_MAX];
-    char to[HISTORY_NAME_MAX];
-    char executor[HISTORY_NAME_MAX];
-    char who[HISTORY_NAME_MAX];
-    char why[HISTORY_TEXT_MAX];
-    bool automatic;
-    bool taken_over;
-    char begun[CLOCK_WALL_TEXT_MAX];
-    char ended[CLOCK_WALL_TEXT_MAX];
-    char outcome[HISTORY_NAME_MAX]; /* running, done, aborted, left, unknown */
-    double total_ms;                /* -1: not known */
-    double wait_ms;                 /* the longest waiting out that was announced; -1: none */
-    char proof[HISTORY_NAME_MAX];
-    char proof_text[HISTORY_TEXT_MAX];
-    int64_t loss_bytes;             /* -1: not known */
-    double loss_ms;
-    double loss_age_ms;
-    char abort_step[HISTORY_NAME_MAX];
-    char abort_gate[HISTORY_NAME_MAX];
-    struct step steps[HISTORY_STEPS_MAX];
-    size_t step_count;
-    struct shut_gate gates[HISTORY_GATES_MAX];
-    size_t gate_count;
-};
-
-struct service {
-    char name[HISTORY_NAME_MAX];
-    char writer[HISTORY_NAME_MAX];
-    /* What may lead to the next operation. */
-    bool ordered;
-    char order_kind[HISTORY_NAME_MAX];
-    char who[HISTORY_NAME_MAX];
-    char why[HISTORY_TEXT_MAX];
-    char majority[HISTORY_TEXT_MAX];
-    struct shut_gate gates[HISTORY_GATES_MAX];
-    size_t gate_count;
-    bool has_dns;
-    struct history_dns dns;
-};
-
-struct history {
-    struct operation *operations[HISTORY_OPERATIONS_MAX]; /* oldest first */
-    size_t count;
-    uint64_t forgotten;
-    struct service *services[HISTORY_SERVICES_MAX];
-    size_t service_count;
-    bool loading;
-};
 
 /* ---- reading lines ------------------------------------------------------------------------- */
 
@@ -113,14 +39,14 @@ static uint64_t take_id(const json_t *line)
 
 /* ---- finding ------------------------------------------------------------------------------- */
 
-static struct service *service_of(struct history *history, const char *name)
+static struct history_service *service_of(struct history *history, const char *name)
 {
     for (size_t i = 0; i < history->service_count; i++)
         if (strcmp(history->services[i]->name, name) == 0)
             return history->services[i];
     if (history->service_count == HISTORY_SERVICES_MAX)
         return NULL;
-    struct service *service = calloc(1, sizeof *service);
+    struct history_service *service = calloc(1, sizeof *service);
     if (service == NULL)
         return NULL;
     (void)text_copy(service->name, sizeof service->name, name);
@@ -128,7 +54,7 @@ static struct service *service_of(struct history *history, const char *name)
     return service;
 }
 
-static struct operation *find_operation(const struct history *history, uint64_t id)
+static struct history_operation *find_operation(const struct history *history, uint64_t id)
 {
     for (size_t i = history->count; i > 0; i--)
         if (history->operations[i - 1]->id == id)
@@ -136,13 +62,13 @@ static struct operation *find_operation(const struct history *history, uint64_t 
     return NULL;
 }
 
-static struct operation *operation_of(struct history *history, const struct service *service,
+static struct history_operation *operation_of(struct history *history, const struct history_service *service,
                                       const json_t *line)
 {
     uint64_t id = take_id(line);
     if (id == 0)
         return NULL;
-    struct operation *operation = find_operation(history, id);
+    struct history_operation *operation = find_operation(history, id);
     if (operation != NULL)
         return operation;
     operation = calloc(1, sizeof *operation);
@@ -170,7 +96,7 @@ static struct operation *operation_of(struct history *history, const struct serv
 }
 
 /* A step by name; added when it is not there and there is room. */
-static struct step *step_of(struct operation *operation, const json_t *line)
+static struct history_step *step_of(struct history_operation *operation, const json_t *line)
 {
     char name[HISTORY_NAME_MAX];
     if (!take(name, sizeof name, line, "step"))
@@ -180,8 +106,8 @@ static struct step *step_of(struct operation *operation, const json_t *line)
             return &operation->steps[i];
     if (operation->step_count == HISTORY_STEPS_MAX)
         return NULL;
-    struct step *step = &operation->steps[operation->step_count++];
-    *step = (struct step){ .took_ms = -1 };
+    struct history_step *step = &operation->steps[operation->step_count++];
+    *step = (struct history_step){ .took_ms = -1 };
     (void)text_copy(step->name, sizeof step->name, name);
     (void)take(step->began, sizeof step->began, line, "time");
     return step;
@@ -189,7 +115,7 @@ static struct step *step_of(struct operation *operation, const json_t *line)
 
 /* ---- what leads to an operation ------------------------------------------------------------ */
 
-static void on_order_asked(struct history *history, struct service *service, const json_t *line)
+static void on_order_asked(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
     service->ordered = true;
@@ -199,7 +125,7 @@ static void on_order_asked(struct history *history, struct service *service, con
 }
 
 /* At the node that carries it out, which need not be the one that was asked. */
-static void on_order_taken(struct history *history, struct service *service, const json_t *line)
+static void on_order_taken(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
     if (!service->ordered)
@@ -208,22 +134,22 @@ static void on_order_taken(struct history *history, struct service *service, con
     (void)take(service->order_kind, sizeof service->order_kind, line, "order");
 }
 
-static void forget_order(struct service *service)
+static void forget_order(struct history_service *service)
 {
     service->ordered = false;
     service->who[0] = service->why[0] = service->order_kind[0] = '\0';
 }
 
-static void on_order_refused(struct history *history, struct service *service, const json_t *line)
+static void on_order_refused(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
     (void)line;
     forget_order(service);
 }
 
-static void on_order_answered(struct history *history, struct service *service, const json_t *line)
+static void on_order_answered(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation != NULL) {
         operation->automatic = false;
         (void)take(operation->who, sizeof operation->who, line, "user");
@@ -232,13 +158,13 @@ static void on_order_answered(struct history *history, struct service *service, 
     forget_order(service);
 }
 
-static void on_majority_failed(struct history *history, struct service *service, const json_t *line)
+static void on_majority_failed(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
     (void)take(service->majority, sizeof service->majority, line, "text");
 }
 
-static void on_majority_cleared(struct history *history, struct service *service, const json_t *line)
+static void on_majority_cleared(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
     (void)line;
@@ -246,7 +172,7 @@ static void on_majority_cleared(struct history *history, struct service *service
     service->gate_count = 0;
 }
 
-static void on_gate_shut(struct history *history, struct service *service, const json_t *line)
+static void on_gate_shut(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
     char name[HISTORY_NAME_MAX];
@@ -259,7 +185,7 @@ static void on_gate_shut(struct history *history, struct service *service, const
         return;
     if (at == service->gate_count)
         service->gate_count++;
-    struct shut_gate *gate = &service->gates[at];
+    struct history_gate *gate = &service->gates[at];
     (void)text_copy(gate->gate, sizeof gate->gate, name);
     (void)take(gate->when, sizeof gate->when, line, "time");
     (void)take(gate->text, sizeof gate->text, line, "text");
@@ -267,9 +193,9 @@ static void on_gate_shut(struct history *history, struct service *service, const
 
 /* ---- the operation itself ------------------------------------------------------------------ */
 
-static void on_begun(struct history *history, struct service *service, const json_t *line)
+static void on_begun(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation == NULL)
         return;
     (void)take(operation->from, sizeof operation->from, line, "from");
@@ -292,9 +218,9 @@ static void on_begun(struct history *history, struct service *service, const jso
     forget_order(service);
 }
 
-static void on_taken(struct history *history, struct service *service, const json_t *line)
+static void on_taken(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation == NULL)
         return;
     operation->taken_over = true;
@@ -303,25 +229,25 @@ static void on_taken(struct history *history, struct service *service, const jso
     (void)take(operation->executor, sizeof operation->executor, line, "node");
 }
 
-static void on_step_started(struct history *history, struct service *service, const json_t *line)
+static void on_step_started(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation != NULL)
         (void)step_of(operation, line);
 }
 
-static void on_step_done(struct history *history, struct service *service, const json_t *line)
+static void on_step_done(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
-    struct step *step = operation != NULL ? step_of(operation, line) : NULL;
+    struct history_operation *operation = operation_of(history, service, line);
+    struct history_step *step = operation != NULL ? step_of(operation, line) : NULL;
     if (step != NULL)
         step->took_ms = take_number(line, "took_ms");
 }
 
-static void on_step_trouble(struct history *history, struct service *service, const json_t *line)
+static void on_step_trouble(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
-    struct step *step = operation != NULL ? step_of(operation, line) : NULL;
+    struct history_operation *operation = operation_of(history, service, line);
+    struct history_step *step = operation != NULL ? step_of(operation, line) : NULL;
     const char *event = json_string_value(json_object_get(line, "event"));
     if (step == NULL || event == NULL)
         return;
@@ -332,26 +258,26 @@ static void on_step_trouble(struct history *history, struct service *service, co
         step->retries++;
 }
 
-static void on_waiting_out(struct history *history, struct service *service, const json_t *line)
+static void on_waiting_out(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     double left = take_number(line, "left_ms");
     if (operation != NULL && left > operation->wait_ms)
         operation->wait_ms = left;
 }
 
-static void on_fence_proven(struct history *history, struct service *service, const json_t *line)
+static void on_fence_proven(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation == NULL)
         return;
     (void)take(operation->proof, sizeof operation->proof, line, "proof");
     (void)take(operation->proof_text, sizeof operation->proof_text, line, "text");
 }
 
-static void on_loss(struct history *history, struct service *service, const json_t *line)
+static void on_loss(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation == NULL)
         return;
     operation->loss_bytes = (int64_t)take_number(line, "loss_bytes");
@@ -359,25 +285,25 @@ static void on_loss(struct history *history, struct service *service, const json
     operation->loss_age_ms = take_number(line, "known_age_ms");
 }
 
-static void end_operation(struct operation *operation, const json_t *line, const char *outcome)
+static void end_operation(struct history_operation *operation, const json_t *line, const char *outcome)
 {
     (void)text_copy(operation->outcome, sizeof operation->outcome, outcome);
     if (operation->ended[0] == '\0')
         (void)take(operation->ended, sizeof operation->ended, line, "time");
 }
 
-static void on_aborted(struct history *history, struct service *service, const json_t *line)
+static void on_aborted(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation == NULL)
         return;
     (void)take(operation->abort_step, sizeof operation->abort_step, line, "at_step");
     (void)take(operation->abort_gate, sizeof operation->abort_gate, line, "gate");
 }
 
-static void on_done(struct history *history, struct service *service, const json_t *line)
+static void on_done(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation == NULL)
         return;
     end_operation(operation, line, "done");
@@ -388,9 +314,9 @@ static void on_done(struct history *history, struct service *service, const json
     }
 }
 
-static void on_left(struct history *history, struct service *service, const json_t *line)
+static void on_left(struct history *history, struct history_service *service, const json_t *line)
 {
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation == NULL)
         return;
     if (operation->abort_step[0] != '\0') {
@@ -402,11 +328,11 @@ static void on_left(struct history *history, struct service *service, const json
 }
 
 /* The ledger's word: all that a node knows of others' operations. */
-static void on_chosen(struct history *history, struct service *service, const json_t *line)
+static void on_chosen(struct history *history, struct history_service *service, const json_t *line)
 {
     char writer[HISTORY_NAME_MAX];
     bool named = take(writer, sizeof writer, line, "writer") && strcmp(writer, "none") != 0;
-    struct operation *operation = operation_of(history, service, line);
+    struct history_operation *operation = operation_of(history, service, line);
     if (operation != NULL) {
         (void)take(operation->executor, sizeof operation->executor, line, "about");
         const char *phase = json_string_value(json_object_get(line, "phase"));
@@ -414,7 +340,7 @@ static void on_chosen(struct history *history, struct service *service, const js
             (void)text_copy(operation->to, sizeof operation->to, writer);
     }
     for (size_t i = 0; i < history->count && operation == NULL; i++) {
-        struct operation *over = history->operations[i];
+        struct history_operation *over = history->operations[i];
         if (strcmp(over->service, service->name) != 0 || over->ended[0] != '\0')
             continue;
         bool arrived = over->to[0] != '\0' && strcmp(over->to, writer) == 0;
@@ -425,7 +351,7 @@ static void on_chosen(struct history *history, struct service *service, const js
         (void)text_copy(service->writer, sizeof service->writer, writer);
 }
 
-static void on_act_done(struct history *history, struct service *service, const json_t *line)
+static void on_act_done(struct history *history, struct history_service *service, const json_t *line)
 {
     char act[HISTORY_NAME_MAX];
     (void)take(act, sizeof act, line, "act");
@@ -440,7 +366,7 @@ static void on_act_done(struct history *history, struct service *service, const 
     service->has_dns = true;
 }
 
-static void on_dns_stopped(struct history *history, struct service *service, const json_t *line)
+static void on_dns_stopped(struct history *history, struct history_service *service, const json_t *line)
 {
     struct history_dns *dns = &service->dns;
     (void)text_copy(dns->act, sizeof dns->act, "dns_read");
@@ -453,7 +379,7 @@ static void on_dns_stopped(struct history *history, struct service *service, con
 
 static const struct {
     const char *event;
-    void (*apply)(struct history *history, struct service *service, const json_t *line);
+    void (*apply)(struct history *history, struct history_service *service, const json_t *line);
 } handlers[] = {
     { "order_asked", on_order_asked },
     { "order_taken", on_order_taken },
@@ -489,235 +415,11 @@ void history_line(struct history *history, const json_t *line)
     for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
         if (strcmp(handlers[i].event, event) != 0)
             continue;
-        struct service *service = service_of(history, name);
+        struct history_service *service = service_of(history, name);
         if (service != NULL)
             handlers[i].apply(history, service, line);
         return;
     }
-}
-
-/* ---- the file ------------------------------------------------------------------------------ */
-
-static void take_file_line(struct history *history, const char *at, size_t length, uint64_t *seq)
-{
-    if (length == 0 || length > HISTORY_LINE_MAX)
-        return;
-    json_t *line = json_loadb(at, length, JSON_REJECT_DUPLICATES, NULL);
-    if (line == NULL)
-        return;
-    const json_t *number = json_object_get(line, "seq");
-    if (json_is_integer(number) && json_integer_value(number) > 0 &&
-        (uint64_t)json_integer_value(number) > *seq)
-        *seq = (uint64_t)json_integer_value(number);
-    if (history != NULL)
-        history_line(history, line);
-    json_decref(line);
-}
-
-/* Reads up to `size` bytes from `offset` on; -1 with errno on failure. */
-static ssize_t read_tail(int fd, char *buffer, size_t size, off_t offset)
-{
-    size_t got = 0;
-    while (got < size) {
-        ssize_t piece = pread(fd, buffer + got, size - got, offset + (off_t)got);
-        if (piece < 0 && errno == EINTR)
-            continue;
-        if (piece < 0)
-            return -1;
-        if (piece == 0)
-            break;
-        got += (size_t)piece;
-    }
-    return (ssize_t)got;
-}
-
-static void take_lines(struct history *history, const char *bytes, size_t length, bool partial,
-                       uint64_t *seq)
-{
-    const char *at = bytes;
-    const char *end = bytes + length;
-    while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        if (stop == NULL)
-            return; /* torn: its writer ends it before it goes on */
-        if (!partial)
-            take_file_line(history, at, (size_t)(stop - at), seq);
-        partial = false;
-        at = stop + 1;
-    }
-}
-
-bool history_load(struct history *history, const char *path, uint64_t *last_seq, bool *torn,
-                  struct fault *fault)
-{
-    struct stat file;
-    uint64_t seq = 0;
-    char *buffer = NULL;
-    bool good = false;
-    if (last_seq != NULL)
-        *last_seq = 0;
-    if (torn != NULL)
-        *torn = false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return errno == ENOENT || fault_errno(fault, errno, "journal %s can't be read", path);
-    if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
-        (void)fault_set(fault, "journal %s is no regular file", path);
-        goto out;
-    }
-    off_t start = file.st_size > HISTORY_TAIL_BYTES_MAX ? file.st_size - HISTORY_TAIL_BYTES_MAX : 0;
-    size_t size = (size_t)(file.st_size - start);
-    buffer = malloc(size > 0 ? size : 1);
-    if (buffer == NULL) {
-        (void)fault_set(fault, "out of memory");
-        goto out;
-    }
-    ssize_t got = read_tail(fd, buffer, size, start);
-    if (got < 0) {
-        (void)fault_errno(fault, errno, "journal %s can't be read", path);
-        goto out;
-    }
-    if (history != NULL)
-        history->loading = true;
-    take_lines(history, buffer, (size_t)got, start > 0, &seq);
-    if (history != NULL)
-        history->loading = false;
-    if (last_seq != NULL)
-        *last_seq = seq;
-    if (torn != NULL)
-        *torn = got > 0 && buffer[got - 1] != '\n';
-    good = true;
-out:
-    free(buffer);
-    (void)close(fd);
-    return good;
-}
-
-/* ---- rendering ----------------------------------------------------------------------------- */
-
-static void put(json_t *object, const char *key, json_t *value)
-{
-    (void)json_object_set_new(object, key, value);
-}
-
-static json_t *text_or_null(const char *text)
-{
-    return text[0] != '\0' ? json_of_text(text) : json_null();
-}
-
-static json_t *number_or_null(double value)
-{
-    return value >= 0 ? json_real(value) : json_null();
-}
-
-static json_t *render_steps(const struct operation *operation)
-{
-    json_t *steps = json_array();
-    for (size_t i = 0; i < operation->step_count; i++) {
-        const struct step *step = &operation->steps[i];
-        json_t *object = json_object();
-        put(object, "name", json_of_text(step->name));
-        put(object, "began", text_or_null(step->began));
-        put(object, "done", json_boolean(step->took_ms >= 0));
-        put(object, "took_ms", number_or_null(step->took_ms));
-        put(object, "retries", json_integer(step->retries));
-        put(object, "overdue", json_boolean(step->overdue));
-        put(object, "detail", json_of_text(step->detail));
-        (void)json_array_append_new(steps, object);
-    }
-    return steps;
-}
-
-static json_t *render_gates(const struct operation *operation)
-{
-    json_t *gates = json_array();
-    for (size_t i = 0; i < operation->gate_count; i++) {
-        json_t *object = json_object();
-        put(object, "gate", json_of_text(operation->gates[i].gate));
-        put(object, "time", text_or_null(operation->gates[i].when));
-        put(object, "text", json_of_text(operation->gates[i].text));
-        (void)json_array_append_new(gates, object);
-    }
-    return gates;
-}
-
-static json_t *render_loss(const struct operation *operation)
-{
-    bool known = operation->loss_bytes >= 0;
-    json_t *object = json_object();
-    put(object, "known", json_boolean(known));
-    put(object, "bytes", known ? json_integer(operation->loss_bytes) : json_null());
-    put(object, "seconds",
-        known && operation->loss_ms >= 0 ? json_real(operation->loss_ms / 1000) : json_null());
-    put(object, "age_seconds", known && operation->loss_age_ms >= 0
-                                   ? json_real(operation->loss_age_ms / 1000)
-                                   : json_null());
-    return object;
-}
-
-static json_t *render_abort(const struct operation *operation)
-{
-    if (operation->abort_step[0] == '\0')
-        return json_null();
-    json_t *object = json_object();
-    put(object, "step", json_of_text(operation->abort_step));
-    put(object, "gate", text_or_null(operation->abort_gate));
-    return object;
-}
-
-static json_t *render_operation(const struct operation *operation)
-{
-    char id[NAME_HEX_MAX];
-    json_t *object = json_object();
-    put(object, "id", json_string(format_hex(id, operation->id)));
-    put(object, "service", json_of_text(operation->service));
-    put(object, "kind", json_of_text(operation->kind));
-    put(object, "outcome", json_of_text(operation->outcome));
-    put(object, "from", text_or_null(operation->from));
-    put(object, "to", text_or_null(operation->to));
-    put(object, "executor", text_or_null(operation->executor));
-    put(object, "taken_over", json_boolean(operation->taken_over));
-    put(object, "automatic", json_boolean(operation->automatic));
-    put(object, "who", text_or_null(operation->who));
-    put(object, "why", text_or_null(operation->why));
-    put(object, "begun", text_or_null(operation->begun));
-    put(object, "ended", text_or_null(operation->ended));
-    put(object, "total_ms", number_or_null(operation->total_ms));
-    put(object, "wait_ms", number_or_null(operation->wait_ms));
-    put(object, "proof", text_or_null(operation->proof));
-    put(object, "proof_text", text_or_null(operation->proof_text));
-    put(object, "loss", render_loss(operation));
-    put(object, "aborted", render_abort(operation));
-    put(object, "gates", render_gates(operation));
-    put(object, "steps", render_steps(operation));
-    return object;
-}
-
-json_t *history_json(const struct history *history, const char *service, size_t limit)
-{
-    json_t *result = json_object();
-    json_t *list = json_array();
-    for (size_t i = history->count; i > 0; i--) {
-        const struct operation *operation = history->operations[i - 1];
-        if (service != NULL && strcmp(operation->service, service) != 0)
-            continue;
-        if (limit > 0 && json_array_size(list) >= limit)
-            break;
-        (void)json_array_append_new(list, render_operation(operation));
-    }
-    put(result, "operations", list);
-    put(result, "forgotten", json_of_u64(history->forgotten));
-    return result;
-}
-
-bool history_last_dns(const struct history *history, const char *service, struct history_dns *out)
-{
-    for (size_t i = 0; i < history->service_count; i++)
-        if (strcmp(history->services[i]->name, service) == 0 && history->services[i]->has_dns) {
-            *out = history->services[i]->dns;
-            return true;
-        }
-    return false;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

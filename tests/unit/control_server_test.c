@@ -37,6 +37,11 @@ static _Atomic int behaviour;
 static _Atomic int handled;
 static _Atomic uint64_t held_ticket;
 
+static void stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
 static bool handle(void *arg, const struct control_request *request)
 {
     (void)arg;
@@ -259,7 +264,7 @@ static void answers_may_come_later(void)
     control_reply(server, held_ticket, json_object());
     control_reply(server, held_ticket, json_object()); /* twice */
     struct fault fault;
-    CU_ASSERT_TRUE(loop_post(loop, (void (*)(void *))loop_stop, loop));
+    CU_ASSERT_TRUE(loop_post(loop, stop_loop, loop));
     (void)!loop_run(loop, &fault);
     expect_good(hear(fd));
     expect_good(hear(fd));

@@ -1,0 +1,21 @@
+/* What control_server.c and control_orders.c share; not for others. */
+#ifndef FAILOVERD_OPERATOR_CONTROL_PARTS_H
+#define FAILOVERD_OPERATOR_CONTROL_PARTS_H
+
+#include "coordinator/operator/control_server.h"
+
+/* An error object; steals `more`, which may be NULL. */
+json_t *control_error(const char *code, enum exit_code exit, const char *text, const char *todo,
+                      json_t *more);
+
+struct control_end {
+    bool ok;
+    json_t *body;        /* result or error; stolen */
+    const char *outcome; /* for the journal */
+    uint64_t operation;  /* for the journal; 0: none */
+};
+
+/* Answers and ends the request; a ticket that is nobody's is dropped. */
+void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end);
+
+#endif
