@@ -279,7 +279,7 @@ static enum store_outcome refuse_without_good(const struct store_settings *setti
                                               const struct reading readings[SLOT_COUNT], struct fault *fault)
 {
     if (readings[0].state == SLOT_ABSENT && readings[1].state == SLOT_ABSENT) {
-        fault_set(fault, "there is no store in %s. For a new voter create it with: failoverd --format-store. If this "
+        fault_set(fault, "there is no store in %s. For a new voter create it with: failoverd --format. If this "
                          "voter has voted before, its promises are lost: it stays mute, and has to come back "
                          "as a new voter", settings->folder);
         return STORE_MISSING;

@@ -476,5 +476,5 @@ SUITE_MAIN("link_refusal", TEST(client_without_certificate), TEST(client_expired
            TEST(other_cluster_is_refused_with_both_named), TEST(malformed_frames_are_refused),
            TEST(bad_hellos_are_refused), TEST(half_a_frame_is_waited_for_then_given_up),
            TEST(newer_connection_of_a_peer_replaces_the_older), TEST(node_killed_without_goodbye_is_noticed),
-           
-           TEST(what_came_during_a_pause_is_thrown_away), TEST(idle_crowd_harms_nobody), TEST(plain_bytes_are_refused), TEST(ends_cleanly_in_every_phase))
+           TEST(what_came_during_a_pause_is_thrown_away), TEST(idle_crowd_harms_nobody),
+           TEST(plain_bytes_are_refused), TEST(ends_cleanly_in_every_phase))

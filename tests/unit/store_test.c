@@ -453,7 +453,7 @@ static void older_copy_of_a_slot_is_noticed(void)
 static void lost_corrupt_and_foreign_are_told_apart(void)
 {
     begin();
-    expect_open_refused(STORE_MISSING, "--format-store");
+    expect_open_refused(STORE_MISSING, "--format");
     format();
     struct store_settings other = settings_for("shop", "b");
     struct store *store;
