@@ -201,6 +201,7 @@ struct service {
     struct mono_time next_gossip;
     bool gossip_now;
     bool gossip_ask;
+    uint64_t proposed_operation;     /* id of the newest operation that this process proposed */
     uint64_t noted_version;
     uint64_t noted_epoch;
     struct mono_time epoch_known_at; /* when the present epoch became known here */

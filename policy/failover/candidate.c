@@ -113,8 +113,9 @@ static void end_confirmation(struct service *s, struct turn *turn, bool won)
 
 static void begin(struct service *s, struct turn *turn, const struct ledger *l)
 {
+    s->proposed_operation = turn_random(turn) | 1u;
     struct ledger goal = ledger_begin(l, &(struct begin_terms){
-        .id = turn_random(turn) | 1u,
+        .id = s->proposed_operation,
         .to = s->home,
         .executor = turn_self(turn),
         .accepted_loss_bytes = -1,

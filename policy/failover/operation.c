@@ -658,7 +658,7 @@ static void take_up(struct service *s, struct turn *turn, const struct ledger *l
         .started = turn->now,
         .abort_gate = GATE_COUNT,
     };
-    bool began_here = s->wait_version == l->version || l->operation.kind == OPERATION_ADOPT;
+    bool began_here = s->proposed_operation == l->operation.id;
     struct note *note =
         service_note(s, turn, began_here ? NOTE_OPERATION_BEGUN : NOTE_OPERATION_TAKEN);
     note->region = l->operation.to;

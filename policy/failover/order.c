@@ -119,7 +119,7 @@ static void propose_adopt(struct service *s, struct turn *turn, const struct led
         return;
     }
     if (o->operation == 0)
-        o->operation = turn_random(turn) | 1u;
+        o->operation = s->proposed_operation = turn_random(turn) | 1u;
     struct ledger goal = ledger_adopt(l, o->operation, turn_self(turn), turn->wall);
     (void)service_propose(s, turn, &goal);
 }
@@ -143,7 +143,7 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         return;
     }
     if (o->operation == 0)
-        o->operation = turn_random(turn) | 1u;
+        o->operation = s->proposed_operation = turn_random(turn) | 1u;
     struct ledger goal = ledger_begin(l, &(struct begin_terms){
         .id = o->operation,
         .to = o->order.to,
