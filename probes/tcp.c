@@ -84,7 +84,8 @@ static void judge(struct tcp_probe *probe)
     round->phases.connect_us = try->took_us;
     if (try->error == 0)
         probe_end_as(round, SAMPLE_OK, "port %u is open at %zu address%s%s", probe->port, probe->try_count,
-                     probe->try_count == 1 ? "" : "es", probe->stale ? " (as known before the name servers failed)" : "");
+                     probe->try_count == 1 ? "" : "es",
+                     probe->stale ? " (as known before the name servers failed)" : "");
     else
         probe_end_as(round, outcome_of(try), "%s port %u: %s (%zu of %zu address%s)", try->address, probe->port,
                      try->error == ETIMEDOUT ? "no connection in time" : strerror_r(try->error, reason, sizeof reason),

@@ -275,8 +275,9 @@ static void every_kind_runs(void)
         { .kind = SCHEDULE_TCP, .settings.tcp = { .host = "127.0.0.1", .port = server.port } },
         { .kind = SCHEDULE_DNS, .settings.dns = { .name = "shop.test", .type = RESOLVE_TYPE_A } },
         { .kind = SCHEDULE_POSTGRES,
-          .settings.postgres = { .observer = "witness", .target = { .host = "shop.test", .port = closed_port(), .user = "x",
-                                                                    .dbname = "x", .sslmode = "disable" } } },
+          .settings.postgres = { .observer = "witness",
+                                 .target = { .host = "shop.test", .port = closed_port(), .user = "x", .dbname = "x",
+                                             .sslmode = "disable" } } },
     };
     for (size_t i = 0; i < 4; i++) {
         checks[i].interval_us = 50 * MS;
