@@ -76,7 +76,7 @@ def test_route53(suite, lab):
 
 
 def expect_no_stall(suite, lab, region):
-    loops = lab.status(region)["loops"]
+    loops = e2e.node_status(lab, region)["loops"]
     suite.expect(max(loops.values()) < STOPS_NOTHING_S * 1000, f"no loop of {NAMES[region]} was held up: {loops}")
 
 
@@ -161,9 +161,10 @@ def test_disk(suite, lab):
     e2e.adopt(lab)
     inside = lambda *argv, check=True: labs.network.run(["nsenter", f"--mount=/proc/{lab.coordinators[WITNESS].pid}/ns/mnt", "--", *map(str, argv)], check=check)
     inside("dd", "if=/dev/zero", f"of={state}/filler", "bs=4k", check=False)
+    inside("mv", state / "journal.jsonl", state / "journal.jsonl.1")      # the next line needs a block of its own
     e2e.adopt(lab)
-    lab.wait_for(lambda: lab.status(WITNESS)["journal"]["failing"], 15, "status of the witness says that its journal can't be written")
-    status = lab.status(WITNESS)
+    lab.wait_for(lambda: e2e.node_status(lab, WITNESS)["journal"]["failing"], 15, "status of the witness says that its journal can't be written")
+    status = e2e.node_status(lab, WITNESS)
     suite.expect(status["voting"] and status["store"]["state"] == "ok", "disk full: the preallocated store goes on, and so does the vote")
     suite.expect(any(w["code"] == "journal_failing" for w in status["warnings"]) and "space" in status["journal"]["text"].lower(),
                  f"the journal's trouble is said: {status['journal']['text']}", status["warnings"])
@@ -171,17 +172,17 @@ def test_disk(suite, lab):
         inside("fallocate", "--punch-hole", "--offset", 0, "--length", 1 << 18, state / slot)
     inside("dd", "if=/dev/zero", f"of={state}/filler2", "bs=4k", check=False)
     something_chosen(lab)
-    lab.wait_for(lambda: lab.status(WITNESS)["voting"] is False, 20, "the witness stops voting")
-    status = lab.status(WITNESS)
+    lab.wait_for(lambda: e2e.node_status(lab, WITNESS)["voting"] is False, 20, "the witness stops voting")
+    status = e2e.node_status(lab, WITNESS)
     suite.expect(status["store"]["state"] == "failed" and status["mute"] is not None and any(w["code"] in ("store_failed", "mute") for w in status["warnings"]),
                  f"a write to the store failed: mute, and says so: {status['mute']}", status["store"])
     suite.expect(lab.coordinators[WITNESS].running(), "it runs on, so that it can say it")
-    lab.wait_for(lambda: next(p for p in lab.status(EAST)["peers"] if p["node"] == NAMES[WITNESS])["voting"] is False, 10,
+    lab.wait_for(lambda: next(p for p in e2e.node_status(lab, EAST)["peers"] if p["node"] == NAMES[WITNESS])["voting"] is False, 10,
                  "the others show that the witness does not vote")
     suite.expect(e2e.status_of(lab, EAST)["lease"]["left_ms"] > 0, "the two others are a majority and keep the lease")
     inside("rm", "-f", f"{state}/filler", f"{state}/filler2")
     something_chosen(lab)
-    suite.expect(lab.status(WITNESS)["voting"] is False, "with room again it stays mute: only a restart ends that")
+    suite.expect(e2e.node_status(lab, WITNESS)["voting"] is False, "with room again it stays mute: only a restart ends that")
 
 
 # ---- hostile bytes ------------------------------------------------------------------------------
@@ -220,7 +221,7 @@ def tls_context(lab, name=None, versions=None):
 
 
 def refusals(lab):
-    return ((lab.status(WEST) or {}).get("links") or {}).get("refused") or {}
+    return ((e2e.node_status(lab, WEST)).get("links") or {}).get("refused") or {}
 
 
 def expect_refused(suite, lab, kinds, send, what):
@@ -278,7 +279,7 @@ def test_hostile(suite, lab):
     control_socket(suite, lab)
     suite.expect(lab.coordinators[WEST].running() and lab.coordinators[WEST].pid == restarts, "the daemon is alive and the same")
     e2e.all_well(lab)
-    suite.expect(all(p["out"] == "up" and p["in"] == "up" for p in lab.status(WEST)["peers"]), "its links to the real peers stand")
+    suite.expect(all(p["out"] == "up" and p["in"] == "up" for p in e2e.node_status(lab, WEST)["peers"]), "its links to the real peers stand")
     expect_no_stall(suite, lab, WEST)
 
 
@@ -303,7 +304,7 @@ def control_socket(suite, lab):
                 ended = True
         good = not answer or json.loads(answer.splitlines()[0]).get("ok") is False
         suite.expect(ended and good, f"control socket, {what}: refused and closed: {answer[:100].decode(errors='replace')}")
-    suite.expect(lab.status(WEST) is not None, "and the next honest question is answered")
+    suite.expect(e2e.node_status(lab, WEST), "and the next honest question is answered")
 
 
 # ---- configurations that must not start ---------------------------------------------------------

@@ -147,7 +147,12 @@ def adopt(lab):
 def status_of(lab, region):
     """The service's part of that coordinator's status; {} when it does not answer."""
     status = lab.status(region)
-    return (status or {}).get("services", [{}])[0] if status else {}
+    return status["services"][0] if status else {}
+
+
+def node_status(lab, region):
+    """That coordinator's whole status; asked again for a while when the machine is too busy to answer."""
+    return lab.wait_for(lambda: lab.status(region), 15, f"{NAMES[region]} answers with its status")
 
 
 def region_in(service, name):

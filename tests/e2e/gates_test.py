@@ -62,7 +62,7 @@ def no_quorum(suite, lab, client, epoch):
     lab.coordinators[WITNESS].kill()
     lab.wait_for(lambda: e2e.status_of(lab, WEST).get("state") == "no_quorum", 15, "us-west-2 says that there is no quorum")
     time.sleep(REFUSED_FOR_S)
-    service, node = e2e.status_of(lab, WEST), lab.status(WEST)
+    service, node = e2e.status_of(lab, WEST), e2e.node_status(lab, WEST)
     suite.expect(service["state"] == "no_quorum" and not service["operation"] and not e2e.failovers_begun(lab),
                  "two of three coordinators lost: nothing happens")
     suite.expect(service["quorum"]["have"] is False and service["quorum"]["heard"] == 1 and service["quorum"]["needed"] == 2,

@@ -124,8 +124,8 @@ def test_parts(suite, lab):
     time.sleep(CALM_S)
     no_failover(suite, lab, client, epoch, "witness lost")
     suite.expect(e2e.status_of(lab, WEST)["quorum"]["have"], "two of three are a majority still")
-    peers = {p["node"]: p for p in lab.status(WEST)["peers"]}
-    suite.expect(peers[NAMES[WITNESS]]["out"] != "up" and any(w["code"] == "peer_down" for w in lab.status(WEST)["warnings"]),
+    peers = {p["node"]: p for p in e2e.node_status(lab, WEST)["peers"]}
+    suite.expect(peers[NAMES[WITNESS]]["out"] != "up" and any(w["code"] == "peer_down" for w in e2e.node_status(lab, WEST)["warnings"]),
                  "status names the lost witness", peers[NAMES[WITNESS]])
     suite.expect(e2e.gap_s(client.receipts(), began_us) < 1.0, "and the client wrote on")
     lab.start_coordinator(WITNESS)
