@@ -44,10 +44,10 @@ UNIT_HELP := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 EMULATOR  := $(BUILD)/tests/route53-emulator
 WRITER    := $(BUILD)/tests/writer
-SCENARIO  := $(BUILD)/tests/scenario
+SCENARIO  := $(BUILD)/tests/scenario-player
 
-.PHONY: all help setup test demo check unit sanitize scenario tidy fidelity e2e lab bench install \
-        clean test-tools fuzz
+.PHONY: all help setup test demo check unit sanitize scenario tidy fidelity e2e bench install \
+        clean test-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 

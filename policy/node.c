@@ -191,7 +191,7 @@ void node_init(struct node *node, const struct policy_config *config,
     node->config = config;
     node->restarts = store->restarts;
     node->durable = store->durable;
-    node->brand_new = store->sound && store->durable.generation == 0 &&
+    node->brand_new = store->sound && !store->doubt && store->durable.generation == 0 &&
                       node_in(config->voters, config->self);
     node->random = (config->seed ^ ((uint64_t)store->restarts << 40)) | 1u;
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)

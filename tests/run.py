@@ -30,7 +30,7 @@ def unit(build, label, env=None):
 
 def scenarios(build, label, env=None):
     scripts = sorted(glob.glob(f"{ROOT}/tests/scenario/*.txt"))
-    return [(f"{label} scripts", [f"{ROOT}/{build}/tests/scenario", *scripts], 120, env)]
+    return [(f"{label} scripts", [f"{ROOT}/{build}/tests/scenario-player", *scripts], 120, env)]
 
 
 def python(folder, label, seconds):

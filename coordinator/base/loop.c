@@ -159,8 +159,11 @@ void loop_free(struct loop *loop)
         event_free(loop->wake);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
-    if (loop->base != NULL)
+    if (loop->base != NULL) {
+        /* libevent keeps what has a deferred callback pending until the loop has turned once more. */
+        (void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
         event_base_free(loop->base);
+    }
     pthread_mutex_destroy(&loop->lock);
     free(loop);
 }

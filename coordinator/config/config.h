@@ -440,7 +440,8 @@ const struct record_weight *config_record_weight(const struct record_config *rec
 
 /* 64-bit hashes of the effective settings, defaults filled in, so that "10s", "10000ms" and
  * leaving out the default agree, and so does any order of keys. Names of files on this host don't
- * count: nodes may differ in them. 0 when there was no memory. Also kept in cluster_config.digest and service_digests[]. */
+ * count: nodes may differ in them. 0 when there was no memory. Also kept in cluster_config.digest and
+ * service_digests[]. */
 uint64_t config_digest_cluster(const struct cluster_config *cluster);
 uint64_t config_digest_service(const struct service_config *service);
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
@@ -268,7 +269,8 @@ static bool open_store(struct control *c, struct node_store *store, struct fault
         return true;
     }
     store->sound = true;
-    c->brand_new = store->durable.generation == 0;
+    store->doubt = c->parts.found->doubt;
+    c->brand_new = store->durable.generation == 0 && !store->doubt;
     c->writer = store_writer_new(c->parts.loop, c->parts.store, on_written, c, fault);
     return c->writer != NULL;
 }
@@ -329,8 +331,11 @@ void control_free(struct control *c)
     control_server_free(c->server);
     control_acts_close(c);
     links_free(c->links);
-    if (c->writer != NULL && !store_writer_free(c->writer, STORE_CLOSE_MS))
-        log_message(LOG_LEVEL_WARNING, "the last write to the store did not end in time");
+    if (c->writer != NULL && !store_writer_free(c->writer, STORE_CLOSE_MS)) {
+        /* Its thread hangs in the disk with the store in hand: nothing can be freed under it. */
+        log_message(LOG_LEVEL_WARNING, "a write to the store does not end; leaving without it");
+        _exit(EXIT_FAILURE);
+    }
     outbox_free(c->outbox);
     while (c->first != NULL) {
         struct queued_event *q = c->first;

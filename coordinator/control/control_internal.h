@@ -1,6 +1,6 @@
 /* What control.c shares with the files that work for it. Internal to coordinator/control. */
-#ifndef FAILOVERD_CONTROL_INTERNAL_H
-#define FAILOVERD_CONTROL_INTERNAL_H
+#ifndef FAILOVERD_CONTROL_CONTROL_INTERNAL_H
+#define FAILOVERD_CONTROL_CONTROL_INTERNAL_H
 
 #include <jansson.h>
 

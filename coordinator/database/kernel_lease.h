@@ -78,7 +78,8 @@ void kernel_lease_free(struct kernel_lease *lease);
 /* All times are base_mono_us; `deadline_us` is that of the request, by which its callback comes. */
 
 /* Puts the table there in one transaction, or puts it right, and reads it back. An element that is there
- * stays and keeps its time, where the table was ours; else it is shut, unless `until_us` is not 0: then a hold follows. */
+ * stays and keeps its time, where the table was ours; else it is shut, unless `until_us` is not 0: then a
+ * hold follows. */
 void kernel_lease_install(struct kernel_lease *lease, int64_t until_us, int64_t deadline_us,
                           kernel_lease_fn *fn, void *arg);
 /* Open until `until_us` at the latest (and up to KERNEL_LEASE_TICKET_MS + KERNEL_LEASE_ROUNDING_MS less). */

@@ -699,8 +699,8 @@ static bool may_take_over(struct service *s, struct turn *turn, const struct led
 {
     node_id executor = l->operation.executor;
     /* An adoption goes with the named guard's lease: nobody else could carry it out. */
-    if (l->operation.kind != OPERATION_FAILOVER || !s->guard.mine || l->operation.to != s->home || executor == turn_self(turn) ||
-        turn_heard(turn, executor) || !s->guard.ready)
+    if (l->operation.kind != OPERATION_FAILOVER || !s->guard.mine || !s->guard.ready ||
+        l->operation.to != s->home || executor == turn_self(turn) || turn_heard(turn, executor))
         return false;
     for (node_id n = 0; n < turn_self(turn); n++)
         if (n != executor && node_in(s->policy->regions[s->home].guards, n) &&

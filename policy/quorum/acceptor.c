@@ -33,7 +33,8 @@ enum acceptor_answer acceptor_accept(struct acceptor *acceptor, struct ballot ba
         int order = ballot_compare(ballot, accepted->ballot);
         /* What is accepted here need not be the predecessor of what comes: it may be a value that
          * was never chosen. So whether a step is allowed is checked where the predecessor is
-         * known chosen, by the proposer, and not here. One ballot carries one value: a proposer that says otherwise lies or lost its memory. */
+         * known chosen, by the proposer, and not here. One ballot carries one value: a proposer
+         * that says otherwise lies or lost its memory. */
         if (order == 0 && !ledger_equal(ledger, &accepted->ledger))
             return ACCEPTOR_NONSENSE;
     }

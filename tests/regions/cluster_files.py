@@ -19,7 +19,7 @@ NODE_NAMES = {"us-east-1": "use1-a", "us-west-2": "usw2-a", "eu-west-1": "euw1-a
 @dataclasses.dataclass
 class Thresholds:
     """Everything about time that a lab sets. The defaults are the demo's."""
-    heartbeat: str = "500ms"
+    heartbeat: str = "1s"
     health_interval: str = "1s"
     health_for: str = "2s"
     database_interval: str = "1s"
@@ -28,7 +28,7 @@ class Thresholds:
     fall: int = 3
     rise: int = 2
     lease: str = "2s"
-    renew_every: str = "500ms"
+    renew_every: str = "700ms"
     fence_budget: str = "500ms"
     clock_error_percent: int = 10
     confirm_timeout: str = "1s"

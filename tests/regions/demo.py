@@ -38,7 +38,8 @@ TOLD_ACTS = ("dns_submit", "dns_poll", "dns_verify", "endpoints")
 VERDICT_COLOURS = {"healthy": "green", "suspect": "yellow", "failed": "red", "unknown": "dim"}
 
 INTRO = """
-us-east-1 takes the writes, us-west-2 holds a standby that streams from it, eu-west-1 serves nothing and is there for its vote.
+us-east-1 takes the writes, us-west-2 holds a standby that streams from it, eu-west-1 serves nothing
+and is there for its vote.
 Each region runs a coordinator, failoverd; the three speak over mutual TLS. A client finds the
 service by its DNS name, writes rows, and keeps a receipt for each row that was acknowledged.
 """

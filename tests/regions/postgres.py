@@ -61,7 +61,7 @@ def binaries():
     """The folder of the newest installed server's programs."""
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3]))
     if not found:
-        raise RuntimeError("no PostgreSQL server found in /usr/lib/postgresql; `make packages` installs it")
+        raise RuntimeError("no PostgreSQL server found in /usr/lib/postgresql; `make setup` installs it")
     return found[-1].parent
 
 

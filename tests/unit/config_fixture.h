@@ -132,7 +132,8 @@ static inline char *fixture_read(const char *path, size_t *size)
 
 /* Whether one of the problems reads "severity line: path: ...fragment...". `wanted` is
  * "12: $.voters[0]: fragment"; the path and the line must be exactly those. */
-static inline bool fixture_has(const struct config_problems *problems, enum config_severity severity, const char *wanted)
+static inline bool fixture_has(const struct config_problems *problems, enum config_severity severity,
+                               const char *wanted)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct config_problem *problem = &problems->items[i];

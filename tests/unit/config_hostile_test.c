@@ -132,7 +132,8 @@ static void a_file_cut_anywhere_is_refused(void)
         for (size_t cut = end; cut-- > 0;) {
             struct config_problems problems = { 0 };
             CU_ASSERT_EQUAL(truncate(path, (off_t)cut), 0);
-            void *config = f == 0 ? (void *)config_load_cluster(path, &problems) : (void *)config_load_node(path, &problems);
+            void *config = f == 0 ? (void *)config_load_cluster(path, &problems)
+                : (void *)config_load_node(path, &problems);
             refusals += config == NULL && problems.errors == 1 && problems.items[0].text[0] != '\0';
             config_problems_free(&problems);
         }

@@ -88,7 +88,8 @@ static void what_is_left_out_has_its_default(void)
     CU_ASSERT_EQUAL(health->type, CONFIG_CHECK_HTTP);
     CU_ASSERT_TRUE(health->for_us == SECONDS(300) && health->fall == 3 && health->rise == 2);
     CU_ASSERT_TRUE(health->http.connect_us == SECONDS(1) && health->timeout_us == SECONDS(4));
-    CU_ASSERT_TRUE(health->http.status_count == 1 && health->http.status[0].low == 200 && health->http.status[0].high == 299);
+    CU_ASSERT_TRUE(health->http.status_count == 1 && health->http.status[0].low == 200 &&
+                   health->http.status[0].high == 299);
     CU_ASSERT_TRUE(health->http.certificate_check && health->http.contains == NULL && health->http.json_count == 0);
     CU_ASSERT_TRUE(db->for_us == SECONDS(120) && db->interval_us == SECONDS(2) && db->postgres.write_check);
     CU_ASSERT_TRUE(db->timeout_us == SECONDS(3) && db->http.url == NULL);
@@ -274,7 +275,8 @@ static const struct bad bad_files[] = {
     { "\"beta\": { \"guards\"", "\"betta\": { \"guards\"", "16: $.services.web.regions.betta: no node is in a region \"betta\" (did you mean \"beta\"?)" },
     { "\"initial_writer\": \"alpha\",", "\"initial_writer\": \"alpha\", \"hooks\": { \"after_open\": [\"ls\"] },", "11: $.services.web.hooks.after_open[0]: no absolute path" },
     { "\"a.example.com\",", "\"a.example.com\", \"canary_user\": \"failoverd\",", "25: " ALPHA ".database.canary_user: is the guard's own role" },
-    { "{ \"type\": \"postgres\" } },\n        \"database\": { \"host\": \"b.example.com\", \"ca_file\": \"/ca\",\n          \"kernel_allow\": [\"192.0.2.9\"], \"replication_conninfo\": \"host=b\" } },",
+    { "{ \"type\": \"postgres\" } },\n        \"database\": { \"host\": \"b.example.com\", \"ca_file\": \"/ca\",\n"
+      "          \"kernel_allow\": [\"192.0.2.9\"], \"replication_conninfo\": \"host=b\" } },",
       "{ \"type\": \"postgres\" } } },", "17: $.services.web.regions.beta.checks.db: the region has none" },
     /* Records. */
     { "\"beta\": [\"198.51.100.2\"]", "\"beta\": []", "33: " RECORD ".values.beta: has 0 items; must have 1 to 8" },
@@ -340,7 +342,8 @@ static const struct bad warned_files[] = {
     { "\"verify_endpoints\": [\"http://web.example.com/\"], ", "", "28: $.services.web.dns: there are no verify_endpoints" },
     { ", \"replication_conninfo\": \"host=a\"", "", "25: " ALPHA ".database: there is no replication_conninfo" },
     { "\"kernel_allow\": [\"198.51.100.9\"], ", "", "25: " ALPHA ".database: kernel_allow is empty" },
-    { "\"ca_file\": \"/ca\",\n          \"kernel_allow\": [\"198.51.100.9\"]", "\"sslmode\": \"require\",\n          \"kernel_allow\": [\"198.51.100.9\"]",
+    { "\"ca_file\": \"/ca\",\n"
+      "          \"kernel_allow\": [\"198.51.100.9\"]", "\"sslmode\": \"require\",\n          \"kernel_allow\": [\"198.51.100.9\"]",
       "25: " ALPHA ".database.sslmode: does not prove that it is the right server" },
     { "\"http://192.0.2.2/\"", "\"https://192.0.2.2/\", \"certificate_check\": false", "22: " ALPHA ".checks.health.certificate_check: can call the region healthy" },
     { "{ \"region\": \"gamma\"", "{ \"region\": \"alpha\"", "3: $.voters: 2 of 3 voters are in region alpha: when it is lost there is no majority" },

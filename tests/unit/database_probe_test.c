@@ -109,7 +109,8 @@ static void a_real_server(void)
     struct database_probe *probe = make(&target);
     run_round(&database_probe_class, probe, 10000);
     EXPECT(SAMPLE_OK, "primary on timeline 1");
-    CU_ASSERT_TRUE(got.database.known && !got.database.in_recovery && got.database.timeline == 1 && got.database.lsn > 0);
+    CU_ASSERT_TRUE(got.database.known && !got.database.in_recovery && got.database.timeline == 1 &&
+                   got.database.lsn > 0);
     CU_ASSERT_TRUE(got.phases.connect_us > 0 && got.phases.tls_us > 0 && got.phases.first_byte_us > 0);
     run_round(&database_probe_class, probe, 10000); /* over the kept session */
     EXPECT(SAMPLE_OK, "primary on timeline 1");

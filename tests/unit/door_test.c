@@ -91,7 +91,8 @@ static struct door_findings readiness(void)
 {
     struct outcome outcome = { 0 };
     struct door_settings settings = door_of(&server);
-    wait_for(&outcome, door_readiness(pg_fixture_loop(), &settings, in_us(10 * SECOND_US), on_findings, &outcome, NULL));
+    wait_for(&outcome, door_readiness(pg_fixture_loop(), &settings, in_us(10 * SECOND_US), on_findings,
+                                      &outcome, NULL));
     return outcome.findings;
 }
 
@@ -225,7 +226,8 @@ static void eight_clients_that_hammer_write_nothing_after_it_is_confirmed(void)
         fprintf(stderr, "%s\n", outcome.report.why.text);
     CU_ASSERT_TRUE(outcome.shut_seen);
     CU_ASSERT_EQUAL(outcome.at_shut.confirmed_us, 0);
-    CU_ASSERT_TRUE(outcome.report.shut_us != 0 && outcome.report.confirmed_us >= outcome.report.shut_us + 2 * SECOND_US);
+    CU_ASSERT_TRUE(outcome.report.shut_us != 0 &&
+                   outcome.report.confirmed_us >= outcome.report.shut_us + 2 * SECOND_US);
     CU_ASSERT_TRUE(outcome.report.sessions_ended >= CLIENTS);
     run_ms(600);
     CU_ASSERT_EQUAL(rows(), at_confirmed);
@@ -286,7 +288,8 @@ static void a_login_that_began_before_the_door_gets_nowhere(void)
     run_ms(100); /* its process is there, and waits for the startup packet */
     struct outcome outcome = { 0 };
     struct door_settings settings = door_of(&server);
-    struct door_errand *errand = door_shut(pg_fixture_loop(), &settings, in_us(20 * SECOND_US), on_progress, on_done, &outcome,
+    struct door_errand *errand = door_shut(pg_fixture_loop(), &settings, in_us(20 * SECOND_US), on_progress,
+                                           on_done, &outcome,
                                            NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(errand);
     CU_ASSERT_TRUE(pg_fixture_run(pg_fixture_loop(), &outcome.shut_seen, 5000));
@@ -317,7 +320,8 @@ static void opening_is_refused_after_the_lease(void)
     /* the server is stopped until the lease is over: its own clock refuses */
     struct outcome outcome = { 0 };
     struct door_settings settings = door_of(&server);
-    struct door_errand *errand = door_open(pg_fixture_loop(), &settings, in_us(SECOND_US / 2), in_us(8 * SECOND_US), on_done,
+    struct door_errand *errand = door_open(pg_fixture_loop(), &settings, in_us(SECOND_US / 2),
+                                           in_us(8 * SECOND_US), on_done,
                                            &outcome, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(errand);
     CU_ASSERT_EQUAL(kill(server.pid, SIGSTOP), 0);
@@ -353,7 +357,8 @@ static void a_canary_that_is_refused_for_another_reason_proves_nothing(void)
     struct outcome outcome = { 0 };
     struct door_settings settings = door_of(&server);
     settings.canary.password = "wrong";
-    wait_for(&outcome, door_shut(pg_fixture_loop(), &settings, in_us(3 * SECOND_US), on_progress, on_done, &outcome, NULL));
+    wait_for(&outcome, door_shut(pg_fixture_loop(), &settings, in_us(3 * SECOND_US), on_progress, on_done,
+                                 &outcome, NULL));
     CU_ASSERT_EQUAL(outcome.report.outcome, DOOR_UNPROVEN);
     CU_ASSERT_FALSE(outcome.shut_seen);
     CU_ASSERT_EQUAL(door_opened(in_us(5 * SECOND_US), 5 * SECOND_US).outcome, DOOR_DONE);
@@ -433,7 +438,8 @@ static void works_on_a_standby_and_holds_after_promotion(void)
     pg_fixture_standby(&standby, &server);
     struct outcome outcome = { 0 };
     struct door_settings settings = door_of(&standby);
-    wait_for(&outcome, door_shut(pg_fixture_loop(), &settings, in_us(20 * SECOND_US), on_progress, on_done, &outcome, NULL));
+    wait_for(&outcome, door_shut(pg_fixture_loop(), &settings, in_us(20 * SECOND_US), on_progress, on_done,
+                                 &outcome, NULL));
     CU_ASSERT_EQUAL(outcome.report.outcome, DOOR_DONE);
     CU_ASSERT_TRUE(outcome.report.in_recovery);
     CU_ASSERT_EQUAL(inspected().state, DOOR_STATE_OPEN); /* the primary's own door is another */
@@ -443,7 +449,8 @@ static void works_on_a_standby_and_holds_after_promotion(void)
     CU_ASSERT_EQUAL(outcome.report.state, DOOR_STATE_SHUT);
     CU_ASSERT_FALSE(outcome.report.in_recovery);
     outcome = (struct outcome){ 0 };
-    wait_for(&outcome, door_open(pg_fixture_loop(), &settings, in_us(5 * SECOND_US), in_us(5 * SECOND_US), on_done, &outcome,
+    wait_for(&outcome, door_open(pg_fixture_loop(), &settings, in_us(5 * SECOND_US), in_us(5 * SECOND_US),
+                                 on_done, &outcome,
                                  NULL));
     CU_ASSERT_EQUAL(outcome.report.outcome, DOOR_DONE);
     pg_fixture_stop(&standby);
@@ -464,7 +471,8 @@ static void a_cancelled_one_calls_nobody(void)
 
 SUITE_MAIN("door", TEST(starts_a_server), TEST(a_fresh_setup_is_ready),
            TEST(eight_clients_that_hammer_write_nothing_after_it_is_confirmed),
-           TEST(it_outlives_a_restart_and_shutting_again_is_fine), TEST(a_login_that_began_before_the_door_gets_nowhere),
+           TEST(it_outlives_a_restart_and_shutting_again_is_fine),
+               TEST(a_login_that_began_before_the_door_gets_nowhere),
            TEST(opening_is_refused_after_the_lease), TEST(a_silent_server_is_not_confirmed),
            TEST(a_canary_that_is_refused_for_another_reason_proves_nothing),
            TEST(a_superusers_session_keeps_it_from_being_confirmed), TEST(readiness_names_what_gets_round_it),

@@ -433,7 +433,8 @@ static void late_handshake(void *arg)
     stub_on_accept(NULL, late->fd, NULL, 0, &server);
 }
 
-static void late_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length, void *arg)
+static void late_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length,
+                        void *arg)
 {
     (void)listener;
     (void)from;
@@ -493,6 +494,7 @@ static void tls_and_first_byte_each_have_their_own_limit(void)
 }
 
 SUITE_MAIN("http_probe", TEST(status_codes), TEST(bodies_by_text), TEST(bodies_by_json), TEST(deep_json_does_no_harm),
-           TEST(servers_that_misbehave), TEST(connections_that_fail), TEST(late_answers), TEST(every_address_of_the_name),
+           TEST(servers_that_misbehave), TEST(connections_that_fail), TEST(late_answers),
+               TEST(every_address_of_the_name),
            TEST(names_that_fail), TEST(our_lack_of_descriptors_is_ours), TEST(ended_rounds_do_not_call),
            TEST(senseless_settings_are_refused), TEST(certificates), TEST(tls_and_first_byte_each_have_their_own_limit))

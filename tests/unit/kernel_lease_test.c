@@ -318,7 +318,8 @@ static void nothing_left_nothing_set(void)
     CU_ASSERT_FALSE(inspect(lease).open);
     CU_ASSERT_EQUAL(hold(lease, INT64_MAX / 2).outcome, KERNEL_LEASE_DONE); /* and no end is a day at the most */
     struct kernel_lease_report report = inspect(lease);
-    CU_ASSERT_TRUE(report.open && report.remaining_ms <= 24 * 3600 * 1000LL && report.remaining_ms > 23 * 3600 * 1000LL);
+    CU_ASSERT_TRUE(report.open && report.remaining_ms <= 24 * 3600 * 1000LL &&
+                   report.remaining_ms > 23 * 3600 * 1000LL);
     CU_ASSERT_EQUAL(shut(lease).outcome, KERNEL_LEASE_DONE);
     kernel_lease_free(lease);
 }
@@ -427,7 +428,8 @@ static void a_full_house_of_addresses_fits(void)
     char name[KERNEL_LEASE_SERVICE_MAX + 1];
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    struct kernel_lease_settings full = { .service = name, .port = 65535, .allow = list, .allow_count = KERNEL_LEASE_ALLOW_MAX };
+    struct kernel_lease_settings full = { .service = name, .port = 65535, .allow = list,
+                                          .allow_count = KERNEL_LEASE_ALLOW_MAX };
     struct kernel_lease *lease = kernel_lease_new(worker, &full, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(lease);
     CU_ASSERT_EQUAL(install(lease, in_us(5 * SECOND_US)).outcome, KERNEL_LEASE_DONE);
@@ -491,8 +493,10 @@ int main(void)
         TEST(is_available_here), TEST(installed_it_is_shut_for_all_but_the_named),
         TEST(held_it_is_open_until_the_deadline_and_no_longer), TEST(renewals_follow_each_other_without_a_gap),
         TEST(nothing_left_nothing_set), TEST(an_expired_ticket_opens_nothing), TEST(another_process_keeps_what_is_left),
-        TEST(meddling_is_noticed_and_put_right), TEST(a_firewall_of_others_can_not_open_it), TEST(strange_settings_are_refused),
-        TEST(a_full_house_of_addresses_fits), TEST(requests_have_deadlines_and_owners), TEST(removed_it_lets_everybody_in),
+        TEST(meddling_is_noticed_and_put_right), TEST(a_firewall_of_others_can_not_open_it),
+            TEST(strange_settings_are_refused),
+        TEST(a_full_house_of_addresses_fits), TEST(requests_have_deadlines_and_owners),
+            TEST(removed_it_lets_everybody_in),
     };
     if (geteuid() != 0) {
         printf("kernel_lease: skipped: network namespaces and nftables need root\n0 passed, 0 failed\n");

@@ -35,7 +35,8 @@ void pg_fixture_kill(struct pg_server *server, int signal);
 void pg_fixture_restart(struct pg_server *server);
 /* Ends it and takes its folder away. Idempotent. */
 void pg_fixture_stop(struct pg_server *server);
-/* A statement as superuser, who gets round a shut door; the output's first line in `out` (or NULL). False when it failed. */
+/* A statement as superuser, who gets round a shut door; the output's first line in `out` (or NULL).
+ * False when it failed. */
 bool pg_fixture_sql(const struct pg_server *server, const char *sql, char *out, size_t size);
 /* Asks until the answer is `wanted`; false after 10 s. */
 bool pg_fixture_await(const struct pg_server *server, const char *sql, const char *wanted);

@@ -87,7 +87,8 @@ static void a_standby_that_streams(void)
     struct postgres_facts facts = look(probe, 5 * SECOND_US);
     struct postgres_facts writer = look(other, 5 * SECOND_US);
     CU_ASSERT_EQUAL(facts.problem, POSTGRES_FINE);
-    CU_ASSERT_TRUE(facts.in_recovery && facts.walreceiver_present && facts.walreceiver_streaming && facts.walreceiver_live);
+    CU_ASSERT_TRUE(facts.in_recovery && facts.walreceiver_present && facts.walreceiver_streaming &&
+                   facts.walreceiver_live);
     CU_ASSERT_TRUE(facts.walreceiver_age_us >= 0);
     CU_ASSERT_STRING_EQUAL(facts.sender_host, primary.folder);
     CU_ASSERT_EQUAL(facts.timeline, 1);

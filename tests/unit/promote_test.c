@@ -42,28 +42,32 @@ static struct promote_report compare(const struct pg_server *server)
 {
     struct outcome outcome = { 0 };
     struct pg_target target = pg_fixture_target(server, "failoverd");
-    return wait_for(&outcome, promote_compare(pg_fixture_loop(), &target, in_us(5 * SECOND_US), on_done, &outcome, NULL));
+    return wait_for(&outcome, promote_compare(pg_fixture_loop(), &target, in_us(5 * SECOND_US), on_done,
+                                              &outcome, NULL));
 }
 
 static struct promote_report freeze(const struct pg_server *server)
 {
     struct outcome outcome = { 0 };
     struct pg_target target = pg_fixture_target(server, "failoverd");
-    return wait_for(&outcome, promote_freeze(pg_fixture_loop(), &target, in_us(5 * SECOND_US), on_done, &outcome, NULL));
+    return wait_for(&outcome, promote_freeze(pg_fixture_loop(), &target, in_us(5 * SECOND_US), on_done,
+                                             &outcome, NULL));
 }
 
 static struct promote_report thaw(const struct pg_server *server, const char *to, int64_t limit_us)
 {
     struct outcome outcome = { 0 };
     struct pg_target target = pg_fixture_target(server, "failoverd");
-    return wait_for(&outcome, promote_thaw(pg_fixture_loop(), &target, to, NULL, in_us(limit_us), on_done, &outcome, NULL));
+    return wait_for(&outcome, promote_thaw(pg_fixture_loop(), &target, to, NULL, in_us(limit_us), on_done,
+                                           &outcome, NULL));
 }
 
 static struct promote_report promote(const struct pg_server *server, int64_t not_after_us, int64_t limit_us)
 {
     struct outcome outcome = { 0 };
     struct pg_target target = pg_fixture_target(server, "failoverd");
-    return wait_for(&outcome, promote_start(pg_fixture_loop(), &target, not_after_us, in_us(limit_us), on_done, &outcome, NULL));
+    return wait_for(&outcome, promote_start(pg_fixture_loop(), &target, not_after_us, in_us(limit_us), on_done,
+                                            &outcome, NULL));
 }
 
 static void starts_a_pair(void)
@@ -148,7 +152,8 @@ static void not_after_its_deadline(void)
     struct outcome outcome = { 0 };
     struct pg_target target = pg_fixture_target(&standby, "failoverd");
     CU_ASSERT_EQUAL(kill(standby.pid, SIGSTOP), 0);
-    struct promote_errand *errand = promote_start(pg_fixture_loop(), &target, in_us(SECOND_US / 2), in_us(6 * SECOND_US),
+    struct promote_errand *errand = promote_start(pg_fixture_loop(), &target, in_us(SECOND_US / 2),
+                                                  in_us(6 * SECOND_US),
                                                   on_done, &outcome, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(errand);
     bool never = false;
@@ -186,7 +191,8 @@ static void a_cancelled_one_calls_nobody(void)
 {
     struct outcome outcome = { 0 };
     struct pg_target target = pg_fixture_target(&standby, "failoverd");
-    struct promote_errand *errand = promote_compare(pg_fixture_loop(), &target, in_us(SECOND_US), on_done, &outcome, NULL);
+    struct promote_errand *errand = promote_compare(pg_fixture_loop(), &target, in_us(SECOND_US), on_done,
+                                                    &outcome, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(errand);
     bool never = false;
     (void)pg_fixture_run(pg_fixture_loop(), &never, 1);
@@ -209,7 +215,8 @@ static void privileges_that_lack_are_said(void)
                                     "t"));
     struct pg_target target = pg_fixture_tcp(&standby, "failoverd");
     target.password = "wrong";
-    report = wait_for(&outcome, promote_start(pg_fixture_loop(), &target, in_us(5 * SECOND_US), in_us(5 * SECOND_US), on_done,
+    report = wait_for(&outcome, promote_start(pg_fixture_loop(), &target, in_us(5 * SECOND_US),
+                                              in_us(5 * SECOND_US), on_done,
                                               &outcome, NULL));
     CU_ASSERT_EQUAL(report.outcome, PROMOTE_REFUSED);
 }

@@ -148,7 +148,7 @@ static inline void dice_ledger(struct dice *dice, const struct codec_names *name
     ledger->paused = dice_bool(dice);
     ledger->lease_us = 1 + (int64_t)dice_below(dice, 1000000000);
     ledger->longest_lease_us = ledger->lease_us + (int64_t)dice_below(dice, 1000000000);
-    ledger->clock_error_ppm = dice_below(dice, 1000000);
+    ledger->clock_error_ppm = dice_below(dice, LEDGER_CLOCK_ERROR_MAX_PPM + 1);
     ledger->dns_epoch = dice_u64(dice) % ledger->epoch;
     dice_operation(dice, names, ledger);
     ledger->last_operation = dice_wide(dice);
