@@ -31,9 +31,9 @@ struct durable {
 /* What the shell found on disk. */
 struct node_store {
     bool sound;             /* false: missing or corrupt; the node never votes in this process */
-    bool doubt;             /* sound, but something newer may have been lost (a torn or rotten slot) */
     uint32_t restarts;      /* counted durably before this process does anything */
     struct durable durable;
+    bool doubt;             /* sound, but something newer may have been lost (a torn or rotten slot) */
 };
 
 struct node;
