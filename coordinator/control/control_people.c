@@ -16,6 +16,8 @@ struct snapshot {
     struct store_writer_status store;
     struct journal_status journal;
     struct tls_expiry certificate;
+    struct links_counters counters;
+    struct control_counters people;
 };
 
 static void take_snapshot(struct control *c, struct snapshot *s)
@@ -32,6 +34,8 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         store_writer_status(c->writer, &s->store);
     journal_status(c->parts.journal, &s->journal);
     links_expiry(c->links, &s->certificate);
+    links_counters(c->links, &s->counters);
+    control_counters(c->server, &s->people);
     s->input = (struct status_input){
         .cluster = c->parts.cluster,
         .local = c->parts.local,
@@ -44,6 +48,9 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .views = s->views,
         .links = s->links,
         .link_count = c->link_count,
+        .counters = &s->counters,
+        .refused_messages = c->refused_messages,
+        .people = &s->people,
         .store = c->writer != NULL ? &s->store : NULL,
         .store_doubt = c->parts.store != NULL && store_in_doubt(c->parts.store),
         .store_text = c->parts.store_text,
@@ -75,6 +82,9 @@ static void answer_status(struct control *c, const struct control_request *reque
     control_reply(c->server, request->ticket,
                   status_render(&snapshot.input, request->arguments.service));
     free(snapshot.views);
+    /* What is shown is the longest stall since it was last asked for. */
+    loop_reset_stall(c->parts.loop);
+    probing_reset_stall(c->parts.probing);
 }
 
 static void answer_order(struct control *c, const struct control_request *request)

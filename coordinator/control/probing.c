@@ -209,6 +209,11 @@ const struct loop *probing_loop(const struct probing *p)
     return p->loop;
 }
 
+void probing_reset_stall(struct probing *p)
+{
+    loop_reset_stall(p->loop);
+}
+
 static void *run_loop(void *arg)
 {
     struct probing *p = arg;

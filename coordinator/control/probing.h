@@ -14,6 +14,7 @@ struct probing;
 struct probing *probing_new(const struct cluster_config *cluster, size_t self, struct fault *fault);
 
 const struct loop *probing_loop(const struct probing *probing);
+void probing_reset_stall(struct probing *probing);
 
 /* Starts the thread; samples go to `control` from now on. */
 bool probing_start(struct probing *probing, struct control *control, struct fault *fault) CHECKED;

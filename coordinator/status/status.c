@@ -114,6 +114,39 @@ static json_t *render_peers(const struct status_input *input)
     return peers;
 }
 
+/* What was turned away at the two doors, and why. */
+static json_t *render_links(const struct status_input *input)
+{
+    const struct links_counters *c = input->counters;
+    if (c == NULL)
+        return json_null();
+    json_t *links = json_object();
+    json_t *refused = json_object();
+    for (int r = 0; r < LINK_REFUSAL_COUNT; r++)
+        put(refused, link_refusal_name((enum link_refusal)r), json_of_u64(c->refused[r]));
+    put(links, "accepted", json_of_u64(c->accepted));
+    put(links, "replaced", json_of_u64(c->replaced));
+    put(links, "half_open", json_of_u64(c->half_open));
+    put(links, "refused", refused);
+    put(links, "refused_messages", json_of_u64(input->refused_messages));
+    return links;
+}
+
+static json_t *render_people(const struct control_counters *c)
+{
+    if (c == NULL)
+        return json_null();
+    json_t *people = json_object();
+    put(people, "connections", json_of_u64(c->connections));
+    put(people, "accepted", json_of_u64(c->accepted));
+    put(people, "requests", json_of_u64(c->requests));
+    put(people, "denied", json_of_u64(c->denied));
+    put(people, "malformed", json_of_u64(c->malformed));
+    put(people, "evicted", json_of_u64(c->evicted));
+    put(people, "timed_out", json_of_u64(c->timed_out));
+    return people;
+}
+
 static void render_head(const struct status_input *input, json_t *object)
 {
     const struct node_config *self = &input->cluster->nodes[input->self];
@@ -144,6 +177,8 @@ json_t *status_render(const struct status_input *input, const char *service)
     put(object, "journal", render_journal(input->journal));
     put(object, "certificate", render_certificate(input->certificate));
     put(object, "peers", render_peers(input));
+    put(object, "links", render_links(input));
+    put(object, "control_socket", render_people(input->people));
     json_t *warnings = json_array();
     json_t *services = json_array();
     status_node_warnings(input, warnings);

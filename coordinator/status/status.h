@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "coordinator/config/config.h"
+#include "coordinator/operator/control_server.h"
 #include "coordinator/peer/link.h"
 #include "coordinator/peer/tls.h"
 #include "coordinator/report/history.h"
@@ -32,6 +33,9 @@ struct status_input {
 
     const struct link_status *links;  /* by name, in any order; NULL: no links yet */
     size_t link_count;
+    const struct links_counters *counters; /* of the peer port; NULL with no links */
+    uint64_t refused_messages;  /* frames that a peer sent and that were no message */
+    const struct control_counters *people; /* of the control socket; NULL: not told */
 
     const struct store_writer_status *store; /* NULL: there is no store to write to */
     bool store_doubt;
