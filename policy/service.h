@@ -140,7 +140,8 @@ struct pending_order {
     struct mono_time deadline;
 };
 
-enum dns_stage { DNS_STAGE_READ, DNS_STAGE_CONFIRM, DNS_STAGE_SUBMIT, DNS_STAGE_POLL };
+enum dns_stage { DNS_STAGE_READ, DNS_STAGE_CONFIRM, DNS_STAGE_SUBMIT, DNS_STAGE_POLL,
+                 DNS_STAGE_COUNT };
 
 struct operation_run {
     bool active;

@@ -406,6 +406,7 @@ static void dns_rule_on(struct service *s, struct turn *turn, const struct act_r
     };
     say(run, words[ruling] != NULL ? words[ruling] : "the zone may not be changed");
     run->retry_at = mono_after(turn->now, ACT_RETRY_MAX_US);
+    service_wake(s, run->retry_at);
 }
 
 static void dns_read(struct service *s, struct turn *turn)
@@ -452,6 +453,7 @@ static void dns_submit(struct service *s, struct turn *turn)
     struct mono_time at = run->retry_at;
     dns_go(run, DNS_STAGE_READ);
     run->retry_at = r->outcome == ACT_RETRY || r->outcome == ACT_REFUSED ? at : turn->now;
+    service_wake(s, run->retry_at);
     run->tries = tries;
 }
 
@@ -479,6 +481,13 @@ static void dns_poll(struct service *s, struct turn *turn)
     say(run, "the change is PENDING: waiting for INSYNC");
 }
 
+static void (*const dns_stage_functions[DNS_STAGE_COUNT])(struct service *, struct turn *) = {
+    [DNS_STAGE_READ] = dns_read,
+    [DNS_STAGE_CONFIRM] = dns_confirm,
+    [DNS_STAGE_SUBMIT] = dns_submit,
+    [DNS_STAGE_POLL] = dns_poll,
+};
+
 static enum step_said step_cut_over(struct service *s, struct turn *turn)
 {
     struct operation_run *run = run_of(s);
@@ -486,15 +495,17 @@ static enum step_said step_cut_over(struct service *s, struct turn *turn)
         run->zone = 0;
         return STEP_IS_DONE;
     }
-    switch (run->dns_stage) {
-    case DNS_STAGE_READ: dns_read(s, turn); break;
-    case DNS_STAGE_CONFIRM: dns_confirm(s, turn); break;
-    case DNS_STAGE_SUBMIT: dns_submit(s, turn); break;
-    case DNS_STAGE_POLL: dns_poll(s, turn); break;
-    default: break;
+    /* Stages follow each other without waiting for another event; none goes back to an earlier one
+     * without an act in between, so their number bounds the loop. */
+    for (int i = 0; i < DNS_STAGE_COUNT; i++) {
+        enum dns_stage stage = run->dns_stage;
+        uint8_t zone = run->zone;
+        dns_stage_functions[stage](s, turn);
+        if (run->zone >= s->policy->zone_count || (run->dns_stage == stage && run->zone == zone))
+            break;
     }
-    /* Stages follow each other without waiting for another event. */
-    service_wake(s, run->in_flight ? run->act_deadline : mono_later(run->retry_at, turn->now));
+    if (run->zone >= s->policy->zone_count)
+        return step_cut_over(s, turn);
     return STEP_WAITS;
 }
 

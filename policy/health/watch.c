@@ -25,7 +25,9 @@ static void run_checks(struct service *s, struct turn *turn)
     for (uint8_t c = 0; c < s->policy->check_count; c++) {
         struct threshold *t = &s->health.thresholds[c];
         note_check(s, turn, c, threshold_state(t, &s->policy->checks[c], turn->now));
-        service_wake(s, threshold_due(t, &s->policy->checks[c]));
+        struct mono_time due = threshold_due(t, &s->policy->checks[c]);
+        if (!mono_reached(turn->now, due)) /* what was due has been judged just now */
+            service_wake(s, due);
     }
 }
 
