@@ -429,6 +429,7 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     s->policy = policy;
     s->home = turn->config->region_of[turn_self(turn)];
     s->settings = policy->settings;
+    s->start = turn->now;
     acceptor_init(&s->acceptor, durable->promised, &durable->accepted, turn->now);
     learner_init(&s->learner, turn->config->voters);
     proposer_init(&s->proposer, turn_self(turn), turn->restarts);

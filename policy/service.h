@@ -199,6 +199,7 @@ struct service {
     struct pending_order order;
     struct operation_run run;
     uint64_t settings;               /* digest */
+    struct mono_time start;          /* of this process */
     struct mono_time next_gossip;
     bool gossip_now;
     bool gossip_ask;

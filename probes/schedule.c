@@ -73,8 +73,7 @@ static void on_pulse(void *arg)
             if (schedule->checks[i]->state == CHECK_RUNNING)
                 note_stall(schedule->checks[i], now_us);
     schedule->last_pulse_us = now_us;
-    if (schedule->running > 0)
-        timer_set_after_us(&schedule->pulse, SCHEDULE_PULSE_US);
+    timer_set_after_us(&schedule->pulse, SCHEDULE_PULSE_US);
 }
 
 /* ---- a round ------------------------------------------------------------------------------ */
@@ -119,6 +118,8 @@ static void check_end(struct check *check, struct probe_round *round)
     check->state = CHECK_IDLE;
     check->counts.rounds++;
     schedule->running--;
+    if (schedule->running == 0)
+        timer_cancel(&schedule->pulse); /* or it wakes a process that has nothing to do */
     if (round->outcome == SAMPLE_FAILED && check->stall_us > check->timeout_us / 2) {
         check->counts.stalled++;
         probe_end_as(round, SAMPLE_OBSERVER, "this node's own probe loop stood still for %s",

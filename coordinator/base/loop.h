@@ -18,8 +18,9 @@
 #define LOOP_MAILBOX_MAX 8192
 /* Posts run in one go before other events get their turn. */
 #define LOOP_DRAIN_MAX 64
-/* How often the loop takes its own pulse, which is the resolution of loop_longest_stall_us. */
-#define LOOP_PULSE_US 250000
+/* How often the loop takes its own pulse: a stall in which no other timer came due is sure to be seen
+ * only when it is longer than this. Each pulse wakes an idle process, so it is not more often. */
+#define LOOP_PULSE_US 1000000
 
 struct loop;
 

@@ -35,7 +35,10 @@ static void run_distrust(struct service *s, struct turn *turn,
                          const struct region_verdict *verdicts)
 {
     struct distrust d = verdict_distrust(turn->config, s->policy, verdicts, turn_heard_set(turn));
-    bool abstains = distrust_abstains(d);
+    /* Nobody can have been heard yet: that is a start, not an isolation. No verdict is as fast. */
+    bool starting = mono_since(turn->now, s->start) <
+                    SILENT_HEARTBEATS * turn->config->heartbeat_us;
+    bool abstains = !starting && distrust_abstains(d);
     if (abstains != s->health.abstaining) {
         struct note *note = service_note(s, turn, NOTE_ABSTAINING);
         note->a = abstains;
