@@ -483,6 +483,16 @@ static void note_chosen(struct service *s, struct turn *turn)
     note->node = l->operation.executor;
     note->operation = l->operation.id;
     s->gossip_now = true;
+    if (l->operation.kind == OPERATION_NONE || l->operation.id == s->noted_operation)
+        return;
+    s->noted_operation = l->operation.id;
+    struct note *seen = service_note(s, turn, NOTE_OPERATION_SEEN);
+    seen->operation = l->operation.id;
+    seen->region = l->operation.to;
+    seen->node = l->operation.executor;
+    seen->a = l->operation.kind;
+    seen->b = l->operation.from;
+    seen->c = l->operation.forced;
 }
 
 #define PASSES_MAX 4

@@ -206,6 +206,7 @@ struct service {
     uint64_t proposed_operation;     /* id of the newest operation that this process proposed */
     uint64_t noted_version;
     uint64_t noted_epoch;
+    uint64_t noted_operation;
     struct mono_time epoch_known_at; /* when the present epoch became known here */
     struct mono_time timer_at;       /* earliest time that any part wants to be called */
 };

@@ -351,6 +351,22 @@ static void on_chosen(struct history *history, struct history_service *service, 
         (void)text_copy(service->writer, sizeof service->writer, writer);
 }
 
+/* What the ledger says of an operation, whoever carries it out. */
+static void on_seen(struct history *history, struct history_service *service, const json_t *line)
+{
+    struct history_operation *operation = operation_of(history, service, line);
+    if (operation == NULL)
+        return;
+    (void)take(operation->kind, sizeof operation->kind, line, "kind");
+    (void)take(operation->from, sizeof operation->from, line, "from");
+    (void)take(operation->to, sizeof operation->to, line, "region");
+    const json_t *forced = json_object_get(line, "forced");
+    if (!json_is_integer(forced) || json_integer_value(forced) == 0 || operation->who[0] != '\0')
+        return;
+    operation->automatic = false;
+    (void)text_copy(operation->who, sizeof operation->who, "a person (the node that was asked knows who)");
+}
+
 static void on_act_done(struct history *history, struct history_service *service, const json_t *line)
 {
     char act[HISTORY_NAME_MAX];
@@ -390,6 +406,7 @@ static const struct {
     { "majority_cleared", on_majority_cleared },
     { "gate_shut", on_gate_shut },
     { "chosen", on_chosen },
+    { "operation_seen", on_seen },
     { "operation_begun", on_begun },
     { "operation_taken", on_taken },
     { "operation_left", on_left },

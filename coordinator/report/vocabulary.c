@@ -50,6 +50,9 @@ static const struct vocabulary_row rows[] = {
     { NOTE_CHOSEN, "chosen", LOG_LEVEL_INFO,
       { { "version", WORD_COUNT }, { "phase", WORD_PHASE }, { "writer", WORD_REGION } },
       "the ledger is at version {a}, epoch {epoch}: writer {c}, operation phase {b}", NULL },
+    { NOTE_OPERATION_SEEN, "operation_seen", LOG_LEVEL_INFO,
+      { { "kind", WORD_OPERATION }, { "from", WORD_REGION }, { "forced", WORD_COUNT } },
+      "an operation is in the ledger: {a} of {service} from {b} to {region}, carried out by {node}", NULL },
     { NOTE_CONFLICT, "conflict", LOG_LEVEL_INFO, { { "version", WORD_COUNT } },
       "another node's change was chosen instead of ours at version {a}; looking again", NULL },
     { NOTE_OPERATION_BEGUN, "operation_begun", LOG_LEVEL_WARNING, { { "from", WORD_REGION } },
@@ -157,6 +160,7 @@ static const char *word_of(const struct cluster_config *cluster, enum vocabulary
     case WORD_STEP: return name_step(small);
     case WORD_REGION: return name_region(cluster, small >= 0 ? (unsigned)small : REGION_NONE);
     case WORD_PHASE: return name_phase(small);
+    case WORD_OPERATION: return name_operation_kind(small);
     case WORD_ORDER: return name_order_kind(small);
     case WORD_ANSWER: return name_order_answer(small);
     case WORD_MESSAGE: return name_message_kind(small);

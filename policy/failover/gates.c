@@ -153,6 +153,8 @@ static void judge_pace(const struct service *s, const struct turn *turn,
     int64_t since = turn->wall.us - ledger->last_finished.us;
     cooldown->value = since > 0 ? since : 0;
     bool first = ledger->last_finished.us == 0;
+    if (first)
+        cooldown->value = cooldown->limit; /* there was none to wait after */
     cooldown->open = first || cooldown->value >= cooldown->limit;
     paused->value = ledger->paused;
     paused->open = !ledger->paused;
