@@ -76,6 +76,17 @@ const struct sighting *service_sighting(const struct service *s, region_id regio
     return newest;
 }
 
+bool service_seen_primary(const struct service *s, region_id region)
+{
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+        const struct sighting *seen = &s->health.sightings[region][n];
+        if (seen->known && !seen->facts.in_recovery &&
+            seen->facts.timeline > s->health.writer_series.timeline)
+            return true;
+    }
+    return false;
+}
+
 /* ---- the register ---- */
 
 static struct register_report own_report(const struct service *s, const struct turn *turn)
@@ -472,9 +483,9 @@ static void note_chosen(struct service *s, struct turn *turn)
     if (l == NULL || l->version == s->noted_version)
         return;
     s->noted_version = l->version;
-    if (s->noted_epoch != l->epoch)
-        s->epoch_known_at = turn->now;
-    s->noted_epoch = l->epoch;
+    if (s->noted_guard_epoch != l->guard_epoch)
+        s->guard_known_at = turn->now;
+    s->noted_guard_epoch = l->guard_epoch;
     struct note *note = service_note(s, turn, NOTE_CHOSEN);
     note->a = (int64_t)l->version;
     note->b = l->operation.phase;

@@ -24,7 +24,7 @@
 #include "policy/quorum/proposer.h"
 
 /* How long one register round may take, in heartbeats, and the least. */
-#define ROUND_HEARTBEATS 2
+#define ROUND_HEARTBEATS 4
 #define ROUND_MIN_US (500 * US_PER_MS)
 
 /* A node not heard for this many heartbeats is taken for silent. */
@@ -34,6 +34,8 @@
 #define GUARD_ACT_DEADLINE_US (30 * US_PER_S)
 #define GUARD_RETRY_US (250 * US_PER_MS)
 #define GUARD_RETRY_MAX_US (5 * US_PER_S)
+/* By how much more than the clock error allows the calendar may run ahead between two readings. */
+#define GUARD_CLOCK_STEP_US (200 * US_PER_MS)
 /* A shut fence is looked at again this often, for ever. */
 #define GUARD_RECHECK_US (10 * US_PER_S)
 
@@ -114,6 +116,8 @@ struct guard {
     struct mono_time release_at;  /* said again then */
     uint64_t open_epoch;          /* the operation's word that this epoch's database may open */
     struct mono_time start;
+    struct mono_time clock_mono;  /* both clocks, as read together when the guard last ran */
+    struct wall_time clock_wall;
     struct policy_text detail;
 };
 
@@ -205,9 +209,9 @@ struct service {
     bool gossip_ask;
     uint64_t proposed_operation;     /* id of the newest operation that this process proposed */
     uint64_t noted_version;
-    uint64_t noted_epoch;
+    uint64_t noted_guard_epoch;
     uint64_t noted_operation;
-    struct mono_time epoch_known_at; /* when the present epoch became known here */
+    struct mono_time guard_known_at; /* when the present guard's naming became known here */
     struct mono_time timer_at;       /* earliest time that any part wants to be called */
 };
 
@@ -266,6 +270,13 @@ bool service_propose(struct service *service, struct turn *turn, const struct le
 /* The newest sighting of a region's database by anyone, preferring `prefer`'s when it is as fresh. */
 const struct sighting *service_sighting(const struct service *service, region_id region,
                                         node_id *observer);
+
+/* A failover whose target region has no coordinator left that is heard, and is not our own. */
+bool operation_abandoned(const struct service *service, const struct turn *turn,
+                         const struct ledger *ledger);
+
+/* A region whose database anybody saw as a primary since it was granted. */
+bool service_seen_primary(const struct service *service, region_id region);
 
 /* ---- the parts: each runs once per step ---- */
 

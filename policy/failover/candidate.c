@@ -9,7 +9,7 @@
 #include "policy/service.h"
 
 /* The abandoned operation of a silent executor may be begun anew towards another region. */
-static bool operation_abandoned(const struct service *s, const struct turn *turn,
+bool operation_abandoned(const struct service *s, const struct turn *turn,
                                 const struct ledger *l)
 {
     if (l->operation.kind != OPERATION_FAILOVER || l->operation.to == s->home)
@@ -118,6 +118,7 @@ static void begin(struct service *s, struct turn *turn, const struct ledger *l)
         .id = s->proposed_operation,
         .to = s->home,
         .executor = turn_self(turn),
+        .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
         .accepted_loss_bytes = -1,
         .wall = turn->wall,
     });

@@ -165,6 +165,29 @@ void guard_granted(struct service *s, struct turn *turn, node_id voter,
                         l->lease_us);
 }
 
+/* A virtual machine that was paused finds its clock where it was left, and its lease with it, while
+ * the world went on. The calendar, set right by the host or by NTP, tells: whenever it has run ahead
+ * of the other clock by more than rates allow, the lease counts as lost and has to be won anew, which
+ * costs a round trip. A calendar set forward by hand costs the same; set back, it says nothing. */
+static void check_clocks(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    int64_t elapsed = mono_since(turn->now, g->clock_mono);
+    int64_t calendar = turn->wall.us - g->clock_wall.us;
+    bool first = g->clock_mono.us == 0;
+    int64_t allowed = elapsed + GUARD_CLOCK_STEP_US +
+                      elapsed / 1000000 * (int64_t)s->policy->clock_error_ppm;
+    g->clock_mono = turn->now;
+    g->clock_wall = turn->wall;
+    if (first || calendar <= allowed || g->lease.deadline.us <= 0)
+        return;
+    struct note *note = service_note(s, turn, NOTE_LEASE_LOST);
+    policy_text_set(&note->detail, "the calendar ran ahead: this machine may have been paused");
+    lease_enter(&g->lease, g->lease.epoch);
+    g->held_noted = false;
+    g->next_renew = turn->now;
+}
+
 /* ---- the fence ---- */
 
 static void set_fence(struct service *s, struct turn *turn, enum fence_state state,
@@ -340,6 +363,7 @@ void guard_run(struct service *s, struct turn *turn)
 {
     if (!s->guard.mine)
         return;
+    check_clocks(s, turn);
     run_lease(s, turn);
     run_intruder(s, turn);
     run_fence(s, turn);

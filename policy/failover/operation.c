@@ -151,6 +151,34 @@ static enum step_said back(struct service *s, enum gate_id gate)
     return STEP_GOES_BACK;
 }
 
+/* So many voters see the region well that no majority against it is possible. Votes that are merely
+ * missing (a voter that restarted judges anew from the first round) are waited for instead. */
+static bool region_is_well(const struct service *s, const struct turn *turn, region_id region)
+{
+    uint8_t well = 0;
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct opinion *o = &s->health.opinions[region][n];
+        if (node_in(turn->config->voters, n) && o->heard &&
+            o->verdict.verdict == VERDICT_HEALTHY &&
+            mono_since(turn->now, o->at) <= s->policy->evidence_max_age_us)
+            well++;
+    }
+    uint8_t voters = set_size(turn->config->voters);
+    return well > voters - majority_of(turn->config->voters);
+}
+
+/* A gate is shut and the old writer may still have its database back: is it time to say so? */
+static enum step_said wait_or_go_back(struct service *s, struct turn *turn, enum gate_id shut)
+{
+    struct operation_run *run = run_of(s);
+    bool missing = shut == GATE_MAJORITY_FAILED &&
+                   !region_is_well(s, turn, service_ledger(s)->operation.from);
+    if (!missing || run->overdue)
+        return back(s, shut);
+    say(run, "waiting for a majority's fresh evidence: some voters can't say yet");
+    return STEP_WAITS;
+}
+
 /* ---- the steps ---- */
 
 static enum step_said step_begin(struct service *s, struct turn *turn)
@@ -221,8 +249,9 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
         say(run, "waiting for the old writer's guard to confirm its fence");
     }
     /* Nothing has been given away yet: a region that came back keeps its database. */
-    if (!l->operation.forced && ledger_may_abort(l) && evidence_gate(s, turn) != GATE_COUNT)
-        return back(s, evidence_gate(s, turn));
+    enum gate_id shut = evidence_gate(s, turn);
+    if (!l->operation.forced && ledger_may_abort(l) && shut != GATE_COUNT)
+        return wait_or_go_back(s, turn, shut);
     if (run->overdue && ledger_may_abort(l))
         return back(s, GATE_FENCE);
     return STEP_WAITS;
@@ -275,7 +304,7 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     bool promoted = run->target.known && !run->target.facts.in_recovery;
     enum gate_id shut = promoted ? GATE_COUNT : evidence_gate(s, turn);
     if (shut != GATE_COUNT && ledger_may_abort(l))
-        return back(s, shut);
+        return wait_or_go_back(s, turn, shut);
     if (shut != GATE_COUNT && !promoted) {
         say(run, "a gate is shut and there is no way back: a person has to decide");
         return STEP_WAITS;

@@ -130,7 +130,7 @@ static void propose_adopt(struct service *s, struct turn *turn, const struct led
 static void propose_failover(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
-    if (l->writer == o->order.to) {
+    if (l->writer == o->order.to && l->operation.kind != OPERATION_FAILOVER) {
         answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
         return;
     }
@@ -149,11 +149,23 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         .to = o->order.to,
         .executor = turn_self(turn),
         .forced = true,
+        .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
         .skipped_gates = skipped,
         .accepted_loss_bytes = o->order.accepted_loss_bytes,
         .wall = turn->wall,
     });
     (void)service_propose(s, turn, &goal);
+}
+
+/* One failover at a time, but a person gets out of one that nobody carries on, and of one of our own
+ * that has no way back and waits for a person's word: a begin on top of it, with new gates skipped. */
+static bool may_supersede(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    if (s->order.order.kind != ORDER_FAILOVER)
+        return false;
+    bool ours_stuck = l->operation.executor == turn_self(turn) &&
+                      l->operation.phase == PHASE_BEGUN && !ledger_may_abort(l);
+    return ours_stuck || operation_abandoned(s, turn, l);
 }
 
 void order_run(struct service *s, struct turn *turn)
@@ -174,7 +186,7 @@ void order_run(struct service *s, struct turn *turn)
     if (o->forwarded || l == NULL || s->proposer.state != PROPOSER_IDLE)
         return;
     bool adopting = o->order.kind == ORDER_ADOPT;
-    if (l->operation.kind == OPERATION_FAILOVER ||
+    if ((l->operation.kind == OPERATION_FAILOVER && !may_supersede(s, turn, l)) ||
         (adopting && l->operation.kind != OPERATION_NONE)) {
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
         return;

@@ -63,25 +63,35 @@ static int64_t lapse_for_us(const struct service *s, region_id region)
     return least;
 }
 
+/* Whose guard should be renewing an enforced lease, by what this voter knows. Once an operation has
+ * begun nobody renews; what the dead guard's lease said still counts until that guard is heard. */
+static region_id leased_region(const struct turn *turn, const struct ledger *l)
+{
+    if (l == NULL || !turn->voting || l->fence != FENCE_ENFORCED || l->keep_on_quorum_loss)
+        return REGION_NONE;
+    if (l->operation.kind != OPERATION_FAILOVER)
+        return l->writer;
+    bool begun = l->operation.phase == PHASE_BEGUN && l->operation.may_return;
+    return begun && !turn_heard(turn, l->guard.node) ? l->operation.from : REGION_NONE;
+}
+
 /* Our probes may come from an address that the fence lets through (a standby's host streams from
  * there), so a writer whose guard is dead looks well to them while the kernel lets no client in. A
  * voter knows better: it has not been asked to renew that lease for longer than it can run. */
 static void judge_lapse(struct service *s, const struct turn *turn, struct region_verdict *verdicts)
 {
     const struct ledger *l = service_ledger(s);
-    bool leased = l != NULL && turn->voting && l->writer != REGION_NONE &&
-                  l->operation.kind != OPERATION_FAILOVER && l->fence == FENCE_ENFORCED &&
-                  !l->keep_on_quorum_loss;
-    if (!leased)
+    region_id region = leased_region(turn, l);
+    if (region == REGION_NONE)
         return;
-    struct mono_time last = mono_later(s->acceptor.last_grant, s->epoch_known_at);
+    struct mono_time last = mono_later(s->acceptor.last_grant, s->guard_known_at);
     struct mono_time lapsed = lease_wait_until(l, 0, last);
-    struct region_verdict *v = &verdicts[l->writer];
+    struct region_verdict *v = &verdicts[region];
     if (!mono_reached(turn->now, lapsed)) {
         service_wake(s, lapsed);
         return;
     }
-    struct mono_time failed = mono_after(lapsed, lapse_for_us(s, l->writer));
+    struct mono_time failed = mono_after(lapsed, lapse_for_us(s, region));
     bool is_failed = mono_reached(turn->now, failed);
     if (!is_failed)
         service_wake(s, failed);
@@ -150,6 +160,11 @@ static void feed_series(struct service *s)
         return;
     region_id writer = ledger->operation.kind == OPERATION_FAILOVER ? ledger->operation.from
                                                                     : ledger->writer;
+    /* A granted target that was promoted may have written: from then on it is the one to match. */
+    if (ledger->operation.phase == PHASE_GRANTED && service_seen_primary(s, ledger->writer))
+        writer = ledger->writer;
+    if (writer == REGION_NONE)
+        return;
     if (writer != s->health.series_region) {
         loss_init(&s->health.writer_series, s->health.writer_series.min_gap_us);
         s->health.series_region = writer;

@@ -169,9 +169,11 @@ struct ledger ledger_first(const struct service_policy *policy, struct instance 
 struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *terms)
 {
     struct ledger next = *now;
-    /* A begin on top of a begin keeps the region that wrote last: nobody has written since. */
-    region_id from = now->writer != REGION_NONE ? now->writer : now->operation.from;
+    /* A begin on top of a begin keeps the region that wrote last: nobody has written since. One on
+     * top of a grant does so too, unless the granted region was seen to have become a primary. */
     bool settled = now->operation.kind != OPERATION_FAILOVER;
+    bool wrote = now->writer != REGION_NONE && (settled || terms->granted_wrote);
+    region_id from = wrote ? now->writer : now->operation.from;
     bool may_return = settled || ledger_may_abort(now);
     next.version++;
     next.epoch++;

@@ -104,6 +104,7 @@ struct begin_terms {
     region_id to;
     node_id executor;
     bool forced;
+    bool granted_wrote;  /* on top of a grant: the granted region was seen as a primary */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes;
     struct wall_time wall;
