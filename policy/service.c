@@ -80,8 +80,9 @@ bool service_seen_primary(const struct service *s, region_id region)
 {
     for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
         const struct sighting *seen = &s->health.sightings[region][n];
-        if (seen->known && !seen->facts.in_recovery &&
-            seen->facts.timeline > s->health.writer_series.timeline)
+        bool newer = s->health.series_region == region ||
+                     seen->facts.timeline > s->health.writer_series.timeline;
+        if (seen->known && !seen->facts.in_recovery && newer)
             return true;
     }
     return false;

@@ -157,6 +157,8 @@ void candidate_run(struct service *s, struct turn *turn)
     enum gate_id shut = gates_first_shut(gates);
     note_shut_gate(s, turn, gates, shut);
     if (shut != GATE_COUNT) {
+        if (c->asking) /* no new round at once, should the gate flutter */
+            c->next = mono_after(turn->now, turn->config->heartbeat_us);
         c->asking = false;
         c->open_since.us = 0;
         if (shut == GATE_OUTAGE_MIN)
