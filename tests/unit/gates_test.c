@@ -1,0 +1,209 @@
+/* Each gate: what opens it, what shuts it, and that one shut gate holds everything back. */
+#include "tests/unit/service_fixture.h"
+#include "tests/unit/suite.h"
+
+#define NOW 100
+
+static struct gate gates[GATE_COUNT];
+
+static void opine(struct service *s, region_id region, node_id node, enum verdict verdict,
+                  int64_t said_s, int64_t since_s)
+{
+    s->health.opinions[region][node] = (struct opinion){
+        true, AT(said_s), { .verdict = verdict, .since = AT(since_s) } };
+}
+
+static void see(struct service *s, region_id region, node_id by, struct database_facts facts,
+                int64_t s_at)
+{
+    facts.known = true;
+    s->health.sightings[region][by] = (struct sighting){ true, AT(s_at), facts };
+}
+
+/* Region 0 failed for everybody, region 1 (ours) is a healthy standby that has everything. */
+static struct service *all_open(void)
+{
+    struct service *s = service_of(1, fixture_first(), NOW);
+    for (node_id n = 0; n < 3; n++)
+        opine(s, 0, n, VERDICT_FAILED, NOW - 1, 40);
+    opine(s, 1, 1, VERDICT_HEALTHY, NOW, 40);
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 5000 }, NOW);
+    loss_init(&s->health.writer_series, SECONDS(1));
+    s->health.series_region = 0;
+    for (int64_t t = 30; t < 41; t++)
+        loss_sample(&s->health.writer_series, 1, (uint64_t)(5000 - (40 - t) * 100), AT(t));
+    s->health.streaming_at = AT(40);
+    return s;
+}
+
+static enum gate_id first_shut_of(const struct service *s, uint32_t skipped, int64_t accepted)
+{
+    struct turn turn = turn_at(NOW);
+    gates_judge(s, &turn, 1, skipped, accepted, gates);
+    return gates_first_shut(gates);
+}
+
+static enum gate_id first_shut(const struct service *s)
+{
+    return first_shut_of(s, 0, -1);
+}
+
+static void every_gate_can_be_open(void)
+{
+    CU_ASSERT_EQUAL(first_shut(all_open()), GATE_COUNT);
+}
+
+static void majority_failed(void)
+{
+    struct service *s = all_open();
+    opine(s, 0, 0, VERDICT_SUSPECT, NOW, 40);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+    opine(s, 0, 2, VERDICT_HEALTHY, NOW, 40);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_MAJORITY_FAILED);
+    s = all_open();
+    opine(s, 0, 0, VERDICT_FAILED, NOW - 6, 40); /* older than evidence may be */
+    opine(s, 0, 2, VERDICT_FAILED, NOW - 6, 40);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_MAJORITY_FAILED);
+}
+
+static void target_healthy(void)
+{
+    struct service *s = all_open();
+    opine(s, 1, 1, VERDICT_SUSPECT, NOW, 40);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_HEALTHY);
+    opine(s, 1, 1, VERDICT_HEALTHY, NOW - 6, 40);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_HEALTHY);
+    /* Its own word does not stand against a majority's. */
+    s = all_open();
+    opine(s, 1, 0, VERDICT_FAILED, NOW, 40);
+    opine(s, 1, 2, VERDICT_FAILED, NOW, 40);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_HEALTHY);
+}
+
+static void target_coordinator(void)
+{
+    struct service *s = all_open();
+    s->guard.ready = false;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_COORDINATOR);
+}
+
+static void target_streaming_and_timeline(void)
+{
+    struct database_facts good = { .in_recovery = true, .timeline = 1, .lsn = 5000 };
+    struct service *s = all_open();
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 2, .lsn = 5000 }, NOW);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
+    see(s, 1, 1, (struct database_facts){ .in_recovery = false, .timeline = 1, .lsn = 5000 }, NOW);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
+    see(s, 1, 1, good, NOW - 6);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
+    s = all_open();
+    s->health.sightings[1][1].known = false;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
+    s = all_open(); /* no position of the writer was ever seen */
+    loss_init(&s->health.writer_series, SECONDS(1));
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
+}
+
+/* A standby that stopped following long before the writer was lost has to lack nothing. */
+static void a_standby_cut_off_long_before(void)
+{
+    struct service *s = all_open();
+    s->health.streaming_at = AT(20);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* it verifiably has everything */
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 4900 }, NOW);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
+    s->health.streaming_at = AT(36);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+}
+
+static void loss_within_rpo(void)
+{
+    struct service *s = all_open();
+    fixture_config.services[0].rpo_bytes = 300;
+    struct database_facts behind = { .in_recovery = true, .timeline = 1, .lsn = 4700 };
+    see(s, 1, 1, behind, NOW);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+    behind.lsn = 4699;
+    see(s, 1, 1, behind, NOW);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_EQUAL(gates[GATE_LOSS_WITHIN_RPO].value, 301);
+    CU_ASSERT_EQUAL(gates[GATE_LOSS_WITHIN_RPO].limit, 300);
+    CU_ASSERT_EQUAL(first_shut_of(s, 0, 301), GATE_COUNT); /* a person agreed to as much */
+    CU_ASSERT_EQUAL(first_shut_of(s, 0, 300), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_LOSS_WITHIN_RPO, -1), GATE_COUNT);
+    behind.lsn = 4700;
+    see(s, 1, 1, behind, NOW);
+    fixture_config.services[0].rpo_us = SECONDS(2); /* it is 3 s behind */
+    CU_ASSERT_EQUAL(first_shut(s), GATE_LOSS_WITHIN_RPO);
+}
+
+static void outage_min(void)
+{
+    struct service *s = all_open();
+    fixture_config.services[0].outage_min_us = SECONDS(60);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+    opine(s, 0, 0, VERDICT_FAILED, NOW, 41);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* two saw 60 s of it */
+    opine(s, 0, 2, VERDICT_FAILED, NOW, 41);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_OUTAGE_MIN);
+}
+
+static void cooldown_and_pause(void)
+{
+    struct service *s = all_open();
+    fixture_config.services[0].cooldown_us = SECONDS(30);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* there was no operation yet */
+    s->learner.chosen.last_outcome = OUTCOME_DONE;
+    s->learner.chosen.last_finished.us = SECONDS(1000000 + NOW - 29);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COOLDOWN);
+    s->learner.chosen.last_finished.us = SECONDS(1000000 + NOW - 30);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+    s->learner.chosen.paused = true;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_NOT_PAUSED);
+}
+
+/* A fence that nothing enforces is proven by its live guard alone, or accepted by name. */
+static void fence(void)
+{
+    struct service *s = all_open();
+    s->learner.chosen.fence = FENCE_GUARDED;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* its guard is heard */
+    fixture_peers[0].heard = false;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
+    fixture_config.services[0].accept_unconfirmed_fence = true;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+    s->learner.chosen.keep_on_quorum_loss = true; /* its lapse never authorises anything */
+    CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
+    s->learner.chosen.fence = FENCE_ENFORCED;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
+    s->learner.chosen.keep_on_quorum_loss = false;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+}
+
+static void nothing_known_opens_nothing(void)
+{
+    struct service *s = all_open();
+    s->learner.known = false;
+    CU_ASSERT_EQUAL(first_shut(s), GATE_MAJORITY_FAILED);
+    for (int g = 0; g < GATE_COUNT; g++)
+        CU_ASSERT_FALSE(gates[g].open);
+}
+
+static void skipping_is_by_name(void)
+{
+    struct service *s = all_open();
+    s->learner.chosen.paused = true;
+    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_COOLDOWN, -1), GATE_NOT_PAUSED);
+    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_NOT_PAUSED, -1), GATE_COUNT);
+    CU_ASSERT(gates[GATE_NOT_PAUSED].skipped);
+    CU_ASSERT_FALSE(gates[GATE_NOT_PAUSED].open);
+    for (int g = 0; g < GATE_COUNT; g++)
+        CU_ASSERT_STRING_NOT_EQUAL(gate_name((enum gate_id)g), "none");
+}
+
+SUITE_MAIN("gates", TEST(every_gate_can_be_open), TEST(majority_failed), TEST(target_healthy),
+           TEST(target_coordinator), TEST(target_streaming_and_timeline),
+           TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo), TEST(outage_min),
+           TEST(cooldown_and_pause), TEST(fence), TEST(nothing_known_opens_nothing),
+           TEST(skipping_is_by_name))

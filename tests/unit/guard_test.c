@@ -1,0 +1,260 @@
+/* The guard: when it opens, when it shuts, when it gives its lease back. */
+#include "tests/unit/service_fixture.h"
+#include "tests/unit/suite.h"
+
+/* Grants of nodes 1 and 2 to the attempt that was sent last. */
+static void grant_last(struct service *s, int64_t s_at)
+{
+    const struct ledger *l = service_ledger(s);
+    struct turn turn = turn_at(s_at);
+    struct message_grant grant = { .instance = s->guard.self, .epoch = l->epoch,
+                                   .nonce = s->guard.lease.nonce };
+    guard_granted(s, &turn, 1, &grant);
+    guard_granted(s, &turn, 2, &grant);
+}
+
+static void run(struct service *s, int64_t s_at)
+{
+    struct turn turn = turn_at(s_at);
+    guard_run(s, &turn);
+}
+
+static void done(struct service *s, int64_t s_at, enum act_kind kind, enum act_outcome outcome)
+{
+    struct turn turn = turn_at(s_at);
+    struct act_result r = { .kind = kind, .outcome = outcome,
+                            .key = { .step = STEP_GUARD, .attempt = s->guard.attempt } };
+    guard_act_done(s, &turn, &r);
+}
+
+static void finish_act(struct service *s, int64_t s_at, enum act_kind kind)
+{
+    done(s, s_at, kind, ACT_DONE);
+}
+
+/* Writer, lease sent at 10 and held until 12, database open. */
+static struct service *holding(void)
+{
+    struct service *s = service_of(0, fixture_first(), 10);
+    run(s, 10);
+    grant_last(s, 10);
+    if (s->guard.in_flight)
+        finish_act(s, 10, s->guard.flying);
+    run(s, 10);
+    finish_act(s, 10, ACT_FENCE_HOLD);
+    return s;
+}
+
+static void it_asks_all_voters_and_opens_until_the_deadline(void)
+{
+    struct service *s = service_of(0, fixture_first(), 2);
+    run(s, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message_sent(MESSAGE_RENEW));
+    CU_ASSERT_EQUAL(message_sent(MESSAGE_RENEW)->as.renew.epoch, 1);
+    CU_ASSERT(instance_equal(message_sent(MESSAGE_RENEW)->as.renew.instance, guard_of_0));
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_HOLD));
+    grant_last(s, 3);
+    run(s, 3);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_FENCE_HOLD));
+    CU_ASSERT_EQUAL(act_sent(ACT_FENCE_HOLD)->until.us, SECONDS(4)); /* sent at 2, lease 2 */
+}
+
+static void it_never_opens_without_a_lease(void)
+{
+    struct service *s = service_of(0, fixture_first(), 10);
+    for (int64_t t = 10; t < 20; t++) {
+        run(s, t);
+        CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_HOLD));
+    }
+    CU_ASSERT_EQUAL(s->guard.wanted, ACT_FENCE_SHUT);
+}
+
+static void it_shuts_when_the_lease_lapses(void)
+{
+    struct service *s = holding();
+    CU_ASSERT_EQUAL(s->guard.fence, FENCE_OPEN);
+    run(s, 11);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    run(s, 12);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RELEASE)); /* still the writer: nothing to give back */
+}
+
+/* A guarded fence is shut early enough to be done by the deadline. */
+static void a_guarded_fence_starts_before_the_deadline(void)
+{
+    struct service *s = holding();
+    s->learner.chosen.fence = FENCE_GUARDED;
+    struct turn turn = turn_at(11);
+    turn.now.us = SECONDS(12) - fixture_config.services[0].fence_budget_us - 1;
+    guard_run(s, &turn);
+    CU_ASSERT_EQUAL(s->guard.wanted, ACT_FENCE_HOLD);
+    turn.now.us++;
+    guard_run(s, &turn);
+    CU_ASSERT_EQUAL(s->guard.wanted, ACT_FENCE_SHUT);
+}
+
+static void a_lease_of_another_epoch_opens_nothing(void)
+{
+    struct service *s = holding();
+    struct ledger begun = fixture_begun();
+    s->learner.chosen = ledger_abort(&begun, (struct wall_time){ 1 }); /* epoch 3, ours again */
+    run(s, 11);
+    CU_ASSERT_EQUAL(s->guard.lease.epoch, 3);
+    CU_ASSERT_FALSE(lease_held(&s->guard.lease, AT(11)));
+    CU_ASSERT_EQUAL(s->guard.wanted, ACT_FENCE_SHUT);
+}
+
+static void begin_shuts_the_old_writer_under_a_lease_that_still_runs(void)
+{
+    struct service *s = holding();
+    s->learner.chosen = fixture_begun();
+    run(s, 11);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RELEASE)); /* not before it is confirmed */
+    finish_act(s, 11, ACT_FENCE_SHUT);
+    uint64_t last = s->guard.lease.nonce;
+    run(s, 11);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message_sent(MESSAGE_RELEASE));
+    CU_ASSERT_EQUAL(message_sent(MESSAGE_RELEASE)->as.release.epoch, 1);
+    CU_ASSERT_EQUAL(message_sent(MESSAGE_RELEASE)->as.release.nonce, last);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RENEW));
+    /* Said again until the next writer is named: it may be lost. */
+    run(s, 13);
+    CU_ASSERT_PTR_NOT_NULL(message_sent(MESSAGE_RELEASE));
+}
+
+static void a_fence_that_fails_is_tried_again_and_never_released(void)
+{
+    struct service *s = holding();
+    s->learner.chosen = fixture_begun();
+    run(s, 11);
+    done(s, 11, ACT_FENCE_SHUT, ACT_FAILED);
+    CU_ASSERT_EQUAL(s->guard.fence, FENCE_FAILED);
+    run(s, 12);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RELEASE));
+}
+
+/* The late answer of an opening does not undo what was asked since. */
+static void a_late_answer_changes_nothing(void)
+{
+    struct service *s = service_of(0, fixture_first(), 2);
+    run(s, 2);
+    grant_last(s, 2);
+    run(s, 2);
+    uint32_t opening = s->guard.attempt;
+    s->learner.chosen = fixture_begun();
+    run(s, 3);
+    CU_ASSERT_EQUAL(s->guard.flying, ACT_FENCE_SHUT);
+    struct turn turn = turn_at(3);
+    struct act_result late = { .kind = ACT_FENCE_HOLD, .outcome = ACT_DONE,
+                               .key = { .step = STEP_GUARD, .attempt = opening } };
+    guard_act_done(s, &turn, &late);
+    CU_ASSERT_NOT_EQUAL(s->guard.fence, FENCE_OPEN);
+    CU_ASSERT(s->guard.in_flight);
+}
+
+static void the_target_opens_only_on_the_operations_word(void)
+{
+    struct service *s = service_of(1, fixture_granted(), 10);
+    run(s, 10);
+    grant_last(s, 10);
+    run(s, 10);
+    CU_ASSERT(lease_held(&s->guard.lease, AT(10)));
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_HOLD));
+    CU_ASSERT_EQUAL(s->guard.wanted, ACT_FENCE_SHUT);
+    finish_act(s, 10, ACT_FENCE_SHUT);
+    s->guard.open_epoch = 3;
+    run(s, 11);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_HOLD));
+}
+
+static void a_standby_serves_reads_and_a_primary_elsewhere_is_shut(void)
+{
+    struct service *s = service_of(1, fixture_first(), 10);
+    s->health.sightings[1][1] =
+        (struct sighting){ true, AT(10), { .known = true, .in_recovery = true } };
+    run(s, 10);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_READS));
+    s = service_of(1, fixture_first(), 10);
+    s->health.sightings[1][1] = (struct sighting){ true, AT(10), { .known = true } };
+    run(s, 10);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    s = service_of(1, fixture_first(), 10); /* the database does not answer: who knows what it is */
+    run(s, 10);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+}
+
+static void the_target_of_an_operation_is_shut_as_a_standby_too(void)
+{
+    struct service *s = service_of(1, fixture_begun(), 10);
+    s->health.sightings[1][1] =
+        (struct sighting){ true, AT(10), { .known = true, .in_recovery = true } };
+    run(s, 10);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+}
+
+static void another_instance_of_its_region_is_not_its_business(void)
+{
+    struct ledger other = fixture_first();
+    other.guard.id = 4242;
+    struct service *s = service_of(0, other, 10);
+    run(s, 10);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RENEW));
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_HOLD));
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+}
+
+static void no_renewal_without_a_fence_that_works(void)
+{
+    struct service *s = service_of(0, fixture_first(), 10);
+    s->guard.ready = false;
+    run(s, 10);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RENEW));
+}
+
+static void grants_of_a_former_life_or_a_foreign_instance_count_nothing(void)
+{
+    struct service *s = service_of(0, fixture_first(), 10);
+    run(s, 10);
+    struct turn turn = turn_at(10);
+    struct message_grant grant = { .instance = { 4242, 0 }, .epoch = 1,
+                                   .nonce = s->guard.lease.nonce };
+    guard_granted(s, &turn, 1, &grant);
+    guard_granted(s, &turn, 2, &grant);
+    grant.instance = s->guard.self;
+    grant.nonce = 77; /* another process's */
+    guard_granted(s, &turn, 1, &grant);
+    guard_granted(s, &turn, 2, &grant);
+    CU_ASSERT_FALSE(lease_held(&s->guard.lease, AT(10)));
+    CU_ASSERT(s->guard.lease.nonce > UINT64_C(1) << 32);
+}
+
+/* Release is taken as a proof only from the instance that the ledger names, of its epoch or later. */
+static void a_release_proves_only_for_the_named_instance(void)
+{
+    struct service *s = service_of(1, fixture_begun(), 10);
+    const struct ledger *l = service_ledger(s);
+    CU_ASSERT_FALSE(guard_has_released(s, l));
+    s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 1 };
+    CU_ASSERT(guard_has_released(s, l));
+    s->remotes[0].instance.id = 4242;
+    CU_ASSERT_FALSE(guard_has_released(s, l));
+    s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 0 };
+    CU_ASSERT_FALSE(guard_has_released(s, l));
+}
+
+SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
+           TEST(it_never_opens_without_a_lease), TEST(it_shuts_when_the_lease_lapses),
+           TEST(a_guarded_fence_starts_before_the_deadline),
+           TEST(a_lease_of_another_epoch_opens_nothing),
+           TEST(begin_shuts_the_old_writer_under_a_lease_that_still_runs),
+           TEST(a_fence_that_fails_is_tried_again_and_never_released),
+           TEST(a_late_answer_changes_nothing), TEST(the_target_opens_only_on_the_operations_word),
+           TEST(a_standby_serves_reads_and_a_primary_elsewhere_is_shut),
+           TEST(the_target_of_an_operation_is_shut_as_a_standby_too),
+           TEST(another_instance_of_its_region_is_not_its_business),
+           TEST(no_renewal_without_a_fence_that_works),
+           TEST(grants_of_a_former_life_or_a_foreign_instance_count_nothing),
+           TEST(a_release_proves_only_for_the_named_instance))

@@ -1,0 +1,62 @@
+/* One service of one node, set up by hand: for suites of the parts that work on struct service. */
+#ifndef FAILOVERD_TESTS_SERVICE_FIXTURE_H
+#define FAILOVERD_TESTS_SERVICE_FIXTURE_H
+
+#include "policy/service.h"
+#include "tests/unit/policy_fixture.h"
+
+static struct policy_config fixture_config;
+static struct service fixture_service;
+static struct effects fixture_effects;
+static struct peer fixture_peers[POLICY_NODES_MAX];
+static uint64_t fixture_random = 1;
+static bool fixture_persist;
+
+static inline struct turn turn_at(int64_t s)
+{
+    fixture_effects.count = 0;
+    return (struct turn){ .now = AT(s), .wall = { SECONDS(1000000 + s) },
+                          .config = &fixture_config, .peers = fixture_peers,
+                          .effects = &fixture_effects, .random = &fixture_random, .voting = true,
+                          .restarts = 1, .persist = &fixture_persist };
+}
+
+/* A service of node `self` that started at 1 s and knows `ledger`; every node was just heard. */
+static inline struct service *service_of(node_id self, struct ledger ledger, int64_t now_s)
+{
+    struct durable_service nothing = { .accepted = { .present = false } };
+    fixture_config = (struct policy_config){ .self = self, .node_count = 3, .region_count = 3,
+                                             .service_count = 1, .voters = VOTERS_OF_3,
+                                             .region_of = { 0, 1, 2 },
+                                             .heartbeat_us = SECONDS(1),
+                                             .instance = 1000u + self, .seed = 1 };
+    fixture_config.services[0] = fixture_policy();
+    for (node_id n = 0; n < 3; n++)
+        fixture_peers[n] = (struct peer){ .heard = true, .heard_at = AT(now_s) };
+    struct turn turn = turn_at(1);
+    service_init(&fixture_service, &turn, 0, &nothing);
+    fixture_service.learner = learner_that_knows(ledger);
+    fixture_service.guard.ready = fixture_service.guard.kernel = true;
+    return &fixture_service;
+}
+
+static inline const struct act *act_sent(enum act_kind kind)
+{
+    const struct act *found = NULL;
+    for (size_t i = 0; i < fixture_effects.count; i++)
+        if (fixture_effects.list[i].kind == EFFECT_ACT && fixture_effects.list[i].as.act.kind == kind)
+            found = &fixture_effects.list[i].as.act;
+    return found;
+}
+
+static inline const struct message *message_sent(enum message_kind kind)
+{
+    const struct message *found = NULL;
+    for (size_t i = 0; i < fixture_effects.count; i++)
+        if (fixture_effects.list[i].kind == EFFECT_SEND &&
+            fixture_effects.list[i].as.send.message.kind == kind)
+            found = &fixture_effects.list[i].as.send.message;
+    return found;
+}
+
+#endif
