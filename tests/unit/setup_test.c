@@ -1,0 +1,108 @@
+/* From the configuration to the core, and to the records that DNS should hold: on the shipped sample. */
+#include <string.h>
+
+#include "coordinator/control/dns_records.h"
+#include "coordinator/control/policy_setup.h"
+#include "tests/unit/suite.h"
+
+static struct cluster_config *load(void)
+{
+    struct config_problems problems = { 0 };
+    struct cluster_config *cluster = config_load_cluster("etc/cluster.sample.json", &problems);
+    config_problems_free(&problems);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(cluster);
+    return cluster;
+}
+
+static void the_core_gets_what_the_file_says(void)
+{
+    static struct policy_config policy;
+    struct cluster_config *cluster = load();
+    policy_setup(&policy, cluster, 1, 77);
+    CU_ASSERT_EQUAL(policy.self, 1);
+    CU_ASSERT_EQUAL(policy.instance, 77);
+    CU_ASSERT_EQUAL(policy.node_count, cluster->node_count);
+    CU_ASSERT_EQUAL(policy.region_count, cluster->region_count);
+    CU_ASSERT_EQUAL(policy.heartbeat_us, cluster->heartbeat_us);
+    unsigned voters = 0;
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        voters += node_in(policy.voters, n);
+    CU_ASSERT_EQUAL(voters, cluster->voter_count);
+    for (size_t s = 0; s < cluster->service_count; s++) {
+        const struct service_config *from = &cluster->services[s];
+        const struct service_policy *to = &policy.services[s];
+        CU_ASSERT_EQUAL(to->lease_us, from->lease.duration_us);
+        CU_ASSERT_EQUAL(to->clock_error_ppm, from->lease.clock_error_percent * 10000);
+        CU_ASSERT_EQUAL(to->initial_writer, from->regions[from->initial_writer].region);
+        CU_ASSERT_EQUAL(to->check_count, from->check_count);
+        for (size_t r = 0; r < from->region_count; r++) {
+            const struct service_region_config *region = &from->regions[r];
+            for (size_t c = 0; c < region->check_count; c++) {
+                const struct check_policy *check = &to->checks[region->checks[c].index];
+                CU_ASSERT_EQUAL(check->region, region->region);
+                CU_ASSERT_EQUAL(check->for_us, region->checks[c].for_us);
+                CU_ASSERT_EQUAL(check->fall, region->checks[c].fall);
+            }
+            for (size_t g = 0; g < region->guard_count; g++)
+                CU_ASSERT(node_in(to->regions[region->region].guards, (node_id)region->guards[g]));
+        }
+    }
+    config_cluster_free(cluster);
+}
+
+/* What an automatic failover may count on: the kernel first on the ladder, and a lease whose end
+ * counts. Anything else needs a live guard. */
+static void only_the_kernel_first_and_without_keep_is_enforced(void)
+{
+    static struct policy_config policy;
+    struct cluster_config *cluster = load();
+    struct service_config *service = &cluster->services[0];
+    service->fence.ladder_count = 2;
+    service->fence.ladder[0] = CONFIG_FENCE_KERNEL;
+    service->fence.ladder[1] = CONFIG_FENCE_DOOR;
+    service->fence.on_quorum_loss = CONFIG_QUORUM_LOSS_FENCE;
+    policy_setup(&policy, cluster, 0, 1);
+    CU_ASSERT_EQUAL(policy.services[0].fence, FENCE_ENFORCED);
+    service->fence.on_quorum_loss = CONFIG_QUORUM_LOSS_KEEP;
+    policy_setup(&policy, cluster, 0, 1);
+    CU_ASSERT_EQUAL(policy.services[0].fence, FENCE_GUARDED);
+    service->fence.on_quorum_loss = CONFIG_QUORUM_LOSS_FENCE;
+    service->fence.ladder[0] = CONFIG_FENCE_DOOR;
+    service->fence.ladder[1] = CONFIG_FENCE_KERNEL;
+    policy_setup(&policy, cluster, 0, 1);
+    CU_ASSERT_EQUAL(policy.services[0].fence, FENCE_GUARDED);
+    config_cluster_free(cluster);
+}
+
+static void records_follow_the_writer_and_are_never_empty(void)
+{
+    static struct dns_record east[DNS_RECORDS_MAX], west[DNS_RECORDS_MAX];
+    struct cluster_config *cluster = load();
+    struct fault fault;
+    size_t at_east = config_find_region(cluster, "us-east-1");
+    size_t at_west = config_find_region(cluster, "us-west-2");
+    size_t nowhere = config_find_region(cluster, "eu-west-1");
+    for (size_t s = 0; s < cluster->service_count; s++) {
+        const struct dns_config *dns = cluster->services[s].dns;
+        for (size_t z = 0; dns != NULL && z < dns->zone_count; z++) {
+            size_t count = 0, other = 0;
+            CU_ASSERT_TRUE_FATAL(dns_records_of(&dns->zones[z], at_east, east, &count, &fault));
+            CU_ASSERT_TRUE_FATAL(dns_records_of(&dns->zones[z], at_west, west, &other, &fault));
+            CU_ASSERT_EQUAL(count, dns->zones[z].record_count);
+            CU_ASSERT_EQUAL(other, count);
+            bool differ = false;
+            for (size_t r = 0; r < count; r++) {
+                CU_ASSERT_STRING_EQUAL(east[r].name, west[r].name);
+                CU_ASSERT(east[r].value_count > 0 || east[r].alias_name[0] != '\0');
+                differ = differ || memcmp(&east[r], &west[r], sizeof east[r]) != 0;
+            }
+            CU_ASSERT_TRUE(differ);
+            CU_ASSERT_FALSE(dns_records_of(&dns->zones[z], nowhere, west, &other, &fault));
+        }
+    }
+    config_cluster_free(cluster);
+}
+
+SUITE_MAIN("setup", TEST(the_core_gets_what_the_file_says),
+           TEST(only_the_kernel_first_and_without_keep_is_enforced),
+           TEST(records_follow_the_writer_and_are_never_empty))
