@@ -147,6 +147,7 @@ static int64_t remaining_find_ms(const char *listing)
 
 /* The thread's view of one request: what nftables, which lease, where to write. */
 struct job {
+    struct kernel_lease_worker *worker;
     struct nft_ctx *nft;
     struct kernel_lease *lease;
     struct kernel_lease_report *report;
@@ -174,7 +175,7 @@ static bool table_read(const struct job *job, char *fingerprint, size_t size)
 }
 
 /* Is the table there as we installed it? Fills in the report, also with why not. */
-static bool table_inspect(const struct job *job)
+static bool table_compare(const struct job *job)
 {
     char fingerprint[KERNEL_LEASE_LISTING_MAX];
     bool there = table_read(job, fingerprint, sizeof fingerprint);
@@ -189,6 +190,26 @@ static bool table_inspect(const struct job *job)
         return fault_set(&job->report->why, "the table inet %s was changed by somebody, and the port %u may "
                          "not be fenced. Install it again", job->lease->table, (unsigned)job->lease->port);
     job->report->whole = true;
+    return true;
+}
+
+/* The same, and notes for the holds to come the generation at which it was whole. */
+static bool table_inspect(const struct job *job)
+{
+    struct kernel_lease_worker *worker = job->worker;
+    uint32_t before = 0, after = 0;
+    struct fault ignored;
+    job->lease->whole_in = 0;
+    bool sure = nft_wire_generation(&worker->wire, &before, &ignored);
+    bool whole = table_compare(job);
+    sure = sure && nft_wire_generation(&worker->wire, &after, &ignored) && before == after;
+    if (!whole || !sure)
+        return whole;
+    if (worker->generation != after || worker->span == 0) {
+        worker->generation = after;
+        worker->span++;
+    }
+    job->lease->whole_in = worker->span;
     return true;
 }
 
@@ -279,52 +300,97 @@ static enum kernel_lease_outcome verb_shut(const struct job *job)
     return KERNEL_LEASE_DONE;
 }
 
-/* The element, by way of the ticket. False when it was refused, `*late` when nothing is left. */
-static bool hold_try(const struct job *job, int64_t until_us, bool *late, struct fault *fault)
+enum hold_step {
+    HOLD_SET,
+    HOLD_LATE,    /* nothing is left of the lease */
+    HOLD_CHANGED, /* somebody changed the ruleset since it was inspected; nothing was set */
+    HOLD_REFUSED,
+};
+
+/* A transaction at the worker's generation is the only thing that leads to the next one. */
+static enum hold_step hold_answer(struct kernel_lease_worker *worker, bool checked, enum nft_wire_outcome outcome)
 {
-    char script[512];
+    switch (outcome) {
+    case NFT_WIRE_DONE:
+        if (checked)
+            worker->generation = nft_wire_generation_next(worker->generation);
+        return HOLD_SET;
+    case NFT_WIRE_CHANGED: return HOLD_CHANGED;
+    case NFT_WIRE_REFUSED:
+    case NFT_WIRE_BROKEN: break;
+    }
+    return HOLD_REFUSED;
+}
+
+/* The element, by way of the ticket. `checked`: only into the ruleset that was inspected. */
+static enum hold_step hold_try(const struct job *job, int64_t until_us, bool checked, struct fault *fault)
+{
+    struct kernel_lease_worker *worker = job->worker;
     const char *t = job->lease->table;
-    unsigned port = job->lease->port;
-    (void)snprintf(script, sizeof script,
-                   "flush set inet %s ticket\nadd element inet %s ticket { %u timeout %dms }\n", t, t, port,
-                   KERNEL_LEASE_TICKET_MS);
-    if (!nft_do(job->nft, script, fault))
-        return false;
+    uint16_t port = job->lease->port;
+    enum nft_wire_outcome outcome = nft_wire_put(&worker->wire, t, "ticket", port, KERNEL_LEASE_TICKET_MS,
+                                                 checked ? worker->generation : 0, fault);
+    enum hold_step step = hold_answer(worker, checked, outcome);
+    if (step != HOLD_SET)
+        return step;
     /* From here the kernel lets us set the element for KERNEL_LEASE_TICKET_MS. */
     int64_t left_ms = (until_us - base_mono_us()) / CLOCK_US_PER_MS - KERNEL_LEASE_TICKET_MS -
                       KERNEL_LEASE_ROUNDING_MS;
-    *late = left_ms < 1;
-    if (*late)
-        return false;
+    if (left_ms < 1)
+        return HOLD_LATE;
     if (left_ms > HOLD_MAX_MS)
         left_ms = HOLD_MAX_MS;
-    (void)snprintf(script, sizeof script,
-                   "delete element inet %s ticket { %u }\nflush set inet %s open\n"
-                   "add element inet %s open { %u timeout %lldms }\n",
-                   t, port, t, t, port, (long long)left_ms);
-    return nft_do(job->nft, script, fault);
+    outcome = nft_wire_exchange(&worker->wire, t, "ticket", "open", port, left_ms,
+                                checked ? worker->generation : 0, fault);
+    return hold_answer(worker, checked, outcome);
 }
 
+/* Sets without the rules: an open element in them would outlive the repair. */
+static enum kernel_lease_outcome hold_vanished(const struct job *job)
+{
+    struct fault ignored;
+    (void)element_remove(job, &ignored);
+    return KERNEL_LEASE_VANISHED;
+}
+
+/* Reads back what a checked hold has set: the table is the one that was inspected, so the element is enough. */
+static bool hold_read(const struct job *job, struct fault *fault)
+{
+    struct kernel_lease_report *report = job->report;
+    if (!nft_wire_remaining_ms(&job->worker->wire, job->lease->table, "open", job->lease->port,
+                               &report->remaining_ms, fault))
+        return false;
+    report->at_us = base_mono_us();
+    report->whole = true;
+    report->open = report->remaining_ms > 0;
+    return true;
+}
+
+/* A table that was whole at this generation needs no new look: the kernel refuses the transactions when
+ * anybody changed anything since. Where somebody does that all the time, the last try goes without it and is
+ * inspected afterwards. */
 static enum kernel_lease_outcome verb_hold(const struct job *job, int64_t until_us)
 {
     struct fault refused = { "" };
-    bool late = false, held = false;
-    for (int i = 0; i < HOLD_TRIES && !held && !late; i++)
-        held = hold_try(job, until_us, &late, &refused);
-    if (late) {
+    enum hold_step step = HOLD_CHANGED;
+    bool checked = true;
+    for (int i = 0; i < HOLD_TRIES && (step == HOLD_CHANGED || step == HOLD_REFUSED); i++) {
+        bool known = i == 0 && job->lease->whole_in != 0 && job->lease->whole_in == job->worker->span;
+        if (!known && !table_inspect(job))
+            return hold_vanished(job);
+        checked = job->lease->whole_in != 0 && i < HOLD_TRIES - 1;
+        step = hold_try(job, until_us, checked, &refused);
+    }
+    if (step == HOLD_LATE) {
         (void)table_inspect(job);
         fault_set(&job->report->why, "less than %d ms is left of the lease: nothing was set",
                   KERNEL_LEASE_LEAST_LEFT_MS);
         return KERNEL_LEASE_LATE;
     }
-    if (!held)
+    if (step != HOLD_SET)
         return verb_failed(job, &refused);
-    if (!table_inspect(job)) {
-        /* Sets without the rules: an open element in them would outlive the repair. */
-        struct fault ignored;
-        (void)element_remove(job, &ignored);
-        return KERNEL_LEASE_VANISHED;
-    }
+    if (!(checked && hold_read(job, &refused)) && !table_inspect(job))
+        return hold_vanished(job);
     if (!job->report->open && base_mono_us() < until_us - KERNEL_LEASE_LEAST_LEFT_MS * CLOCK_US_PER_MS) {
         fault_set(&job->report->why, "the element was set and is gone again: somebody else takes it away");
         return KERNEL_LEASE_FAILED;
@@ -339,6 +405,7 @@ static enum kernel_lease_outcome verb_install(const struct job *job, int64_t unt
     char before[KERNEL_LEASE_LISTING_MAX], after[KERNEL_LEASE_LISTING_MAX];
     bool existed = table_read(job, before, sizeof before);
     lease->fingerprint[0] = '\0';
+    lease->whole_in = 0;
     bool anew = false;
     if (!install_do(job, false, why)) {
         anew = true;
@@ -365,6 +432,7 @@ static enum kernel_lease_outcome verb_remove(const struct job *job)
 {
     char script[256], shape[KERNEL_LEASE_LISTING_MAX];
     job->lease->fingerprint[0] = '\0';
+    job->lease->whole_in = 0;
     (void)snprintf(script, sizeof script, "add table inet %s\ndelete table inet %s\n", job->lease->table,
                    job->lease->table);
     if (!nft_do(job->nft, script, &job->report->why))
@@ -378,7 +446,7 @@ static enum kernel_lease_outcome verb_remove(const struct job *job)
 
 void kernel_lease_work(struct kernel_lease_worker *worker, struct request *request)
 {
-    struct job job = { .nft = worker->nft, .lease = request->lease, .report = &request->report };
+    struct job job = { .worker = worker, .nft = worker->nft, .lease = request->lease, .report = &request->report };
     if (worker->nft == NULL)
         worker->nft = job.nft = nft_open();
     if (job.nft == NULL) {
@@ -405,6 +473,7 @@ void kernel_lease_work_end(struct kernel_lease_worker *worker)
     if (worker->nft != NULL)
         nft_ctx_free(worker->nft);
     worker->nft = NULL;
+    nft_wire_close(&worker->wire);
 }
 
 /* ---- whether it can work here ------------------------------------------------------------ */

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "coordinator/database/kernel_lease.h"
+#include "coordinator/database/nft_wire.h"
 
 #define KERNEL_LEASE_TABLE_PREFIX "failoverd_"
 #define KERNEL_LEASE_LISTING_MAX 16384
@@ -36,6 +37,7 @@ struct kernel_lease {
     size_t requests;             /* in progress; loop only */
     bool freed;                  /* by its owner; goes when the last request is back; loop only */
     char fingerprint[KERNEL_LEASE_LISTING_MAX]; /* of the table as installed; "" before; thread only */
+    uint64_t whole_in;           /* the span in which it was last found whole; 0: none; thread only */
 };
 
 struct kernel_lease_worker {
@@ -50,7 +52,12 @@ struct kernel_lease_worker {
     bool stopping;               /* under the lock, as are the lists */
     struct request *waiting;
     struct request *finished;
-    struct nft_ctx *nft;         /* thread only */
+    struct nft_ctx *nft;         /* thread only, as is all that follows */
+    struct nft_wire wire;
+    /* A span is a time in which nobody but our own holds changed the ruleset: what was found whole in it is
+     * whole still while the ruleset's generation is this one. */
+    uint64_t span;
+    uint32_t generation;         /* 0: not known */
 };
 
 /* Does one request and fills in its report. On the thread. */

@@ -108,6 +108,7 @@ struct kernel_lease_worker *kernel_lease_worker_new(struct loop *loop, struct fa
         return NULL;
     }
     worker->loop = loop;
+    worker->wire = (struct nft_wire)NFT_WIRE_CLOSED;
     worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (worker->wake_fd < 0) {
         fault_errno(fault, errno, "the nftables thread can't be started");

@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -352,19 +353,20 @@ static void another_process_keeps_what_is_left(void)
     kernel_lease_free(lease);
 }
 
+static const char *const meddling[] = {
+    "flush ruleset",
+    "delete table inet failoverd_shop_1",
+    "flush chain inet failoverd_shop_1 output",
+    "flush table inet failoverd_shop_1",
+    "insert rule inet failoverd_shop_1 input accept",
+    "add element inet failoverd_shop_1 allow4 { 127.0.0.1 }",
+    "add table inet failoverd_shop_1 { flags dormant; }",
+    "delete table inet failoverd_shop_1; add table inet failoverd_shop_1; add set inet failoverd_shop_1 open "
+    "{ type ipv4_addr; }",
+};
+
 static void meddling_is_noticed_and_put_right(void)
 {
-    static const char *const meddling[] = {
-        "flush ruleset",
-        "delete table inet failoverd_shop_1",
-        "flush chain inet failoverd_shop_1 output",
-        "flush table inet failoverd_shop_1",
-        "insert rule inet failoverd_shop_1 input accept",
-        "add element inet failoverd_shop_1 allow4 { 127.0.0.1 }",
-        "add table inet failoverd_shop_1 { flags dormant; }",
-        "delete table inet failoverd_shop_1; add table inet failoverd_shop_1; add set inet failoverd_shop_1 open "
-        "{ type ipv4_addr; }",
-    };
     struct kernel_lease *lease = lease_make();
     for (size_t i = 0; i < sizeof meddling / sizeof meddling[0]; i++) {
         CU_ASSERT_EQUAL(install(lease, in_us(10 * SECOND_US)).outcome, KERNEL_LEASE_DONE);
@@ -380,6 +382,81 @@ static void meddling_is_noticed_and_put_right(void)
         CU_ASSERT_TRUE(report.whole && !report.open);
         CU_ASSERT_FALSE(can_connect("127.0.0.1", "127.0.0.1"));
     }
+    kernel_lease_free(lease);
+}
+
+/* No inspection in between: the hold itself must not open what is not fenced. */
+static void a_hold_notices_meddling_by_itself(void)
+{
+    struct kernel_lease *lease = lease_make();
+    for (size_t i = 0; i < sizeof meddling / sizeof meddling[0]; i++) {
+        CU_ASSERT_EQUAL(install(lease, in_us(10 * SECOND_US)).outcome, KERNEL_LEASE_DONE);
+        CU_ASSERT_EQUAL(hold(lease, in_us(10 * SECOND_US)).outcome, KERNEL_LEASE_DONE);
+        CU_ASSERT_TRUE(nft(meddling[i]));
+        struct kernel_lease_report report = hold(lease, in_us(10 * SECOND_US));
+        CU_ASSERT_EQUAL(report.outcome, KERNEL_LEASE_VANISHED);
+        CU_ASSERT_FALSE(report.whole);
+        CU_ASSERT_TRUE(report.why.text[0] != '\0');
+        report = install(lease, 0);
+        CU_ASSERT_TRUE(report.outcome == KERNEL_LEASE_DONE && report.whole && !report.open);
+    }
+    kernel_lease_free(lease);
+}
+
+static void an_element_taken_away_comes_back_with_the_next_hold(void)
+{
+    struct kernel_lease *lease = lease_make();
+    CU_ASSERT_EQUAL(install(lease, in_us(10 * SECOND_US)).outcome, KERNEL_LEASE_DONE);
+    CU_ASSERT_TRUE(nft("flush set inet failoverd_shop_1 open"));
+    CU_ASSERT_FALSE(can_connect("127.0.0.1", "127.0.0.1"));
+    struct kernel_lease_report report = hold(lease, in_us(5 * SECOND_US));
+    CU_ASSERT_EQUAL(report.outcome, KERNEL_LEASE_DONE);
+    CU_ASSERT_TRUE(report.open && report.remaining_ms > 4000 && report.remaining_ms <= 5000);
+    CU_ASSERT_TRUE(can_connect("127.0.0.1", "127.0.0.1"));
+    /* one without end, which is not ours to leave */
+    CU_ASSERT_TRUE(nft("flush set inet failoverd_shop_1 open; add element inet failoverd_shop_1 open { 15432 }"));
+    report = hold(lease, in_us(5 * SECOND_US));
+    CU_ASSERT_TRUE(report.outcome == KERNEL_LEASE_DONE && report.remaining_ms <= 5000);
+    CU_ASSERT_EQUAL(shut(lease).outcome, KERNEL_LEASE_DONE);
+    kernel_lease_free(lease);
+}
+
+/* Two services on a host, and a firewall that is being worked on: every hold goes through. */
+static void others_on_the_host_do_not_hinder_a_hold(void)
+{
+    struct fault fault = { "" };
+    struct kernel_lease_settings second = settings;
+    second.service = "till";
+    second.port = PORT + 1;
+    struct kernel_lease *lease = lease_make(), *other = kernel_lease_new(worker, &second, &fault);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+    CU_ASSERT_EQUAL(install(lease, 0).outcome, KERNEL_LEASE_DONE);
+    CU_ASSERT_EQUAL(install(other, 0).outcome, KERNEL_LEASE_DONE);
+    for (int i = 0; i < 20; i++) {
+        int64_t until_us = in_us(5 * SECOND_US);
+        struct kernel_lease_report report = hold(i % 3 == 0 ? lease : other, until_us);
+        CU_ASSERT_EQUAL(report.outcome, KERNEL_LEASE_DONE);
+        CU_ASSERT_TRUE(report.open && report.whole);
+        CU_ASSERT_TRUE(report.at_us + report.remaining_ms * CLOCK_US_PER_MS <= until_us);
+        if (i % 5 == 4)
+            CU_ASSERT_TRUE(nft("add table inet friendly; delete table inet friendly"));
+    }
+    pid_t busy = fork();
+    if (busy == 0)
+        for (;;)
+            (void)nft("add table inet friendly; delete table inet friendly");
+    for (int i = 0; i < 20; i++) {
+        CU_ASSERT_EQUAL(hold(lease, in_us(5 * SECOND_US)).outcome, KERNEL_LEASE_DONE);
+        wait_ms(5);
+    }
+    (void)kill(busy, SIGKILL);
+    (void)waitpid(busy, NULL, 0);
+    CU_ASSERT_EQUAL(shut(lease).outcome, KERNEL_LEASE_DONE);
+    CU_ASSERT_TRUE(inspect(other).open);
+    struct outcome outcome = { 0 };
+    kernel_lease_remove(other, in_us(5 * SECOND_US), on_done, &outcome);
+    CU_ASSERT_EQUAL(await(&outcome).outcome, KERNEL_LEASE_DONE);
+    kernel_lease_free(other);
     kernel_lease_free(lease);
 }
 
@@ -493,7 +570,9 @@ int main(void)
         TEST(is_available_here), TEST(installed_it_is_shut_for_all_but_the_named),
         TEST(held_it_is_open_until_the_deadline_and_no_longer), TEST(renewals_follow_each_other_without_a_gap),
         TEST(nothing_left_nothing_set), TEST(an_expired_ticket_opens_nothing), TEST(another_process_keeps_what_is_left),
-        TEST(meddling_is_noticed_and_put_right), TEST(a_firewall_of_others_can_not_open_it),
+        TEST(meddling_is_noticed_and_put_right), TEST(a_hold_notices_meddling_by_itself),
+        TEST(an_element_taken_away_comes_back_with_the_next_hold), TEST(others_on_the_host_do_not_hinder_a_hold),
+        TEST(a_firewall_of_others_can_not_open_it),
             TEST(strange_settings_are_refused),
         TEST(a_full_house_of_addresses_fits), TEST(requests_have_deadlines_and_owners),
             TEST(removed_it_lets_everybody_in),
