@@ -1,0 +1,294 @@
+/* The executor: what it does not do before its time. Whole operations are played in
+ * tests/scenario/; here are the conditions of the single steps. */
+#include "tests/unit/service_fixture.h"
+#include "tests/unit/suite.h"
+
+#define NOW 100
+
+/* Node 1 carries out operation 7 to its region: begun, the old lease waited out, its own fence shut,
+ * every gate open. */
+static struct service *at_step(struct ledger ledger, enum step_id step)
+{
+    struct service *s = service_of(1, ledger, NOW);
+    for (node_id n = 0; n < 3; n++)
+        s->health.opinions[0][n] = (struct opinion){
+            true, AT(NOW), { .verdict = VERDICT_FAILED, .since = AT(40) } };
+    s->health.opinions[1][1] = (struct opinion){
+        true, AT(NOW), { .verdict = VERDICT_HEALTHY, .since = AT(40) } };
+    s->health.sightings[1][1] = (struct sighting){
+        true, AT(NOW), { .known = true, .in_recovery = true, .timeline = 1, .lsn = 5000 } };
+    s->health.series_region = 0;
+    loss_sample(&s->health.writer_series, 1, 5000, AT(40));
+    s->health.streaming_at = AT(40);
+    s->guard.fence = FENCE_CONFIRMED;
+    s->guard.wanted = ACT_FENCE_SHUT;
+    s->run = (struct operation_run){ .active = true, .id = 7, .kind = OPERATION_FAILOVER,
+                                     .step = step, .step_started = AT(90),
+                                     .step_deadline = AT(200), .abort_gate = GATE_COUNT,
+                                     .wait_version = ledger.version, .wait_until = AT(99) };
+    s->wait_version = ledger.version;
+    return s;
+}
+
+static void hold_lease(struct service *s, int64_t sent_s)
+{
+    lease_enter(&s->guard.lease, service_ledger(s)->epoch);
+    uint64_t nonce = lease_attempt(&s->guard.lease, AT(sent_s));
+    for (node_id n = 0; n < 2; n++)
+        (void)lease_granted(&s->guard.lease, VOTERS_OF_3, n, s->guard.lease.epoch, nonce,
+                            SECONDS(2));
+}
+
+static void run(struct service *s, int64_t now_s)
+{
+    struct turn turn = turn_at(now_s);
+    operation_run_step(s, &turn);
+}
+
+static bool proposes(void)
+{
+    return message_sent(MESSAGE_PREPARE) != NULL;
+}
+
+static void grant_with_proof_and_a_shut_target(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    run(s, NOW);
+    CU_ASSERT(proposes());
+    CU_ASSERT_EQUAL(s->proposer.goal.writer, 1);
+    CU_ASSERT_EQUAL(s->proposer.goal.operation.phase, PHASE_GRANTED);
+}
+
+static void no_grant_before_the_lease_has_run_out(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    s->run.wait_until = AT(NOW + 1);
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+}
+
+/* The wait is that of a round of this process, for exactly this ledger. */
+static void no_grant_on_the_wait_of_another_ledger(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    s->run.wait_version--;
+    run(s, NOW);
+    CU_ASSERT(!proposes() || s->proposer.goal.operation.phase != PHASE_GRANTED);
+}
+
+static void no_grant_while_the_targets_own_fence_is_open(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    s->guard.fence = FENCE_CLOSING;
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+    s = at_step(fixture_begun(), STEP_GRANT);
+    s->guard.wanted = ACT_FENCE_READS; /* confirmed once, about to open */
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+}
+
+/* Where nothing enforces the lease, its end proves nothing. */
+static void no_grant_on_the_end_of_a_guarded_or_kept_lease(void)
+{
+    struct ledger l = fixture_begun();
+    l.fence = FENCE_GUARDED;
+    struct service *s = at_step(l, STEP_GRANT);
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+    s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 1 };
+    run(s, NOW);
+    CU_ASSERT(proposes());
+    l = fixture_begun();
+    l.keep_on_quorum_loss = true;
+    s = at_step(l, STEP_GRANT);
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+}
+
+static void a_release_needs_no_waiting(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    s->run.wait_until = AT(NOW + 1);
+    s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 1 };
+    run(s, NOW);
+    CU_ASSERT(proposes());
+}
+
+static void evidence_to_the_contrary_leads_back(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    for (node_id n = 0; n < 3; n++)
+        s->health.opinions[0][n].verdict.verdict = VERDICT_HEALTHY;
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.step, STEP_UNDO);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_THAW));
+    CU_ASSERT_FALSE(proposes());
+}
+
+static void a_target_on_another_timeline_is_never_granted(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    s->health.sightings[1][1].facts.timeline = 9;
+    run(s, NOW);
+    CU_ASSERT(!proposes() || s->proposer.goal.operation.phase != PHASE_GRANTED);
+}
+
+static void promote_only_under_the_lease(void)
+{
+    struct service *s = at_step(fixture_granted(), STEP_PROMOTE);
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_PROMOTE));
+    hold_lease(s, NOW - 1);
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_PROMOTE));
+    CU_ASSERT_EQUAL(act_sent(ACT_PROMOTE)->until.us, SECONDS(NOW + 1));
+    CU_ASSERT_EQUAL(act_sent(ACT_PROMOTE)->key.epoch, 3);
+    CU_ASSERT_EQUAL(act_sent(ACT_PROMOTE)->key.operation, 7);
+}
+
+static void a_lease_of_an_older_epoch_promotes_nothing(void)
+{
+    struct service *s = at_step(fixture_granted(), STEP_PROMOTE);
+    hold_lease(s, NOW - 1);
+    s->guard.lease.epoch = 2;
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_PROMOTE));
+}
+
+/* Completions of another attempt, step, epoch or operation change nothing. */
+static void late_completions_are_dropped(void)
+{
+    struct service *s = at_step(fixture_granted(), STEP_PROMOTE);
+    hold_lease(s, NOW - 1);
+    run(s, NOW);
+    struct turn turn = turn_at(NOW);
+    const struct act_key good = { 0, STEP_PROMOTE, s->run.attempt, 3, 7 };
+    struct act_key keys[4] = { good, good, good, good };
+    keys[0].attempt++;
+    keys[1].step = STEP_FREEZE;
+    keys[2].epoch = 2;
+    keys[3].operation = 8;
+    for (size_t i = 0; i < 4; i++) {
+        struct act_result r = { .kind = ACT_PROMOTE, .key = keys[i], .outcome = ACT_DONE };
+        operation_act_done(s, &turn, &r);
+        CU_ASSERT_FALSE(s->run.answered);
+        CU_ASSERT(s->run.in_flight);
+    }
+    struct act_result r = { .kind = ACT_PROMOTE, .key = good, .outcome = ACT_DONE };
+    operation_act_done(s, &turn, &r);
+    CU_ASSERT(s->run.answered);
+}
+
+static void an_act_under_way_is_not_sent_twice(void)
+{
+    struct service *s = at_step(fixture_granted(), STEP_PROMOTE);
+    hold_lease(s, NOW - 1);
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_PROMOTE));
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_PROMOTE));
+}
+
+static void answer(struct service *s, enum act_kind kind, struct act_result r)
+{
+    struct turn turn = turn_at(NOW);
+    r.kind = kind;
+    r.key = (struct act_key){ 0, (uint8_t)s->run.step, s->run.attempt, 3, 7 };
+    operation_act_done(s, &turn, &r);
+}
+
+/* DNS is read, then a majority is asked, then it is changed: never on what was believed earlier. */
+static void dns_is_changed_only_after_a_renewal_that_was_sent_after_reading(void)
+{
+    struct service *s = at_step(fixture_granted(), STEP_CUT_OVER);
+    hold_lease(s, NOW - 1);
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_DNS_READ));
+    answer(s, ACT_DNS_READ, (struct act_result){ .outcome = ACT_DONE, .mark = DNS_MARK_OURS,
+                                                 .mark_epoch = 1, .mark_operation = 4 });
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_DNS_SUBMIT)); /* the lease we hold was asked for before */
+    uint64_t nonce = lease_attempt(&s->guard.lease, AT(NOW));
+    for (node_id n = 0; n < 2; n++)
+        (void)lease_granted(&s->guard.lease, VOTERS_OF_3, n, 3, nonce, SECONDS(2));
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_DNS_SUBMIT));
+}
+
+static void a_newer_mark_stops_a_stale_executor(void)
+{
+    struct service *s = at_step(fixture_granted(), STEP_CUT_OVER);
+    hold_lease(s, NOW - 1);
+    run(s, NOW);
+    answer(s, ACT_DNS_READ, (struct act_result){ .outcome = ACT_DONE, .mark = DNS_MARK_OURS,
+                                                 .mark_epoch = 5, .mark_operation = 9 });
+    hold_lease(s, NOW);
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_DNS_SUBMIT));
+    CU_ASSERT_EQUAL(s->run.dns_stage, DNS_STAGE_READ);
+}
+
+static void nothing_is_done_for_an_operation_of_another_node(void)
+{
+    struct ledger l = fixture_begun();
+    l.operation.executor = 2;
+    struct service *s = at_step(l, STEP_GRANT);
+    fixture_peers[2] = (struct peer){ .heard = true, .heard_at = AT(NOW) };
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+    CU_ASSERT_FALSE(s->run.active);
+}
+
+/* A silent executor is replaced by another coordinator of the target region, and only by one. */
+static void a_silent_executor_is_taken_over_from(void)
+{
+    struct ledger l = fixture_begun();
+    l.operation.executor = 2;
+    struct service *s = at_step(l, STEP_GRANT);
+    s->run.active = false;
+    fixture_config.services[0].regions[1].guards = 6;
+    fixture_peers[2] = (struct peer){ .heard = true, .heard_at = AT(NOW - 3) };
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+    fixture_peers[2].heard_at = AT(NOW - 5); /* more than four heartbeats */
+    run(s, NOW);
+    CU_ASSERT(proposes());
+    CU_ASSERT_EQUAL(s->proposer.goal.operation.executor, 1);
+    s = at_step(l, STEP_GRANT);
+    s->run.active = false;
+    s->guard.ready = false;
+    fixture_config.services[0].regions[1].guards = 6;
+    fixture_peers[2].heard_at = AT(NOW - 5);
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+}
+
+static void plans_are_sound_tables(void)
+{
+    const enum operation_kind kinds[] = { OPERATION_FAILOVER, OPERATION_ADOPT };
+    for (size_t k = 0; k < 2; k++) {
+        bool back = true;
+        for (const struct plan_step *row = plan_of(kinds[k]); row->step != STEP_NONE; row++) {
+            CU_ASSERT_STRING_NOT_EQUAL(step_name(row->step), "none");
+            CU_ASSERT_PTR_EQUAL(plan_find(kinds[k], row->step), row);
+            CU_ASSERT(kinds[k] == OPERATION_ADOPT || back || !row->back); /* no way back reopens */
+            back = row->back;
+        }
+    }
+    CU_ASSERT_PTR_NULL(plan_find(OPERATION_FAILOVER, STEP_UNDO));
+}
+
+SUITE_MAIN("operation", TEST(grant_with_proof_and_a_shut_target),
+           TEST(no_grant_before_the_lease_has_run_out),
+           TEST(no_grant_on_the_wait_of_another_ledger),
+           TEST(no_grant_while_the_targets_own_fence_is_open),
+           TEST(no_grant_on_the_end_of_a_guarded_or_kept_lease), TEST(a_release_needs_no_waiting),
+           TEST(evidence_to_the_contrary_leads_back),
+           TEST(a_target_on_another_timeline_is_never_granted), TEST(promote_only_under_the_lease),
+           TEST(a_lease_of_an_older_epoch_promotes_nothing), TEST(late_completions_are_dropped),
+           TEST(an_act_under_way_is_not_sent_twice),
+           TEST(dns_is_changed_only_after_a_renewal_that_was_sent_after_reading),
+           TEST(a_newer_mark_stops_a_stale_executor),
+           TEST(nothing_is_done_for_an_operation_of_another_node),
+           TEST(a_silent_executor_is_taken_over_from), TEST(plans_are_sound_tables))
