@@ -93,8 +93,8 @@ def test_lag(suite, lab):
     lab.wait_for(lambda: client.last_receipt().sequence > before + 300, 20, "300 rows that the standby doesn't get")
     lag = lambda: e2e.region_in(e2e.status_of(lab, WITNESS), WEST).get("lag") or {}
     lab.wait_for(lambda: (lag().get("bytes") or 0) > 16384, 10, "the witness, who sees both, tells of the lag")
+    # not healed: the dead host's kernel would still deliver what its sockets hold, and the standby catch up
     lab.kill_region(EAST)
-    lab.network.heal()
     expect_refused(suite, lab, ("loss_within_rpo", "target_streaming_and_timeline"), epoch, "standby too far behind")
     estimate = seen_gate(lab, "loss_within_rpo")
     suite.expect(estimate["known"] and estimate["value"] > 16384 and not estimate["open"],
