@@ -115,6 +115,13 @@ def show(lab):
             print(f"        status: {seen.get('state')}: {seen.get('headline')} {seen.get('outlook')}")
 
 
+def brisk(**more):
+    """Lab options for cases in which being quick matters more than looking like the demo."""
+    return {"thresholds": cluster_files.Thresholds(**({
+        "heartbeat": "100ms", "health_interval": "250ms", "health_for": "1s", "database_interval": "250ms", "database_for": "1s",
+        "lease": "1500ms", "renew_every": "250ms", "fence_budget": "300ms", "insync_ms": 300} | more))}
+
+
 # ---- a lab that is up ---------------------------------------------------------------------------
 
 def bring_up(lab, change=None, rate=100, more=None):

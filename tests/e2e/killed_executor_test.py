@@ -138,16 +138,9 @@ def test_second(step):
     return test
 
 
-def brisk():
-    """Quicker than the demo: a restarted executor has to see the loss afresh each time."""
-    return {"thresholds": cluster_files.Thresholds(
-        heartbeat="100ms", health_interval="250ms", health_for="1s", database_interval="250ms", database_for="1s", lease="1500ms",
-        renew_every="250ms", fence_budget="300ms", insync_ms=300)}
-
-
 if __name__ == "__main__":
     e2e.main("killed executor", [
-        ("killed at every step of one failover", test_every_step, 120, brisk()),
-        ("killed for good before the grant, another takes over", test_second("freeze"), 90, brisk()),
-        ("killed for good after the promotion, another takes over", test_second("cut_over"), 90, brisk()),
+        ("killed at every step of one failover", test_every_step, 120, e2e.brisk()),
+        ("killed for good before the grant, another takes over", test_second("freeze"), 90, e2e.brisk()),
+        ("killed for good after the promotion, another takes over", test_second("cut_over"), 90, e2e.brisk()),
     ])

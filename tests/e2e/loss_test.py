@@ -7,7 +7,7 @@ import json
 import time
 
 import e2e
-from e2e import EAST, NAMES, WEST, WITNESS
+from e2e import EAST, NAMES, WEST, WITNESS, checker
 
 CALM_S = 4                      # twice the thresholds: what would fail over has done so by then
 
@@ -159,8 +159,44 @@ def lose_guard(suite, lab, client, epoch):
                  counted.lost[:5])
 
 
+# ---- a region that is not dead, only cut off or frozen ------------------------------------------
+
+def with_client_inside(suite, lab, lose, give_back, what):
+    """A client in us-east-1 goes on writing to the database beside it for as long as it is let."""
+    client = e2e.bring_up(lab)
+    inside = lab.start_writer("inside", rate=100, region=EAST)
+    lab.wait_for(lambda: len(inside.receipts()) > 20, 10, "the client inside us-east-1 writes")
+    lose()
+    e2e.wait_for_writes_in(lab, client, WEST, 30)
+    e2e.wait_until_done(lab, WEST, 30)
+    give_back()
+    lab.wait_for(lambda: e2e.status_of(lab, EAST).get("writer") == WEST, 20, f"us-east-1 {what} and back: it knows who the writer is")
+    guard = e2e.region_in(e2e.status_of(lab, EAST), EAST)["guard"]
+    suite.expect(guard["fence"] == "confirmed" and not guard["lease_left_ms"], f"{what} and back: its database is fenced", guard)
+    time.sleep(1)
+    for writer in (client, inside):
+        writer.process.end()
+    first_new = min(r.at_us for r in client.receipts() if r.address == lab.network.address[WEST])
+    last_old = max(r.at_us for r in lab.all_receipts() if r.address == lab.network.address[EAST])
+    suite.expect(last_old < first_new, f"{what}: the old writer's last acknowledged row came {(first_new - last_old) / 1e6:.2f} s before "
+                 "the new one's first, and none after it was back")
+    suite.expect(not checker.two_writers(lab.all_receipts()), f"{what}: never two writers")
+    counted = lab.count_rows(WEST)
+    suite.expect(counted.doubled == 0, f"{what}: no row twice; {len(counted.lost)} that were acknowledged behind the cut are lost")
+
+
+def test_cut_off(suite, lab):
+    with_client_inside(suite, lab, lambda: lab.network.isolate(EAST), lab.network.heal, "cut off")
+
+
+def test_frozen(suite, lab):
+    with_client_inside(suite, lab, lambda: lab.freeze_region(EAST), lambda: lab.freeze_region(EAST, frozen=False), "frozen")
+
+
 if __name__ == "__main__":
     e2e.main("loss", [
         ("loss of the primary region", test_region, 90, {}),
         ("a coordinator alone, the witness, a guard that stays away", test_parts, 120, {}),
+        ("the primary region cut off, its database alive", test_cut_off, 60, e2e.brisk()),
+        ("the primary region frozen, then awake again", test_frozen, 60, e2e.brisk()),
     ])
