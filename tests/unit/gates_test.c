@@ -190,6 +190,26 @@ static void nothing_known_opens_nothing(void)
         CU_ASSERT_FALSE(gates[g].open);
 }
 
+/* A node that suspects itself says `unknown` of the others, and has no vote against them. */
+static void a_node_that_suspects_itself_abstains(void)
+{
+    for (int heard = 0; heard < 2; heard++) {
+        struct service *s = service_of(1, fixture_first(), NOW);
+        for (node_id n = 0; n < 3; n++)
+            fixture_peers[n].heard_at = AT(heard != 0 && n == 2 ? NOW : NOW - 60);
+        for (int64_t t = NOW - 10; t <= NOW; t++) {
+            struct turn turn = turn_at(t);
+            struct sample bad = { .check = 0, .outcome = SAMPLE_FAILED, .at = AT(t) };
+            service_sample(s, &turn, &bad);
+        }
+        struct turn turn = turn_at(NOW);
+        watch_run(s, &turn);
+        CU_ASSERT_EQUAL(s->health.verdicts[0].verdict, heard ? VERDICT_FAILED : VERDICT_UNKNOWN);
+        CU_ASSERT_EQUAL(s->health.verdicts[0].reason,
+                        heard ? REASON_CHECK_FAILED : REASON_SELF_SUSPECT);
+    }
+}
+
 static void skipping_is_by_name(void)
 {
     struct service *s = all_open();
@@ -206,4 +226,4 @@ SUITE_MAIN("gates", TEST(every_gate_can_be_open), TEST(majority_failed), TEST(ta
            TEST(target_coordinator), TEST(target_streaming_and_timeline),
            TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo), TEST(outage_min),
            TEST(cooldown_and_pause), TEST(fence), TEST(nothing_known_opens_nothing),
-           TEST(skipping_is_by_name))
+           TEST(a_node_that_suspects_itself_abstains), TEST(skipping_is_by_name))

@@ -131,6 +131,9 @@ static void a_fence_that_fails_is_tried_again_and_never_released(void)
     run(s, 11);
     done(s, 11, ACT_FENCE_SHUT, ACT_FAILED);
     CU_ASSERT_EQUAL(s->guard.fence, FENCE_FAILED);
+    run(s, 11); /* between two attempts, with none under way */
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RELEASE));
     run(s, 12);
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
     CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RELEASE));
