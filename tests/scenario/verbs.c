@@ -1,5 +1,5 @@
-/* What each sentence does: see verbs.h and README.md. Three tables (given, when, expect), each row a
- * pattern: `%` stands for one word, anything else for itself. */
+/* What each sentence does: see verbs.h and README.md. Three tables (given, when, expect), each row
+ * a pattern: `%` stands for one word, anything else for itself. */
 #include "tests/scenario/verbs.h"
 
 #include <stdio.h>
@@ -341,7 +341,10 @@ static void slow_path(struct match *m)
 }
 
 static void lossy(struct match *m) { world(m)->lose_permille = (uint32_t)number(m, 0) * 10; }
-static void doubling(struct match *m) { world(m)->duplicate_permille = (uint32_t)number(m, 0) * 10; }
+static void doubling(struct match *m)
+{
+    world(m)->duplicate_permille = (uint32_t)number(m, 0) * 10;
+}
 
 static enum act_kind act(struct match *m, unsigned i)
 {

@@ -98,57 +98,6 @@ static uint8_t index_of(const struct world *w, const struct host *h)
     return (uint8_t)(h - w->hosts);
 }
 
-/* ---- the queue: a heap by time, then by order of asking ---- */
-
-static bool earlier(const struct world_item *a, const struct world_item *b)
-{
-    return a->at != b->at ? a->at < b->at : a->number < b->number;
-}
-
-static void swap(struct world_item *a, struct world_item *b)
-{
-    struct world_item t = *a;
-    *a = *b;
-    *b = t;
-}
-
-static void sift_up(struct world *w, size_t i)
-{
-    for (; i > 0 && earlier(&w->queue[i], &w->queue[(i - 1) / 2]); i = (i - 1) / 2)
-        swap(&w->queue[i], &w->queue[(i - 1) / 2]);
-}
-
-void world_push(struct world *w, struct world_item item)
-{
-    if (w->queued == WORLD_ITEMS_MAX) {
-        world_break(w, "too many things are under way at once");
-        free(item.message);
-        free(item.result);
-        free(item.act);
-        return;
-    }
-    item.number = ++w->serial;
-    w->queue[w->queued++] = item;
-    sift_up(w, w->queued - 1);
-}
-
-static struct world_item pop(struct world *w)
-{
-    struct world_item first = w->queue[0];
-    w->queue[0] = w->queue[--w->queued];
-    for (size_t i = 0;;) {
-        size_t least = i, left = 2 * i + 1, right = left + 1;
-        if (left < w->queued && earlier(&w->queue[left], &w->queue[least]))
-            least = left;
-        if (right < w->queued && earlier(&w->queue[right], &w->queue[least]))
-            least = right;
-        if (least == i)
-            return first;
-        swap(&w->queue[i], &w->queue[least]);
-        i = least;
-    }
-}
-
 /* ---- effects: persist, then send, then act, then the timer ---- */
 
 static void persist(struct world *w, struct host *h)
@@ -288,18 +237,6 @@ void world_event(struct world *w, struct host *h, struct node_event *event)
 
 /* ---- the disk ---- */
 
-/* Takes the empty shells out of the queue; dropping from a heap's array needs it made anew. */
-static void sweep(struct world *w)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < w->queued; i++)
-        if (w->queue[i].life != UINT32_MAX)
-            w->queue[kept++] = w->queue[i];
-    w->queued = kept;
-    for (size_t i = 1; i < w->queued; i++)
-        sift_up(w, i);
-}
-
 static void release_held(struct world *w, struct host *h)
 {
     for (size_t i = 0; i < w->queued; i++) {
@@ -316,7 +253,7 @@ static void release_held(struct world *w, struct host *h)
         send_now(w, h, to, m);
         free(m);
     }
-    sweep(w);
+    world_sweep(w);
 }
 
 /* Messages that waited for a disk die with the process. */
@@ -330,7 +267,7 @@ static void drop_held(struct world *w, const struct host *h)
         item->message = NULL;
         item->life = UINT32_MAX;
     }
-    sweep(w);
+    world_sweep(w);
 }
 
 static void take_write(struct host *h)
@@ -392,7 +329,8 @@ void world_host_start(struct world *w, struct host *h)
     memset(h->has_change, 0, sizeof h->has_change);
     h->config.instance = h->disk.instance;
     memset(h->node, 0, node_size());
-    struct node_store store = { .sound = h->disk.sound, .restarts = h->disk.restarts, .durable = h->disk.durable };
+    struct node_store store = { .sound = h->disk.sound, .restarts = h->disk.restarts,
+                                .durable = h->disk.durable };
     node_init(h->node, &h->config, &store, (struct mono_time){ host_mono(w, h) },
               (struct wall_time){ w->now_us }, &w->effects);
     carry_out(w, h);
@@ -556,7 +494,7 @@ bool world_run_one(struct world *w, int64_t until_us)
 {
     if (w->broken[0] != '\0' || w->queued == 0 || w->queue[0].at > until_us)
         return false;
-    struct world_item item = pop(w);
+    struct world_item item = world_pop(w);
     w->now_us = item.at > w->now_us ? item.at : w->now_us;
     play_item(w, &item);
     free(item.message);

@@ -217,6 +217,8 @@ struct world_item {
 };
 
 void world_push(struct world *world, struct world_item item);
+struct world_item world_pop(struct world *world);
+void world_sweep(struct world *world); /* of items whose life is UINT32_MAX */
 uint64_t world_random(struct world *world, uint64_t below);
 int64_t host_mono(const struct world *world, const struct host *host);
 int64_t host_true(const struct host *host, int64_t mono_us);

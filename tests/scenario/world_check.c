@@ -19,7 +19,8 @@ void check_event(struct world *w)
         struct database *db = &w->databases[r];
         bool now = world_acknowledges(w, r);
         if (now != db->acknowledges)
-            world_say(w, NULL, "%s %s writes", name(w, r), now ? "acknowledges" : "stops acknowledging");
+            world_say(w, NULL, "%s %s writes", name(w, r),
+                      now ? "acknowledges" : "stops acknowledging");
         db->acknowledges = now;
         if (!now)
             continue;

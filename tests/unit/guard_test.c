@@ -234,7 +234,7 @@ static void grants_of_a_former_life_or_a_foreign_instance_count_nothing(void)
     CU_ASSERT(s->guard.lease.nonce > UINT64_C(1) << 32);
 }
 
-/* Release is taken as a proof only from the instance that the ledger names, of its epoch or later. */
+/* A release is a proof only from the instance that the ledger names, of its epoch or later. */
 static void a_release_proves_only_for_the_named_instance(void)
 {
     struct service *s = service_of(1, fixture_begun(), 10);

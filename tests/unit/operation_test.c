@@ -5,8 +5,8 @@
 
 #define NOW 100
 
-/* Node 1 carries out operation 7 to its region: begun, the old lease waited out, its own fence shut,
- * every gate open. */
+/* Node 1 carries out operation 7 to its region: begun, the old lease waited out, its own fence
+ * shut, every gate open. */
 static struct service *at_step(struct ledger ledger, enum step_id step)
 {
     struct service *s = service_of(1, ledger, NOW);
