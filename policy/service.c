@@ -95,6 +95,20 @@ static struct register_report own_report(const struct service *s, const struct t
     return turn->voting ? s->acceptor.accepted : (struct register_report){ .present = false };
 }
 
+static void start_round(struct service *s, struct turn *turn, const struct ledger *goal)
+{
+    int64_t round = ROUND_HEARTBEATS * turn->config->heartbeat_us;
+    struct mono_time deadline =
+        mono_after(turn->now, round > ROUND_MIN_US ? round : ROUND_MIN_US);
+    if (goal != NULL)
+        proposer_start(&s->proposer, &s->learner, goal, deadline);
+    else
+        proposer_learn(&s->proposer, deadline);
+    effects_send(turn->effects, turn->config->voters, false, MESSAGE_PREPARE, s->index)
+        ->as.prepare.ballot = s->proposer.ballot;
+    service_wake(s, s->proposer.deadline);
+}
+
 bool service_propose(struct service *s, struct turn *turn, const struct ledger *goal)
 {
     if (s->proposer.state != PROPOSER_IDLE)
@@ -103,12 +117,7 @@ bool service_propose(struct service *s, struct turn *turn, const struct ledger *
         service_wake(s, s->propose_at);
         return false;
     }
-    int64_t round = ROUND_HEARTBEATS * turn->config->heartbeat_us;
-    proposer_start(&s->proposer, &s->learner, goal,
-                   mono_after(turn->now, round > ROUND_MIN_US ? round : ROUND_MIN_US));
-    effects_send(turn->effects, turn->config->voters, false, MESSAGE_PREPARE, s->index)
-        ->as.prepare.ballot = s->proposer.ballot;
-    service_wake(s, s->proposer.deadline);
+    start_round(s, turn, goal);
     return true;
 }
 
@@ -478,6 +487,43 @@ static void run_bootstrap(struct service *s, struct turn *turn)
     (void)service_propose(s, turn, &goal);
 }
 
+/* Something was accepted somewhere that this node does not know the fate of: voters report it at
+ * different ballots, or a peer knows more than we do. Waiting may last for ever (who put it forward
+ * may be gone), so after a while a round without a goal settles it. */
+static bool has_to_learn(const struct service *s, const struct turn *turn)
+{
+    uint64_t known = s->learner.known ? s->learner.chosen.version : 0;
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct register_report *report = &s->learner.reports[n];
+        bool heard = turn_heard(turn, n);
+        if (heard && s->remotes[n].heard && s->remotes[n].known_version > known)
+            return true;
+        if (heard && !s->learner.known && report->present)
+            return true;
+    }
+    return false;
+}
+
+static void run_learn(struct service *s, struct turn *turn)
+{
+    if (!has_to_learn(s, turn)) {
+        s->ignorant_since.us = 0;
+        return;
+    }
+    if (s->ignorant_since.us == 0)
+        s->ignorant_since = turn->now;
+    /* Later nodes give earlier ones their turn; the gossip of a heartbeat mostly answers it anyway. */
+    int64_t patience = (2 + turn_self(turn)) * turn->config->heartbeat_us;
+    struct mono_time at = mono_later(mono_after(s->ignorant_since, patience), s->propose_at);
+    if (s->proposer.state != PROPOSER_IDLE)
+        return;
+    if (!mono_reached(turn->now, at)) {
+        service_wake(s, at);
+        return;
+    }
+    start_round(s, turn, NULL);
+}
+
 static void note_chosen(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
@@ -521,6 +567,7 @@ void service_run(struct service *s, struct turn *turn)
         note_chosen(s, turn);
         watch_run(s, turn);
         run_bootstrap(s, turn);
+        run_learn(s, turn);
         order_run(s, turn);
         candidate_run(s, turn);
         operation_run_step(s, turn);

@@ -194,6 +194,7 @@ struct service {
     struct proposer proposer;
     struct mono_time propose_at;     /* no new round before */
     uint32_t propose_losses;         /* rounds in a row that did not succeed: backoff */
+    struct mono_time ignorant_since; /* something accepted is not known chosen here; 0: nothing */
     uint64_t wait_version;           /* of the last value of ours chosen in a round of ours */
     struct mono_time wait_until;
     struct health health;

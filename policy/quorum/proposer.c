@@ -15,26 +15,41 @@ void proposer_saw(struct proposer *proposer, struct ballot ballot)
         proposer->highest = ballot;
 }
 
-void proposer_start(struct proposer *proposer, const struct learner *learner,
-                    const struct ledger *goal, struct mono_time deadline)
+static void begin_round(struct proposer *proposer, struct mono_time deadline)
 {
-    policy_ensure(ledger_follows(learner->known ? &learner->chosen : NULL, goal));
     uint64_t counter = proposer->highest.counter > proposer->ballot.counter
                            ? proposer->highest.counter
                            : proposer->ballot.counter;
     proposer->ballot.counter = counter + 1;
     proposer->state = PROPOSER_PREPARING;
-    proposer->goal = *goal;
     proposer->deadline = deadline;
     proposer->promised = proposer->accepted = proposer->rejected = 0;
     proposer->best = (struct register_report){ 0 };
     proposer->wait_until = (struct mono_time){ 0 };
 }
 
+void proposer_start(struct proposer *proposer, const struct learner *learner,
+                    const struct ledger *goal, struct mono_time deadline)
+{
+    policy_ensure(ledger_follows(learner->known ? &learner->chosen : NULL, goal));
+    begin_round(proposer, deadline);
+    proposer->goal = *goal;
+    proposer->learning = false;
+}
+
+void proposer_learn(struct proposer *proposer, struct mono_time deadline)
+{
+    begin_round(proposer, deadline);
+    proposer->goal = (struct ledger){ 0 };
+    proposer->learning = true;
+}
+
 /* The register holds what we built the goal on: nothing at all, or the value known chosen. The
  * goal then is its successor by proposer_start's check. */
 static bool found_what_we_know(const struct proposer *proposer, const struct learner *learner)
 {
+    if (proposer->learning)
+        return false;
     if (!proposer->best.present)
         return !learner->known && proposer->goal.version == 1;
     return learner->known && ledger_equal(&proposer->best.ledger, &learner->chosen) &&
@@ -81,7 +96,8 @@ enum proposal_outcome proposer_accepted(struct proposer *proposer, const struct 
     if (!majority_has(learner->voters, proposer->accepted))
         return PROPOSAL_PENDING;
     proposer->state = PROPOSER_IDLE;
-    return ledger_equal(&proposer->value, &proposer->goal) ? PROPOSAL_CHOSEN : PROPOSAL_CONFLICT;
+    bool ours = !proposer->learning && ledger_equal(&proposer->value, &proposer->goal);
+    return ours ? PROPOSAL_CHOSEN : PROPOSAL_CONFLICT;
 }
 
 enum proposal_outcome proposer_reject(struct proposer *proposer, const struct learner *learner,

@@ -25,6 +25,7 @@ struct proposer {
     enum proposer_state state;
     struct ballot ballot;         /* of this round; its counter only grows */
     struct ballot highest;        /* ever seen */
+    bool learning;                /* this round has no goal: it only settles what was accepted */
     struct ledger goal;
     struct ledger value;          /* what is being put forward: the goal or what was found */
     struct mono_time deadline;
@@ -41,6 +42,10 @@ void proposer_init(struct proposer *proposer, node_id self, uint32_t restarts);
  * follow what the learner knows (a mistake of ours otherwise). */
 void proposer_start(struct proposer *proposer, const struct learner *learner,
                     const struct ledger *goal, struct mono_time deadline);
+
+/* Starts a round without a goal: what a majority's newest accepted value is gets put forward again,
+ * and so becomes known chosen. It ends as a CONFLICT; where nothing was accepted it ends as UNKNOWN. */
+void proposer_learn(struct proposer *proposer, struct mono_time deadline);
 
 /* True: a majority promised; the caller sends ACCEPT with proposer->ballot and ->value. */
 bool proposer_promise(struct proposer *proposer, const struct learner *learner, node_id voter,
