@@ -21,6 +21,7 @@ struct database_probe {
     char observer[OBSERVER_NAME_MAX];
     bool write_check;
     const _Atomic bool *may_write;
+    int64_t fresh_every_us;
     struct addresses *addresses; /* NULL: the target says where to connect to */
     char address[RESOLVER_ADDRESS_MAX]; /* of the inner probe; "" when there was no need of one */
     struct postgres_probe *inner; /* NULL until the first round, and after a cancelled one */
@@ -63,6 +64,7 @@ static void look(struct database_probe *probe)
             .observer = probe->observer,
             .write_check = probe->write_check,
             .may_write = probe->may_write,
+            .fresh_every_us = probe->fresh_every_us,
         };
         if (probe->addresses != NULL)
             settings.target.hostaddr = probe->address;
@@ -154,6 +156,7 @@ struct database_probe *database_probe_new(struct loop *loop, struct resolver *re
     probe->loop = loop;
     probe->write_check = settings->write_check;
     probe->may_write = settings->may_write;
+    probe->fresh_every_us = settings->fresh_every_us;
     if (!take_settings(probe, resolver, settings, fault)) {
         database_probe_free(probe);
         return NULL;

@@ -63,7 +63,8 @@ struct postgres_probe {
     const _Atomic bool *may_write;
     struct pg_session *kept;   /* NULL, or logged in by an earlier part or round */
     struct pg_session *fresh;  /* on its way in */
-    uint64_t rounds;
+    int64_t fresh_every_us;
+    int64_t login_at_us;       /* when the last one began */
     int64_t begun_us;
     int64_t deadline_us;
     int role_tries;
@@ -331,6 +332,7 @@ static void on_login(void *arg, const struct pg_result *result)
 
 static void login_begin(struct postgres_probe *probe)
 {
+    probe->login_at_us = base_mono_us();
     /* The server gives up on a statement when we do, so that none is left behind. */
     char options[PG_TEXT_MAX];
     struct pg_target target = *probe->target;
@@ -358,7 +360,7 @@ void postgres_probe_run(struct postgres_probe *probe, int64_t timeout_us, postgr
     probe->facts = (struct postgres_facts){ .walreceiver_age_us = -1 };
     probe->role_tries = 0;
     probe->logged_in = false;
-    bool anew = probe->rounds++ % POSTGRES_FRESH_EVERY_ROUNDS == 0;
+    bool anew = probe->begun_us - probe->login_at_us >= probe->fresh_every_us;
     if (anew || probe->kept == NULL || !pg_session_is_connected(probe->kept))
         login_begin(probe);
     else
@@ -378,6 +380,7 @@ struct postgres_probe *postgres_probe_new(struct loop *loop, const struct postgr
     probe->loop = loop;
     probe->write_check = settings->write_check;
     probe->may_write = settings->may_write;
+    probe->fresh_every_us = settings->fresh_every_us > 0 ? settings->fresh_every_us : POSTGRES_FRESH_EVERY_US;
     probe->target = pg_target_copy(&settings->target, fault);
     if (probe->target == NULL ||
         !text_copy(probe->observer, sizeof probe->observer, settings->observer)) {

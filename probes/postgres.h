@@ -1,11 +1,11 @@
 /* One look at a PostgreSQL server: is it there, what role does it play, how far is it, and does it
  * acknowledge a write. Facts only; policy/health judges.
  *
- * The prober keeps its session open between rounds, because a login costs milliseconds of CPU for
- * SCRAM. A kept session proves only that its own backend lives, while new clients talk to the
- * postmaster, and a frozen postmaster accepts TCP and stays silent. So every
- * POSTGRES_FRESH_EVERY_ROUNDS-th round logs in anew, and so does a round whose session is found
- * dead: a restart in between is not yet a failure.
+ * The prober keeps its session open between rounds, because a login costs seven milliseconds of CPU for
+ * SCRAM (OpenSSL 3.0), which at short intervals would be most of what an idle coordinator takes. A kept
+ * session proves only that its own backend lives, while new clients talk to the postmaster, and a frozen
+ * postmaster accepts TCP and stays silent. So a round whose last login is POSTGRES_FRESH_EVERY_US old logs
+ * in anew, and so does a round whose session is found dead: a restart in between is not yet a failure.
  *
  * How an ending counts as a sample (facts.outcome):
  *   failed     nobody answers, refused, too late, connection broken twice, starting up or shutting
@@ -27,7 +27,7 @@
 #include "coordinator/base/pg_session.h"
 #include "policy/facts.h"
 
-#define POSTGRES_FRESH_EVERY_ROUNDS 10
+#define POSTGRES_FRESH_EVERY_US (20 * (int64_t)1000000)
 #define POSTGRES_DETAIL_MAX 256
 #define POSTGRES_HOST_MAX 256
 #define POSTGRES_SLOT_MAX 64
@@ -106,6 +106,7 @@ struct postgres_probe_settings {
     /* Asked before each write, from the probes loop; NULL: always. A database that is fenced, or is
      * not the writer's, must not be written to past the point where the timelines part. */
     const _Atomic bool *may_write;
+    int64_t fresh_every_us;  /* 0: POSTGRES_FRESH_EVERY_US */
 };
 
 struct postgres_probe;

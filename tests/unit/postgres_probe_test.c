@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "coordinator/base/clock.h"
 #include "tests/unit/pg_fixture.h"
@@ -27,13 +28,19 @@ static void on_round(void *arg, const struct postgres_facts *facts)
     postgres_probe_free(round->to_free);
 }
 
-static struct postgres_probe *probe_on(struct pg_target target, bool write_check)
+static struct postgres_probe *probe_anew(struct pg_target target, bool write_check, int64_t fresh_every_us)
 {
     struct fault fault = { "" };
-    struct postgres_probe_settings settings = { .target = target, .observer = "use1-a", .write_check = write_check };
+    struct postgres_probe_settings settings = { .target = target, .observer = "use1-a", .write_check = write_check,
+                                                .fresh_every_us = fresh_every_us };
     struct postgres_probe *probe = postgres_probe_new(pg_fixture_loop(), &settings, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(probe);
     return probe;
+}
+
+static struct postgres_probe *probe_on(struct pg_target target, bool write_check)
+{
+    return probe_anew(target, write_check, 0);
 }
 
 static struct postgres_facts look(struct postgres_probe *probe, int64_t timeout_us)
@@ -70,10 +77,6 @@ static void a_primary_that_takes_writes(void)
     CU_ASSERT_TRUE(pg_fixture_sql(&primary, "select round from failoverd_heartbeat where observer = 'use1-a'", rounds,
                                   sizeof rounds));
     CU_ASSERT_STRING_EQUAL(rounds, "2");
-    int fresh = 0;
-    for (int i = 0; i < POSTGRES_FRESH_EVERY_ROUNDS; i++)
-        fresh += look(probe, 5 * SECOND_US).fresh;
-    CU_ASSERT_EQUAL(fresh, 1);
     struct database_facts policy;
     postgres_facts_to_policy(&facts, &policy);
     CU_ASSERT_TRUE(policy.known && policy.write_ok && policy.lsn == facts.flush_lsn && policy.timeline == 1);
@@ -179,29 +182,60 @@ static void a_session_ended_between_rounds_is_no_failure(void)
     postgres_probe_free(probe);
 }
 
+static void a_login_of_some_age_is_repeated(void)
+{
+    static const int64_t every_us = SECOND_US;
+    struct postgres_probe *probe = probe_anew(pg_fixture_tcp(&primary, "failoverd"), true, every_us);
+    struct postgres_probe *usual = probe_on(pg_fixture_tcp(&primary, "failoverd"), true);
+    int64_t login_before_us = base_mono_us(), login_after_us = 0;
+    bool asked_too_early = false, asked_too_late = false;
+    int logins = 0;
+    CU_ASSERT_TRUE(look(usual, 5 * SECOND_US).fresh);
+    while (logins < 3 && base_mono_us() - login_before_us < 10 * every_us) {
+        int64_t began_us = base_mono_us();
+        struct postgres_facts facts = look(probe, 5 * SECOND_US);
+        CU_ASSERT_EQUAL(facts.problem, POSTGRES_FINE);
+        asked_too_early = asked_too_early || (facts.fresh && logins > 0 && base_mono_us() - login_before_us < every_us);
+        asked_too_late = asked_too_late || (!facts.fresh && began_us - login_after_us >= every_us);
+        if (facts.fresh) {
+            logins++;
+            login_before_us = began_us;
+            login_after_us = base_mono_us();
+        }
+        (void)usleep(50000);
+    }
+    CU_ASSERT_EQUAL(logins, 3);
+    CU_ASSERT_FALSE(asked_too_early);
+    CU_ASSERT_FALSE(asked_too_late);
+    CU_ASSERT_FALSE(look(usual, 5 * SECOND_US).fresh);
+    postgres_probe_free(usual);
+    postgres_probe_free(probe);
+}
+
 static void a_frozen_postmaster_is_found_out(void)
 {
-    struct postgres_probe *probe = probe_on(pg_fixture_tcp(&primary, "failoverd"), true);
+    struct postgres_probe *kept = probe_on(pg_fixture_tcp(&primary, "failoverd"), true);
+    struct postgres_probe *probe = probe_anew(pg_fixture_tcp(&primary, "failoverd"), true, 1);
+    CU_ASSERT_EQUAL(look(kept, 5 * SECOND_US).problem, POSTGRES_FINE);
     CU_ASSERT_EQUAL(look(probe, 5 * SECOND_US).problem, POSTGRES_FINE);
     CU_ASSERT_EQUAL(kill(primary.pid, SIGSTOP), 0);
-    int failed = 0;
-    for (int i = 0; i < POSTGRES_FRESH_EVERY_ROUNDS; i++) {
+    CU_ASSERT_EQUAL(look(kept, 5 * SECOND_US).problem, POSTGRES_FINE); /* its backend answers */
+    for (int i = 0; i < 2; i++) { /* a new login doesn't, and then no session is kept either */
         struct postgres_facts facts = look(probe, SECOND_US / 4);
-        failed += facts.problem == POSTGRES_TIMEOUT && facts.outcome == SAMPLE_FAILED;
+        CU_ASSERT_TRUE(facts.problem == POSTGRES_TIMEOUT && facts.outcome == SAMPLE_FAILED);
     }
-    CU_ASSERT_EQUAL(failed, 1); /* the kept backend answers; the new login does not */
-    CU_ASSERT_EQUAL(look(probe, SECOND_US / 4).problem, POSTGRES_TIMEOUT); /* and then none is kept */
     CU_ASSERT_EQUAL(kill(primary.pid, SIGCONT), 0);
     CU_ASSERT_EQUAL(look(probe, 5 * SECOND_US).problem, POSTGRES_FINE);
     postgres_probe_free(probe);
+    postgres_probe_free(kept);
 }
 
 static void a_full_server_is_alive(void)
 {
     CU_ASSERT_TRUE(pg_fixture_sql(&primary, "alter role failoverd connection limit 1", NULL, 0));
-    struct postgres_probe *probe = probe_on(pg_fixture_target(&primary, "failoverd"), false);
+    struct postgres_probe *probe = probe_anew(pg_fixture_target(&primary, "failoverd"), false, 1);
     struct postgres_probe *late = probe_on(pg_fixture_target(&primary, "failoverd"), false);
-    for (int i = 0; i < POSTGRES_FRESH_EVERY_ROUNDS + 2; i++)
+    for (int i = 0; i < 3; i++)
         CU_ASSERT_EQUAL(look(probe, 5 * SECOND_US).problem, POSTGRES_FINE); /* its own session takes the slot */
     struct postgres_facts facts = look(late, 5 * SECOND_US);
     CU_ASSERT_EQUAL(facts.problem, POSTGRES_FULL);
@@ -239,7 +273,8 @@ static void may_be_freed_in_its_callback_and_in_a_round(void)
 
 static void nobody_there_has_failed(void)
 {
-    struct postgres_probe *probe = probe_on(pg_fixture_tcp(&primary, "failoverd"), true);
+    /* Logs in each round: a kept session's backend may outlive the postmaster for a moment. */
+    struct postgres_probe *probe = probe_anew(pg_fixture_tcp(&primary, "failoverd"), true, 1);
     CU_ASSERT_EQUAL(look(probe, 5 * SECOND_US).problem, POSTGRES_FINE);
     pg_fixture_kill(&primary, SIGKILL);
     struct postgres_facts facts = look(probe, 2 * SECOND_US);
@@ -255,6 +290,6 @@ static void nobody_there_has_failed(void)
 SUITE_MAIN("postgres_probe", TEST(starts_a_pair), TEST(a_primary_that_takes_writes), TEST(a_standby_that_streams),
            TEST(our_own_housekeeping_is_no_failure), TEST(a_primary_that_refuses_writes_has_failed),
            TEST(a_commit_that_hangs_has_failed), TEST(a_session_ended_between_rounds_is_no_failure),
-           TEST(a_frozen_postmaster_is_found_out), TEST(a_full_server_is_alive),
+           TEST(a_login_of_some_age_is_repeated), TEST(a_frozen_postmaster_is_found_out), TEST(a_full_server_is_alive),
            TEST(the_timeline_of_a_promoted_server_is_the_new_one), TEST(may_be_freed_in_its_callback_and_in_a_round),
            TEST(nobody_there_has_failed))
