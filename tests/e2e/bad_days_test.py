@@ -349,8 +349,8 @@ def test_start(suite, lab):
 if __name__ == "__main__":
     e2e.main("bad days", [
         ("configurations that must not start", test_start, 30, {}),
-        ("Route 53 and name servers misbehave", test_route53, 120, {}),
-        ("PostgreSQL frozen while it is promoted", test_frozen, 90, {}),
-        ("disk full under the store", test_disk, 90, {}),
-        ("hostile bytes", test_hostile, 90, {}),
+        ("Route 53 and name servers misbehave", test_route53, 120, e2e.brisk()),
+        ("PostgreSQL frozen while it is promoted", test_frozen, 90, e2e.brisk()),
+        ("disk full under the store", test_disk, 90, e2e.brisk()),
+        ("hostile bytes", test_hostile, 90, e2e.brisk()),
     ])

@@ -8,7 +8,7 @@ import json
 import time
 
 import e2e
-from e2e import EAST, SERVICE, WEST, WITNESS, cluster_files
+from e2e import EAST, SERVICE, WEST, WITNESS
 
 REFUSED_FOR_S = 4               # twice the thresholds and more: what would begin has begun by then
 
@@ -124,6 +124,6 @@ def by_hand(suite, lab, client, epoch, bytes_at_risk):
 
 if __name__ == "__main__":
     e2e.main("gates", [
-        ("standby unhealthy; quorum lost", test_unhealthy, 120, {}),
-        ("standby beyond the RPO", test_lag, 90, {"thresholds": cluster_files.Thresholds(rpo_bytes="16KiB")}),
+        ("standby unhealthy; quorum lost", test_unhealthy, 120, e2e.brisk()),
+        ("standby beyond the RPO", test_lag, 90, e2e.brisk(rpo_bytes="16KiB")),
     ])
