@@ -18,6 +18,7 @@
 #include "coordinator/base/log.h"
 #include "coordinator/base/notify.h"
 #include "coordinator/base/pg_session.h"
+#include "coordinator/base/random.h"
 #include "coordinator/config/config.h"
 #include "coordinator/config/config_report.h"
 #include "coordinator/control/certificate_check.h"
@@ -187,6 +188,8 @@ static bool open_store(struct daemon *d)
               LOG_STR("reason", d->store_fault.text));
     store_close(d->store);
     d->store = NULL;
+    /* Nothing counts restarts now; a number that no other process of this node has had does as well. */
+    d->restarts = base_random_u64() & UINT32_MAX;
     return outcome != STORE_LOCKED && outcome != STORE_FOREIGN;
 }
 

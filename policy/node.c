@@ -10,13 +10,21 @@
 #include "policy/quorum/majority.h"
 #include "policy/service.h"
 
+/* A generation's upper half is the restart count of the process that wrote it. */
+#define GENERATION_SHIFT 32
+
+#define TELL_GENERATION_TIMES 5
+
 struct node {
     const struct policy_config *config;
     struct peer peers[POLICY_NODES_MAX];
     struct durable durable;
     uint32_t restarts;
     enum mute_reason mute;
+    bool sound;                  /* the store, as found */
+    bool doubt;                  /* something newer than what was found may have been lost */
     bool brand_new;              /* nothing was ever written on a sound store of this voter */
+    uint64_t start_generation;   /* as found on disk */
     uint64_t newest_known;       /* by any peer */
     node_set confirmed_by;
     uint64_t random;
@@ -52,6 +60,9 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .random = &node->random,
         .brand_new = node->brand_new,
         .voting = node->mute == MUTE_NOT,
+        /* A node without a sound and confirmed store may have lost count of its restarts, and so use a
+         * ballot twice. One without a vote has nobody to confirm it; its own store has to do. */
+        .may_propose = node->mute == MUTE_NOT || (node->mute == MUTE_NO_VOTE && node->sound),
         .restarts = node->restarts,
         .persist = &node->persist,
     };
@@ -84,7 +95,7 @@ static void set_mute(struct node *node, struct effects *effects, enum mute_reaso
 static void send_generation(struct node *node, struct effects *effects, node_id to)
 {
     effects_send(effects, node_bit(to), false, MESSAGE_GENERATION, SERVICE_NONE)
-        ->as.generation_seen.seen = node->peers[to].seen_generation;
+        ->as.generation_seen.seen = node->peers[to].former_generation;
 }
 
 static void on_generation(struct node *node, struct effects *effects, node_id from, uint64_t seen)
@@ -93,15 +104,22 @@ static void on_generation(struct node *node, struct effects *effects, node_id fr
         node->newest_known = seen;
     if (node->mute != MUTE_UNCONFIRMED && node->mute != MUTE_NOT)
         return;
-    /* While we vote our own generation grows; what peers can have seen is never beyond it. */
-    if (seen > node->durable.generation) {
+    /* What a peer saw of a former process of ours has to be on the disk as this one found it; however
+     * late the peer tells. Of this process nobody can have seen more than there is. */
+    bool former = seen >> GENERATION_SHIFT < node->restarts;
+    if (seen > (former ? node->start_generation : node->durable.generation)) {
         set_mute(node, effects, MUTE_STORE_OLDER);
         return;
     }
     if (!node_in(node->config->voters, from) || node->mute != MUTE_UNCONFIRMED)
         return;
     node->confirmed_by = (node_set)(node->confirmed_by | node_bit(from));
-    if (set_size(node->confirmed_by) + 1 >= majority_of(node->config->voters))
+    /* With a store that shows no sign of damage, as many as make any majority with us. One in doubt
+     * needs a majority of the others: any two such sets meet, so who saw what is missing is asked. */
+    uint8_t others = (uint8_t)(set_size(node->config->voters) - 1u);
+    uint8_t needed = node->doubt ? (uint8_t)(others / 2 + 1)
+                                 : (uint8_t)(majority_of(node->config->voters) - 1u);
+    if (set_size(node->confirmed_by) >= needed)
         set_mute(node, effects, MUTE_NOT);
 }
 
@@ -112,11 +130,18 @@ static void hear(struct node *node, struct effects *effects, const struct messag
 {
     struct peer *peer = &node->peers[m->from];
     bool fresh = !peer->heard || peer->restarts != m->restarts;
-    bool asks = m->kind == MESSAGE_GOSSIP && !m->as.gossip.voting;
+    bool gossip = m->kind == MESSAGE_GOSSIP;
+    if (fresh) { /* the answer may be lost: it is given a few times */
+        peer->former_generation = peer->seen_generation;
+        peer->tell = TELL_GENERATION_TIMES;
+    }
+    bool tell = fresh || (gossip && (!m->as.gossip.voting || peer->tell > 0));
+    if (tell && peer->tell > 0)
+        peer->tell--;
     peer->heard = true;
     peer->heard_at = now;
     peer->restarts = m->restarts;
-    if (m->from != node->config->self && (fresh || asks))
+    if (m->from != node->config->self && tell)
         send_generation(node, effects, m->from);
     if (m->generation > peer->seen_generation) {
         peer->seen_generation = m->generation;
@@ -138,7 +163,9 @@ static void finish(struct node *node, struct effects *effects, struct mono_time 
     bool persist = node->persist;
     if (persist) {
         node->persist = false;
-        node->durable.generation++;
+        uint64_t process = (uint64_t)node->restarts << GENERATION_SHIFT;
+        node->durable.generation =
+            (node->durable.generation > process ? node->durable.generation : process) + 1;
         effects_add(effects, EFFECT_PERSIST);
         struct effect last = effects->list[effects->count - 1];
         last.as.persist.generation = node->durable.generation;
@@ -191,6 +218,9 @@ void node_init(struct node *node, const struct policy_config *config,
     node->config = config;
     node->restarts = store->restarts;
     node->durable = store->durable;
+    node->sound = store->sound;
+    node->doubt = store->doubt;
+    node->start_generation = store->durable.generation;
     node->brand_new = store->sound && !store->doubt && store->durable.generation == 0 &&
                       node_in(config->voters, config->self);
     node->random = (config->seed ^ ((uint64_t)store->restarts << 40)) | 1u;

@@ -111,7 +111,7 @@ static void start_round(struct service *s, struct turn *turn, const struct ledge
 
 bool service_propose(struct service *s, struct turn *turn, const struct ledger *goal)
 {
-    if (s->proposer.state != PROPOSER_IDLE)
+    if (s->proposer.state != PROPOSER_IDLE || !turn->may_propose)
         return false;
     if (!mono_reached(turn->now, s->propose_at)) {
         service_wake(s, s->propose_at);
@@ -506,7 +506,7 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
 
 static void run_learn(struct service *s, struct turn *turn)
 {
-    if (!has_to_learn(s, turn)) {
+    if (!turn->may_propose || !has_to_learn(s, turn)) {
         s->ignorant_since.us = 0;
         return;
     }

@@ -46,6 +46,8 @@ struct peer {
     struct mono_time heard_at;
     uint32_t restarts;
     uint64_t seen_generation;
+    uint64_t former_generation; /* seen before this process of the peer was first heard */
+    uint8_t tell;               /* how often it is still told */
 };
 
 struct turn {
@@ -56,6 +58,7 @@ struct turn {
     struct effects *effects;
     uint64_t *random;
     bool brand_new;       /* a voter whose sound store has never held anything */
+    bool may_propose;     /* its ballots are its own: not with a lost or unconfirmed store */
     bool voting;          /* this node is a voter, its store sound and confirmed */
     uint32_t restarts;
     bool *persist;        /* set by whoever changed durable state */
@@ -309,6 +312,10 @@ enum gate_id gates_first_shut(const struct gate gates[GATE_COUNT]);
 
 /* Proof that the ledger's outgoing guard has its fence shut; PROOF_NONE if there is none. */
 bool guard_has_released(const struct service *service, const struct ledger *ledger);
+
+/* The very instance that the ledger names is heard; its node may run another after it lost its store. */
+bool guard_is_there(const struct service *service, const struct turn *turn,
+                    const struct ledger *ledger);
 
 /* Register part of gossip and status. */
 void service_view(const struct service *service, const struct turn *turn,

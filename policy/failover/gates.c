@@ -136,11 +136,25 @@ static void judge_fence(const struct service *s, const struct turn *turn,
     bool lapse_proves = ledger->fence == FENCE_ENFORCED && !ledger->keep_on_quorum_loss;
     if (lapse_proves)
         gate->value = PROOF_LAPSED;
-    else if (guard_has_released(s, ledger) || turn_heard(turn, ledger->guard.node))
+    else if (guard_has_released(s, ledger) || guard_is_there(s, turn, ledger))
         gate->value = PROOF_RELEASED;
     else if (s->policy->accept_unconfirmed_fence && !ledger->keep_on_quorum_loss)
         gate->value = PROOF_ACCEPTED;
     gate->open = gate->value != PROOF_NONE;
+}
+
+/* Another guard of the writer's own region takes over: it is the same database, so nothing has to
+ * stream and nothing can be lost. */
+static void judge_same_region(const struct ledger *ledger, region_id target, struct gate *gates)
+{
+    static const enum gate_id trivial[] = { GATE_MAJORITY_FAILED, GATE_OUTAGE_MIN,
+                                            GATE_TARGET_STREAMING, GATE_LOSS_WITHIN_RPO };
+    if (source_of(ledger) != target)
+        return;
+    for (size_t i = 0; i < sizeof trivial / sizeof trivial[0]; i++)
+        gates[trivial[i]].open = gates[trivial[i]].known = true;
+    gates[GATE_FENCE].open = true;
+    gates[GATE_FENCE].value = PROOF_RELEASED; /* its own fence, confirmed by itself, after the wait */
 }
 
 static void judge_pace(const struct service *s, const struct turn *turn,
@@ -177,6 +191,7 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
                &gates[GATE_LOSS_WITHIN_RPO]);
     judge_pace(s, turn, ledger, &gates[GATE_COOLDOWN], &gates[GATE_NOT_PAUSED]);
     judge_fence(s, turn, ledger, &gates[GATE_FENCE]);
+    judge_same_region(ledger, target, gates);
     for (size_t g = 0; g < GATE_COUNT; g++)
         gates[g].skipped = !gates[g].open && (skipped >> g & 1u) != 0;
 }

@@ -347,6 +347,15 @@ bool guard_has_released(const struct service *s, const struct ledger *l)
     return r->heard && r->released_epoch >= l->guard_epoch && instance_equal(r->instance, l->guard);
 }
 
+bool guard_is_there(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    node_id n = l->guard.node;
+    if (n == turn_self(turn))
+        return instance_equal(s->guard.self, l->guard);
+    return turn_heard(turn, n) && s->remotes[n].heard &&
+           instance_equal(s->remotes[n].instance, l->guard);
+}
+
 /* A primary where no primary may be (an old one that came back, somebody's manual promotion) is
  * shut at first sight, not at the next recheck. */
 static void run_intruder(struct service *s, const struct turn *turn)

@@ -217,6 +217,10 @@ static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
         return PROOF_RELEASED;
     if (run->wait_version != l->version || !mono_reached(turn->now, run->wait_until))
         return PROOF_NONE;
+    /* The same database under another guard: our own confirmed fence is its fence. */
+    if (l->operation.from == l->operation.to && s->guard.fence == FENCE_CONFIRMED &&
+        s->guard.wanted == ACT_FENCE_SHUT)
+        return PROOF_RELEASED;
     if (l->fence == FENCE_ENFORCED && !l->keep_on_quorum_loss)
         return PROOF_LAPSED;
     if (s->policy->accept_unconfirmed_fence && !l->keep_on_quorum_loss)

@@ -130,7 +130,10 @@ static void propose_adopt(struct service *s, struct turn *turn, const struct led
 static void propose_failover(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
-    if (l->writer == o->order.to && l->operation.kind != OPERATION_FAILOVER) {
+    /* To the writer's own region a failover makes sense only where its named guard is gone: another
+     * one, or the same node with a new store, then takes the lease over. */
+    if (l->writer == o->order.to && l->operation.kind != OPERATION_FAILOVER &&
+        guard_is_there(s, turn, l)) {
         answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
         return;
     }
