@@ -62,7 +62,8 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .voting = node->mute == MUTE_NOT,
         /* A node without a sound and confirmed store may have lost count of its restarts, and so use a
          * ballot twice. One without a vote has nobody to confirm it; its own store has to do. */
-        .may_propose = node->mute == MUTE_NOT || (node->mute == MUTE_NO_VOTE && node->sound),
+        .may_propose = node->mute == MUTE_NOT || node->mute == MUTE_STORE_FAILED ||
+                       (node->mute == MUTE_NO_VOTE && node->sound),
         .restarts = node->restarts,
         .persist = &node->persist,
     };
@@ -236,7 +237,8 @@ void node_init(struct node *node, const struct policy_config *config,
         set_mute(node, effects, store->sound ? MUTE_UNCONFIRMED : MUTE_STORE_BAD);
     struct turn turn = turn_for(node, now, wall, effects);
     for (uint8_t s = 0; s < config->service_count; s++) {
-        service_init(&node->services[s], &turn, s, &store->durable.services[s]);
+        service_init(&node->services[s], &turn, s, &store->durable.services[s],
+                     store->held_until[s]);
         node->due[s] = now;
     }
     node->persist = false;

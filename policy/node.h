@@ -33,6 +33,9 @@ struct node_store {
     bool sound;             /* false: missing or corrupt; the node never votes in this process */
     uint32_t restarts;      /* counted durably before this process does anything */
     struct durable durable;
+    /* Until when a former process of this boot held each service's lease, as noted at each hold; 0: not
+     * known. Only what a guarded fence's guard may leave open after a restart depends on it. */
+    struct mono_time held_until[POLICY_SERVICES_MAX];
     bool doubt;             /* sound, but something newer may have been lost (a torn or rotten slot) */
 };
 

@@ -104,6 +104,8 @@ static void start_round(struct service *s, struct turn *turn, const struct ledge
         proposer_start(&s->proposer, &s->learner, goal, deadline);
     else
         proposer_learn(&s->proposer, deadline);
+    if (goal == NULL) /* whatever comes of it, not at once again */
+        s->propose_at = mono_after(turn->now, turn->config->heartbeat_us);
     effects_send(turn->effects, turn->config->voters, false, MESSAGE_PREPARE, s->index)
         ->as.prepare.ballot = s->proposer.ballot;
     service_wake(s, s->proposer.deadline);
@@ -442,7 +444,7 @@ void service_act_done(struct service *s, struct turn *turn, const struct act_res
 /* ---- composing ---- */
 
 void service_init(struct service *s, struct turn *turn, uint8_t index,
-                  const struct durable_service *durable)
+                  const struct durable_service *durable, struct mono_time held_until)
 {
     const struct service_policy *policy = &turn->config->services[index];
     *s = (struct service){ 0 };
@@ -460,7 +462,7 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
               gap > turn->config->heartbeat_us ? gap : turn->config->heartbeat_us);
     s->health.series_region = REGION_NONE;
     s->confirm.shut_noted = GATE_COUNT;
-    guard_init(s, turn);
+    guard_init(s, turn, held_until);
     s->gossip_now = s->gossip_ask = true;
     s->next_gossip = turn->now;
     /* What is on our disk is one voter's report. What we accept from now on is learned from our own

@@ -119,6 +119,7 @@ struct guard {
     struct mono_time release_at;  /* said again then */
     uint64_t open_epoch;          /* the operation's word that this epoch's database may open */
     struct mono_time start;
+    struct mono_time former_until; /* the lease that a former process held; 0: not known */
     struct mono_time clock_mono;  /* both clocks, as read together when the guard last ran */
     struct wall_time clock_wall;
     struct policy_text detail;
@@ -182,6 +183,7 @@ struct operation_run {
     uint8_t zone;
     struct mono_time confirm_from;
     uint8_t ruling_noted;       /* enum dns_ruling last said to stop the change; DNS_SUBMIT: none */
+    bool adopting;              /* a person adopted the zones for this operation */
     bool zone_without_id;       /* applied, but its change id was lost: proven at the servers */
     /* the way back */
     enum gate_id abort_gate;
@@ -208,6 +210,7 @@ struct service {
     struct operation_run run;
     uint64_t settings;               /* digest */
     struct mono_time start;          /* of this process */
+    struct mono_time thaw_at;        /* our standby is not told to stream again before */
     struct mono_time next_gossip;
     bool gossip_now;
     bool gossip_ask;
@@ -222,7 +225,7 @@ struct service {
 /* ---- service.c ---- */
 
 void service_init(struct service *service, struct turn *turn, uint8_t index,
-                  const struct durable_service *durable);
+                  const struct durable_service *durable, struct mono_time held_until);
 void service_sample(struct service *service, struct turn *turn, const struct sample *sample);
 void service_message(struct service *service, struct turn *turn, const struct message *message);
 void service_order(struct service *service, struct turn *turn, uint64_t ticket,
@@ -288,7 +291,7 @@ void watch_run(struct service *service, struct turn *turn);      /* health/watch
 void watch_gossip(struct service *service, struct turn *turn, node_id from,
                   const struct message_gossip *gossip);
 void guard_run(struct service *service, struct turn *turn);      /* failover/guard.c */
-void guard_init(struct service *service, struct turn *turn);
+void guard_init(struct service *service, struct turn *turn, struct mono_time held_until);
 void guard_act_done(struct service *service, struct turn *turn, const struct act_result *result);
 void guard_granted(struct service *service, struct turn *turn, node_id voter,
                    const struct message_grant *grant);
@@ -301,6 +304,8 @@ void order_reply(struct service *service, struct turn *turn,
                  const struct message_order_reply *reply);
 void order_run(struct service *service, struct turn *turn);
 void operation_run_step(struct service *service, struct turn *turn); /* failover/operation.c */
+/* A person adopts the zones at which our operation stands. False: it does not stand at any. */
+bool operation_adopt_zone(struct service *service, struct turn *turn);
 void operation_act_done(struct service *service, struct turn *turn,
                         const struct act_result *result);
 

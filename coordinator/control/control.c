@@ -270,7 +270,8 @@ static bool open_store(struct control *c, struct node_store *store, struct fault
     }
     store->sound = true;
     store->doubt = c->parts.found->doubt;
-    c->brand_new = store->durable.generation == 0 && !store->doubt;
+    c->brand_new = store->durable.generation == 0 && !store->doubt &&
+                   c->parts.cluster->nodes[c->parts.self].voter;
     c->writer = store_writer_new(c->parts.loop, c->parts.store, on_written, c, fault);
     return c->writer != NULL;
 }

@@ -26,6 +26,9 @@ static region_id source_in_question(const struct service *s, const struct turn *
 {
     if (l->operation.kind != OPERATION_FAILOVER)
         return l->writer; /* an adoption of DNS never holds up a failover */
+    /* Promoted, and still waiting for DNS: that writer is protected like any other. */
+    if (l->operation.phase == PHASE_GRANTED && service_seen_primary(s, l->writer))
+        return l->writer;
     if (!operation_abandoned(s, turn, l))
         return REGION_NONE;
     return l->writer == REGION_NONE ? l->operation.from : l->writer;

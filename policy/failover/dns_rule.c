@@ -1,10 +1,8 @@
 /* What may be done to a zone: see dns_rule.h. */
 #include "policy/failover/dns_rule.h"
 
-enum dns_ruling dns_rule(const struct ledger *ledger, const struct act_result *read)
+enum dns_ruling dns_rule(const struct ledger *ledger, const struct act_result *read, bool adopting)
 {
-    /* A person who adopts a zone vouches for what is there; a newer epoch of ours they can't. */
-    bool adopting = ledger->operation.kind == OPERATION_ADOPT;
     if (read->mark == DNS_MARK_ABSENT)
         return adopting ? DNS_SUBMIT : DNS_UNADOPTED;
     if (read->mark == DNS_MARK_FOREIGN)

@@ -20,6 +20,7 @@ enum dns_ruling {
     DNS_RULING_COUNT
 };
 
-enum dns_ruling dns_rule(const struct ledger *ledger, const struct act_result *read);
+/* `adopting`: a person who adopts a zone vouches for what is there; a newer epoch of ours they can't. */
+enum dns_ruling dns_rule(const struct ledger *ledger, const struct act_result *read, bool adopting);
 
 #endif

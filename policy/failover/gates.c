@@ -145,11 +145,16 @@ static void judge_fence(const struct service *s, const struct turn *turn,
 
 /* Another guard of the writer's own region takes over: it is the same database, so nothing has to
  * stream and nothing can be lost. */
-static void judge_same_region(const struct ledger *ledger, region_id target, struct gate *gates)
+static void judge_same_region(const struct service *s, const struct ledger *ledger,
+                              region_id target, struct gate *gates)
 {
     static const enum gate_id trivial[] = { GATE_MAJORITY_FAILED, GATE_OUTAGE_MIN,
                                             GATE_TARGET_STREAMING, GATE_LOSS_WITHIN_RPO };
-    if (source_of(ledger) != target)
+    bool begun = ledger->writer == REGION_NONE;
+    bool same = begun ? ledger_same_database(ledger, s->policy)
+                      : ledger->writer == target &&
+                            node_in(s->policy->regions[target].guards, ledger->guard.node);
+    if (source_of(ledger) != target || !same)
         return;
     for (size_t i = 0; i < sizeof trivial / sizeof trivial[0]; i++)
         gates[trivial[i]].open = gates[trivial[i]].known = true;
@@ -164,9 +169,12 @@ static void judge_pace(const struct service *s, const struct turn *turn,
      * that stepped; a reading before the end of the last operation counts as just after it. */
     cooldown->known = paused->known = true;
     cooldown->limit = s->policy->cooldown_us;
-    int64_t since = turn->wall.us - ledger->last_finished.us;
+    bool running = ledger->operation.phase == PHASE_GRANTED &&
+                   ledger->operation.kind == OPERATION_FAILOVER;
+    struct wall_time last = running ? ledger->operation.begun : ledger->last_finished;
+    int64_t since = turn->wall.us - last.us;
     cooldown->value = since > 0 ? since : 0;
-    bool first = ledger->last_finished.us == 0;
+    bool first = last.us == 0;
     if (first)
         cooldown->value = cooldown->limit; /* there was none to wait after */
     cooldown->open = first || cooldown->value >= cooldown->limit;
@@ -191,7 +199,7 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
                &gates[GATE_LOSS_WITHIN_RPO]);
     judge_pace(s, turn, ledger, &gates[GATE_COOLDOWN], &gates[GATE_NOT_PAUSED]);
     judge_fence(s, turn, ledger, &gates[GATE_FENCE]);
-    judge_same_region(ledger, target, gates);
+    judge_same_region(s, ledger, target, gates);
     for (size_t g = 0; g < GATE_COUNT; g++)
         gates[g].skipped = !gates[g].open && (skipped >> g & 1u) != 0;
 }

@@ -18,7 +18,7 @@
 #include "policy/quorum/majority.h"
 #include "policy/service.h"
 
-void guard_init(struct service *s, struct turn *turn)
+void guard_init(struct service *s, struct turn *turn, struct mono_time held_until)
 {
     struct guard *g = &s->guard;
     const struct region_policy *home = &s->policy->regions[s->home];
@@ -29,6 +29,7 @@ void guard_init(struct service *s, struct turn *turn)
         .wanted = ACT_COMPARE,
         .retry_us = GUARD_RETRY_US,
         .start = turn->now,
+        .former_until = held_until,
     };
     lease_init(&g->lease, (uint64_t)turn->restarts << 32);
 }
@@ -44,9 +45,19 @@ static int64_t budget_us(const struct service *s, const struct ledger *l)
     return l->fence == FENCE_ENFORCED ? 0 : s->policy->fence_budget_us;
 }
 
-/* How long the guard goes by its lease: the deadline less what shutting takes. A guard that has
- * just started knows no deadline of its former process; it gives itself one lease from its start
- * to learn one, and the kernel's element, which outlived the process, has the true one. */
+/* Whether a process that has just started leaves things as its former life left them. Under the
+ * kernel it may: the element that outlived the process has the true deadline. A guarded fence holds
+ * only while its guard acts, so there it is what the former process was granted, if that is known. */
+static bool in_grace(const struct service *s, const struct turn *turn, bool enforced,
+                     int64_t lease_us)
+{
+    const struct guard *g = &s->guard;
+    if (enforced || turn->brand_new)
+        return mono_since(turn->now, g->start) < lease_us;
+    return turn->now.us < g->former_until.us - s->policy->fence_budget_us;
+}
+
+/* How long the guard goes by its lease: the deadline less what shutting takes. */
 static struct mono_time open_until(const struct service *s, const struct ledger *l)
 {
     if (l->keep_on_quorum_loss && s->guard.lease.deadline.us > 0)
@@ -78,7 +89,7 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     if (l == NULL) {
         /* A new installation that has no quorum yet has nothing to fence; anything else may be an
          * old writer that came back. */
-        bool grace = mono_since(turn->now, g->start) < s->policy->lease_us;
+        bool grace = in_grace(s, turn, s->policy->fence == FENCE_ENFORCED, s->policy->lease_us);
         return grace || turn->brand_new ? ACT_COMPARE : ACT_FENCE_SHUT;
     }
     if (l->writer == s->home && !instance_equal(l->guard, g->self))
@@ -86,10 +97,9 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     if (!named_writer(s, l))
         return wanted_elsewhere(s, turn, l);
     bool opening = l->operation.kind != OPERATION_FAILOVER || g->open_epoch == l->epoch;
-    /* A process that has just started leaves things as they are for as long as its former life's
-     * lease may have lasted: what was shut before the grant is shut, and what was opened under that
-     * lease stays open until the operation, resumed, opens it again. */
-    bool grace = mono_since(turn->now, g->start) < l->lease_us - budget_us(s, l);
+    /* What was shut before the grant is shut, and what was opened under the former process's lease
+     * stays open until the operation, resumed, opens it again. */
+    bool grace = in_grace(s, turn, l->fence == FENCE_ENFORCED, l->lease_us);
     if (!opening)
         return grace ? ACT_COMPARE : ACT_FENCE_SHUT;
     if (g->lease.epoch == l->epoch && !mono_reached(turn->now, open_until(s, l)))

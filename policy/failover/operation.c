@@ -199,14 +199,24 @@ static enum step_said step_begin(struct service *s, struct turn *turn)
     return STEP_WAITS;
 }
 
+/* A step before the grant that waits for the target: the old writer does not wait with it for ever. */
+static enum step_said wait_for_target(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (!ledger_may_abort(l))
+        return STEP_WAITS;
+    if (!l->operation.forced && region_is_well(s, turn, l->operation.from))
+        return back(s, GATE_MAJORITY_FAILED);
+    return run_of(s)->overdue ? back(s, GATE_TARGET_COORDINATOR) : STEP_WAITS;
+}
+
 static enum step_said step_shut(struct service *s, struct turn *turn)
 {
-    (void)turn;
     /* guard.c shuts the target of an operation by itself; this step waits for its proof. */
     if (s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT)
         return STEP_IS_DONE;
     run_of(s)->detail = s->guard.detail;
-    return STEP_WAITS;
+    return wait_for_target(s, turn);
 }
 
 static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
@@ -218,7 +228,7 @@ static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
     if (run->wait_version != l->version || !mono_reached(turn->now, run->wait_until))
         return PROOF_NONE;
     /* The same database under another guard: our own confirmed fence is its fence. */
-    if (l->operation.from == l->operation.to && s->guard.fence == FENCE_CONFIRMED &&
+    if (ledger_same_database(l, s->policy) && s->guard.fence == FENCE_CONFIRMED &&
         s->guard.wanted == ACT_FENCE_SHUT)
         return PROOF_RELEASED;
     if (l->fence == FENCE_ENFORCED && !l->keep_on_quorum_loss)
@@ -266,12 +276,12 @@ static enum step_said step_freeze(struct service *s, struct turn *turn)
     const struct act_result *r =
         act_result_of(s, turn, ACT_FREEZE, s->policy->promote_deadline_us / 4);
     if (r == NULL)
-        return STEP_WAITS;
+        return wait_for_target(s, turn);
     /* Already promoted by an executor before us: there is nothing left to freeze. */
     if (r->outcome == ACT_DONE || (r->database.known && !r->database.in_recovery))
         return STEP_IS_DONE;
     retry_later(s, turn, r);
-    return STEP_WAITS;
+    return wait_for_target(s, turn);
 }
 
 static enum step_said step_compare(struct service *s, struct turn *turn)
@@ -280,10 +290,10 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     const struct act_result *r =
         act_result_of(s, turn, ACT_COMPARE, s->policy->promote_deadline_us / 4);
     if (r == NULL)
-        return STEP_WAITS;
+        return wait_for_target(s, turn);
     if (r->outcome != ACT_DONE || !r->database.known) {
         retry_later(s, turn, r);
-        return STEP_WAITS;
+        return wait_for_target(s, turn);
     }
     struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
     *own = run->target = (struct sighting){ true, turn->now, r->database };
@@ -404,7 +414,8 @@ static void dns_next_zone(struct operation_run *run)
 static void dns_rule_on(struct service *s, struct turn *turn, const struct act_result *r)
 {
     struct operation_run *run = run_of(s);
-    enum dns_ruling ruling = dns_rule(service_ledger(s), r);
+    bool adopting = run->adopting || run->kind == OPERATION_ADOPT;
+    enum dns_ruling ruling = dns_rule(service_ledger(s), r, adopting);
     bool news = ruling != run->ruling_noted;
     run->ruling_noted = (uint8_t)ruling;
     if (news || ruling == DNS_SUBMIT) {
@@ -783,6 +794,40 @@ static void rescue(struct service *s, struct turn *turn, const struct ledger *l)
     }
 }
 
+bool operation_adopt_zone(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = run_of(s);
+    bool waits = run->active && run->step == STEP_CUT_OVER &&
+                 (run->ruling_noted == DNS_UNADOPTED || run->ruling_noted == DNS_FOREIGN ||
+                  run->ruling_noted == DNS_ROLLED_BACK);
+    if (!waits)
+        return false;
+    run->adopting = true;
+    run->retry_at = turn->now;
+    return true;
+}
+
+/* A standby whose WAL receipt was frozen for an operation that went on without it, or was given up by
+ * others, streams again: nobody else would ever tell it to. Once asked for, its database's facts say
+ * when it is done. */
+static void thaw_own_standby(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
+    bool target = l->operation.kind == OPERATION_FAILOVER && l->operation.to == s->home;
+    bool frozen = own->known && own->facts.in_recovery && own->facts.frozen &&
+                  mono_since(turn->now, own->at) <= s->policy->evidence_max_age_us;
+    if (!s->guard.mine || s->run.active || target || !frozen || l->writer == REGION_NONE ||
+        l->writer == s->home || !mono_reached(turn->now, s->thaw_at))
+        return;
+    s->thaw_at = mono_after(turn->now, ACT_RETRY_MAX_US);
+    effects_add(turn->effects, EFFECT_ACT)->as.act = (struct act){
+        .kind = ACT_THAW,
+        .key = { s->index, STEP_UNDO, 0, l->epoch, 0 },
+        .deadline = mono_after(turn->now, THAW_DEADLINE_US),
+        .region = l->writer,
+    };
+}
+
 void operation_run_step(struct service *s, struct turn *turn)
 {
     struct operation_run *run = run_of(s);
@@ -808,8 +853,16 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (run->active && l->operation.phase == PHASE_BEGUN && row != NULL && !row->back &&
         run->step != STEP_GRANT)
         enter(s, turn, STEP_BEGIN);
+    /* A grant of ours that was taken for lost, and was found chosen when the register was asked for
+     * something else (an abort, a takeover): from there it goes on, wherever the run stood. */
+    bool before_grant = run->step == STEP_UNDO || run->step == STEP_ABORT ||
+                        (row != NULL && row->back);
+    if (run->active && run->kind == OPERATION_FAILOVER &&
+        l->operation.phase == PHASE_GRANTED && before_grant)
+        enter(s, turn, STEP_LEASE);
     if (run->active)
         advance(s, turn);
     else if (l->operation.kind != OPERATION_NONE && !ours)
         rescue(s, turn, l);
+    thaw_own_standby(s, turn, l);
 }

@@ -166,6 +166,9 @@ static bool may_supersede(const struct service *s, const struct turn *turn, cons
 {
     if (s->order.order.kind != ORDER_FAILOVER)
         return false;
+    /* Granted: what is left is DNS and what follows, which may take hours when the provider is away. */
+    if (l->operation.phase == PHASE_GRANTED)
+        return true;
     bool ours_stuck = l->operation.executor == turn_self(turn) &&
                       l->operation.phase == PHASE_BEGUN && !ledger_may_abort(l);
     return ours_stuck || operation_abandoned(s, turn, l);
@@ -189,6 +192,11 @@ void order_run(struct service *s, struct turn *turn)
     if (o->forwarded || l == NULL || s->proposer.state != PROPOSER_IDLE)
         return;
     bool adopting = o->order.kind == ORDER_ADOPT;
+    if (adopting && l->operation.executor == turn_self(turn) && operation_adopt_zone(s, turn)) {
+        o->operation = l->operation.id; /* the failover itself goes on with a person's word */
+        answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
+        return;
+    }
     if ((l->operation.kind == OPERATION_FAILOVER && !may_supersede(s, turn, l)) ||
         (adopting && l->operation.kind != OPERATION_NONE)) {
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);

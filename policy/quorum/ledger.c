@@ -240,6 +240,13 @@ bool ledger_may_abort(const struct ledger *now)
            now->operation.may_return;
 }
 
+bool ledger_same_database(const struct ledger *now, const struct service_policy *policy)
+{
+    return now->operation.kind == OPERATION_FAILOVER &&
+           now->operation.from == now->operation.to &&
+           node_in(policy->regions[now->operation.to].guards, now->guard.node);
+}
+
 struct ledger ledger_abort(const struct ledger *now, struct wall_time wall)
 {
     policy_ensure(ledger_may_abort(now));

@@ -127,6 +127,10 @@ struct ledger ledger_takeover(const struct ledger *now, struct instance executor
  * (no operation), and each value since is a begin put directly on top, which compare-and-set on
  * `version` guarantees. A begin on top of a grant, finished or not, loses this right for good. */
 bool ledger_may_abort(const struct ledger *now);
+
+/* The operation hands one region's database from one of its guards to another: the outgoing guard is
+ * one of the target region's own. */
+bool ledger_same_database(const struct ledger *now, const struct service_policy *policy);
 struct ledger ledger_abort(const struct ledger *now, struct wall_time wall);
 
 /* finish: the operation is over and DNS of this epoch is in force (or there is none to change). */

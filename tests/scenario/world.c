@@ -331,6 +331,7 @@ void world_host_start(struct world *w, struct host *h)
     memset(h->node, 0, node_size());
     struct node_store store = { .sound = h->disk.sound, .restarts = h->disk.restarts,
                                 .durable = h->disk.durable };
+    store.held_until[0].us = h->disk.held_until_us;
     node_init(h->node, &h->config, &store, (struct mono_time){ host_mono(w, h) },
               (struct wall_time){ w->now_us }, &w->effects);
     carry_out(w, h);

@@ -44,6 +44,7 @@ struct world_disk {
     bool fails;
     uint32_t restarts;
     uint64_t instance;
+    int64_t held_until_us; /* as the shell notes it at each hold, by the host's own clock */
     struct durable durable;
     int64_t latency_us;
 };

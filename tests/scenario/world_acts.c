@@ -123,8 +123,10 @@ static void hold(struct world *w, struct host *h, const struct act *act, struct 
         return;
     }
     db->fence_until = host_true(h, act->until.us);
-    if (act->kind == ACT_FENCE_HOLD)
+    if (act->kind == ACT_FENCE_HOLD) {
         db->door_open = true;
+        h->disk.held_until_us = act->until.us;
+    }
     result->outcome = ACT_DONE;
 }
 

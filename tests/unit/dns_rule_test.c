@@ -6,7 +6,7 @@
 static enum dns_ruling rule(struct ledger l, enum dns_mark mark, uint64_t epoch, uint64_t operation)
 {
     struct act_result read = { .mark = mark, .mark_epoch = epoch, .mark_operation = operation };
-    return dns_rule(&l, &read);
+    return dns_rule(&l, &read, l.operation.kind == OPERATION_ADOPT);
 }
 
 static void a_failover_replaces_only_an_older_mark_of_ours(void)

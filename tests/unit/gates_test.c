@@ -168,7 +168,12 @@ static void fence(void)
 {
     struct service *s = all_open();
     s->learner.chosen.fence = FENCE_GUARDED;
+    s->remotes[0].heard = true;
+    s->remotes[0].instance = s->learner.chosen.guard;
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* its guard is heard */
+    s->remotes[0].instance.id++; /* its node is heard, but runs another instance now */
+    CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
+    s->remotes[0].instance = s->learner.chosen.guard;
     fixture_peers[0].heard = false;
     CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
     fixture_config.services[0].accept_unconfirmed_fence = true;

@@ -17,7 +17,7 @@ static inline struct turn turn_at(int64_t s)
     fixture_effects.count = 0;
     return (struct turn){ .now = AT(s), .wall = { SECONDS(1000000 + s) },
                           .config = &fixture_config, .peers = fixture_peers,
-                          .effects = &fixture_effects, .random = &fixture_random, .voting = true,
+                          .effects = &fixture_effects, .random = &fixture_random, .voting = true, .may_propose = true,
                           .restarts = 1, .persist = &fixture_persist };
 }
 
@@ -34,7 +34,7 @@ static inline struct service *service_of(node_id self, struct ledger ledger, int
     for (node_id n = 0; n < 3; n++)
         fixture_peers[n] = (struct peer){ .heard = true, .heard_at = AT(now_s) };
     struct turn turn = turn_at(1);
-    service_init(&fixture_service, &turn, 0, &nothing);
+    service_init(&fixture_service, &turn, 0, &nothing, AT(0));
     fixture_service.learner = learner_that_knows(ledger);
     fixture_service.guard.ready = fixture_service.guard.kernel = true;
     return &fixture_service;
