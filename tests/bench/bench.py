@@ -142,8 +142,10 @@ def measure(lab):
     since = lambda at: (at - majority) / 1000
     return Run(begin=since(begin), promote=since(promote), upsert=since(upsert),
                waited=(proven - waited["mono_us"]) / 1000 if waited["left_ms"] > 0 else 0.0,
-               postgres=acts_ms(lines, POSTGRES_ACTS, begin, upsert), postgres_before=acts_ms(lines, POSTGRES_ACTS, begin, promote),
-               route53=acts_ms(lines, ROUTE53_ACTS, begin, upsert), fsync=fsync, detected_s=(majority - killed_us) / 1e6,
+               postgres=acts_ms(lines, POSTGRES_ACTS, begin, upsert),
+               postgres_before=acts_ms(lines, POSTGRES_ACTS, begin, promote),
+               route53=acts_ms(lines, ROUTE53_ACTS, begin, upsert), fsync=fsync,
+               detected_s=(majority - killed_us) / 1e6,
                recovered_s=(written_us - killed_us) / 1e6, lease_left=waited["left_ms"])
 
 
