@@ -326,7 +326,6 @@ static int run(struct daemon *d)
     log_event(LOG_LEVEL_INFO, "failoverd runs", LOG_STR("version", FAILOVERD_VERSION),
               LOG_STR("cluster", d->cluster->cluster), LOG_STR("node", d->local->name),
               LOG_STR("region", d->cluster->regions[d->cluster->nodes[d->self].region].name));
-    notify_send("READY=1");
     timer_init(&d->settle, d->loop, on_settled, NULL);
     timer_set_after_us(&d->settle, SETTLE_US);
     bool ran = loop_run(d->loop, &fault);

@@ -10,6 +10,7 @@
 #include "coordinator/base/log.h"
 #include "coordinator/base/notify.h"
 #include "coordinator/base/random.h"
+#include "coordinator/control/held.h"
 #include "coordinator/control/policy_setup.h"
 #include "coordinator/control/probing.h"
 #include "coordinator/store/durable.h"
@@ -286,6 +287,8 @@ static bool open_node(struct control *c, struct fault *fault)
         return fault_set(fault, "out of memory for the core");
     }
     bool opened = open_store(c, store, fault);
+    for (size_t s = 0; s < c->parts.cluster->service_count; s++)
+        store->held_until[s].us = held_read(c->parts.local, c->parts.cluster->services[s].name);
     if (opened) {
         /* Without a store this process is an instance that nobody has ever named. */
         uint64_t instance = c->parts.store != NULL ? store_id(c->parts.store) : base_random_u64();
@@ -317,6 +320,7 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
     }
     carry_out(c, &c->effects);
     work_line(c);
+    control_tell_ready(c);
     if (notify_watchdog_us() > 0)
         timer_set_after_us(&c->watchdog, 0);
     return c;

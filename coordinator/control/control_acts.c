@@ -5,7 +5,9 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
+#include "coordinator/base/notify.h"
 #include "coordinator/base/text.h"
+#include "coordinator/database/nft_watch.h"
 
 static void on_act_done(void *arg, const struct act_result *result)
 {
@@ -26,6 +28,7 @@ static void on_ready(void *arg, uint8_t service, bool ready, bool kernel, const 
     struct node_event event = { .kind = EVENT_GUARD_READY };
     event.as.guard_ready = (struct event_guard_ready){ service, ready, kernel };
     control_event(c, &event);
+    control_tell_ready(c);
 }
 
 /* What nobody here can carry out fails at once instead of being waited for. */
@@ -75,6 +78,25 @@ void control_act(struct control *c, const struct act *act)
 
 /* ---- opening ---- */
 
+void control_tell_ready(struct control *c)
+{
+    if (c->told_ready || c->stepping)
+        return;
+    for (size_t s = 0; s < c->parts.cluster->service_count; s++)
+        if (c->services[s].fence != NULL && !fence_settled(c->services[s].fence))
+            return;
+    c->told_ready = true;
+    notify_send("READY=1");
+}
+
+static void on_ruleset_changed(void *arg)
+{
+    struct control *c = arg;
+    for (size_t s = 0; s < c->parts.cluster->service_count; s++)
+        if (c->services[s].fence != NULL)
+            fence_ruleset_changed(c->services[s].fence);
+}
+
 static bool any_kernel(const struct cluster_config *cluster)
 {
     for (size_t s = 0; s < cluster->service_count; s++)
@@ -91,6 +113,11 @@ static void open_kernel(struct control *c)
         return;
     if (kernel_lease_available(&fault))
         c->kernel = kernel_lease_worker_new(c->parts.loop, &fault);
+    if (c->kernel != NULL)
+        c->nft_watch = nft_watch_new(c->parts.loop, on_ruleset_changed, c, &fault);
+    if (c->kernel != NULL && c->nft_watch == NULL)
+        log_event(LOG_LEVEL_WARNING, "somebody else's changes of the packet filter are noticed late",
+                  LOG_STR("reason", fault.text));
     if (c->kernel == NULL)
         (void)text_copy(c->kernel_missing, sizeof c->kernel_missing, fault.text);
 }
@@ -112,6 +139,7 @@ static bool open_guarded(struct control *c, size_t index,
         .on_done = on_act_done,
         .on_ready = on_ready,
         .arg = c,
+        .local = c->parts.local,
         .index = (uint8_t)index,
         .brand_new = c->brand_new,
     };
@@ -168,6 +196,7 @@ void control_acts_close(struct control *c)
         database_acts_free(c->services[s].database);
         dns_acts_free(c->services[s].dns);
     }
+    nft_watch_free(c->nft_watch);
     if (c->kernel != NULL)
         kernel_lease_worker_free(c->kernel);
 }

@@ -58,6 +58,8 @@ struct control {
 
     struct kernel_lease_worker *kernel;
     char kernel_missing[FAULT_TEXT_MAX];
+    struct nft_watch *nft_watch;
+    bool told_ready;   /* systemd knows that we are up */
     struct control_service services[POLICY_SERVICES_MAX];
 
     struct control_server *server;
@@ -71,6 +73,9 @@ void control_event(struct control *control, const struct node_event *event);
 /* control_acts.c */
 bool control_acts_open(struct control *control, struct fault *fault) CHECKED;
 void control_acts_close(struct control *control);
+/* Tells systemd once that we are up: when every fence of ours is in place, so that what is ordered after
+ * us (the database) never runs without it. */
+void control_tell_ready(struct control *control);
 void control_act(struct control *control, const struct act *act);
 
 /* control_people.c: requests of the control socket. */

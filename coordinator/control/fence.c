@@ -8,6 +8,7 @@
 #include "coordinator/base/ensure.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
+#include "coordinator/control/held.h"
 #include "coordinator/database/door.h"
 
 #define FENCE_TROUBLE_MAX 512
@@ -22,6 +23,7 @@ struct fence {
     struct fence_settings settings;
     struct kernel_lease *kernel;
     bool has_kernel;
+    bool installing;                 /* the first installation has not answered yet */
     bool installed;                  /* the kernel's rules were put in place by this process */
     bool has_door;
     bool kernel_first;
@@ -70,6 +72,7 @@ static void set_trouble(struct fence *f, const char *words)
 static void on_installed(void *arg, const struct kernel_lease_report *report)
 {
     struct fence *f = arg;
+    f->installing = false;
     f->kernel_ready = report->outcome == KERNEL_LEASE_DONE;
     if (!f->kernel_ready)
         set_trouble(f, report->why.text);
@@ -84,10 +87,14 @@ static void on_inspected(void *arg, const struct kernel_lease_report *report)
         tell_ready(f);
         return;
     }
-    /* Somebody took the rules away. Put back shut; the guard's next hold opens under its lease. */
+    /* Somebody took the rules away. Put back as the core last wanted them: open only for what is left
+     * of the lease that it last held them open for. */
+    bool open = (f->act.kind == ACT_FENCE_HOLD || f->act.kind == ACT_FENCE_READS) &&
+                f->act.until.us > base_mono_us() && f->act.until.us < TIME_FOREVER_US;
     log_event(LOG_LEVEL_ERROR, "the kernel lease's rules are gone or changed; putting them back",
               LOG_STR("service", f->settings.service), LOG_STR("reason", report->why.text));
-    kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
+    kernel_lease_install(f->kernel, open ? f->act.until.us : 0, base_mono_us() + KERNEL_REQUEST_US,
+                         on_installed, f);
 }
 
 static void on_findings(void *arg, const struct door_findings *findings)
@@ -149,6 +156,8 @@ static void done(struct fence *f, enum act_outcome outcome, const char *detail)
         return;
     f->busy = false;
     struct act_result result = { .kind = f->act.kind, .key = f->act.key, .outcome = outcome };
+    if (outcome == ACT_DONE && f->act.kind == ACT_FENCE_HOLD && !f->kernel_first)
+        held_note(f->settings.local, f->settings.service, f->act.until.us);
     (void)text_copy(result.detail.s, sizeof result.detail.s, detail);
     f->settings.on_done(f->settings.arg, &result);
 }
@@ -259,7 +268,9 @@ static void on_kernel_held(void *arg, const struct kernel_lease_report *report)
         f->kernel_ready = false;
         set_trouble(f, report->why.text);
         tell_ready(f);
-        kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
+        /* Put back open where the lease that this hold stands for still runs. */
+        kernel_lease_install(f->kernel, current ? f->act.until.us : 0,
+                             base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
     }
     if (!current)
         return;
@@ -298,6 +309,19 @@ void fence_act(struct fence *f, const struct act *act)
         open_all(f);
 }
 
+void fence_ruleset_changed(struct fence *f)
+{
+    /* While it is held open each hold sees for itself, and puts the rules back without a gap. */
+    bool holds = f->act.kind == ACT_FENCE_HOLD && f->busy;
+    if (f->installed && !f->installing && !holds)
+        kernel_lease_inspect(f->kernel, base_mono_us() + KERNEL_REQUEST_US, on_inspected, f);
+}
+
+bool fence_settled(const struct fence *f)
+{
+    return !f->installing;
+}
+
 const char *fence_trouble(const struct fence *f)
 {
     return f->trouble;
@@ -334,10 +358,11 @@ static bool make_kernel(struct fence *f, struct fault *fault)
     f->kernel = kernel_lease_new(f->settings.kernel, &settings, fault);
     if (f->kernel == NULL)
         return false;
-    f->kernel_ready = true;
     /* An element that a former process of ours set stays and keeps its time; a host that has just
      * booted starts shut. */
-    if (!f->settings.brand_new)
+    f->installing = !f->settings.brand_new;
+    f->kernel_ready = f->settings.brand_new;
+    if (f->installing)
         install(f, 0);
     return true;
 }
@@ -359,7 +384,7 @@ struct fence *fence_new(struct loop *loop, const struct fence_settings *settings
         return NULL;
     }
     timer_set_after_us(&f->watch, 0);
-    if (f->kernel_first)
+    if (f->kernel_first && !f->installing)
         tell_ready(f);
     return f;
 }

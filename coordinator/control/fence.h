@@ -29,6 +29,7 @@ struct fence_settings {
     void (*on_done)(void *arg, const struct act_result *result);
     void (*on_ready)(void *arg, uint8_t service, bool ready, bool kernel, const char *why);
     void *arg;
+    const struct local_config *local;       /* where holds are noted */
     uint8_t index;                          /* of the service */
     bool brand_new;  /* a new installation: nothing is fenced before the core says so. Else the host
                         may be an old writer's that has just come back, and starts shut. */
@@ -43,6 +44,12 @@ void fence_free(struct fence *fence);
 
 /* ACT_FENCE_HOLD, ACT_FENCE_READS or ACT_FENCE_SHUT. */
 void fence_act(struct fence *fence, const struct act *act);
+
+/* Somebody changed the host's packet filter: look now whether our rules are still there. */
+void fence_ruleset_changed(struct fence *fence);
+
+/* Nothing of the fence's own start is under way any more. */
+bool fence_settled(const struct fence *fence);
 
 /* Why the fence can't be worked; "" when it can. */
 const char *fence_trouble(const struct fence *fence);
