@@ -169,8 +169,10 @@ static void judge_pace(const struct service *s, const struct turn *turn,
      * that stepped; a reading before the end of the last operation counts as just after it. */
     cooldown->known = paused->known = true;
     cooldown->limit = s->policy->cooldown_us;
+    /* A failover that has moved the writer counts from its begin, also while DNS is still open. */
     bool running = ledger->operation.phase == PHASE_GRANTED &&
-                   ledger->operation.kind == OPERATION_FAILOVER;
+                   ledger->operation.kind == OPERATION_FAILOVER &&
+                   service_seen_primary(s, ledger->writer);
     struct wall_time last = running ? ledger->operation.begun : ledger->last_finished;
     int64_t since = turn->wall.us - last.us;
     cooldown->value = since > 0 ? since : 0;

@@ -78,7 +78,12 @@ static enum act_kind wanted_elsewhere(const struct service *s, const struct turn
     if (!seen->known && mono_since(turn->now, s->guard.start) < s->policy->evidence_max_age_us)
         return ACT_COMPARE; /* not looked at yet: the first look decides */
     bool fresh = seen->known && mono_since(turn->now, seen->at) <= s->policy->evidence_max_age_us;
-    return fresh && seen->facts.in_recovery ? ACT_FENCE_READS : ACT_FENCE_SHUT;
+    bool standby = fresh && seen->facts.in_recovery && !seen->facts.frozen;
+    /* A server that was told to promote may still do so, however late: it was frozen first, and none
+     * that is on its way out of recovery starts a walreceiver. So one that streams is let serve reads,
+     * and goes on while it stays a standby. */
+    bool serves = s->guard.fence == FENCE_READS || seen->facts.walreceiver_live;
+    return standby && serves ? ACT_FENCE_READS : ACT_FENCE_SHUT;
 }
 
 /* ACT_COMPARE stands for "leave it as it is". */
@@ -216,13 +221,20 @@ static void set_fence(struct service *s, struct turn *turn, enum fence_state sta
     s->gossip_now = true;
 }
 
+/* How long reads are let through after a look that found a standby. */
+static int64_t reads_us(const struct service *s)
+{
+    int64_t two_looks = 2 * s->policy->renew_us;
+    return two_looks < s->policy->lease_us ? two_looks : s->policy->lease_us;
+}
+
 static struct mono_time until_of(const struct service *s, const struct turn *turn,
                                  enum act_kind kind)
 {
     const struct ledger *l = service_ledger(s);
     if (kind == ACT_FENCE_HOLD && l != NULL)
         return l->keep_on_quorum_loss ? MONO_NEVER : s->guard.lease.deadline;
-    return mono_after(turn->now, s->policy->lease_us);
+    return mono_after(turn->now, reads_us(s));
 }
 
 static bool is_due(const struct service *s, const struct turn *turn, enum act_kind kind)
@@ -232,7 +244,7 @@ static bool is_due(const struct service *s, const struct turn *turn, enum act_ki
         return g->fence != FENCE_OPEN || until_of(s, turn, kind).us > g->held_until.us;
     if (kind == ACT_FENCE_READS)
         return g->fence != FENCE_READS ||
-               mono_since(g->held_until, turn->now) < s->policy->lease_us - s->policy->renew_us;
+               mono_since(g->held_until, turn->now) <= reads_us(s) - s->policy->renew_us;
     return g->fence != FENCE_CONFIRMED || mono_reached(turn->now, g->recheck_at);
 }
 

@@ -132,8 +132,7 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
     struct pending_order *o = &s->order;
     /* To the writer's own region a failover makes sense only where its named guard is gone: another
      * one, or the same node with a new store, then takes the lease over. */
-    if (l->writer == o->order.to && l->operation.kind != OPERATION_FAILOVER &&
-        guard_is_there(s, turn, l)) {
+    if (l->writer == o->order.to && guard_is_there(s, turn, l)) {
         answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
         return;
     }

@@ -177,9 +177,14 @@ static void a_standby_serves_reads_and_a_primary_elsewhere_is_shut(void)
 {
     struct service *s = service_of(1, fixture_first(), 10);
     s->health.sightings[1][1] =
-        (struct sighting){ true, AT(10), { .known = true, .in_recovery = true } };
+        (struct sighting){ true, AT(10), { .known = true, .in_recovery = true, .walreceiver_live = true } };
     run(s, 10);
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_READS));
+    s = service_of(1, fixture_first(), 10); /* in recovery, but on its way out of it for all we know */
+    s->health.sightings[1][1] =
+        (struct sighting){ true, AT(10), { .known = true, .in_recovery = true } };
+    run(s, 10);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
     s = service_of(1, fixture_first(), 10);
     s->health.sightings[1][1] = (struct sighting){ true, AT(10), { .known = true } };
     run(s, 10);
