@@ -93,7 +93,7 @@ test-tools: $(EMULATOR) $(WRITER) $(SCENARIO) $(UNIT_BIN)
 
 help: ## List the targets
 	@printf 'failoverd: make targets\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nVariables: DESTDIR, PREFIX (install), V=1 (show commands), KEEP=1 (keep a failed lab)\n'
 
 setup: ## Install the Debian packages that building and testing need

@@ -1,0 +1,394 @@
+/* steps: what each step of an operation does, and when it is done.
+ *
+ * Each function looks at what is known and says WAIT, NEXT or BACK; it never moves the step (that is
+ * operation.c) and never does anything twice: it looks first whether it is done. Why an operation never
+ * makes two writers is argued at the top of operation.c; most of the rules are here.
+ */
+#include "policy/failover/steps.h"
+
+#include "policy/quorum/majority.h"
+
+#define ACT_RETRY_MIN_US (100 * US_PER_MS)
+#define HOOK_TRIES 3
+
+/* ---- acts ---- */
+
+void step_say(struct operation_run *run, const char *words)
+{
+    policy_text_set(&run->detail, words);
+}
+
+const struct act_result *step_act_result(struct service *s, struct turn *turn,
+                                         enum act_kind kind, int64_t deadline_us)
+{
+    struct operation_run *run = &s->run;
+    const struct ledger *l = service_ledger(s);
+    if (run->answered && run->result.kind == kind) {
+        run->answered = false;
+        return &run->result;
+    }
+    if (run->in_flight && !mono_reached(turn->now, run->act_deadline)) {
+        service_wake(s, run->act_deadline);
+        return NULL;
+    }
+    if (!mono_reached(turn->now, run->retry_at)) {
+        service_wake(s, run->retry_at);
+        return NULL;
+    }
+    struct act *act = &effects_add(turn->effects, EFFECT_ACT)->as.act;
+    *act = (struct act){
+        .kind = kind,
+        .key = { s->index, (uint8_t)run->step, ++run->attempt, l->epoch, run->id },
+        .until = s->guard.lease.deadline,
+        .deadline = mono_after(turn->now, deadline_us),
+        .region = kind == ACT_THAW ? l->operation.from : l->operation.to,
+        .zone = run->zone,
+    };
+    struct note *note = service_note(s, turn, NOTE_ACT_SENT);
+    note->step = (uint8_t)run->step;
+    note->a = kind;
+    run->in_flight = true;
+    run->answered = false;
+    run->tries++;
+    run->act_sent = turn->now;
+    /* The shell answers by the act's deadline; a little later the act counts as lost. */
+    run->act_deadline = mono_after(act->deadline, US_PER_S);
+    return NULL;
+}
+
+void step_retry_later(struct service *s, struct turn *turn, const struct act_result *result)
+{
+    struct operation_run *run = &s->run;
+    int64_t wait = ACT_RETRY_MIN_US << (run->tries < 6 ? run->tries : 6);
+    if (wait > ACT_RETRY_MAX_US)
+        wait = ACT_RETRY_MAX_US;
+    run->retry_at = mono_after(turn->now, wait);
+    run->detail = result->detail;
+    struct note *note = service_note(s, turn, NOTE_STEP_RETRIED);
+    note->step = (uint8_t)run->step;
+    note->a = run->tries;
+    note->b = result->outcome;
+    note->detail = result->detail;
+    service_wake(s, run->retry_at);
+}
+
+/* ---- evidence ---- */
+
+/* Looked at again before what cannot be undone. The gates that were judged before begin and that
+ * begin itself changes are left out: the fence has its own step, and time has passed. */
+static enum gate_id evidence_gate(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    struct gate gates[GATE_COUNT];
+    uint32_t not_again = (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_FENCE);
+    /* With no way back the question is no longer whether the old writer's region is well, only
+     * whether the target's data are good enough. */
+    if (!ledger_may_abort(l))
+        not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
+    gates_judge(s, turn, s->home, l->operation.skipped_gates | not_again,
+                l->operation.accepted_loss_bytes, gates);
+    /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
+     * evidence against it; the database itself is looked at by the compare step. */
+    struct gate *healthy = &gates[GATE_TARGET_HEALTHY];
+    const struct region_verdict *home = &s->health.verdicts[s->home];
+    bool before = home->verdict == VERDICT_FAILED && home->since.us < s->run.shut_since.us;
+    healthy->skipped = healthy->skipped || !before;
+    return gates_first_shut(gates);
+}
+
+static enum step_said back(struct service *s, enum gate_id gate)
+{
+    s->run.abort_gate = gate;
+    return STEP_GOES_BACK;
+}
+
+/* So many voters see the region well that no majority against it is possible. Votes that are merely
+ * missing (a voter that restarted judges anew from the first round) are waited for instead. */
+static bool region_is_well(const struct service *s, const struct turn *turn, region_id region)
+{
+    uint8_t well = 0;
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct opinion *o = &s->health.opinions[region][n];
+        if (node_in(turn->config->voters, n) && o->heard &&
+            o->verdict.verdict == VERDICT_HEALTHY &&
+            mono_since(turn->now, o->at) <= s->policy->evidence_max_age_us)
+            well++;
+    }
+    uint8_t voters = set_size(turn->config->voters);
+    return well > voters - majority_of(turn->config->voters);
+}
+
+/* A gate is shut and the old writer may still have its database back: is it time to say so? */
+static enum step_said wait_or_go_back(struct service *s, struct turn *turn, enum gate_id shut)
+{
+    struct operation_run *run = &s->run;
+    bool missing = shut == GATE_MAJORITY_FAILED &&
+                   !region_is_well(s, turn, service_ledger(s)->operation.from);
+    if (!missing || run->overdue)
+        return back(s, shut);
+    step_say(run, "waiting for a majority's fresh evidence: some voters can't say yet");
+    return STEP_WAITS;
+}
+
+/* ---- the steps ---- */
+
+static enum step_said step_begin(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    const struct ledger *l = service_ledger(s);
+    if (l->operation.kind == OPERATION_ADOPT)
+        return STEP_IS_DONE;
+    /* Known begun, but not by a round of this process: put it forward again to learn the ages. */
+    if (s->wait_version == l->version) {
+        run->wait_version = l->version;
+        run->wait_until = s->wait_until;
+        return STEP_IS_DONE;
+    }
+    struct ledger goal = ledger_takeover(l, s->guard.self);
+    (void)service_propose(s, turn, &goal);
+    step_say(run, "putting the operation forward again, to learn how long the old lease can run");
+    return STEP_WAITS;
+}
+
+/* A step before the grant that waits for the target: the old writer does not wait with it for ever. */
+static enum step_said wait_for_target(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (!ledger_may_abort(l))
+        return STEP_WAITS;
+    if (!l->operation.forced && region_is_well(s, turn, l->operation.from))
+        return back(s, GATE_MAJORITY_FAILED);
+    return s->run.overdue ? back(s, GATE_TARGET_COORDINATOR) : STEP_WAITS;
+}
+
+static enum step_said step_shut(struct service *s, struct turn *turn)
+{
+    /* guard.c shuts the target of an operation by itself; this step waits for its proof. */
+    if (s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT)
+        return STEP_IS_DONE;
+    s->run.detail = s->guard.detail;
+    return wait_for_target(s, turn);
+}
+
+static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
+                                        const struct ledger *l)
+{
+    struct operation_run *run = &s->run;
+    if (guard_has_released(s, l))
+        return PROOF_RELEASED;
+    if (run->wait_version != l->version || !mono_reached(turn->now, run->wait_until))
+        return PROOF_NONE;
+    /* The same database under another guard: our own confirmed fence is its fence. */
+    if (ledger_same_database(l, s->policy) && s->guard.fence == FENCE_CONFIRMED &&
+        s->guard.wanted == ACT_FENCE_SHUT)
+        return PROOF_RELEASED;
+    if (l->fence == FENCE_ENFORCED && !l->keep_on_quorum_loss)
+        return PROOF_LAPSED;
+    if (s->policy->accept_unconfirmed_fence && !l->keep_on_quorum_loss)
+        return PROOF_ACCEPTED;
+    if ((l->operation.skipped_gates >> GATE_FENCE & 1u) != 0)
+        return PROOF_PERSON;
+    return PROOF_NONE;
+}
+
+static enum step_said step_fence(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    const struct ledger *l = service_ledger(s);
+    if (run->wait_version != l->version)
+        return step_begin(s, turn) == STEP_GOES_BACK ? STEP_GOES_BACK : STEP_WAITS;
+    if (!run->wait_noted) {
+        run->wait_noted = true;
+        int64_t left = mono_since(run->wait_until, turn->now);
+        service_note(s, turn, NOTE_WAITING_OUT)->a = left > 0 ? left : 0;
+    }
+    run->proof = fence_proof_now(s, turn, l);
+    if (run->proof != PROOF_NONE) {
+        service_note(s, turn, NOTE_FENCE_PROVEN)->a = run->proof;
+        return STEP_IS_DONE;
+    }
+    if (!mono_reached(turn->now, run->wait_until)) {
+        step_say(run, "waiting until the old writer's lease has run out");
+        service_wake(s, run->wait_until);
+    } else {
+        step_say(run, "waiting for the old writer's guard to confirm its fence");
+    }
+    /* Nothing has been given away yet: a region that came back keeps its database. */
+    enum gate_id shut = evidence_gate(s, turn);
+    if (!l->operation.forced && ledger_may_abort(l) && shut != GATE_COUNT)
+        return wait_or_go_back(s, turn, shut);
+    if (run->overdue && ledger_may_abort(l))
+        return back(s, GATE_FENCE);
+    return STEP_WAITS;
+}
+
+static enum step_said step_freeze(struct service *s, struct turn *turn)
+{
+    const struct act_result *r =
+        step_act_result(s, turn, ACT_FREEZE, s->policy->promote_deadline_us / 4);
+    if (r == NULL)
+        return wait_for_target(s, turn);
+    /* Already promoted by an executor before us: there is nothing left to freeze. */
+    if (r->outcome == ACT_DONE || (r->database.known && !r->database.in_recovery))
+        return STEP_IS_DONE;
+    step_retry_later(s, turn, r);
+    return wait_for_target(s, turn);
+}
+
+static enum step_said step_compare(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    const struct act_result *r =
+        step_act_result(s, turn, ACT_COMPARE, s->policy->promote_deadline_us / 4);
+    if (r == NULL)
+        return wait_for_target(s, turn);
+    if (r->outcome != ACT_DONE || !r->database.known) {
+        step_retry_later(s, turn, r);
+        return wait_for_target(s, turn);
+    }
+    struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
+    *own = run->target = (struct sighting){ true, turn->now, r->database };
+    run->loss = loss_estimate(&s->health.writer_series, r->database.lsn, turn->now);
+    struct note *note = service_note(s, turn, NOTE_LOSS_ESTIMATED);
+    note->a = run->loss.known ? run->loss.bytes : -1;
+    note->b = run->loss.us;
+    note->c = run->loss.age_us;
+    return STEP_IS_DONE;
+}
+
+static enum step_said step_grant(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    struct operation_run *run = &s->run;
+    if (l->operation.phase == PHASE_GRANTED)
+        return STEP_IS_DONE;
+    if (s->proposer.state != PROPOSER_IDLE)
+        return STEP_WAITS;
+    /* A promotion of an earlier grant of this operation may have happened: then the database is
+     * no standby any more and there is no way back; its gates were judged then. */
+    bool promoted = run->target.known && !run->target.facts.in_recovery;
+    enum gate_id shut = promoted ? GATE_COUNT : evidence_gate(s, turn);
+    if (shut != GATE_COUNT && ledger_may_abort(l))
+        return wait_or_go_back(s, turn, shut);
+    if (shut != GATE_COUNT && !promoted) {
+        step_say(run, "a gate is shut and there is no way back: a person has to decide");
+        return STEP_WAITS;
+    }
+    bool fenced = fence_proof_now(s, turn, l) != PROOF_NONE;
+    bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
+    if (!fenced || !shut_here) {
+        step_say(run, fenced ? "the target's own fence is not confirmed" : "the fence is not proven");
+        return STEP_WAITS;
+    }
+    struct ledger goal = ledger_grant(l, s->policy, s->guard.self);
+    (void)service_propose(s, turn, &goal);
+    return STEP_WAITS;
+}
+
+static enum step_said step_lease(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (s->guard.lease.epoch == l->epoch && lease_held(&s->guard.lease, turn->now))
+        return STEP_IS_DONE;
+    step_say((&s->run), "waiting for a majority to grant the lease");
+    return STEP_WAITS;
+}
+
+bool step_lease_is_ours(const struct service *s, const struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    return s->guard.lease.epoch == l->epoch && lease_held(&s->guard.lease, turn->now);
+}
+
+static enum step_said step_promote(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    if (!run->in_flight && !run->answered && !step_lease_is_ours(s, turn)) {
+        step_say(run, "the lease was lost: it has to be held to promote");
+        return STEP_WAITS;
+    }
+    const struct act_result *r = step_act_result(s, turn, ACT_PROMOTE, s->policy->promote_deadline_us);
+    if (r == NULL)
+        return STEP_WAITS;
+    if (r->outcome == ACT_DONE)
+        return STEP_IS_DONE;
+    step_retry_later(s, turn, r);
+    return STEP_WAITS;
+}
+
+static enum step_said step_open(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (s->guard.open_epoch != l->epoch) {
+        s->guard.open_epoch = l->epoch;
+        service_wake(s, turn->now); /* guard.c runs before this step: let it run again */
+    }
+    if (s->guard.fence == FENCE_OPEN && step_lease_is_ours(s, turn))
+        return STEP_IS_DONE;
+    s->run.detail = s->guard.detail;
+    return STEP_WAITS;
+}
+
+static enum step_said step_hooks(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    if (!s->policy->has_hooks)
+        return STEP_IS_DONE;
+    const struct act_result *r = step_act_result(s, turn, ACT_HOOKS, s->policy->hooks_deadline_us);
+    if (r == NULL)
+        return STEP_WAITS;
+    if (r->outcome == ACT_DONE)
+        return STEP_IS_DONE;
+    step_retry_later(s, turn, r);
+    /* The database serves; traffic must not wait for a hook that keeps failing. */
+    return run->tries >= HOOK_TRIES ? STEP_IS_DONE : STEP_WAITS;
+}
+
+static enum step_said step_finish(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    struct ledger goal = ledger_finish(l, s->policy->zone_count > 0, turn->wall);
+    (void)service_propose(s, turn, &goal);
+    return STEP_WAITS; /* the ledger without the operation ends the run */
+}
+
+static enum step_said step_undo(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    /* Only what was frozen streams no more; a thaw that keeps failing must not keep the old writer
+     * from coming back: status and the watch over the standby's streaming say what is left. */
+    const struct act_result *r = step_act_result(s, turn, ACT_THAW, THAW_DEADLINE_US);
+    if (r == NULL)
+        return STEP_WAITS;
+    bool thawed = r->outcome == ACT_DONE || (r->database.known && !r->database.frozen);
+    if (thawed || run->tries >= HOOK_TRIES)
+        return STEP_IS_DONE;
+    step_retry_later(s, turn, r);
+    return STEP_WAITS;
+}
+
+static enum step_said step_abort(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (ledger_may_abort(l)) {
+        struct ledger goal = ledger_abort(l, turn->wall);
+        (void)service_propose(s, turn, &goal);
+    }
+    return STEP_WAITS;
+}
+
+static step_function *const step_functions[STEP_COUNT] = {
+    [STEP_BEGIN] = step_begin,     [STEP_SHUT] = step_shut,     [STEP_FENCE] = step_fence,
+    [STEP_FREEZE] = step_freeze,   [STEP_COMPARE] = step_compare, [STEP_GRANT] = step_grant,
+    [STEP_LEASE] = step_lease,     [STEP_PROMOTE] = step_promote, [STEP_OPEN] = step_open,
+    [STEP_HOOKS] = step_hooks,     [STEP_CUT_OVER] = step_cut_over,
+    [STEP_VERIFY] = step_verify,   [STEP_FINISH] = step_finish, [STEP_UNDO] = step_undo,
+    [STEP_ABORT] = step_abort,
+};
+
+enum step_said step_run(struct service *s, struct turn *turn)
+{
+    step_function *step = step_functions[s->run.step];
+    policy_ensure(step != NULL);
+    return step(s, turn);
+}

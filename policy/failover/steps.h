@@ -1,0 +1,38 @@
+/* steps: what operation.c, steps.c and cut_over.c share. Internal to policy/failover. */
+#ifndef FAILOVERD_POLICY_STEPS_H
+#define FAILOVERD_POLICY_STEPS_H
+
+#include "policy/service.h"
+
+/* The longest pause between two tries, and how long the undoing of a freeze may take. */
+#define ACT_RETRY_MAX_US (5 * US_PER_S)
+#define THAW_DEADLINE_US (2 * US_PER_S)
+
+enum step_said {
+    STEP_WAITS,
+    STEP_IS_DONE,
+    STEP_GOES_BACK, /* run->abort_gate says why */
+};
+
+typedef enum step_said step_function(struct service *service, struct turn *turn);
+
+/* Runs the present step once. */
+enum step_said step_run(struct service *service, struct turn *turn);
+
+step_function step_cut_over; /* cut_over.c */
+step_function step_verify;
+
+/* What the run waits for, or what last did not work; for people. */
+void step_say(struct operation_run *run, const char *words);
+
+/* The act of the present step, sent once and again after a backoff if it failed. Gives its result when
+ * there is one that was not looked at yet; else NULL. */
+const struct act_result *step_act_result(struct service *service, struct turn *turn,
+                                         enum act_kind kind, int64_t deadline_us);
+/* The act is sent again, after a pause that grows. */
+void step_retry_later(struct service *service, struct turn *turn, const struct act_result *result);
+
+/* Our guard holds the lease of the ledger's epoch right now. */
+bool step_lease_is_ours(const struct service *service, const struct turn *turn);
+
+#endif
