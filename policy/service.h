@@ -287,6 +287,19 @@ bool service_seen_primary(const struct service *service, region_id region);
 
 /* ---- the parts: each runs once per step ---- */
 
+void register_tick(struct service *service, struct turn *turn);  /* quorum/register.c: first of all */
+void register_run(struct service *service, struct turn *turn);
+void register_message(struct service *service, struct turn *turn, const struct message *message);
+/* Takes a voter's word for what it has accepted, and catches our own voter up. */
+void register_learn(struct service *service, struct turn *turn, node_id voter,
+                    const struct register_report *report);
+/* What our own voter may be counted for; nothing while it is mute. */
+struct register_report register_report_of(const struct service *service, const struct turn *turn);
+void gossip_run(struct service *service, struct turn *turn);     /* gossip.c */
+void gossip_take(struct service *service, struct turn *turn, node_id from,
+                 const struct message_gossip *gossip);
+void gossip_confirm(struct service *service, struct turn *turn, node_id from,
+                    const struct message_confirm *confirm);
 void watch_run(struct service *service, struct turn *turn);      /* health/watch.c */
 void watch_gossip(struct service *service, struct turn *turn, node_id from,
                   const struct message_gossip *gossip);
