@@ -28,7 +28,11 @@ static void on_ready(void *arg, uint8_t service, bool ready, bool kernel, const 
     struct node_event event = { .kind = EVENT_GUARD_READY };
     event.as.guard_ready = (struct event_guard_ready){ service, ready, kernel };
     control_event(c, &event);
-    control_tell_ready(c);
+}
+
+static void on_settled(void *arg)
+{
+    control_tell_ready(arg);
 }
 
 /* What nobody here can carry out fails at once instead of being waited for. */
@@ -138,6 +142,7 @@ static bool open_guarded(struct control *c, size_t index,
         .kernel_missing = c->kernel_missing,
         .on_done = on_act_done,
         .on_ready = on_ready,
+        .on_settled = on_settled,
         .arg = c,
         .local = c->parts.local,
         .index = (uint8_t)index,

@@ -24,6 +24,8 @@ struct fence {
     struct kernel_lease *kernel;
     bool has_kernel;
     bool installing;                 /* the first installation has not answered yet */
+    bool inspecting;                 /* a look is under way, */
+    bool inspect_again;              /* and another was asked for meanwhile */
     bool installed;                  /* the kernel's rules were put in place by this process */
     bool has_door;
     bool kernel_first;
@@ -72,19 +74,39 @@ static void set_trouble(struct fence *f, const char *words)
 static void on_installed(void *arg, const struct kernel_lease_report *report)
 {
     struct fence *f = arg;
-    f->installing = false;
     f->kernel_ready = report->outcome == KERNEL_LEASE_DONE;
     if (!f->kernel_ready)
         set_trouble(f, report->why.text);
     tell_ready(f);
+    if (!f->installing)
+        return;
+    f->installing = false;
+    f->settings.on_settled(f->settings.arg);
+}
+
+static void on_inspected(void *arg, const struct kernel_lease_report *report);
+
+/* One look at a time, however many changes are told meanwhile: the last of them gets one more. */
+static void inspect(struct fence *f)
+{
+    if (f->inspecting) {
+        f->inspect_again = true;
+        return;
+    }
+    f->inspecting = true;
+    kernel_lease_inspect(f->kernel, base_mono_us() + KERNEL_REQUEST_US, on_inspected, f);
 }
 
 static void on_inspected(void *arg, const struct kernel_lease_report *report)
 {
     struct fence *f = arg;
+    bool again = f->inspect_again;
+    f->inspecting = f->inspect_again = false;
     if (report->outcome == KERNEL_LEASE_DONE) {
         f->kernel_ready = true;
         tell_ready(f);
+        if (again)
+            inspect(f);
         return;
     }
     /* Somebody took the rules away. Put back as the core last wanted them: open only for what is left
@@ -128,7 +150,7 @@ static void on_watch(void *arg)
     struct fault fault;
     int64_t now = base_mono_us();
     if (f->installed)
-        kernel_lease_inspect(f->kernel, now + KERNEL_REQUEST_US, on_inspected, f);
+        inspect(f);
     if (f->has_door && f->readiness == NULL && now >= f->door_readiness_at_us) {
         f->readiness = door_readiness(f->loop, &f->door, now + KERNEL_REQUEST_US, on_findings, f,
                                       &fault);
@@ -314,7 +336,7 @@ void fence_ruleset_changed(struct fence *f)
     /* While it is held open each hold sees for itself, and puts the rules back without a gap. */
     bool holds = f->act.kind == ACT_FENCE_HOLD && f->busy;
     if (f->installed && !f->installing && !holds)
-        kernel_lease_inspect(f->kernel, base_mono_us() + KERNEL_REQUEST_US, on_inspected, f);
+        inspect(f);
 }
 
 bool fence_settled(const struct fence *f)

@@ -28,6 +28,7 @@ struct fence_settings {
     const char *kernel_missing;             /* why; for people */
     void (*on_done)(void *arg, const struct act_result *result);
     void (*on_ready)(void *arg, uint8_t service, bool ready, bool kernel, const char *why);
+    void (*on_settled)(void *arg); /* what the fence's own start had under way has answered */
     void *arg;
     const struct local_config *local;       /* where holds are noted */
     uint8_t index;                          /* of the service */

@@ -199,6 +199,9 @@ static void check_clocks(struct service *s, struct turn *turn)
     struct note *note = service_note(s, turn, NOTE_LEASE_LOST);
     policy_text_set(&note->detail, "the calendar ran ahead: this machine may have been paused");
     lease_enter(&g->lease, g->lease.epoch);
+    /* Nothing of before the pause says how long the database may stay open. */
+    g->start.us = -TIME_FOREVER_US;
+    g->former_until.us = 0;
     g->held_noted = false;
     g->next_renew = turn->now;
 }

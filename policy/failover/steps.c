@@ -266,7 +266,7 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
         return STEP_WAITS;
     /* A promotion of an earlier grant of this operation may have happened: then the database is
      * no standby any more and there is no way back; its gates were judged then. */
-    bool promoted = run->target.known && !run->target.facts.in_recovery;
+    bool promoted = !ledger_may_abort(l) && run->target.known && !run->target.facts.in_recovery;
     enum gate_id shut = promoted ? GATE_COUNT : evidence_gate(s, turn);
     if (shut != GATE_COUNT && ledger_may_abort(l))
         return wait_or_go_back(s, turn, shut);
