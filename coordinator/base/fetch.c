@@ -123,7 +123,8 @@ static enum fetch_outcome classify(const struct fetch *fetch, CURLcode code)
         return FETCH_OBSERVER;
     if (fetch->too_large)
         return FETCH_TOO_LARGE;
-    bool connected = get_time_us(fetch, CURLINFO_CONNECT_TIME_T) > 0;
+    /* libcurl counts a connection from its TLS on; while that runs, only note_wish() knows. */
+    bool connected = fetch->connected_us > 0 || get_time_us(fetch, CURLINFO_CONNECT_TIME_T) > 0;
     switch ((int)code) { /* the library may return codes that its header doesn't name */
     case CURLE_OK:
         return get_number(fetch, CURLINFO_RESPONSE_CODE) > 0 ? FETCH_OK : FETCH_PROTOCOL;
