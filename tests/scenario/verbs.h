@@ -4,7 +4,7 @@
 
 #include "tests/scenario/script.h"
 #include "tests/scenario/words.h"
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 #define PLAY_WORD_MAX 64
 

@@ -2,7 +2,7 @@
 #ifndef FAILOVERD_TESTS_SCENARIO_WORDS_H
 #define FAILOVERD_TESTS_SCENARIO_WORDS_H
 
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 /* Writes what a note says. False: it is not worth a line in a trace. */
 bool words_of_note(const struct world *world, const struct note *note, char *line, size_t size);

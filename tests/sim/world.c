@@ -1,5 +1,5 @@
 /* The hosts, their disks and the network between them: see world.h. */
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The promises, looked at after every event: see world.h. */
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 static const char *name(const struct world *w, region_id r)
 {

@@ -1,7 +1,7 @@
 /* Route 53 as far as the core can tell: a mark, records, PENDING until INSYNC.
  *
  * A change replaces the mark exactly as the same host read it last, or is refused as a whole. */
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 #include <stdio.h>
 

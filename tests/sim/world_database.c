@@ -2,7 +2,7 @@
  *
  * An enforced fence is a kernel element with a deadline: packets pass before it, and it runs out by
  * itself. A guarded one is a door: it stays as it was left, whatever dies. */
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 #define WRITTEN_PER_TICK 100
 

@@ -1,5 +1,5 @@
 /* What is going to happen: a heap by time, then by order of asking. */
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  *
  * As the contract says (policy/act.h): every act is answered by its deadline, come what may; what
  * was asked of a server is done there even if who asked is dead by then. */
-#include "tests/scenario/world.h"
+#include "tests/sim/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

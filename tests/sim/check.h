@@ -1,0 +1,71 @@
+/* check: the promises, looked at from outside of the product's code.
+ *
+ * The world tells what truly happened (a value reached a disk, a voter let a grant out, a database
+ * opened, rows were lost); check.c and its parts keep their own account of it and hold every claim
+ * and every act of the nodes against that. They use the core's structs, and none of its functions.
+ *
+ * A break that is explained by something the promises leave out (world.h: enum beyond) still ends the
+ * run, and world_excused() says so: the simulator counts it as expected.
+ */
+#ifndef FAILOVERD_TESTS_CHECK_H
+#define FAILOVERD_TESTS_CHECK_H
+
+#include "tests/sim/world_parts.h"
+
+const char *invariant_name(enum invariant invariant);
+
+/* True if what broke is within what the promises leave out and did happen in this run. */
+bool world_excused(const struct world *world);
+
+void check_init(struct world *world, uint8_t service);   /* allocates service->truth */
+void check_free(struct world *world, uint8_t service);
+
+/* After every event: one writer, no spinning; with `calm` set, no healthy writer is ever shut. */
+void check_event(struct world *world);
+
+/* From now on a writer that stops acknowledging while its database and region are up is a break. */
+void check_calm(struct world *world, bool calm);
+
+/* ---- the register (check_register.c) ---- */
+
+/* A host's disk says that `durable` is on it. */
+void check_durable(struct world *world, struct host *host, const struct durable *durable);
+/* A host claims that its ledger (host->ledger[service]) is chosen. */
+void check_claim(struct world *world, struct host *host, uint8_t service);
+/* What is truly chosen at a version; NULL: nothing. */
+const struct ledger *check_chosen(const struct world *world, uint8_t service, uint64_t version);
+/* The newest truly chosen value; NULL: none. */
+const struct ledger *check_newest(const struct world *world, uint8_t service);
+/* A host starts to vote: does it still have all that it once said was durable? */
+void check_voting(struct world *world, struct host *host);
+
+/* ---- leases, evidence, steps (check_acts.c) ---- */
+
+/* A voter lets a grant out (when it leaves, not when it is made). */
+void check_granted(struct world *world, struct host *voter, uint8_t service,
+                   const struct message_grant *grant);
+/* A host's probe ended a round. */
+void check_sampled(struct world *world, struct host *host, uint8_t service,
+                   const struct sample *sample);
+/* A value was accepted durably somewhere for the first time: was a begin backed by evidence? */
+void check_first_accepted(struct world *world, uint8_t service, const struct ledger *ledger);
+/* A database is opened for writes, or kept open, until true time `until_us`. */
+void check_opened(struct world *world, struct host *host, const struct act *act, int64_t until_us);
+/* A promotion starts: from here it can't be called back. */
+void check_promotion(struct world *world, struct host *host, const struct act *act);
+/* It is done: the region's standby left `parent` at `fork_lsn`. */
+void check_promoted(struct world *world, struct host *host, const struct act *act,
+                    uint32_t parent, uint64_t fork_lsn);
+/* A zone was changed by `host` from `before` to what it is now. */
+void check_zone(struct world *world, struct host *host, const struct act *act, uint8_t zone,
+                const struct zone_state *before);
+/* A note of a host: what it reports is held against what happened. */
+void check_note(struct world *world, struct host *host, const struct note *note);
+
+/* ---- at the end (check_rest.c) ---- */
+
+/* After healing and enough time: everything has come to rest and every service is served by a region
+ * that can. `lost`: regions that never come back. Breaks the world with what is not so. */
+void check_rest(struct world *world, const bool lost[POLICY_REGIONS_MAX]);
+
+#endif

@@ -1,0 +1,89 @@
+/* Between the files of the world: see world.h. Nobody outside of it includes this but check.c. */
+#ifndef FAILOVERD_TESTS_WORLD_PARTS_H
+#define FAILOVERD_TESTS_WORLD_PARTS_H
+
+#include "tests/sim/world.h"
+
+/* ---- what is going to happen (world_queue.c) ---- */
+
+#define WORLD_ITEMS_MAX 32768
+#define WORLD_SPIN_MAX 20000 /* events at one same instant */
+
+enum item_kind {
+    ITEM_TIMER,
+    ITEM_MESSAGE,
+    ITEM_PERSISTED,
+    ITEM_PROBE,
+    ITEM_ACT_START,
+    ITEM_ACT_END,
+    ITEM_ACT_DONE,
+    ITEM_GUARD_READY,
+};
+
+struct world_act {
+    struct act act;
+    enum act_fault fault;
+    uint32_t life;        /* of the host, when it asked */
+    bool reported;        /* its deadline came first */
+    uint64_t read_serial; /* DNS_SUBMIT: what the host had read when it asked */
+};
+
+struct world_item {
+    int64_t at;
+    uint64_t number;   /* breaks ties, so that equal times keep their order */
+    enum item_kind kind;
+    uint8_t host;
+    uint32_t life;     /* 0: any */
+    uint64_t needs;    /* MESSAGE held back until this persist is done; PERSISTED, TIMER: which one */
+    uint8_t service;
+    uint8_t check;
+    uint8_t to;
+    struct message *message;
+    struct act_result *result;
+    struct world_act *act;
+};
+
+void world_push(struct world *world, struct world_item item);
+struct world_item world_pop(struct world *world);
+void world_sweep(struct world *world); /* of items whose life is UINT32_MAX */
+
+/* ---- small words (world.c) ---- */
+
+uint8_t host_index(const struct world *world, const struct host *host);
+void world_event(struct world *world, struct host *host, struct node_event *event);
+void world_say(struct world *world, const struct host *host, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void world_break(struct world *world, enum invariant invariant, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void world_mix(struct world *world, uint64_t value); /* into the hash */
+
+/* ---- parts ---- */
+
+void clock_rebase(const struct world *world, struct host *host, int32_t ppm);    /* world_clock.c */
+void network_send(struct world *world, struct host *from, uint8_t to,            /* world_network.c */
+                  const struct message *message);
+void disk_persist(struct world *world, struct host *host);                       /* world_disk.c */
+void disk_send_durable(struct world *world, struct host *host, uint8_t to,
+                       const struct message *message);
+void disk_written(struct world *world, struct host *host);
+void disk_crash(struct world *world, struct host *host, bool writes_first);
+void host_carry_out(struct world *world, struct host *host);                     /* world_host.c */
+void host_rearm(struct world *world, struct host *host);
+void act_ask(struct world *world, struct host *host, const struct act *act);     /* world_acts.c */
+void act_start(struct world *world, struct host *host, struct world_act *act);
+void act_end(struct world *world, struct host *host, struct world_act *act);
+void act_words(struct act_result *result, enum act_outcome outcome, const char *words);
+
+/* Databases (world_database.c). All of them settle first. */
+void database_init(struct world *world, uint8_t service);
+struct database_facts database_facts_of(struct world *world, uint8_t service, region_id region);
+/* Carries out HOLD, READS, SHUT, COMPARE, FREEZE, THAW and PROMOTE on the host's region's database. */
+void database_act(struct world *world, struct host *host, const struct act *act,
+                  struct act_result *result);
+
+/* Route 53 (world_zones.c). */
+void zone_init(struct world *world, uint8_t service);
+void zone_act(struct world *world, struct host *host, const struct world_act *act,
+              struct act_result *result);
+
+#endif
