@@ -107,6 +107,15 @@ struct world_disk {
 
 enum act_fault { FAULT_NONE, FAULT_FAIL, FAULT_LOST_REPLY, FAULT_RETRY, FAULT_HANG, FAULT_LATE };
 
+/* A durable message that waits for the disk. */
+struct world_held {
+    uint64_t needs;
+    uint8_t to;
+    struct message *message;
+};
+
+struct world_item;
+
 struct host {
     char name[WORLD_NAME_MAX];
     region_id region;
@@ -128,12 +137,18 @@ struct host {
     uint64_t read_serial[WORLD_SERVICES_MAX][WORLD_ZONES_MAX];
     uint64_t change[WORLD_SERVICES_MAX][WORLD_ZONES_MAX]; /* id of its last submission; 0: none */
     uint64_t timer_number;
+    int64_t timer_mono_us;        /* what the node armed last, by its own clock */
     enum step_id crash_at_step;   /* die when this step starts; STEP_NONE: don't */
     bool crash_writes;            /* ...after what was to be written is on disk */
     uint32_t crash_at_persist;    /* die when this many more writes were asked for; 0: don't */
     uint32_t pause_at_step;       /* stand still in the midst of this many-th next step; 0: don't */
     struct effect *stalled;       /* what that step asked for and nobody has carried out yet */
     size_t stalled_count;
+    struct world_held *held;
+    size_t held_count, held_size;
+    struct world_item *parked;    /* what came in while it stood still, in order */
+    size_t parked_count, parked_size;
+    int64_t machine_stopped_at;   /* true time; -1: the machine runs */
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */
     struct ledger ledger[WORLD_SERVICES_MAX];    /* last known chosen here */
     bool ledger_known[WORLD_SERVICES_MAX];
@@ -212,7 +227,7 @@ struct world;
 typedef void world_listener(void *arg, const struct world *world, const struct host *host,
                             const struct note *note, const char *words);
 
-struct world_item;
+#define WORLD_SPARE_MAX 512
 
 struct world {
     int64_t now_us;
@@ -236,6 +251,8 @@ struct world {
     uint32_t fault_times[ACT_KIND_COUNT];
     struct world_item *queue;
     size_t queued;
+    struct message *spare[WORLD_SPARE_MAX]; /* used messages, for the next ones */
+    size_t spare_count;
     uint64_t serial;
     uint64_t hash;                /* of everything that happened; see world_mix() */
     uint64_t events;
@@ -273,6 +290,8 @@ void world_host_step_calendar(struct host *host, int64_t us);
 /* The whole machine stands still for `us` and does not know it (a paused virtual machine): its clocks
  * and its kernel's timers go on where they were, the calendar is right again afterwards. */
 void world_host_lose_time(struct world *world, struct host *host, int64_t us);
+void world_host_guard(struct world *world, struct host *host, bool ready); /* breaks, is mended */
+/* The disk's content; whoever uses these crashes the host first, or lets them be found at the next start. */
 void world_disk_wipe(struct world *world, struct host *host);
 void world_disk_save(struct host *host);
 void world_disk_restore(struct host *host);

@@ -18,6 +18,7 @@ enum item_kind {
     ITEM_ACT_END,
     ITEM_ACT_DONE,
     ITEM_GUARD_READY,
+    ITEM_WAKE,       /* a machine that stood still goes on */
 };
 
 struct world_act {
@@ -45,7 +46,10 @@ struct world_item {
 
 void world_push(struct world *world, struct world_item item);
 struct world_item world_pop(struct world *world);
-void world_sweep(struct world *world); /* of items whose life is UINT32_MAX */
+/* Frees what an item carries. */
+void world_drop(struct world *world, struct world_item *item);
+struct message *message_copy(struct world *world, const struct message *message);
+void message_free(struct world *world, struct message *message);
 
 /* ---- small words (world.c) ---- */
 
@@ -59,7 +63,6 @@ void world_mix(struct world *world, uint64_t value); /* into the hash */
 
 /* ---- parts ---- */
 
-void clock_rebase(const struct world *world, struct host *host, int32_t ppm);    /* world_clock.c */
 void network_send(struct world *world, struct host *from, uint8_t to,            /* world_network.c */
                   const struct message *message);
 void disk_persist(struct world *world, struct host *host);                       /* world_disk.c */
@@ -67,9 +70,21 @@ void disk_send_durable(struct world *world, struct host *host, uint8_t to,
                        const struct message *message);
 void disk_written(struct world *world, struct host *host);
 void disk_crash(struct world *world, struct host *host, bool writes_first);
-void host_carry_out(struct world *world, struct host *host);                     /* world_host.c */
-void host_rearm(struct world *world, struct host *host);
+/* Carries out effects in their order, as the shell does. */
+void host_carry_out(struct world *world, struct host *host, const struct effect *effects, /* world_host.c */
+                    size_t count);
+bool host_stands(const struct host *host); /* its process or its machine */
+void host_park(struct host *host, const struct world_item *item);
+void host_unpark(struct world *world, struct host *host);
+void host_arm(struct world *world, struct host *host, int64_t mono_us);
+/* The region's databases and their kernel elements are on the machine of its first coordinator. */
+bool host_keeps_element(const struct world *world, const struct host *host);
+void host_wake(struct world *world, struct host *host);
+void host_probe(struct world *world, struct host *host, uint8_t service, uint8_t check);
+void host_free(struct world *world, struct host *host);
 void act_ask(struct world *world, struct host *host, const struct act *act);     /* world_acts.c */
+/* Whether an item of this act is the host's process's own doing: it waits while that stands still. */
+bool act_is_its_own(const struct world *world, const struct world_act *act, bool starts);
 void act_start(struct world *world, struct host *host, struct world_act *act);
 void act_end(struct world *world, struct host *host, struct world_act *act);
 void act_words(struct act_result *result, enum act_outcome outcome, const char *words);

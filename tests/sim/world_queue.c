@@ -1,65 +1,71 @@
 /* What is going to happen: a heap by time, then by order of asking. */
-#include "tests/sim/world.h"
+#include "tests/sim/world_parts.h"
 
 #include <stdlib.h>
+
+struct message *message_copy(struct world *w, const struct message *m)
+{
+    struct message *copy =
+        w->spare_count > 0 ? w->spare[--w->spare_count] : malloc(sizeof *copy);
+    if (copy == NULL)
+        abort();
+    *copy = *m;
+    return copy;
+}
+
+void message_free(struct world *w, struct message *m)
+{
+    if (m != NULL && w->spare_count < WORLD_SPARE_MAX)
+        w->spare[w->spare_count++] = m;
+    else
+        free(m);
+}
+
+void world_drop(struct world *w, struct world_item *item)
+{
+    message_free(w, item->message);
+    free(item->result);
+    free(item->act);
+    item->message = NULL;
+    item->result = NULL;
+    item->act = NULL;
+}
 
 static bool earlier(const struct world_item *a, const struct world_item *b)
 {
     return a->at != b->at ? a->at < b->at : a->number < b->number;
 }
 
-static void swap(struct world_item *a, struct world_item *b)
-{
-    struct world_item t = *a;
-    *a = *b;
-    *b = t;
-}
-
-static void sift_up(struct world *w, size_t i)
-{
-    for (; i > 0 && earlier(&w->queue[i], &w->queue[(i - 1) / 2]); i = (i - 1) / 2)
-        swap(&w->queue[i], &w->queue[(i - 1) / 2]);
-}
-
 void world_push(struct world *w, struct world_item item)
 {
     if (w->queued == WORLD_ITEMS_MAX) {
-        world_break(w, "too many things are under way at once");
-        free(item.message);
-        free(item.result);
-        free(item.act);
+        world_break(w, INVARIANT_SANE, "too many things are under way at once");
+        world_drop(w, &item);
         return;
     }
     item.number = ++w->serial;
-    w->queue[w->queued++] = item;
-    sift_up(w, w->queued - 1);
+    size_t i = w->queued++;
+    for (; i > 0 && earlier(&item, &w->queue[(i - 1) / 2]); i = (i - 1) / 2)
+        w->queue[i] = w->queue[(i - 1) / 2];
+    w->queue[i] = item;
 }
 
 struct world_item world_pop(struct world *w)
 {
-    struct world_item first = w->queue[0];
-    w->queue[0] = w->queue[--w->queued];
-    for (size_t i = 0;;) {
-        size_t least = i, left = 2 * i + 1, right = left + 1;
-        if (left < w->queued && earlier(&w->queue[left], &w->queue[least]))
-            least = left;
-        if (right < w->queued && earlier(&w->queue[right], &w->queue[least]))
-            least = right;
-        if (least == i)
-            return first;
-        swap(&w->queue[i], &w->queue[least]);
-        i = least;
+    struct world_item first = w->queue[0], last = w->queue[--w->queued];
+    size_t i = 0;
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= w->queued)
+            break;
+        if (child + 1 < w->queued && earlier(&w->queue[child + 1], &w->queue[child]))
+            child++;
+        if (!earlier(&w->queue[child], &last))
+            break;
+        w->queue[i] = w->queue[child];
+        i = child;
     }
-}
-
-/* Takes the empty shells out of the queue; dropping from a heap's array needs it made anew. */
-void world_sweep(struct world *w)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < w->queued; i++)
-        if (w->queue[i].life != UINT32_MAX)
-            w->queue[kept++] = w->queue[i];
-    w->queued = kept;
-    for (size_t i = 1; i < w->queued; i++)
-        sift_up(w, i);
+    if (w->queued > 0)
+        w->queue[i] = last;
+    return first;
 }

@@ -1,0 +1,65 @@
+/* The network: what is sent arrives late, twice, out of order, or not at all. */
+#include "tests/sim/check.h"
+
+static void deliver(struct world *w, const struct host *from, const struct host *to,
+                    const struct message *m, int64_t extra_us)
+{
+    const struct link *link = &w->links[host_index(w, from)][host_index(w, to)];
+    int64_t at = w->now_us + 1;
+    if (from != to) {
+        at = w->now_us + link->delay_us + extra_us +
+             (int64_t)world_random(w, (uint64_t)link->delay_us / 4 + 1);
+        at = at > link->clogged_until ? at : link->clogged_until;
+    }
+    world_push(w, (struct world_item){ .at = at, .kind = ITEM_MESSAGE, .host = host_index(w, from),
+                                       .to = host_index(w, to),
+                                       .message = message_copy(w, m) });
+}
+
+void network_send(struct world *w, struct host *from, uint8_t to, const struct message *m)
+{
+    struct host *h = &w->hosts[to];
+    if (m->kind == MESSAGE_GRANT)
+        check_granted(w, from, m->service, &m->as.grant);
+    if (from == h) {
+        deliver(w, from, h, m, 0);
+        return;
+    }
+    if (w->cut[from->region][h->region] || w->links[host_index(w, from)][to].cut ||
+        (w->lose_permille > 0 && world_random(w, 1000) < w->lose_permille))
+        return;
+    if (w->duplicate_permille > 0 && world_random(w, 1000) < w->duplicate_permille)
+        deliver(w, from, h, m, (int64_t)world_random(w, (uint64_t)US_PER_S));
+    int64_t late = 0;
+    if (w->late_permille > 0 && world_random(w, 1000) < w->late_permille)
+        late = (int64_t)world_random(w, (uint64_t)w->late_us + 1);
+    deliver(w, from, h, m, late);
+}
+
+/* What was sent before the cut goes on through other ways, or is lost with it: both happen. */
+void world_region_isolate(struct world *w, region_id region, bool isolated)
+{
+    world_settle(w);
+    for (region_id r = 0; r < w->options.region_count; r++)
+        if (r != region)
+            w->cut[region][r] = w->cut[r][region] = isolated;
+}
+
+void world_heal(struct world *w)
+{
+    world_settle(w);
+    for (region_id a = 0; a < POLICY_REGIONS_MAX; a++)
+        for (region_id b = 0; b < POLICY_REGIONS_MAX; b++)
+            w->cut[a][b] = false;
+    for (uint8_t a = 0; a < w->host_count; a++)
+        for (uint8_t b = 0; b < w->host_count; b++) {
+            w->links[a][b].cut = false;
+            w->links[a][b].clogged_until = 0;
+        }
+    w->lose_permille = w->duplicate_permille = w->late_permille = 0;
+}
+
+bool world_reaches(const struct world *w, region_id from, region_id to)
+{
+    return !w->cut[from][to] && !w->cut[to][from] && !w->region_dead[to];
+}
