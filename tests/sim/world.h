@@ -181,6 +181,7 @@ struct timeline {
 struct zone_state {
     enum dns_mark mark;
     uint64_t epoch, operation, serial;
+    uint64_t change;              /* id of the change that made it so; 0: as it was at the start */
     region_id region;
 };
 
@@ -303,6 +304,9 @@ void world_region_isolate(struct world *world, region_id region, bool isolated);
 void world_settle(struct world *world);
 void world_database_stop(struct world *world, uint8_t service, region_id region);
 void world_database_start(struct world *world, uint8_t service, region_id region);
+/* PostgreSQL alone stops and starts, in an instant and in the role that it had: what hung goes on, and
+ * the kernel's element stays. */
+void world_database_restart(struct world *world, uint8_t service, region_id region);
 void world_database_rejoin(struct world *world, uint8_t service, region_id region,
                            region_id upstream);
 void world_database_promote_by_hand(struct world *world, uint8_t service, region_id region);
