@@ -1,0 +1,149 @@
+/* What has to be: each gives what is. */
+#include "tests/scenario/verbs_match.h"
+
+#include <string.h>
+
+static bool is_writer(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    if (strcmp(m->word[0], "none") == 0)
+        return l != NULL && l->writer == REGION_NONE;
+    return l != NULL && l->writer == match_region(m, 0);
+}
+
+static bool is_writing(struct match *m)
+{
+    bool any = false;
+    for (region_id r = 0; r < match_world(m)->options.region_count; r++)
+        any = any || world_acknowledges(match_world(m), 0, r);
+    if (strcmp(m->word[0], "none") == 0)
+        return !any;
+    return world_acknowledges(match_world(m), 0, match_region(m, 0));
+}
+
+static bool is_epoch(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->epoch == (uint64_t)match_number(m, 0);
+}
+
+static bool is_dns(struct match *m)
+{
+    for (uint8_t z = 0; z < match_world(m)->options.policy.zone_count; z++)
+        if (match_service(m)->zones[z].now.region != match_region(m, 0))
+            return false;
+    return true;
+}
+
+static bool no_operation(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->operation.kind == OPERATION_NONE;
+}
+
+static bool an_operation(struct match *m)
+{
+    return world_ledger(match_world(m), 0) != NULL && !no_operation(m);
+}
+
+static bool nothing_happened(struct match *m)
+{
+    return m->play->began == 0 && m->play->taken == 0 && no_operation(m);
+}
+
+static bool never_began(struct match *m) { return m->play->began == 0; }
+
+static bool was_gate(struct match *m)
+{
+    enum gate_id gate = words_gate(m->word[0]);
+    if (gate == GATE_COUNT)
+        play_fail(m->play, "there is no gate '%s'", m->word[0]);
+    return gate < GATE_COUNT && (m->play->gates_shut >> gate & 1u) != 0;
+}
+
+static bool was_proof(struct match *m)
+{
+    static const struct { const char *name; enum fence_proof proof; } names[] = {
+        { "release", PROOF_RELEASED }, { "lapse", PROOF_LAPSED }, { "acceptance", PROOF_ACCEPTED },
+        { "person", PROOF_PERSON },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i].name, m->word[0]) == 0)
+            return (m->play->proofs >> names[i].proof & 1u) != 0;
+    play_fail(m->play, "there is no proof '%s'", m->word[0]);
+    return false;
+}
+
+static bool is_mute(struct match *m)
+{
+    return strcmp(words_mute(match_host(m, 0)->mute), m->word[1]) == 0;
+}
+
+static bool does_vote(struct match *m) { return match_host(m, 0)->mute == MUTE_NOT; }
+
+static bool was_answer(struct match *m)
+{
+    const struct world *w = match_world(m);
+    return w->replies > 0 && strcmp(words_answer(w->last_reply.answer), m->word[0]) == 0;
+}
+
+static bool was_refused_by(struct match *m)
+{
+    const struct world *w = match_world(m);
+    return w->replies > 0 && w->last_reply.answer == ANSWER_GATE &&
+           w->last_reply.gate == words_gate(m->word[0]);
+}
+
+static bool was_step(struct match *m)
+{
+    enum step_id step = words_step(m->word[0]);
+    return step < STEP_COUNT && (m->play->steps_started >> step & 1u) != 0;
+}
+
+static bool was_stopped(struct match *m)
+{
+    static const char *const names[] = { "submit", "applied", "stale", "alarm", "unadopted",
+                                         "foreign", "rolled_back" };
+    return m->play->ruling >= 0 && strcmp(names[m->play->ruling], m->word[0]) == 0;
+}
+
+static bool was_aborted(struct match *m) { return m->play->aborted > 0; }
+static bool was_taken(struct match *m) { return m->play->taken > 0; }
+static bool was_fenced(struct match *m) { return m->play->shut_acts[match_region(m, 0)] > 0; }
+static bool never_fenced(struct match *m) { return !was_fenced(m); }
+static bool lease_kept(struct match *m) { return m->play->lost == 0; }
+static bool abstained(struct match *m) { return m->play->abstained > 0; }
+static bool is_dead(struct match *m) { return !match_host(m, 0)->alive; }
+static bool is_primary(struct match *m) { return !match_service(m)->databases[match_region(m, 0)].in_recovery; }
+static bool is_standby(struct match *m) { return match_service(m)->databases[match_region(m, 0)].in_recovery; }
+static bool is_streaming(struct match *m) { return match_service(m)->databases[match_region(m, 0)].streaming; }
+
+const struct condition expect_rows[] = {
+    { "writer %", is_writer },
+    { "writes in %", is_writing },
+    { "epoch %", is_epoch },
+    { "dns %", is_dns },
+    { "no operation", no_operation },
+    { "an operation", an_operation },
+    { "nothing happened", nothing_happened },
+    { "no begin", never_began },
+    { "gate % shut", was_gate },
+    { "proof %", was_proof },
+    { "coordinator % mute %", is_mute },
+    { "coordinator % votes", does_vote },
+    { "coordinator % dead", is_dead },
+    { "answer %", was_answer },
+    { "refused by gate %", was_refused_by },
+    { "step % started", was_step },
+    { "dns stopped %", was_stopped },
+    { "an abort", was_aborted },
+    { "a takeover", was_taken },
+    { "% was fenced", was_fenced },
+    { "% never fenced", never_fenced },
+    { "no lease lost", lease_kept },
+    { "an abstention", abstained },
+    { "database % primary", is_primary },
+    { "database % standby", is_standby },
+    { "database % streaming", is_streaming },
+    { NULL, NULL },
+};

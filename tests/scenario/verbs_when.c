@@ -1,0 +1,229 @@
+/* What happens: see README.md. */
+#include "tests/scenario/verbs_match.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void region_killed(struct match *m) { world_region_kill(match_world(m), match_region(m, 0)); }
+static void region_returns(struct match *m) { world_region_return(match_world(m), match_region(m, 0)); }
+static void host_killed(struct match *m) { world_host_crash(match_world(m), match_host(m, 0), false); }
+static void host_killed_late(struct match *m) { world_host_crash(match_world(m), match_host(m, 0), true); }
+static void host_started(struct match *m) { world_host_start(match_world(m), match_host(m, 0)); }
+static void host_paused(struct match *m) { world_host_pause(match_world(m), match_host(m, 0)); }
+static void host_resumed(struct match *m) { world_host_resume(match_world(m), match_host(m, 0)); }
+static void db_killed(struct match *m) { world_database_stop(match_world(m), 0, match_region(m, 0)); }
+static void db_started(struct match *m) { world_database_start(match_world(m), 0, match_region(m, 0)); }
+static void db_freezes(struct match *m) { match_service(m)->databases[match_region(m, 0)].frozen = true; }
+static void db_wakes(struct match *m) { match_service(m)->databases[match_region(m, 0)].frozen = false; }
+static void endpoints_fail(struct match *m) { match_service(m)->endpoints_up[match_region(m, 0)] = false; }
+static void endpoints_work(struct match *m) { match_service(m)->endpoints_up[match_region(m, 0)] = true; }
+static void network_heals(struct match *m) { world_heal(match_world(m)); }
+static void lag(struct match *m) { match_world(m)->lag_bytes = match_number(m, 0); }
+static void writes_stop(struct match *m) { match_world(m)->writes = false; }
+static void dns_dies(struct match *m) { match_world(m)->dns_unreachable = true; }
+static void dns_lives(struct match *m) { match_world(m)->dns_unreachable = false; }
+static void dns_slow(struct match *m) { match_world(m)->dns_sync_us = match_duration(m, 0); }
+
+static void rejoins(struct match *m)
+{
+    world_database_rejoin(match_world(m), 0, match_region(m, 0), match_region(m, 1));
+}
+
+static void host_restarted(struct match *m)
+{
+    world_host_crash(match_world(m), match_host(m, 0), false);
+    world_host_start(match_world(m), match_host(m, 0));
+}
+
+static void all_restarted(struct match *m)
+{
+    for (uint8_t n = 0; n < match_world(m)->host_count; n++) {
+        world_host_crash(match_world(m), &match_world(m)->hosts[n], false);
+        world_host_start(match_world(m), &match_world(m)->hosts[n]);
+    }
+}
+
+static void killed_at(struct match *m, bool writes)
+{
+    enum step_id step = words_step(m->word[1]);
+    if (step == STEP_COUNT)
+        play_fail(m->play, "there is no step '%s'", m->word[1]);
+    match_host(m, 0)->crash_at_step = step;
+    match_host(m, 0)->crash_writes = writes;
+}
+
+static void host_killed_at(struct match *m) { killed_at(m, false); }
+static void host_killed_at_late(struct match *m) { killed_at(m, true); }
+
+/* A new disk, and with it a new guard. */
+static void disk_lost(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    world_host_crash(match_world(m), h, false);
+    world_disk_wipe(match_world(m), h);
+}
+
+static void disk_saved(struct match *m) { world_disk_save(match_host(m, 0)); }
+
+static void disk_rolled_back(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    world_host_crash(match_world(m), h, false);
+    world_disk_restore(h);
+}
+
+static void disk_fails(struct match *m) { match_host(m, 0)->disk.fails = true; }
+static void disk_slow(struct match *m) { match_host(m, 0)->disk.latency_us = match_duration(m, 1); }
+static void guard_broken(struct match *m)
+{
+    world_host_guard(match_world(m), match_host(m, 0), false);
+}
+
+static void cut_both(struct match *m)
+{
+    region_id a = match_region(m, 0), b = match_region(m, 1);
+    match_world(m)->cut[a][b] = match_world(m)->cut[b][a] = true;
+}
+
+static void cut_one(struct match *m) { match_world(m)->cut[match_region(m, 0)][match_region(m, 1)] = true; }
+
+static void isolated(struct match *m)
+{
+    world_region_isolate(match_world(m), match_region(m, 0), true);
+}
+
+static void slow_path(struct match *m)
+{
+    region_id a = match_region(m, 0), b = match_region(m, 1);
+    struct world *w = match_world(m);
+    for (uint8_t x = 0; x < w->host_count; x++)
+        for (uint8_t y = 0; y < w->host_count; y++)
+            if ((w->hosts[x].region == a && w->hosts[y].region == b) ||
+                (w->hosts[x].region == b && w->hosts[y].region == a))
+                w->links[x][y].delay_us = match_duration(m, 2);
+}
+
+static void lossy(struct match *m) { match_world(m)->lose_permille = (uint32_t)match_number(m, 0) * 10; }
+static void doubling(struct match *m)
+{
+    match_world(m)->duplicate_permille = (uint32_t)match_number(m, 0) * 10;
+}
+
+static enum act_kind act(struct match *m, unsigned i)
+{
+    enum act_kind kind = words_act(m->word[i]);
+    if (kind == ACT_KIND_COUNT) {
+        play_fail(m->play, "there is no act '%s'", m->word[i]);
+        return ACT_COMPARE;
+    }
+    return kind;
+}
+
+static void set_fault(struct match *m, enum act_fault fault)
+{
+    enum act_kind kind = act(m, 0);
+    match_world(m)->fault[kind] = fault;
+    match_world(m)->fault_times[kind] = (uint32_t)match_number(m, 1);
+}
+
+static void act_fails(struct match *m) { set_fault(m, FAULT_FAIL); }
+static void act_loses(struct match *m) { set_fault(m, FAULT_LOST_REPLY); }
+static void act_retries(struct match *m) { set_fault(m, FAULT_RETRY); }
+static void act_hangs(struct match *m) { set_fault(m, FAULT_HANG); }
+static void act_takes(struct match *m) { match_world(m)->act_us[act(m, 0)] = match_duration(m, 1); }
+
+static void zone_mark(struct match *m)
+{
+    struct zone_state *z = &match_service(m)->zones[0].now;
+    z->serial++;
+    z->operation = 77;
+    if (strcmp(m->word[0], "absent") == 0)
+        z->mark = DNS_MARK_ABSENT;
+    else if (strcmp(m->word[0], "foreign") == 0)
+        z->mark = DNS_MARK_FOREIGN;
+    else
+        z->epoch = (uint64_t)match_number(m, 0);
+}
+
+static void order(struct match *m, struct host *at, struct order o)
+{
+    (void)snprintf(o.by.s, sizeof o.by.s, "a person");
+    world_order(match_world(m), at, 0, &o);
+}
+
+static struct order failover_to(struct match *m, unsigned to)
+{
+    return (struct order){ .kind = ORDER_FAILOVER, .to = match_region(m, to),
+                           .accepted_loss_bytes = -1 };
+}
+
+static void order_failover(struct match *m) { order(m, match_host(m, 0), failover_to(m, 1)); }
+
+static void order_skipping(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    char *rest = m->word[2];
+    for (char *name; (name = strsep(&rest, "+")) != NULL;) {
+        enum gate_id gate = words_gate(name);
+        if (gate == GATE_COUNT)
+            play_fail(m->play, "there is no gate '%s'", name);
+        else
+            o.skipped_gates |= 1u << gate;
+    }
+    order(m, match_host(m, 0), o);
+}
+
+static void order_adopt(struct match *m)
+{
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
+}
+
+const struct row when_rows[] = {
+    { "% is killed", region_killed },
+    { "% returns", region_returns },
+    { "coordinator % is killed", host_killed },
+    { "coordinator % is killed after writing", host_killed_late },
+    { "coordinator % is started", host_started },
+    { "coordinator % is restarted", host_restarted },
+    { "every coordinator is restarted", all_restarted },
+    { "coordinator % is paused", host_paused },
+    { "coordinator % goes on", host_resumed },
+    { "coordinator % will be killed at step %", host_killed_at },
+    { "coordinator % will be killed after writing at step %", host_killed_at_late },
+    { "coordinator % loses its disk", disk_lost },
+    { "disk of % is copied", disk_saved },
+    { "disk of % goes back to the copy", disk_rolled_back },
+    { "disk of % fails", disk_fails },
+    { "disk of % takes %", disk_slow },
+    { "guard of % breaks", guard_broken },
+    { "database % is killed", db_killed },
+    { "database % is started", db_started },
+    { "database % freezes", db_freezes },
+    { "database % wakes", db_wakes },
+    { "database % rejoins %", rejoins },
+    { "endpoints of % fail", endpoints_fail },
+    { "endpoints of % work", endpoints_work },
+    { "% and % are cut", cut_both },
+    { "the way from % to % is cut", cut_one },
+    { "% is isolated", isolated },
+    { "messages between % and % take %", slow_path },
+    { "the network loses % percent", lossy },
+    { "the network doubles % percent", doubling },
+    { "the network heals", network_heals },
+    { "replication lags % bytes", lag },
+    { "clients stop writing", writes_stop },
+    { "act % fails % times", act_fails },
+    { "act % loses its reply % times", act_loses },
+    { "act % is throttled % times", act_retries },
+    { "act % hangs % times", act_hangs },
+    { "act % takes %", act_takes },
+    { "dns cannot be reached", dns_dies },
+    { "dns can be reached", dns_lives },
+    { "dns takes % to be in sync", dns_slow },
+    { "the mark in dns becomes %", zone_mark },
+    { "a person at % orders failover to %", order_failover },
+    { "a person at % orders failover to % skipping %", order_skipping },
+    { "a person at % orders adopt", order_adopt },
+    { NULL, NULL },
+};
