@@ -86,7 +86,8 @@ $(WRITER): $(call objects,$(wildcard tests/regions/*.c))
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # Scenarios link the core alone: a decision that leaked out of it could not be played here.
-$(SCENARIO): $(call objects,$(wildcard tests/scenario/*.c)) $(LIBPOLICY)
+WORLD_SRC := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
+$(SCENARIO): $(call objects,$(wildcard tests/scenario/*.c) $(WORLD_SRC)) $(LIBPOLICY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
 
 test-tools: $(EMULATOR) $(WRITER) $(SCENARIO) $(UNIT_BIN)

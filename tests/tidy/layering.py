@@ -24,7 +24,7 @@ MAY_INCLUDE = (
     ("coordinator/", ["coordinator/", "probes/", "dns/", "policy/"]),
     ("probes/", ["probes/", "coordinator/base/", *sorted(POLICY_TYPES)]),
     ("dns/", ["dns/", "coordinator/base/", *sorted(POLICY_TYPES)]),
-    ("tests/scenario/", ["tests/scenario/", "policy/"]),
+    ("tests/scenario/", ["tests/scenario/", "tests/sim/", "policy/"]),
     ("tests/sim/", ["tests/sim/", "policy/"]),
     ("tests/route53/", ["tests/route53/"]),
     ("tests/regions/", ["tests/regions/"]),
