@@ -3,7 +3,7 @@
 #define FAILOVERD_TESTS_SCENARIO_VERBS_H
 
 #include "tests/scenario/script.h"
-#include "tests/scenario/words.h"
+#include "tests/sim/words.h"
 #include "tests/sim/world.h"
 
 #define PLAY_WORD_MAX 64

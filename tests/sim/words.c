@@ -1,5 +1,5 @@
 /* Notes as prose: see words.h. */
-#include "tests/scenario/words.h"
+#include "tests/sim/words.h"
 
 #include "policy/failover/dns_rule.h"
 
@@ -45,6 +45,11 @@ enum act_kind words_act(const char *name)
         if (strcmp(act_names[a], name) == 0)
             return (enum act_kind)a;
     return ACT_KIND_COUNT;
+}
+
+const char *words_of_act(enum act_kind kind)
+{
+    return kind < ACT_KIND_COUNT ? act_names[kind] : "?";
 }
 
 const char *words_mute(enum mute_reason reason)

@@ -1,0 +1,97 @@
+/* What a person does to the world: see person.h. */
+#include "tests/sim/person.h"
+
+#include <stdio.h>
+
+/* Skipped when nobody serves and nothing else helps. Never the fence: a person who skips that has to
+ * know by other means that the old database is dead. */
+#define RESCUE_SKIPS                                                                               \
+    ((1u << GATE_MAJORITY_FAILED) | (1u << GATE_TARGET_HEALTHY) | (1u << GATE_TARGET_STREAMING) |  \
+     (1u << GATE_LOSS_WITHIN_RPO) | (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN))
+
+bool person_orders(struct world *w, struct host *h, uint8_t service, const struct order *order)
+{
+    if (!h->alive || host_stands(h))
+        return false;
+    struct order o = *order;
+    (void)snprintf(o.by.s, sizeof o.by.s, "a person");
+    world_say(w, h, "a person orders %s %s", o.kind == ORDER_ADOPT ? "adopt" : "failover to",
+              o.kind == ORDER_ADOPT ? "" : w->options.region_name[o.to]);
+    world_order(w, h, service, &o);
+    return true;
+}
+
+bool person_rejoins(struct world *w, uint8_t service, region_id region)
+{
+    const struct ledger *l = check_newest(w, service);
+    if (l == NULL || l->writer == REGION_NONE || l->writer == region || w->region_dead[region] ||
+        !w->options.policy.regions[region].serves)
+        return false;
+    world_settle(w);
+    const struct database *db = &w->services[service].databases[region];
+    const struct database *writer = &w->services[service].databases[l->writer];
+    if (!db->up || db->frozen || !world_acknowledges(w, service, l->writer) ||
+        !world_reaches(w, region, l->writer))
+        return false;
+    bool follows = db->in_recovery && db->timeline == writer->timeline &&
+                   (db->streaming || db->upstream == l->writer);
+    if (follows)
+        return false;
+    world_say(w, NULL, "a person makes %s a standby of %s again", w->options.region_name[region],
+              w->options.region_name[l->writer]);
+    world_database_rejoin(w, service, region, l->writer);
+    return true;
+}
+
+/* What the zones show is not what the register says. */
+static bool zones_differ(const struct world *w, uint8_t service, const struct ledger *l)
+{
+    const struct world_service *s = &w->services[service];
+    for (uint8_t z = 0; z < s->policy.zone_count; z++)
+        if (s->zones[z].now.region != l->writer)
+            return true;
+    return false;
+}
+
+bool person_adopts(struct world *w, uint8_t service, bool stopped)
+{
+    const struct ledger *l = check_newest(w, service);
+    if (l == NULL || l->writer == REGION_NONE || l->guard.node >= w->host_count)
+        return false;
+    bool left_behind = l->operation.kind == OPERATION_NONE && zones_differ(w, service, l);
+    if (!stopped && !left_behind)
+        return false;
+    struct order o = { .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 };
+    return person_orders(w, &w->hosts[l->guard.node], service, &o);
+}
+
+/* To the region with the most, of those that can be worked. */
+static region_id best_region(const struct world *w, uint8_t service)
+{
+    region_id best = REGION_NONE;
+    const struct world_service *s = &w->services[service];
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        const struct database *db = &s->databases[r];
+        if (!w->options.policy.regions[r].serves || w->region_dead[r] || !db->up || db->frozen)
+            continue;
+        const struct database *other = best != REGION_NONE ? &s->databases[best] : NULL;
+        if (other == NULL || db->timeline > other->timeline ||
+            (db->timeline == other->timeline && db->lsn > other->lsn))
+            best = r;
+    }
+    return best;
+}
+
+bool person_rescues(struct world *w, uint8_t service)
+{
+    world_settle(w);
+    region_id to = best_region(w, service);
+    if (to == REGION_NONE)
+        return false;
+    struct order o = { .kind = ORDER_FAILOVER, .to = to, .skipped_gates = RESCUE_SKIPS,
+                       .accepted_loss_bytes = INT64_MAX / 4 };
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].region == to && person_orders(w, &w->hosts[n], service, &o))
+            return true;
+    return false;
+}

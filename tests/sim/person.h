@@ -1,0 +1,22 @@
+/* person: what a sensible on-call engineer does to the world, besides giving orders at random. */
+#ifndef FAILOVERD_TESTS_PERSON_H
+#define FAILOVERD_TESTS_PERSON_H
+
+#include "tests/sim/check.h"
+
+/* Gives an order at the host's control socket. False: nobody answers there. */
+bool person_orders(struct world *world, struct host *host, uint8_t service,
+                   const struct order *order);
+
+/* Makes the region's database a standby of the present writer again, where that is both needed and
+ * right: the ledger names another writer, that one acknowledges, and this one diverged from it. */
+bool person_rejoins(struct world *world, uint8_t service, region_id region);
+
+/* Adopts DNS at the writer's guard, if the zones don't show what the ledger says and no coordinator
+ * will change that by itself. `stopped`: one said so. */
+bool person_adopts(struct world *world, uint8_t service, bool stopped);
+
+/* Orders a failover by name, to where it can work, skipping what may be skipped. */
+bool person_rescues(struct world *world, uint8_t service);
+
+#endif
