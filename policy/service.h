@@ -36,6 +36,9 @@
 #define GUARD_RETRY_MAX_US (5 * US_PER_S)
 /* By how much more than the clock error allows the calendar may run ahead between two readings. */
 #define GUARD_CLOCK_STEP_US (200 * US_PER_MS)
+/* How long a writer that is kept without a quorum is held open at a time, by its live guard alone. Half of
+ * it later it is held again; a fence that could be held for ever would outlive its guard. */
+#define GUARD_KEEP_US (600 * US_PER_S)
 /* A shut fence is looked at again this often, for ever. */
 #define GUARD_RECHECK_US (10 * US_PER_S)
 

@@ -236,13 +236,16 @@ static struct mono_time until_of(const struct service *s, const struct turn *tur
 {
     const struct ledger *l = service_ledger(s);
     if (kind == ACT_FENCE_HOLD && l != NULL)
-        return l->keep_on_quorum_loss ? MONO_NEVER : s->guard.lease.deadline;
+        return l->keep_on_quorum_loss ? mono_after(turn->now, GUARD_KEEP_US) : s->guard.lease.deadline;
     return mono_after(turn->now, reads_us(s));
 }
 
 static bool is_due(const struct service *s, const struct turn *turn, enum act_kind kind)
 {
     const struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    if (kind == ACT_FENCE_HOLD && l != NULL && l->keep_on_quorum_loss)
+        return g->fence != FENCE_OPEN || mono_since(g->held_until, turn->now) <= GUARD_KEEP_US / 2;
     if (kind == ACT_FENCE_HOLD)
         return g->fence != FENCE_OPEN || until_of(s, turn, kind).us > g->held_until.us;
     if (kind == ACT_FENCE_READS)
@@ -307,6 +310,9 @@ static void run_fence(struct service *s, struct turn *turn)
         service_wake(s, g->recheck_at);
     if (want == ACT_FENCE_READS)
         service_wake(s, mono_after(turn->now, s->policy->renew_us));
+    const struct ledger *l = service_ledger(s);
+    if (want == ACT_FENCE_HOLD && l != NULL && l->keep_on_quorum_loss)
+        service_wake(s, mono_after(g->held_until, -GUARD_KEEP_US / 2));
 }
 
 void guard_act_done(struct service *s, struct turn *turn, const struct act_result *result)
