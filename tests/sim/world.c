@@ -98,8 +98,11 @@ void world_region_kill(struct world *w, region_id region)
         world_database_stop(w, s, region);
     }
     for (uint8_t n = 0; n < w->host_count; n++)
-        if (w->hosts[n].region == region)
+        if (w->hosts[n].region == region) {
             world_host_crash(w, &w->hosts[n], false);
+            /* Noted in memory for the next process of the same boot; here the machine goes down. */
+            memset(w->hosts[n].disk.held_until_us, 0, sizeof w->hosts[n].disk.held_until_us);
+        }
 }
 
 void world_region_return(struct world *w, region_id region)
@@ -195,6 +198,7 @@ static void play_item(struct world *w, struct world_item *item)
         *item = (struct world_item){ .at = item->at };
         return;
     }
+    check_delivered(w, item->since);
     if (act)
         play_act(w, h, item);
     else

@@ -182,6 +182,7 @@ void world_host_start(struct world *w, struct host *h)
     h->store_failed = false;
     memset(h->fence_busy_until, 0, sizeof h->fence_busy_until);
     memset(h->change, 0, sizeof h->change);
+    memset(h->read_serial, 0, sizeof h->read_serial);
     h->config = h->config_next;
     h->config.instance = h->disk.instance;
     free(h->node);
