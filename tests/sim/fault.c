@@ -81,6 +81,15 @@ static uint8_t executor_of(const struct world *w, uint8_t service)
     return host_of(w, target_of(w, service));
 }
 
+/* While a begin stands, the ledger still names the outgoing guard. */
+static uint8_t former_guard_of(const struct world *w, uint8_t service)
+{
+    const struct ledger *l = check_newest(w, service);
+    if (l != NULL && l->operation.kind == OPERATION_FAILOVER && l->operation.phase == PHASE_GRANTED)
+        return host_of(w, l->operation.from);
+    return guard_of(w, service);
+}
+
 /* Regions for the kinds that name regions, hosts for those that name hosts: each kind uses what it
  * is given as the one or the other, and so a part of the other sort is turned into it. */
 static region_id region_for(const struct world *w, uint8_t service, uint8_t who)
@@ -91,6 +100,7 @@ static region_id region_for(const struct world *w, uint8_t service, uint8_t who)
     case PART_OTHER: return other_of(w, service);
     case PART_GUARD: return w->hosts[guard_of(w, service)].region;
     case PART_EXECUTOR: return w->hosts[executor_of(w, service)].region;
+    case PART_FORMER: return w->hosts[former_guard_of(w, service)].region;
     default: return who < w->options.region_count ? who : 0;
     }
 }
@@ -100,6 +110,7 @@ static uint8_t host_for(const struct world *w, uint8_t service, uint8_t who)
     switch (who) {
     case PART_GUARD: return guard_of(w, service);
     case PART_EXECUTOR: return executor_of(w, service);
+    case PART_FORMER: return former_guard_of(w, service);
     case PART_WRITER:
     case PART_TARGET:
     case PART_OTHER: return host_of(w, region_for(w, service, who));
@@ -417,7 +428,7 @@ static void link_mended(struct strike *k)
 }
 
 /* Nothing to undo: it clears by itself, and what was on its way comes then. */
-static bool clog(struct strike *k)
+static bool clog_ways(struct strike *k)
 {
     struct world *w = k->world;
     region_id a = region_one(k), b = region_other(k);
@@ -450,6 +461,7 @@ static void no_loss(struct strike *k) { k->world->lose_permille = 0; }
 static bool duplicates(struct strike *k)
 {
     k->world->duplicate_permille = (uint32_t)k->fault->value;
+    k->world->duplicate_late_us = (int64_t)k->fault->bits * US_PER_MS;
     return true;
 }
 
@@ -549,6 +561,8 @@ static bool act_goes_wrong(struct strike *k)
 {
     k->world->fault[k->fault->value] = (enum act_fault)k->fault->other;
     k->world->fault_times[k->fault->value] = k->fault->bits;
+    k->world->fault_at[k->fault->value] =
+        k->fault->one == PART_ANY ? 0 : node_bit(host_index(k->world, host_one(k)));
     return true;
 }
 
@@ -665,57 +679,64 @@ static bool rejoin(struct strike *k)
     return person_rejoins(k->world, k->fault->service, region_one(k));
 }
 
+static bool mend(struct strike *k)
+{
+    (void)k; /* run.c ends the others */
+    return true;
+}
+
 /* ---- the table ---- */
 
 static const struct row {
     const char *name;
     striker *apply;
     undoer *undo;
-    bool damages;
+    bool damages, hides;
 } rows[HIT_COUNT] = {
-    [HIT_REGION_LOST] = { "region lost", region_lost, region_returns, false },
-    [HIT_CRASH] = { "coordinator killed", crash, restart, false },
-    [HIT_CRASH_PERSIST] = { "killed at a write", crash_persist, end_crash_persist, false },
-    [HIT_CRASH_STEP] = { "killed at a step", crash_step, end_crash_step, false },
-    [HIT_RESTART_SET] = { "several restarted", restart_set, end_restart_set, false },
-    [HIT_PAUSE] = { "process paused", pause_host, resume, false },
-    [HIT_PAUSE_STEP] = { "paused within a step", pause_step, resume, false },
-    [HIT_MACHINE] = { "machine stands still", machine, NULL, false },
-    [HIT_WIPE] = { "store wiped", wipe, restart, true },
-    [HIT_ROLL_BACK] = { "store rolled back", copy_disk, roll_back, true },
-    [HIT_WRITE] = { "write spoilt", spoil_write, end_spoilt, true },
-    [HIT_DISK_FAILS] = { "disk refuses", disk_fails, disk_mended, false },
-    [HIT_DISK_SLOW] = { "disk slow", disk_slow, disk_fast, false },
-    [HIT_RATE] = { "clock rate", rate, rate_again, false },
-    [HIT_RATE_BEYOND] = { "clock rate beyond", rate_beyond, rate_again, false },
-    [HIT_CALENDAR] = { "calendar stepped", calendar, NULL, false },
-    [HIT_CUT] = { "regions cut", cut, uncut, false },
-    [HIT_CUT_ONE_WAY] = { "regions cut one way", cut_one_way, uncut, false },
-    [HIT_ISOLATE] = { "region isolated", isolate, rejoin_network, false },
-    [HIT_ISOLATE_ONE_WAY] = { "isolated one way", isolate_one_way, end_one_way, false },
-    [HIT_LINK] = { "link cut one way", link_cut, link_mended, false },
-    [HIT_CLOG] = { "regions clogged", clog, NULL, false },
-    [HIT_CLOG_HOST] = { "host clogged", clog_host, NULL, false },
-    [HIT_LOSS] = { "messages lost", loss, no_loss, false },
-    [HIT_DUPLICATES] = { "messages doubled", duplicates, no_duplicates, false },
-    [HIT_LATE] = { "messages late", late, in_time, false },
-    [HIT_DB_KILLED] = { "database killed", db_killed, db_started, false },
-    [HIT_DB_FROZEN] = { "database frozen", db_frozen, db_wakes, false },
-    [HIT_DB_PROMOTED] = { "promoted by hand", db_promoted, NULL, false },
-    [HIT_ENDPOINTS] = { "endpoints fail", endpoints_fail, endpoints_work, false },
-    [HIT_LAG] = { "replication lags", lag, no_lag, false },
-    [HIT_ACT] = { "act goes wrong", act_goes_wrong, act_goes_right, false },
-    [HIT_ACT_SLOW] = { "act slow", act_slow, act_fast, false },
-    [HIT_DNS_GONE] = { "DNS unreachable", dns_gone, dns_back, false },
-    [HIT_DNS_SLOW] = { "DNS slow", dns_slow, dns_fast, false },
-    [HIT_DNS_FORGETS] = { "DNS loses a change", dns_forgets, NULL, false },
-    [HIT_DNS_MARK] = { "DNS mark changed", dns_mark, NULL, false },
-    [HIT_OBSERVER] = { "observer broken", observer, observer_mended, false },
-    [HIT_GUARD] = { "guard broken", guard_breaks, guard_mended, false },
-    [HIT_SETTING] = { "lease setting changed", setting, restart, false },
-    [HIT_ORDER] = { "order: failover", order, NULL, false },
-    [HIT_ADOPT] = { "order: adopt", adopt, NULL, false },
-    [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false },
+    [HIT_REGION_LOST] = { "region lost", region_lost, region_returns, false, true },
+    [HIT_CRASH] = { "coordinator killed", crash, restart, false, false },
+    [HIT_CRASH_PERSIST] = { "killed at a write", crash_persist, end_crash_persist, false, false },
+    [HIT_CRASH_STEP] = { "killed at a step", crash_step, end_crash_step, false, false },
+    [HIT_RESTART_SET] = { "several restarted", restart_set, end_restart_set, false, false },
+    [HIT_PAUSE] = { "process paused", pause_host, resume, false, true },
+    [HIT_PAUSE_STEP] = { "paused within a step", pause_step, resume, false, false },
+    [HIT_MACHINE] = { "machine stands still", machine, NULL, false, false },
+    [HIT_WIPE] = { "store wiped", wipe, restart, true, false },
+    [HIT_ROLL_BACK] = { "store rolled back", copy_disk, roll_back, true, false },
+    [HIT_WRITE] = { "write spoilt", spoil_write, end_spoilt, true, false },
+    [HIT_DISK_FAILS] = { "disk refuses", disk_fails, disk_mended, false, false },
+    [HIT_DISK_SLOW] = { "disk slow", disk_slow, disk_fast, false, false },
+    [HIT_RATE] = { "clock rate", rate, rate_again, false, false },
+    [HIT_RATE_BEYOND] = { "clock rate beyond", rate_beyond, rate_again, false, false },
+    [HIT_CALENDAR] = { "calendar stepped", calendar, NULL, false, false },
+    [HIT_CUT] = { "regions cut", cut, uncut, false, true },
+    [HIT_CUT_ONE_WAY] = { "regions cut one way", cut_one_way, uncut, false, true },
+    [HIT_ISOLATE] = { "region isolated", isolate, rejoin_network, false, true },
+    [HIT_ISOLATE_ONE_WAY] = { "isolated one way", isolate_one_way, end_one_way, false, true },
+    [HIT_LINK] = { "link cut one way", link_cut, link_mended, false, true },
+    [HIT_CLOG] = { "regions clogged", clog_ways, NULL, false, false },
+    [HIT_CLOG_HOST] = { "host clogged", clog_host, NULL, false, false },
+    [HIT_LOSS] = { "messages lost", loss, no_loss, false, true },
+    [HIT_DUPLICATES] = { "messages doubled", duplicates, no_duplicates, false, false },
+    [HIT_LATE] = { "messages late", late, in_time, false, false },
+    [HIT_DB_KILLED] = { "database killed", db_killed, db_started, false, true },
+    [HIT_DB_FROZEN] = { "database frozen", db_frozen, db_wakes, false, true },
+    [HIT_DB_PROMOTED] = { "promoted by hand", db_promoted, NULL, false, false },
+    [HIT_ENDPOINTS] = { "endpoints fail", endpoints_fail, endpoints_work, false, true },
+    [HIT_LAG] = { "replication lags", lag, no_lag, false, false },
+    [HIT_ACT] = { "act goes wrong", act_goes_wrong, act_goes_right, false, false },
+    [HIT_ACT_SLOW] = { "act slow", act_slow, act_fast, false, false },
+    [HIT_DNS_GONE] = { "DNS unreachable", dns_gone, dns_back, false, false },
+    [HIT_DNS_SLOW] = { "DNS slow", dns_slow, dns_fast, false, false },
+    [HIT_DNS_FORGETS] = { "DNS loses a change", dns_forgets, NULL, false, false },
+    [HIT_DNS_MARK] = { "DNS mark changed", dns_mark, NULL, false, false },
+    [HIT_OBSERVER] = { "observer broken", observer, observer_mended, false, false },
+    [HIT_GUARD] = { "guard broken", guard_breaks, guard_mended, false, false },
+    [HIT_SETTING] = { "lease setting changed", setting, restart, false, false },
+    [HIT_ORDER] = { "order: failover", order, NULL, false, false },
+    [HIT_ADOPT] = { "order: adopt", adopt, NULL, false, false },
+    [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
+    [HIT_MEND] = { "all outages end early", mend, NULL, false, false },
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -726,6 +747,11 @@ const char *fault_name(enum fault_kind kind)
 bool fault_damages(enum fault_kind kind)
 {
     return rows[kind].damages;
+}
+
+bool fault_hides(enum fault_kind kind)
+{
+    return rows[kind].hides;
 }
 
 bool fault_apply(struct world *w, const struct fault *f, struct fault_state *state)

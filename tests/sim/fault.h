@@ -37,14 +37,15 @@ enum fault_kind {
     HIT_CLOG,             /* one, other: regions, one way: nothing arrives, then everything does */
     HIT_CLOG_HOST,        /* one: host; bits 1: to it; else from it */
     HIT_LOSS,             /* value: permille */
-    HIT_DUPLICATES,       /* value: permille */
+    HIT_DUPLICATES,       /* value: permille; bits: the second one is late by up to so many ms */
     HIT_LATE,             /* value: permille; bits: by up to so many ms */
     HIT_DB_KILLED,        /* one: region; started again after for_us */
     HIT_DB_FROZEN,        /* one: region */
     HIT_DB_PROMOTED,      /* one: region; by hand */
     HIT_ENDPOINTS,        /* one: region */
     HIT_LAG,              /* value: bytes */
-    HIT_ACT,              /* value: enum act_kind; other: enum act_fault; bits: how often */
+    HIT_ACT,              /* value: enum act_kind; other: enum act_fault; bits: how often; one: host, or
+                             PART_ANY */
     HIT_ACT_SLOW,         /* other: enum act_kind; value: us */
     HIT_DNS_GONE,         /* the control plane cannot be reached */
     HIT_DNS_SLOW,         /* value: us until INSYNC */
@@ -56,7 +57,18 @@ enum fault_kind {
     HIT_ORDER,            /* one: host; other: region; bits: gates skipped; value: loss accepted, -1 */
     HIT_ADOPT,            /* one: host */
     HIT_REJOIN,           /* one: region */
+    HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */
     HIT_COUNT
+};
+
+/* Besides enum step_id: what a fault may wait for. */
+enum {
+    AFTER_CONFIRM = STEP_COUNT, /* a candidate asks everyone afresh */
+    AFTER_BEGUN,                /* a begin is known chosen */
+    AFTER_GRANTED,              /* a grant is known chosen */
+    AFTER_ABORTED,
+    AFTER_DONE,
+    AFTER_COUNT
 };
 
 /* Parts to play instead of a host or region. */
@@ -66,11 +78,15 @@ enum part {
     PART_OTHER,         /* region that is neither */
     PART_GUARD,         /* host that the ledger names */
     PART_EXECUTOR,      /* host that carries out the operation, or would */
+    PART_FORMER,        /* host that the ledger named guard before the operation began */
+    PART_ANY,
 };
 
 struct fault {
     enum fault_kind kind;
-    enum step_id after;  /* STEP_NONE: strikes at at_us; else when this step starts, at at_us or later */
+    uint8_t after;       /* STEP_NONE: strikes at at_us; else once this step starts (or one of AFTER_...),
+                            at at_us or later */
+    int64_t delay_us;    /* ...and so much later */
     int64_t at_us;       /* since the end of the warm-up */
     int64_t for_us;      /* then it is undone; 0: there is nothing to undo */
     int64_t value;
@@ -81,7 +97,9 @@ struct fault {
 
 /* What became of one in a run. */
 struct fault_state {
+    bool armed;          /* its time has come, and it waits for its step */
     bool struck, over;
+    int64_t due_us;      /* 0: not known yet; else the world's time at which it strikes */
     int64_t ends_us;     /* world's time */
     uint8_t one, other;  /* who it was */
     int64_t saved;
@@ -96,6 +114,9 @@ void fault_words(const struct fault *fault, const struct world_options *options,
 /* Both leave alone what makes no sense at the moment (a crash of the dead). True: it struck. */
 bool fault_apply(struct world *world, const struct fault *fault, struct fault_state *state);
 void fault_undo(struct world *world, const struct fault *fault, struct fault_state *state);
+
+/* Ends with HIT_MEND: it hides or cuts off. */
+bool fault_hides(enum fault_kind kind);
 
 /* Disks that forgot what they had said: their voters may stay mute for good. */
 bool fault_damages(enum fault_kind kind);

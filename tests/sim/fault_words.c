@@ -35,6 +35,7 @@ static const char *region_words(const struct world_options *o, uint8_t who, char
     case PART_OTHER: (void)snprintf(to, size, "the uninvolved region"); break;
     case PART_GUARD: (void)snprintf(to, size, "the guard's region"); break;
     case PART_EXECUTOR: (void)snprintf(to, size, "the executor's region"); break;
+    case PART_FORMER: (void)snprintf(to, size, "the outgoing guard's region"); break;
     default:
         (void)snprintf(to, size, "%s", who < o->region_count ? o->region_name[who] : "?");
         break;
@@ -66,6 +67,8 @@ static const char *host_words(const struct world_options *o, uint8_t who, char *
     case PART_OTHER: (void)snprintf(to, size, "an uninvolved coordinator"); break;
     case PART_GUARD: (void)snprintf(to, size, "the writer's guard"); break;
     case PART_EXECUTOR: (void)snprintf(to, size, "the executor"); break;
+    case PART_FORMER: (void)snprintf(to, size, "the outgoing guard"); break;
+    case PART_ANY: (void)snprintf(to, size, "anyone"); break;
     default:
         (void)snprintf(to, size, "coordinator ");
         host_name(o, who, to + strlen(to), size - strlen(to));
@@ -125,7 +128,7 @@ static const char *const write_words[] = {
     [DISK_MISDIRECTED] = "goes over both slots", [DISK_REFUSES] = "is refused",
 };
 
-static const char *const act_words[] = {
+static const char *const act_goes[] = {
     [FAULT_NONE] = "goes well", [FAULT_FAIL] = "fails", [FAULT_LOST_REPLY] = "loses its reply",
     [FAULT_RETRY] = "is throttled", [FAULT_HANG] = "hangs", [FAULT_LATE] = "is done late",
 };
@@ -212,7 +215,10 @@ static void say_network(struct speaker *s)
             seconds(f->value));
         break;
     case HIT_LOSS: say(s, "%lld of 1000 messages are lost", (long long)f->value); break;
-    case HIT_DUPLICATES: say(s, "%lld of 1000 messages come twice", (long long)f->value); break;
+    case HIT_DUPLICATES:
+        say(s, "%lld of 1000 messages come twice, the second up to %.1fs later", (long long)f->value,
+            f->bits / 1e3);
+        break;
     case HIT_LATE:
         say(s, "%lld of 1000 messages are late by up to %.1fs", (long long)f->value, f->bits / 1e3);
         break;
@@ -231,8 +237,8 @@ static void say_outside(struct speaker *s)
     case HIT_ENDPOINTS: say(s, "the endpoints of %s fail", region_one(s)); break;
     case HIT_LAG: say(s, "replication lags %lld bytes", (long long)f->value); break;
     case HIT_ACT:
-        say(s, "act %s %s, %u times", words_of_act((enum act_kind)f->value), act_words[f->other],
-            f->bits);
+        say(s, "act %s of %s %s, %u times", words_of_act((enum act_kind)f->value), host_one(s),
+            act_goes[f->other], f->bits);
         break;
     case HIT_ACT_SLOW:
         say(s, "act %s takes %.1fs", words_of_act((enum act_kind)f->other), seconds(f->value));
@@ -244,16 +250,37 @@ static void say_outside(struct speaker *s)
     case HIT_ORDER: say_order(s); break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
+    case HIT_MEND: say(s, "all outages and cuts end early"); break;
     default: break;
     }
+}
+
+static const char *const after_words[AFTER_COUNT - STEP_COUNT] = {
+    [AFTER_CONFIRM - STEP_COUNT] = "someone asks for fresh votes", [AFTER_BEGUN - STEP_COUNT] = "a begin is chosen",
+    [AFTER_GRANTED - STEP_COUNT] = "a grant is chosen", [AFTER_ABORTED - STEP_COUNT] = "an operation goes back",
+    [AFTER_DONE - STEP_COUNT] = "an operation is done",
+};
+
+static void say_when(struct speaker *s)
+{
+    const struct fault *f = s->fault;
+    if (f->after == STEP_NONE)
+        return;
+    if (f->delay_us > 0)
+        say(s, "%.3fs after ", seconds(f->delay_us));
+    else
+        say(s, "once ");
+    if (f->after < STEP_COUNT)
+        say(s, "step %s starts: ", step_name((enum step_id)f->after));
+    else
+        say(s, "%s: ", after_words[f->after - STEP_COUNT]);
 }
 
 void fault_words(const struct fault *f, const struct world_options *options, char *words, size_t size)
 {
     struct speaker s = { .fault = f, .options = options, .words = words, .size = size };
     words[0] = '\0';
-    if (f->after != STEP_NONE)
-        say(&s, "once step %s starts, ", step_name(f->after));
+    say_when(&s);
     say_process(&s);
     say_machine(&s);
     say_network(&s);

@@ -22,6 +22,7 @@
 #define WORLD_PERSISTS_MAX 256  /* writes that a disk may have before it */
 #define WORLD_ZONES_MAX 4
 #define WORLD_TIMELINES_MAX 64  /* of one service's databases */
+#define WORLD_WRITE_BYTES_PER_S 1000 /* what clients write into a database that lets them */
 #define WORLD_ROUNDS_MAX 64     /* register rounds whose acceptances are remembered */
 
 /* The promises, numbered as in the README of this folder. */
@@ -243,6 +244,7 @@ struct world {
     struct link links[POLICY_NODES_MAX][POLICY_NODES_MAX]; /* from, to */
     uint32_t lose_permille, duplicate_permille, late_permille;
     int64_t late_us;              /* how late a late message may be */
+    int64_t duplicate_late_us;    /* ...and how much later its double comes; 0: a second */
     int64_t lag_bytes;            /* how far standbys stay behind a writer that writes */
     bool writes;                  /* clients write all the time */
     bool dns_unreachable;
@@ -250,6 +252,7 @@ struct world {
     int64_t act_us[ACT_KIND_COUNT];
     enum act_fault fault[ACT_KIND_COUNT];
     uint32_t fault_times[ACT_KIND_COUNT];
+    node_set fault_at[ACT_KIND_COUNT]; /* whose acts; 0: all hosts' */
     struct world_item *queue;
     size_t queued;
     struct message *spare[WORLD_SPARE_MAX]; /* used messages, for the next ones */
@@ -259,6 +262,8 @@ struct world {
     uint64_t events;
     int64_t same_time_us;         /* a core that wakes itself without time passing spins */
     uint32_t same_time;
+    int64_t slow_us[2];           /* check.c: the longest delays of this period and of the one before */
+    int64_t slow_since_us;
     uint64_t replies;             /* answers to orders seen */
     struct message_order_reply last_reply;
     char broken[256];

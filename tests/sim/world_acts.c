@@ -95,7 +95,8 @@ static int64_t duration_us(struct world *w, const struct host *h, const struct w
 void act_start(struct world *w, struct host *h, struct world_act *a)
 {
     enum act_kind kind = a->act.kind;
-    if (w->fault[kind] != FAULT_NONE && w->fault_times[kind] > 0) {
+    bool here = w->fault_at[kind] == 0 || node_in(w->fault_at[kind], host_index(w, h));
+    if (here && w->fault[kind] != FAULT_NONE && w->fault_times[kind] > 0) {
         w->fault_times[kind]--;
         a->fault = w->fault[kind];
     }

@@ -29,7 +29,8 @@ void network_send(struct world *w, struct host *from, uint8_t to, const struct m
         (w->lose_permille > 0 && world_random(w, 1000) < w->lose_permille))
         return;
     if (w->duplicate_permille > 0 && world_random(w, 1000) < w->duplicate_permille)
-        deliver(w, from, h, m, (int64_t)world_random(w, (uint64_t)US_PER_S));
+        deliver(w, from, h, m, (int64_t)world_random(w, (uint64_t)(w->duplicate_late_us > 0
+                                                                       ? w->duplicate_late_us : US_PER_S)));
     int64_t late = 0;
     if (w->late_permille > 0 && world_random(w, 1000) < w->late_permille)
         late = (int64_t)world_random(w, (uint64_t)w->late_us + 1);
