@@ -1,89 +1,284 @@
-/* The promises, looked at after every event: see world.h. */
-#include "tests/sim/world.h"
+/* One writer, calm, spinning; and the small words of all checks: see check.h. */
+#include "tests/sim/truth.h"
 
-static const char *name(const struct world *w, region_id r)
+#include <stdlib.h>
+#include <string.h>
+
+#define PPM 1000000
+/* Delays are remembered for one to two of these. */
+#define SLOW_PERIOD_US (120 * US_PER_S)
+#define SLACK_LEAST_US US_PER_S
+
+/* ---- names ---- */
+
+static const char *const invariant_names[INVARIANT_COUNT] = {
+    [INVARIANT_NONE] = "none",           [INVARIANT_ONE_WRITER] = "one-writer",
+    [INVARIANT_REGISTER] = "register",   [INVARIANT_LOSS] = "loss",
+    [INVARIANT_EVIDENCE] = "evidence",   [INVARIANT_DNS] = "dns",
+    [INVARIANT_ONCE] = "once",           [INVARIANT_LEASE] = "lease",
+    [INVARIANT_CONVERGES] = "converges", [INVARIANT_CALM] = "calm",
+    [INVARIANT_CHOSEN] = "chosen",       [INVARIANT_SANE] = "sane",
+};
+
+const char *invariant_name(enum invariant invariant)
+{
+    return (unsigned)invariant < INVARIANT_COUNT ? invariant_names[invariant] : "none";
+}
+
+#define CLOCK (1u << BEYOND_CLOCK)
+#define DISK (1u << BEYOND_DISK)
+#define RISK (1u << BEYOND_RISK)
+
+/* CLOCK: leases are spans of time, so whoever waits one out by a wrong clock finds the old writer still
+ * open: two write, and what the old one took is lost. Nothing else goes by time.
+ * DISK: a voter that votes without what it had said may help choose another value, so everything that
+ * rests on the register may go: but a healed world comes to rest all the same, and nothing spins.
+ * RISK: the new writer was opened beside an old one that nobody knew to be shut, knowingly: two may
+ * write, and what the old one takes from then on is lost. */
+static const unsigned excuses[INVARIANT_COUNT] = {
+    [INVARIANT_ONE_WRITER] = CLOCK | DISK | RISK,
+    [INVARIANT_LEASE] = CLOCK | DISK,
+    [INVARIANT_LOSS] = CLOCK | DISK | RISK,
+    [INVARIANT_REGISTER] = DISK,
+    [INVARIANT_CHOSEN] = DISK,
+    [INVARIANT_EVIDENCE] = DISK,
+    [INVARIANT_DNS] = DISK,
+    [INVARIANT_ONCE] = DISK,
+};
+
+bool world_excused(const struct world *w)
+{
+    for (unsigned b = 0; b < BEYOND_COUNT; b++)
+        if (w->beyond[b] && (excuses[w->broken_invariant] >> b & 1u) != 0)
+            return true;
+    return false;
+}
+
+/* ---- small words ---- */
+
+node_set truth_voters(const struct world *w)
+{
+    return w->hosts[0].config.voters;
+}
+
+static unsigned count(node_set set)
+{
+    unsigned n = 0;
+    for (unsigned bit = 0; bit < POLICY_NODES_MAX; bit++)
+        n += (unsigned)set >> bit & 1u;
+    return n;
+}
+
+bool truth_is_majority(const struct world *w, node_set yes)
+{
+    node_set voters = truth_voters(w);
+    return count((node_set)(yes & voters)) * 2 > count(voters);
+}
+
+const char *truth_region(const struct world *w, region_id r)
 {
     return r < w->options.region_count ? w->options.region_name[r] : "none";
 }
 
-/* One region at most acknowledges writes. Openings happen at events only, and a kernel element that
- * has not run out yet counts as open until it has, so no overlap falls between two events. */
+int truth_ballots(struct ballot a, struct ballot b)
+{
+    if (a.counter != b.counter)
+        return a.counter < b.counter ? -1 : 1;
+    if (a.node != b.node)
+        return a.node < b.node ? -1 : 1;
+    return a.restart == b.restart ? 0 : a.restart < b.restart ? -1 : 1;
+}
+
+bool truth_same_instance(struct instance a, struct instance b)
+{
+    return a.id == b.id && a.node == b.node;
+}
+
+/* What a lease was given on, which only naming a writer may change. */
+bool truth_same_terms(const struct ledger *a, const struct ledger *b)
+{
+    return a->fence == b->fence && a->keep_on_quorum_loss == b->keep_on_quorum_loss &&
+           a->lease_us == b->lease_us && a->longest_lease_us == b->longest_lease_us &&
+           a->clock_error_ppm == b->clock_error_ppm;
+}
+
+static bool same_operation(const struct ledger_operation *a, const struct ledger_operation *b)
+{
+    return a->id == b->id && a->kind == b->kind && a->phase == b->phase && a->from == b->from &&
+           a->to == b->to && a->executor == b->executor && a->may_return == b->may_return &&
+           a->forced == b->forced && a->skipped_gates == b->skipped_gates &&
+           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us;
+}
+
+bool truth_same_value(const struct ledger *a, const struct ledger *b)
+{
+    return a->version == b->version && a->epoch == b->epoch && a->writer == b->writer &&
+           truth_same_instance(a->guard, b->guard) && a->guard_epoch == b->guard_epoch &&
+           truth_same_terms(a, b) && a->paused == b->paused && a->dns_epoch == b->dns_epoch &&
+           same_operation(&a->operation, &b->operation) &&
+           a->last_operation == b->last_operation && a->last_outcome == b->last_outcome &&
+           a->last_finished.us == b->last_finished.us;
+}
+
+const struct ledger *truth_of_epoch(const struct truth *t, uint64_t epoch)
+{
+    for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch >= epoch; v--)
+        if (t->chosen[v].epoch == epoch)
+            return &t->chosen[v];
+    return NULL;
+}
+
+bool truth_step_is_new(struct truth_step *ring, uint8_t *next, uint64_t operation, uint64_t epoch)
+{
+    for (size_t i = 0; i < TRUTH_STEPS; i++)
+        if (ring[i].operation == operation && ring[i].epoch == epoch)
+            return false;
+    ring[*next] = (struct truth_step){ operation, epoch };
+    *next = (uint8_t)((*next + 1u) % TRUTH_STEPS);
+    return true;
+}
+
+int64_t truth_longest_us(const struct host *h, int64_t us)
+{
+    int64_t slow = h->clock.ppm < 0 ? -h->clock.ppm : 0;
+    int64_t bound = h->config.services[0].clock_error_ppm;
+    slow = slow > bound ? slow : bound;
+    return us / (PPM - slow) * PPM + us % (PPM - slow) * PPM / (PPM - slow) + 1;
+}
+
+/* ---- how late things are ---- */
+
+void check_delivered(struct world *w, int64_t since_us)
+{
+    int64_t late = w->now_us - since_us;
+    if (w->now_us - w->slow_since_us > SLOW_PERIOD_US) {
+        w->slow_us[1] = w->now_us - w->slow_since_us > 2 * SLOW_PERIOD_US ? 0 : w->slow_us[0];
+        w->slow_us[0] = 0;
+        w->slow_since_us = w->now_us;
+    }
+    if (late > w->slow_us[0])
+        w->slow_us[0] = late;
+}
+
+int64_t truth_slack_us(const struct world *w)
+{
+    int64_t slow = w->slow_us[0] > w->slow_us[1] ? w->slow_us[0] : w->slow_us[1], disk = 0;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        disk = w->hosts[n].disk.latency_us > disk ? w->hosts[n].disk.latency_us : disk;
+    return SLACK_LEAST_US + 4 * slow + 4 * disk;
+}
+
+/* ---- after every event ---- */
+
+bool truth_by_hand(const struct world *w, uint8_t service, region_id r)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct database *db = &w->services[service].databases[r];
+    bool named = t->top > 0 && t->chosen[t->top].writer == r;
+    return !named && db->timeline < 64 && (t->made >> db->timeline & 1u) == 0;
+}
+
+/* No promise says what a person does past the coordinators; but a kernel's element that let reads
+ * through to that standby has to run out, and is not renewed for a primary. Of a door that stood open
+ * for reads only a live guard can make sure. */
+static bool by_hand_too_long(const struct world *w, uint8_t service, region_id r)
+{
+    const struct world_service *s = &w->services[service];
+    int64_t since = s->truth->by_hand_since_us[r];
+    return s->policy.fence == FENCE_ENFORCED && since >= 0 &&
+           w->now_us - since > 3 * s->policy.lease_us + 2 * truth_slack_us(w);
+}
+
+/* True: a writer that the coordinators let write. */
+static bool look(struct world *w, uint8_t service, region_id r, bool *opened)
+{
+    struct world_service *s = &w->services[service];
+    struct database *db = &s->databases[r];
+    /* What is down or a standby acknowledges nothing: most need no closer look. */
+    if (!db->acknowledges && (!db->up || db->in_recovery))
+        return false;
+    bool now = world_acknowledges(w, service, r), was = db->acknowledges;
+    db->acknowledges = now;
+    if (now != was) {
+        if (w->service_count > 1)
+            world_say(w, NULL, "%s %s writes of service %u", truth_region(w, r),
+                      now ? "acknowledges" : "stops acknowledging", service + 1u);
+        else
+            world_say(w, NULL, "%s %s writes", truth_region(w, r),
+                      now ? "acknowledges" : "stops acknowledging");
+        s->truth->by_hand_since_us[r] = -1;
+        if (!now && s->truth->calm && db->up && !db->frozen && !w->region_dead[r])
+            world_break(w, INVARIANT_CALM, "%s stops acknowledging writes though nothing but "
+                        "coordinators restarted", truth_region(w, r));
+    }
+    if (!now)
+        return false;
+    if (truth_by_hand(w, service, r)) {
+        if (s->truth->by_hand_since_us[r] < 0)
+            s->truth->by_hand_since_us[r] = w->now_us;
+        return by_hand_too_long(w, service, r);
+    }
+    *opened = !was || db->timeline != s->truth->head;
+    return true;
+}
+
+/* Openings happen at events only, and a kernel element that has not run out yet counts as open until
+ * it has: so no overlap falls between two events. */
+static void check_writers(struct world *w, uint8_t service)
+{
+    region_id writer = REGION_NONE, opened_one = REGION_NONE;
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        bool opened = false;
+        if (!look(w, service, r, &opened))
+            continue;
+        if (writer != REGION_NONE)
+            world_break(w, INVARIANT_ONE_WRITER, "two writers: %s and %s", truth_region(w, writer),
+                        truth_region(w, r));
+        writer = r;
+        if (opened)
+            opened_one = r;
+    }
+    if (opened_one != REGION_NONE && w->broken_invariant == INVARIANT_NONE)
+        truth_opened(w, service, opened_one);
+}
+
 void check_event(struct world *w)
 {
     w->same_time = w->now_us == w->same_time_us ? w->same_time + 1 : 0;
     w->same_time_us = w->now_us;
     if (w->same_time > WORLD_SPIN_MAX)
-        world_break(w, "the core spins: thousands of events and no time passes");
-    region_id writer = REGION_NONE;
-    for (region_id r = 0; r < w->options.region_count; r++) {
-        struct database *db = &w->databases[r];
-        bool now = world_acknowledges(w, r);
-        if (now != db->acknowledges)
-            world_say(w, NULL, "%s %s writes", name(w, r),
-                      now ? "acknowledges" : "stops acknowledging");
-        db->acknowledges = now;
-        if (!now)
-            continue;
-        if (writer != REGION_NONE)
-            world_break(w, "two writers: %s and %s", name(w, writer), name(w, r));
-        writer = r;
-    }
+        world_break(w, INVARIANT_SANE, "the core spins: thousands of events and no time passes");
+    for (uint8_t s = 0; s < w->service_count; s++)
+        check_writers(w, s);
 }
 
-/* At each version one value is chosen, whoever says so; each follows the one before it; no process
- * goes back. */
-void check_chosen(struct world *w, struct host *h)
+void check_calm(struct world *w, bool calm)
 {
-    const struct ledger *l = &h->ledger;
-    uint64_t v = l->version;
-    if (v >= WORLD_VERSIONS_MAX) {
-        world_break(w, "more versions than this world can remember");
-        return;
-    }
-    if (v < h->known_version)
-        world_break(w, "%s went back from version %llu to %llu", h->name,
-                    (unsigned long long)h->known_version, (unsigned long long)v);
-    h->known_version = v;
-    if (w->chosen_known[v]) {
-        if (!ledger_equal(&w->chosen[v], l))
-            world_break(w, "two values are chosen at version %llu", (unsigned long long)v);
-        return;
-    }
-    w->chosen[v] = *l;
-    w->chosen_known[v] = true;
-    if (v > 1 && w->chosen_known[v - 1] && !ledger_follows(&w->chosen[v - 1], l))
-        world_break(w, "version %llu may not follow the one before", (unsigned long long)v);
-    if (v + 1 < WORLD_VERSIONS_MAX && w->chosen_known[v + 1] &&
-        !ledger_follows(l, &w->chosen[v + 1]))
-        world_break(w, "version %llu may not follow the one before", (unsigned long long)v + 1);
-    if (v > w->top_version)
-        w->top_version = v;
+    for (uint8_t s = 0; s < w->service_count; s++)
+        w->services[s].truth->calm = calm;
 }
 
-/* A promotion starts only for a grant that is known chosen, to this region and this node. */
-void check_promotion(struct world *w, const struct host *h, const struct act *act)
+/* ---- its life ---- */
+
+void check_init(struct world *w, uint8_t service)
 {
-    for (uint64_t v = 1; v <= w->top_version; v++) {
-        const struct ledger *l = &w->chosen[v];
-        if (w->chosen_known[v] && l->epoch == act->key.epoch && l->writer == h->region &&
-            l->guard.node == h->config.self && l->guard.id == h->config.instance &&
-            l->operation.phase == PHASE_GRANTED && l->operation.id == act->key.operation)
-            return;
+    struct truth *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        abort();
+    t->made = 1u << 1; /* the first timeline was there before us */
+    t->head = 1;
+    for (uint8_t n = 0; n < POLICY_NODES_MAX; n++) {
+        t->voters[n].lapsed_until_us = TRUTH_NEVER_US;
+        for (uint8_t c = 0; c < POLICY_CHECKS_MAX; c++)
+            t->voters[n].watches[c].failed_until_us = TRUTH_NEVER_US;
     }
-    world_break(w, "%s promotes without a chosen grant", h->name);
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        t->by_hand_since_us[r] = -1;
+    w->services[service].truth = t;
 }
 
-/* Neither below what was there, nor below an epoch that the register knows to be in force. */
-void check_dns(struct world *w, uint8_t zone, uint64_t before)
+void check_free(struct world *w, uint8_t service)
 {
-    struct zone *z = &w->zones[zone];
-    if (z->epoch < before || z->epoch < z->highest_epoch)
-        world_break(w, "DNS went back from epoch %llu to %llu",
-                    (unsigned long long)(before > z->highest_epoch ? before : z->highest_epoch),
-                    (unsigned long long)z->epoch);
-    if (z->epoch > z->highest_epoch)
-        z->highest_epoch = z->epoch;
-    for (uint64_t v = 1; v <= w->top_version; v++)
-        if (w->chosen_known[v] && w->chosen[v].dns_epoch > z->epoch)
-            world_break(w, "DNS is below an epoch that was in force");
+    free(w->services[service].truth);
+    w->services[service].truth = NULL;
 }

@@ -23,6 +23,11 @@ void check_free(struct world *world, uint8_t service);
 /* After every event: one writer, no spinning; with `calm` set, no healthy writer is ever shut. */
 void check_event(struct world *world);
 
+/* Something that set out, or was due, at `since_us` gets to its host now. What nodes tell each other
+ * carries ages that leave the way out, and a process that stands still does not notice: how far they
+ * may be wrong is measured, not guessed. */
+void check_delivered(struct world *world, int64_t since_us);
+
 /* From now on a writer that stops acknowledging while its database and region are up is a break. */
 void check_calm(struct world *world, bool calm);
 

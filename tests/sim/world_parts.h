@@ -31,6 +31,7 @@ struct world_act {
 
 struct world_item {
     int64_t at;
+    int64_t since;     /* when it set out or was due first; 0: world_push() fills it in */
     uint64_t number;   /* breaks ties, so that equal times keep their order */
     enum item_kind kind;
     uint8_t host;

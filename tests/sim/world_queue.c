@@ -43,6 +43,8 @@ void world_push(struct world *w, struct world_item item)
         world_drop(w, &item);
         return;
     }
+    if (item.since == 0) /* one that was parked keeps what it has */
+        item.since = item.kind == ITEM_MESSAGE ? w->now_us : item.at;
     item.number = ++w->serial;
     size_t i = w->queued++;
     for (; i > 0 && earlier(&item, &w->queue[(i - 1) / 2]); i = (i - 1) / 2)

@@ -1,0 +1,300 @@
+/* Leases and steps: what nodes do to the world outside, held against what was truly chosen and truly
+ * granted. See check.h. */
+#include "tests/sim/truth.h"
+
+#include "policy/failover/gates.h"
+
+#define PPM 1000000
+
+/* ---- leases ---- */
+
+void check_granted(struct world *w, struct host *h, uint8_t service,
+                   const struct message_grant *grant)
+{
+    struct truth_voter *voter = truth_voter(w, service, h);
+    truth_quiet_ends(w, service, h);
+    for (size_t i = 0; i < TRUTH_LEASES; i++) {
+        struct truth_lease *lease = &voter->leases[i];
+        if (lease->epoch == grant->epoch && truth_same_instance(lease->instance, grant->instance)) {
+            lease->last_us = w->now_us;
+            return;
+        }
+    }
+    voter->leases[voter->next_lease] =
+        (struct truth_lease){ grant->instance, grant->epoch, w->now_us };
+    voter->next_lease = (uint8_t)((voter->next_lease + 1u) % TRUTH_LEASES);
+}
+
+/* Who waits for a lease to end counts from a voter's last grant: L of a clock that is slow by rho lasts
+ * L/(1-rho). So no guard may go by it for longer than that after the grants of a majority. */
+static bool covered(const struct world *w, uint8_t service, const struct ledger *l,
+                    int64_t until_us, bool by_time)
+{
+    const struct truth *t = w->services[service].truth;
+    int64_t rho = l->clock_error_ppm, lease = l->lease_us;
+    int64_t longest = lease / (PPM - rho) * PPM + lease % (PPM - rho) * PPM / (PPM - rho) +
+                      TRUTH_ROUNDING_US;
+    node_set yes = 0;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        for (size_t i = 0; i < TRUTH_LEASES; i++) {
+            const struct truth_lease *lease_of = &t->voters[n].leases[i];
+            if (lease_of->epoch == l->epoch &&
+                truth_same_instance(lease_of->instance, l->guard) &&
+                (!by_time || until_us <= lease_of->last_us + longest))
+                yes = (node_set)(yes | node_bit(n));
+        }
+    return truth_is_majority(w, yes);
+}
+
+/* READS that finds a primary opens it for writes. That is no harm where its own guard may open it. */
+static void check_reads(struct world *w, uint8_t service, region_id r, int64_t until_us)
+{
+    struct truth *t = w->services[service].truth;
+    const struct ledger *l = check_newest(w, service);
+    if (w->services[service].databases[r].in_recovery)
+        return;
+    if (truth_by_hand(w, service, r)) { /* not known yet to be one; check.c sees how long that takes */
+        if (t->by_hand_since_us[r] < 0)
+            t->by_hand_since_us[r] = w->now_us;
+        return;
+    }
+    if (l == NULL || l->writer != r || !covered(w, service, l, until_us, !l->keep_on_quorum_loss))
+        world_break(w, INVARIANT_LEASE, "%s opens its primary as if it served reads only",
+                    truth_region(w, r));
+}
+
+void check_opened(struct world *w, struct host *h, const struct act *act, int64_t until_us)
+{
+    uint8_t service = act->key.service;
+    const struct truth *t = w->services[service].truth;
+    if (act->kind != ACT_FENCE_HOLD) {
+        check_reads(w, service, h->region, until_us);
+        return;
+    }
+    const struct ledger *l = truth_of_epoch(t, act->key.epoch);
+    /* A kernel's element is set by the very process that asked; a door may be opened after that died
+     * and another instance lives on its host. */
+    bool kernel = w->services[service].policy.fence == FENCE_ENFORCED;
+    if (l == NULL || l->writer != h->region || l->guard.node != host_index(w, h) ||
+        (kernel && l->guard.id != h->config.instance)) {
+        world_break(w, INVARIANT_LEASE, "%s opens its database in epoch %llu, of which it is not "
+                    "the chosen guard", h->name, (unsigned long long)act->key.epoch);
+        return;
+    }
+    if (!covered(w, service, l, until_us, !l->keep_on_quorum_loss))
+        world_break(w, INVARIANT_LEASE,
+                    "%s holds its database open for longer than a majority's grants allow",
+                    h->name);
+}
+
+/* ---- promotions ---- */
+
+static const struct ledger *grant_of(const struct truth *t, const struct act *act)
+{
+    for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch >= act->key.epoch; v--) {
+        const struct ledger *l = &t->chosen[v];
+        if (l->epoch == act->key.epoch && l->operation.kind == OPERATION_FAILOVER &&
+            l->operation.phase == PHASE_GRANTED && l->operation.id == act->key.operation)
+            return l;
+    }
+    return NULL;
+}
+
+void check_promotion(struct world *w, struct host *h, const struct act *act)
+{
+    uint8_t service = act->key.service;
+    const struct ledger *l = grant_of(w->services[service].truth, act);
+    if (l == NULL || l->writer != h->region || l->guard.node != host_index(w, h) ||
+        l->guard.id != h->config.instance) {
+        world_break(w, INVARIANT_EVIDENCE, "%s promotes without a chosen grant", h->name);
+        return;
+    }
+    if (!covered(w, service, l, host_true(h, act->until.us), true))
+        world_break(w, INVARIANT_LEASE, "%s promotes without a lease", h->name);
+}
+
+/* What was lost by it is worked out when the timeline takes its first write (check_loss.c): a promotion
+ * that comes so late that others write by then gives a database that nobody may enter. */
+void check_promoted(struct world *w, struct host *h, const struct act *act, uint32_t parent,
+                    uint64_t fork_lsn)
+{
+    (void)parent;
+    (void)fork_lsn;
+    uint8_t service = act->key.service;
+    struct truth *t = w->services[service].truth;
+    uint32_t timeline = w->services[service].databases[h->region].timeline;
+    if (timeline < WORLD_TIMELINES_MAX)
+        t->made |= UINT64_C(1) << timeline;
+    if (!truth_step_is_new(t->promoted, &t->next_promoted, act->key.operation, act->key.epoch))
+        world_break(w, INVARIANT_ONCE, "%s is promoted twice by one operation in epoch %llu",
+                    truth_region(w, h->region), (unsigned long long)act->key.epoch);
+}
+
+/* ---- DNS ---- */
+
+static bool is_chosen_change(const struct truth *t, const struct act *act, bool *adopts)
+{
+    for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch >= act->key.epoch; v--) {
+        const struct ledger *l = &t->chosen[v];
+        if (l->epoch != act->key.epoch || l->writer != act->region ||
+            l->operation.id != act->key.operation || l->operation.phase != PHASE_GRANTED)
+            continue;
+        *adopts = l->operation.kind == OPERATION_ADOPT;
+        return true;
+    }
+    return false;
+}
+
+void check_zone(struct world *w, struct host *h, const struct act *act, uint8_t z,
+                const struct zone_state *before)
+{
+    uint8_t service = act->key.service;
+    const struct zone *zone = &w->services[service].zones[z];
+    const struct ledger *newest = check_newest(w, service);
+    unsigned long long epoch = zone->now.epoch;
+    bool adopts = false, ours = before->mark == DNS_MARK_OURS;
+    if (!is_chosen_change(w->services[service].truth, act, &adopts)) {
+        world_break(w, INVARIANT_DNS, "%s points DNS at %s in epoch %llu, which is not chosen",
+                    h->name, truth_region(w, act->region), (unsigned long long)act->key.epoch);
+        return;
+    }
+    if (epoch != act->key.epoch || zone->now.region != act->region)
+        world_break(w, INVARIANT_DNS, "DNS shows something else than was asked for");
+    if (ours && before->epoch > epoch)
+        world_break(w, INVARIANT_DNS, "DNS went back from epoch %llu to %llu",
+                    (unsigned long long)before->epoch, epoch);
+    /* The control plane forgot: until something newer is there, older changes find their way in. */
+    if (!zone->rolled_back && zone->highest_epoch > epoch)
+        world_break(w, INVARIANT_DNS, "DNS is below epoch %llu, which it has shown",
+                    (unsigned long long)zone->highest_epoch);
+    if (!zone->rolled_back && newest->dns_epoch > epoch)
+        world_break(w, INVARIANT_DNS, "DNS is below epoch %llu, which was in force",
+                    (unsigned long long)newest->dns_epoch);
+    if (ours && before->epoch == epoch && before->operation == zone->now.operation)
+        world_break(w, INVARIANT_ONCE, "%s changes zone %u twice in epoch %llu", h->name, z, epoch);
+    else if (ours && before->epoch == epoch && !adopts)
+        world_break(w, INVARIANT_DNS, "%s takes zone %u from another operation of epoch %llu",
+                    h->name, z, epoch);
+}
+
+/* ---- what operations say of themselves ---- */
+
+static void note_loss(struct truth *t, uint8_t host, const struct note *note)
+{
+    size_t at = t->next_loss;
+    for (size_t i = 0; i < TRUTH_LOSSES; i++)
+        if (t->losses[i].operation == note->operation)
+            at = i;
+    if (at == t->next_loss)
+        t->next_loss = (uint8_t)((t->next_loss + 1u) % TRUTH_LOSSES);
+    t->losses[at] = (struct truth_loss){ note->operation, note->a, note->b, note->c, host };
+}
+
+/* The old writer is said to acknowledge nothing any more. */
+static void check_shut(struct world *w, uint8_t service, const struct ledger *l,
+                       const struct host *h)
+{
+    region_id old = l->guard.node < w->host_count ? w->hosts[l->guard.node].region : REGION_NONE;
+    if (check_newest(w, service)->epoch != l->epoch)
+        return; /* the register went on without this executor */
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        /* After an operation that went on without proof, one that wrote before may still do so. */
+        bool known_risk = r != old && w->beyond[BEYOND_RISK];
+        if (world_acknowledges(w, service, r) && !truth_by_hand(w, service, r) && !known_risk)
+            world_break(w, INVARIANT_LEASE, "%s takes the fence for proven, and %s writes", h->name,
+                        truth_region(w, r));
+    }
+}
+
+static void check_fence_proven(struct world *w, const struct host *h, const struct note *note)
+{
+    const struct ledger *l = truth_of_epoch(w->services[note->service].truth, note->epoch);
+    if (l == NULL || l->operation.id != note->operation || l->operation.phase != PHASE_BEGUN) {
+        world_break(w, INVARIANT_CHOSEN, "%s proves a fence in epoch %llu, where no such operation "
+                    "is chosen", h->name, (unsigned long long)note->epoch);
+        return;
+    }
+    bool keeps = l->keep_on_quorum_loss;
+    bool person = (l->operation.skipped_gates >> GATE_FENCE & 1u) != 0;
+    bool accepts = h->config.services[note->service].accept_unconfirmed_fence && !keeps;
+    switch (note->a) {
+    case PROOF_RELEASED: check_shut(w, note->service, l, h); return;
+    case PROOF_LAPSED:
+        if (l->fence != FENCE_ENFORCED || keeps)
+            world_break(w, INVARIANT_ONCE, "%s takes a lapsed lease for a proof, and nothing "
+                        "enforces it", h->name);
+        check_shut(w, note->service, l, h);
+        return;
+    case PROOF_ACCEPTED:
+    case PROOF_PERSON:
+        if (note->a == PROOF_ACCEPTED ? !accepts : !person)
+            world_break(w, INVARIANT_ONCE, "%s goes on without a proven fence, and nobody accepted "
+                        "that", h->name);
+        w->beyond[BEYOND_RISK] = true;
+        return;
+    default:
+        world_break(w, INVARIANT_ONCE, "%s proves a fence by nothing known", h->name);
+    }
+}
+
+void truth_finished(struct world *w, uint8_t service, const struct ledger *before,
+                    const struct ledger *after)
+{
+    const struct world_service *s = &w->services[service];
+    bool done = before->operation.kind != OPERATION_NONE &&
+                after->operation.kind == OPERATION_NONE && after->last_outcome == OUTCOME_DONE;
+    if (!done)
+        return;
+    if (before->operation.kind == OPERATION_FAILOVER && s->databases[after->writer].in_recovery)
+        world_break(w, INVARIANT_ONCE, "an operation is over, and %s was never promoted",
+                    truth_region(w, after->writer));
+    for (uint8_t z = 0; z < s->policy.zone_count && z < WORLD_ZONES_MAX; z++) {
+        const struct zone *zone = &s->zones[z];
+        bool its_own = zone->now.mark == DNS_MARK_OURS && zone->now.epoch == after->epoch &&
+                       zone->now.operation == before->operation.id;
+        if (zone->highest_epoch < after->epoch)
+            world_break(w, INVARIANT_ONCE, "an operation is over, and zone %u never showed its "
+                        "epoch %llu", z, (unsigned long long)after->epoch);
+        else if (its_own && w->now_us < zone->insync_at)
+            world_break(w, INVARIANT_ONCE, "an operation is over before its change of zone %u is "
+                        "in force", z);
+    }
+}
+
+static const struct ledger *end_of(const struct truth *t, uint64_t operation)
+{
+    for (uint64_t v = t->top; v > 1; v--)
+        if (t->chosen[v].last_operation == operation &&
+            t->chosen[v - 1].operation.id == operation)
+            return &t->chosen[v];
+    return NULL;
+}
+
+static void check_done(struct world *w, const struct host *h, const struct note *note)
+{
+    const struct truth *t = w->services[note->service].truth;
+    const struct ledger *l = end_of(t, note->operation);
+    if (l == NULL || l->last_outcome != OUTCOME_DONE || l->writer != note->region) {
+        world_break(w, INVARIANT_ONCE, "%s reports an operation as done that is not", h->name);
+        return;
+    }
+    if (note->b < 0 || t->chosen[l->version - 1].operation.kind != OPERATION_FAILOVER)
+        return;
+    for (size_t i = 0; i < TRUTH_LOSSES; i++)
+        if (t->losses[i].operation == note->operation && t->losses[i].host == host_index(w, h) &&
+            t->losses[i].bytes != note->b)
+            world_break(w, INVARIANT_ONCE, "%s reports another loss than it had estimated",
+                        h->name);
+}
+
+void check_note(struct world *w, struct host *h, const struct note *note)
+{
+    if (note->service >= w->service_count)
+        return;
+    if (note->kind == NOTE_LOSS_ESTIMATED)
+        note_loss(w->services[note->service].truth, host_index(w, h), note);
+    else if (note->kind == NOTE_FENCE_PROVEN)
+        check_fence_proven(w, h, note);
+    else if (note->kind == NOTE_OPERATION_DONE)
+        check_done(w, h, note);
+}

@@ -1,0 +1,217 @@
+/* Evidence: was a failover that nobody forced begun, and granted, on what a majority of voters truly
+ * saw? See check.h.
+ *
+ * Each node's samples are counted here once more, with its own clock, so that a failing run is what it
+ * is to that node. What is asked is lenient in one thing only: when. A voter counts if it had reason to
+ * call the region failed at some moment within the time that evidence may be old, and that is made
+ * longer by how late anything is at present (check_delivered). */
+#include "tests/sim/truth.h"
+
+#define PPM 1000000
+#define STALE_INTERVALS 3
+#define ROUND_HEARTBEATS_MAX 4
+#define ROUND_LEAST_US (500 * US_PER_MS)
+
+/* ---- failing runs ---- */
+
+static const struct check_policy *policy_of(const struct host *h, uint8_t service, uint8_t check)
+{
+    return &h->config.services[service].checks[check];
+}
+
+/* A run that had lasted long enough by the host's reading `mono_us`. */
+static bool has_failed(const struct truth_watch *watch, const struct check_policy *policy,
+                       int64_t mono_us)
+{
+    return watch->running && watch->failures >= policy->fall &&
+           mono_us - watch->run_start_mono_us >= policy->for_us;
+}
+
+static void fail(struct truth_watch *watch, int64_t mono_us)
+{
+    if (!watch->running) {
+        watch->running = true;
+        watch->failures = 0;
+        watch->run_start_mono_us = mono_us;
+    }
+    watch->successes = 0;
+    watch->failures++;
+}
+
+static void succeed(const struct world *w, struct truth_watch *watch,
+                    const struct check_policy *policy, int64_t mono_us)
+{
+    if (!watch->running || ++watch->successes < policy->rise)
+        return;
+    if (has_failed(watch, policy, mono_us))
+        watch->failed_until_us = w->now_us;
+    watch->running = false;
+}
+
+void check_sampled(struct world *w, struct host *h, uint8_t service, const struct sample *sample)
+{
+    struct truth_voter *voter = truth_voter(w, service, h);
+    if (sample->check >= POLICY_CHECKS_MAX)
+        return;
+    struct truth_watch *watch = &voter->watches[sample->check];
+    const struct check_policy *policy = policy_of(h, service, sample->check);
+    if (sample->at.us < watch->last_mono_us)
+        return;
+    watch->last_mono_us = sample->at.us;
+    if (sample->outcome == SAMPLE_OBSERVER)
+        return; /* says nothing of the target */
+    if (sample->outcome == SAMPLE_OK)
+        succeed(w, watch, policy, sample->at.us);
+    else
+        fail(watch, sample->at.us);
+    watch->judged = true;
+    watch->judged_mono_us = sample->at.us;
+    watch->judged_us = w->now_us;
+}
+
+/* This check had failed at `since_us` or later. */
+static bool check_had_failed(const struct world *w, const struct host *h, uint8_t service,
+                             uint8_t check, const struct truth_voter *voter, int64_t since_us)
+{
+    const struct truth_watch *watch = &voter->watches[check];
+    const struct check_policy *policy = policy_of(h, service, check);
+    if (watch->failed_until_us >= since_us)
+        return true;
+    if (!watch->judged)
+        return false;
+    /* Without a sample the check becomes unknown after a while. */
+    int64_t stale = STALE_INTERVALS * policy->interval_us + policy->timeout_us;
+    int64_t until_us = watch->judged_us + truth_longest_us(h, stale);
+    int64_t until_mono_us = watch->judged_mono_us + stale, now = host_mono(w, h);
+    if (until_mono_us > now)
+        until_mono_us = now;
+    return until_us >= since_us && has_failed(watch, policy, until_mono_us);
+}
+
+/* ---- leases that nobody renews ---- */
+
+/* How long a voter is quiet before it calls the leased region failed, by the kernel's enforcing alone. */
+static int64_t lapse_us(const struct world *w, const struct host *h, uint8_t service,
+                        const struct ledger *l, region_id region)
+{
+    int64_t rho = l->clock_error_ppm, lease = l->longest_lease_us;
+    int64_t wait = lease / (PPM - rho) * (PPM + rho);
+    const struct service_policy *policy = &h->config.services[service];
+    int64_t lasts = TIME_FOREVER_US;
+    for (uint8_t c = 0; c < policy->check_count; c++)
+        if (policy->checks[c].region == region && policy->checks[c].for_us < lasts)
+            lasts = policy->checks[c].for_us;
+    if (lasts == TIME_FOREVER_US)
+        return lasts;
+    int64_t fast = h->clock.ppm > rho ? h->clock.ppm : rho;
+    int64_t least = (wait + lasts) / (PPM + fast) * PPM;
+    return least - truth_slack_us(w) - policy->checks[0].interval_us;
+}
+
+static region_id leased_region(const struct ledger *l)
+{
+    if (l == NULL || l->fence != FENCE_ENFORCED || l->keep_on_quorum_loss)
+        return REGION_NONE;
+    return l->writer != REGION_NONE ? l->writer : l->operation.from;
+}
+
+static bool is_quiet(const struct world *w, const struct host *h, uint8_t service, region_id region)
+{
+    const struct truth_voter *voter = &w->services[service].truth->voters[host_index(w, h)];
+    return w->now_us - voter->quiet_since_us >=
+           lapse_us(w, h, service, check_newest(w, service), region);
+}
+
+void truth_quiet_ends(struct world *w, uint8_t service, const struct host *h)
+{
+    struct truth_voter *voter = &w->services[service].truth->voters[host_index(w, h)];
+    const struct ledger *l = check_newest(w, service);
+    region_id region = leased_region(l);
+    bool soon = l != NULL && w->now_us - voter->quiet_since_us < l->longest_lease_us / 2;
+    if (!soon && region != REGION_NONE && is_quiet(w, h, service, region))
+        voter->lapsed_until_us = w->now_us;
+    voter->quiet_since_us = w->now_us;
+}
+
+struct truth_voter *truth_voter(struct world *w, uint8_t service, const struct host *h)
+{
+    struct truth_voter *voter = &w->services[service].truth->voters[host_index(w, h)];
+    if (voter->seen && voter->life == h->life)
+        return voter;
+    /* A new process judges from the start; what the former one saw was true when it said so. */
+    for (uint8_t c = 0; c < POLICY_CHECKS_MAX && voter->seen; c++) {
+        struct truth_watch *watch = &voter->watches[c];
+        bool failed = watch->judged && has_failed(watch, policy_of(h, service, c),
+                                                  watch->judged_mono_us);
+        int64_t until = failed ? watch->judged_us : watch->failed_until_us;
+        *watch = (struct truth_watch){ .failed_until_us = until };
+    }
+    if (voter->seen)
+        truth_quiet_ends(w, service, h);
+    voter->quiet_since_us = w->now_us;
+    voter->seen = true;
+    voter->life = h->life;
+    return voter;
+}
+
+/* ---- what a majority saw ---- */
+
+static bool had_failed(const struct world *w, uint8_t service, uint8_t n, region_id region,
+                       int64_t since_us)
+{
+    const struct host *h = &w->hosts[n];
+    const struct truth_voter *voter = &w->services[service].truth->voters[n];
+    if (!voter->seen)
+        return false;
+    const struct service_policy *policy = &h->config.services[service];
+    for (uint8_t c = 0; c < policy->check_count; c++)
+        if (policy->checks[c].region == region &&
+            check_had_failed(w, h, service, c, voter, since_us))
+            return true;
+    return leased_region(check_newest(w, service)) == region &&
+           (voter->lapsed_until_us >= since_us || is_quiet(w, h, service, region));
+}
+
+static void check_majority(struct world *w, uint8_t service, const struct ledger *l,
+                           region_id region, int64_t age_us, const char *what)
+{
+    const struct host *executor = &w->hosts[l->operation.executor];
+    int64_t since = w->now_us - truth_longest_us(executor, age_us) - truth_slack_us(w);
+    node_set yes = 0;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (node_in(truth_voters(w), n) && had_failed(w, service, n, region, since))
+            yes = (node_set)(yes | node_bit(n));
+    if (!truth_is_majority(w, yes))
+        world_break(w, INVARIANT_EVIDENCE, "a failover of %s is %s, and no majority of voters saw "
+                    "it failed lately", truth_region(w, region), what);
+}
+
+void check_first_accepted(struct world *w, uint8_t service, const struct ledger *l)
+{
+    struct truth *t = w->services[service].truth;
+    const struct ledger_operation *op = &l->operation;
+    const struct ledger *before = check_chosen(w, service, l->version - 1);
+    if (before == NULL || op->kind != OPERATION_FAILOVER || op->forced ||
+        op->executor >= w->host_count)
+        return;
+    const struct policy_config *config = &w->hosts[op->executor].config;
+    const struct service_policy *policy = &config->services[service];
+    int64_t round = ROUND_HEARTBEATS_MAX * config->heartbeat_us;
+    round = (round > ROUND_LEAST_US ? round : ROUND_LEAST_US) + 2 * config->heartbeat_us;
+    /* Put forward again by others, it rests on what it rested on when it was new. */
+    bool again = before->operation.id == op->id && op->phase == before->operation.phase;
+    bool taken = before->operation.id == op->id && op->phase == PHASE_BEGUN;
+    if (again || taken || !truth_step_is_new(t->begun, &t->next_begun, op->id, l->epoch))
+        return;
+    if (op->phase == PHASE_GRANTED) {
+        /* With no way back the old writer's health is no question any more. */
+        if (before->operation.may_return)
+            check_majority(w, service, l, before->operation.from,
+                           policy->evidence_max_age_us + round, "granted");
+        return;
+    }
+    if (before->paused)
+        world_break(w, INVARIANT_EVIDENCE, "a failover begins while the service is paused");
+    region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
+    check_majority(w, service, l, source, policy->confirm_timeout_us + round, "begun");
+}

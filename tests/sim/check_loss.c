@@ -1,0 +1,128 @@
+/* What clients lost: see check.h.
+ *
+ * Worked out when a region's database takes its first write on a timeline that is not the one clients
+ * wrote into last: then it is settled that the rows of that one which are not in its history are gone.
+ * A promotion alone loses nothing; one that comes after its time gives a database that nobody enters. */
+#include "tests/sim/truth.h"
+
+#include "policy/failover/gates.h"
+
+/* How far `timeline` and `other` have one history. */
+static uint64_t common_lsn(const struct world_service *s, uint32_t timeline, uint32_t other)
+{
+    uint64_t limit = UINT64_MAX;
+    for (uint32_t a = timeline; a != 0; a = s->timelines[a].parent) {
+        uint64_t upto = limit;
+        for (uint32_t b = other; b != 0; b = s->timelines[b].parent) {
+            if (a == b)
+                return upto;
+            upto = s->timelines[b].fork_lsn < upto ? s->timelines[b].fork_lsn : upto;
+        }
+        limit = s->timelines[a].fork_lsn < limit ? s->timelines[a].fork_lsn : limit;
+    }
+    return 0;
+}
+
+/* The newest row that was acknowledged in the history of `timeline`. */
+static uint64_t acknowledged_lsn(const struct world_service *s, uint32_t timeline)
+{
+    uint64_t limit = UINT64_MAX;
+    for (uint32_t t = timeline; t != 0; t = s->timelines[t].parent) {
+        uint64_t lsn = s->timelines[t].acknowledged_lsn;
+        if (lsn != 0)
+            return lsn < limit ? lsn : limit;
+        limit = s->timelines[t].fork_lsn < limit ? s->timelines[t].fork_lsn : limit;
+    }
+    return 0;
+}
+
+static const struct truth_loss *estimate_of(const struct truth *t, uint64_t operation)
+{
+    for (size_t i = 0; i < TRUTH_LOSSES; i++)
+        if (operation != 0 && t->losses[i].operation == operation)
+            return &t->losses[i];
+    return NULL;
+}
+
+/* The grant under which the region writes now. */
+static const struct ledger *grant_of(const struct truth *t, region_id region)
+{
+    uint64_t epoch = t->chosen[t->top].epoch;
+    for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch == epoch; v--)
+        if (t->chosen[v].writer == region && t->chosen[v].operation.kind == OPERATION_FAILOVER)
+            return &t->chosen[v];
+    return NULL;
+}
+
+static bool skipped(const struct ledger_operation *op, enum gate_id gate)
+{
+    return (op->skipped_gates >> gate & 1u) != 0;
+}
+
+/* More than was said, by more than the writer can have written since it was looked at. */
+static void check_estimate(struct world *w, uint8_t service, const struct ledger_operation *op,
+                           const struct truth_loss *said, uint64_t lost)
+{
+    const struct host *h = &w->hosts[said->host];
+    const struct service_policy *policy = &h->config.services[service];
+    int64_t age = said->age_us > 0 ? truth_longest_us(h, said->age_us) : 0;
+    for (uint8_t c = 0; c < policy->check_count; c++)
+        if (policy->checks[c].kind == CHECK_POSTGRES) {
+            age += policy->checks[c].interval_us;
+            break;
+        }
+    age += truth_slack_us(w);
+    uint64_t since = (uint64_t)(age / US_PER_S + 1) * WORLD_WRITE_BYTES_PER_S;
+    if (lost > (uint64_t)said->bytes + since)
+        world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost, and %lld were estimated",
+                    (unsigned long long)lost, (long long)said->bytes);
+    int64_t rpo = h->config.services[service].rpo_bytes;
+    rpo = w->services[service].policy.rpo_bytes > rpo ? w->services[service].policy.rpo_bytes : rpo;
+    int64_t limit = op->accepted_loss_bytes >= 0 ? op->accepted_loss_bytes : rpo;
+    if (said->bytes > limit && !skipped(op, GATE_LOSS_WITHIN_RPO))
+        world_break(w, INVARIANT_LOSS, "%lld bytes are said to be lost, and %lld were allowed",
+                    (long long)said->bytes, (long long)limit);
+}
+
+static void check_lost(struct world *w, uint8_t service, region_id region, uint64_t lost)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct ledger *l = t->top > 0 ? grant_of(t, region) : NULL;
+    if (l == NULL) {
+        world_break(w, INVARIANT_LOSS, "%s goes on without %llu acknowledged bytes, and no "
+                    "operation said so", truth_region(w, region), (unsigned long long)lost);
+        return;
+    }
+    const struct ledger_operation *op = &l->operation;
+    bool by_name = skipped(op, GATE_LOSS_WITHIN_RPO) || skipped(op, GATE_TARGET_STREAMING);
+    if (w->options.synchronous && !by_name && !skipped(op, GATE_FENCE) &&
+        op->accepted_loss_bytes < 0) {
+        world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes of synchronous commits are lost",
+                    (unsigned long long)lost);
+        return;
+    }
+    /* A standby that is not of the writer's timeline can't be measured against it. */
+    if (skipped(op, GATE_TARGET_STREAMING))
+        return;
+    const struct truth_loss *said = estimate_of(t, op->id);
+    if (said != NULL && said->bytes >= 0)
+        check_estimate(w, service, op, said, lost);
+    else if (!skipped(op, GATE_LOSS_WITHIN_RPO))
+        world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost, and nobody had estimated "
+                    "them", (unsigned long long)lost);
+}
+
+void truth_opened(struct world *w, uint8_t service, region_id region)
+{
+    struct world_service *s = &w->services[service];
+    struct truth *t = s->truth;
+    uint32_t now = s->databases[region].timeline;
+    if (now == t->head || now == 0 || now >= WORLD_TIMELINES_MAX)
+        return;
+    world_settle(w);
+    uint64_t had = acknowledged_lsn(s, t->head), keeps = common_lsn(s, t->head, now);
+    t->head = now;
+    t->made |= UINT64_C(1) << now; /* whoever made it, the register names it now */
+    if (had > keeps)
+        check_lost(w, service, region, had - keeps);
+}

@@ -1,0 +1,269 @@
+/* The register, as the disks know it: see check.h.
+ *
+ * A value is truly chosen from the moment at which a majority of voters has it on disk at one same
+ * ballot. What may be chosen follows from three sentences, and each is looked at when a value first
+ * reaches any disk, before harm is done:
+ *   - it is the newest chosen value put forward again, or one that may directly follow it;
+ *   - a ballot above the one at which that was chosen carries nothing older;
+ *   - nobody builds on, claims or acts upon what is accepted and not chosen.
+ * A disk that forgot what it had said is the world's doing (beyond: DISK); that a voter then votes is
+ * found when it starts to. */
+#include "tests/sim/truth.h"
+
+/* ---- what may follow what ---- */
+
+static bool same_guard(const struct ledger *a, const struct ledger *b)
+{
+    return truth_same_instance(a->guard, b->guard) && a->guard_epoch == b->guard_epoch;
+}
+
+static bool begun(const struct ledger *l)
+{
+    return l->operation.kind == OPERATION_FAILOVER && l->operation.phase == PHASE_BEGUN &&
+           l->writer == REGION_NONE;
+}
+
+static bool granted(const struct ledger *l)
+{
+    return l->operation.kind == OPERATION_FAILOVER && l->operation.phase == PHASE_GRANTED &&
+           l->writer == l->operation.to && l->writer != REGION_NONE &&
+           l->guard.node == l->operation.executor;
+}
+
+/* Nobody is named. The old writer's guard stays on record, and the way back to it is open only while
+ * nobody else can have been named since it wrote. */
+static bool names_none(const struct ledger *now, const struct ledger *next)
+{
+    bool way_back = now->operation.kind != OPERATION_FAILOVER ||
+                    (begun(now) && now->operation.may_return);
+    return begun(next) && next->operation.id != 0 && next->operation.from != REGION_NONE &&
+           same_guard(now, next) && truth_same_terms(now, next) &&
+           (way_back || !next->operation.may_return);
+}
+
+/* Straight behind the begin that it was proven for, by the one that carried that out. */
+static bool names_target(const struct ledger *now, const struct ledger *next)
+{
+    return begun(now) && granted(next) && next->operation.id == now->operation.id &&
+           next->operation.to == now->operation.to &&
+           next->operation.executor == now->operation.executor &&
+           next->guard_epoch == next->epoch && next->longest_lease_us >= now->longest_lease_us &&
+           next->longest_lease_us >= next->lease_us &&
+           next->clock_error_ppm >= now->clock_error_ppm;
+}
+
+static bool goes_back(const struct ledger *now, const struct ledger *next)
+{
+    return begun(now) && now->operation.may_return && next->operation.kind == OPERATION_NONE &&
+           next->writer == now->operation.from && next->guard_epoch == next->epoch &&
+           truth_same_instance(next->guard, now->guard) && truth_same_terms(now, next) &&
+           next->last_operation == now->operation.id && next->last_outcome == OUTCOME_ABORTED;
+}
+
+static bool keeps_writer(const struct ledger *now, const struct ledger *next)
+{
+    if (next->writer != now->writer || !same_guard(now, next) || !truth_same_terms(now, next))
+        return false;
+    if (next->operation.kind == OPERATION_NONE && now->operation.kind != OPERATION_NONE)
+        return now->operation.phase == PHASE_GRANTED &&
+               next->last_operation == now->operation.id && next->last_outcome == OUTCOME_DONE;
+    if (next->dns_epoch != now->dns_epoch)
+        return false; /* only what is over is in force */
+    if (now->operation.kind == OPERATION_NONE && next->operation.kind == OPERATION_ADOPT)
+        return true;
+    return next->operation.kind == now->operation.kind &&
+           next->operation.phase == now->operation.phase &&
+           next->operation.id == now->operation.id && next->operation.to == now->operation.to;
+}
+
+static bool may_follow(const struct ledger *now, const struct ledger *next)
+{
+    if (next->version != now->version + 1 || next->dns_epoch < now->dns_epoch ||
+        next->dns_epoch > next->epoch)
+        return false;
+    if (next->epoch == now->epoch)
+        return keeps_writer(now, next);
+    return next->epoch == now->epoch + 1 &&
+           (names_none(now, next) || names_target(now, next) || goes_back(now, next));
+}
+
+static bool may_be_first(const struct ledger *l)
+{
+    return l->epoch == 1 && l->guard_epoch == 1 && l->operation.kind == OPERATION_NONE &&
+           l->writer != REGION_NONE && l->dns_epoch == 0 && l->longest_lease_us >= l->lease_us;
+}
+
+/* ---- what reaches the disks ---- */
+
+/* A value reaches a disk for the first time at this ballot. */
+static void check_value(struct world *w, uint8_t service, const struct ledger *l,
+                        struct ballot ballot)
+{
+    const struct truth *t = w->services[service].truth;
+    unsigned long long v = l->version;
+    if (v == 0 || v >= WORLD_VERSIONS_MAX) {
+        world_break(w, INVARIANT_SANE, "version %llu is more than this world can remember", v);
+        return;
+    }
+    if (v > t->top + 1) {
+        world_break(w, INVARIANT_CHOSEN,
+                    "a value is put forward at version %llu, and nothing is chosen before it", v);
+        return;
+    }
+    if (v <= t->top && !truth_same_value(&t->chosen[v], l)) {
+        if (truth_ballots(ballot, t->top_ballot) > 0)
+            world_break(w, INVARIANT_REGISTER,
+                        "the chosen value of version %llu is lost: another is put forward", v);
+        return; /* of an older ballot: a proposer that lost; it can't be chosen any more */
+    }
+    if (v < t->top && truth_ballots(ballot, t->top_ballot) > 0)
+        world_break(w, INVARIANT_REGISTER,
+                    "version %llu is put forward above the ballot that chose version %llu", v,
+                    (unsigned long long)t->top);
+    bool fits = v == 1 ? may_be_first(l) : may_follow(&t->chosen[v - 1], l);
+    if (!fits)
+        world_break(w, INVARIANT_REGISTER, "version %llu may not follow the one before", v);
+    if (v > t->top)
+        check_first_accepted(w, service, l);
+}
+
+static void take_as_chosen(struct world *w, uint8_t service, const struct world_round *round)
+{
+    struct truth *t = w->services[service].truth;
+    const struct ledger *l = &round->ledger;
+    uint64_t v = l->version;
+    if (v == 0 || v >= WORLD_VERSIONS_MAX)
+        return; /* said already */
+    if (v <= t->top) {
+        if (!truth_same_value(&t->chosen[v], l))
+            world_break(w, INVARIANT_REGISTER, "two values are chosen at version %llu",
+                        (unsigned long long)v);
+        else if (v == t->top && truth_ballots(round->ballot, t->top_ballot) > 0)
+            t->top_ballot = round->ballot;
+        return;
+    }
+    if (v > t->top + 1) {
+        world_break(w, INVARIANT_REGISTER, "version %llu is chosen, and none before it",
+                    (unsigned long long)v);
+        return;
+    }
+    t->chosen[v] = *l;
+    t->top = v;
+    t->top_ballot = round->ballot;
+    if (v > 1)
+        truth_finished(w, service, &t->chosen[v - 1], l);
+}
+
+static struct world_round *round_of(struct world *w, uint8_t service,
+                                    const struct register_report *accepted)
+{
+    struct truth *t = w->services[service].truth;
+    for (size_t i = 0; i < WORLD_ROUNDS_MAX; i++) {
+        struct world_round *round = &t->rounds[i];
+        if (round->accepted != 0 && truth_ballots(round->ballot, accepted->ballot) == 0 &&
+            truth_same_value(&round->ledger, &accepted->ledger))
+            return round;
+    }
+    /* So many rounds later nobody who was asked then has promised nothing newer since. */
+    struct world_round *round = &t->rounds[t->next_round];
+    t->next_round = (uint8_t)((t->next_round + 1u) % WORLD_ROUNDS_MAX);
+    *round = (struct world_round){ .ballot = accepted->ballot, .ledger = accepted->ledger };
+    check_value(w, service, &accepted->ledger, accepted->ballot);
+    return round;
+}
+
+static void accept(struct world *w, uint8_t service, uint8_t voter,
+                   const struct register_report *accepted)
+{
+    if (!accepted->present || !node_in(truth_voters(w), voter))
+        return;
+    struct world_round *round = round_of(w, service, accepted);
+    bool before = truth_is_majority(w, round->accepted);
+    round->accepted = (node_set)(round->accepted | node_bit(voter));
+    if (!before && truth_is_majority(w, round->accepted))
+        take_as_chosen(w, service, round);
+}
+
+void check_durable(struct world *w, struct host *h, const struct durable *durable)
+{
+    uint8_t n = host_index(w, h);
+    for (uint8_t s = 0; s < w->service_count; s++) {
+        const struct durable_service *said = &durable->services[s];
+        struct truth_voter *voter = &w->services[s].truth->voters[n];
+        int promised = truth_ballots(said->promised, voter->promised);
+        int accepted = said->accepted.present
+                           ? truth_ballots(said->accepted.ballot, voter->accepted)
+                           : truth_ballots((struct ballot){ 0 }, voter->accepted);
+        if (promised < 0 || accepted < 0)
+            world_break(w, INVARIANT_REGISTER, "%s takes back what it %s", h->name,
+                        promised < 0 ? "promised" : "accepted");
+        voter->promised = said->promised;
+        if (accepted <= 0)
+            continue;
+        if (truth_ballots(said->accepted.ballot, said->promised) > 0)
+            world_break(w, INVARIANT_REGISTER, "%s accepted above what it promised", h->name);
+        voter->accepted = said->accepted.ballot;
+        accept(w, s, n, &said->accepted);
+    }
+}
+
+void check_voting(struct world *w, struct host *h)
+{
+    uint8_t n = host_index(w, h);
+    for (uint8_t s = 0; s < w->service_count; s++) {
+        const struct durable_service *has = &h->disk.durable.services[s];
+        struct truth_voter *voter = &w->services[s].truth->voters[n];
+        struct ballot accepted = has->accepted.present ? has->accepted.ballot
+                                                       : (struct ballot){ 0 };
+        if (truth_ballots(has->promised, voter->promised) >= 0 &&
+            truth_ballots(accepted, voter->accepted) >= 0)
+            continue;
+        if (!w->beyond[BEYOND_DISK])
+            world_say(w, h, "votes, and has forgotten what it had said");
+        w->beyond[BEYOND_DISK] = true;
+        voter->promised = has->promised; /* from here it is held to what it knows */
+        voter->accepted = accepted;
+    }
+}
+
+/* ---- what nodes claim ---- */
+
+/* What a host wrote and crashed over before the disk could say so is there all the same, and counts
+ * once its node has read it. */
+static void look_at_disks(struct world *w, uint8_t service)
+{
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].disk.sound)
+            accept(w, service, n, &w->hosts[n].disk.durable.services[service].accepted);
+}
+
+void check_claim(struct world *w, struct host *h, uint8_t service)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct ledger *l = &h->ledger[service];
+    unsigned long long v = l->version;
+    if (v < h->known_version[service])
+        world_break(w, INVARIANT_REGISTER, "%s went back from version %llu to %llu", h->name,
+                    (unsigned long long)h->known_version[service], v);
+    h->known_version[service] = v;
+    if (v > t->top)
+        look_at_disks(w, service);
+    if (v == 0 || v > t->top)
+        world_break(w, INVARIANT_CHOSEN, "%s takes version %llu for chosen, which is not", h->name,
+                    v);
+    else if (!truth_same_value(&t->chosen[v], l))
+        world_break(w, INVARIANT_CHOSEN,
+                    "%s takes a value for chosen at version %llu, and another one is", h->name, v);
+}
+
+const struct ledger *check_chosen(const struct world *w, uint8_t service, uint64_t version)
+{
+    const struct truth *t = w->services[service].truth;
+    return version > 0 && version <= t->top ? &t->chosen[version] : NULL;
+}
+
+const struct ledger *check_newest(const struct world *w, uint8_t service)
+{
+    const struct truth *t = w->services[service].truth;
+    return t->top > 0 ? &t->chosen[t->top] : NULL;
+}

@@ -1,0 +1,111 @@
+/* truth: what check.c and its parts remember of what truly happened, per service.
+ *
+ * Nobody else includes this. All of it is in true time unless a name says `mono`, and all of it is
+ * learned from what the world tells; nothing is asked of a node. What grows has a bound: rings forget
+ * their oldest entry, and each says why that does no harm.
+ */
+#ifndef FAILOVERD_TESTS_TRUTH_H
+#define FAILOVERD_TESTS_TRUTH_H
+
+#include "tests/sim/check.h"
+
+#define TRUTH_LEASES 4     /* (instance, epoch) pairs that a voter granted: older ones have no holder */
+#define TRUTH_LOSSES 32    /* operations whose estimate is remembered: only the latest ones promote */
+#define TRUTH_STEPS 64     /* promotions, begins and grants seen */
+#define TRUTH_NEVER_US (-TIME_FOREVER_US)
+#define TRUTH_ROUNDING_US (2 * US_PER_MS) /* of host_true() and of times worked out in doubles */
+
+struct truth_lease {
+    struct instance instance;
+    uint64_t epoch;
+    int64_t last_us;       /* the newest grant for it, when it left the voter */
+};
+
+/* One check as one node's probe sees it: a failing run as the README of policy/ tells it. */
+struct truth_watch {
+    bool judged, running;
+    uint32_t failures, successes;
+    int64_t run_start_mono_us;
+    int64_t last_mono_us;      /* newest sample of any outcome */
+    int64_t judged_mono_us, judged_us;
+    int64_t failed_until_us;   /* an earlier run had lasted long enough when it ended here */
+};
+
+struct truth_voter {
+    bool seen;
+    uint32_t life;             /* that the rest is about */
+    struct ballot promised, accepted; /* the highest that its disk said it has */
+    struct truth_lease leases[TRUTH_LEASES];
+    uint8_t next_lease;
+    int64_t quiet_since_us;    /* its last grant for the service, or the start of its process */
+    int64_t lapsed_until_us;   /* it had been quiet for longer than a lease until here */
+    struct truth_watch watches[POLICY_CHECKS_MAX];
+};
+
+struct truth_loss {
+    uint64_t operation;
+    int64_t bytes, us, age_us; /* bytes -1: unknown */
+    uint8_t host;
+};
+
+struct truth_step {
+    uint64_t operation, epoch;
+};
+
+struct truth {
+    /* The register. */
+    uint64_t top;                      /* newest version that is truly chosen; 0: none */
+    struct ballot top_ballot;          /* the highest at which it was */
+    struct ledger chosen[WORLD_VERSIONS_MAX]; /* by version, all of 1 to top */
+    struct world_round rounds[WORLD_ROUNDS_MAX];
+    uint8_t next_round;
+    struct truth_voter voters[POLICY_NODES_MAX]; /* all nodes */
+    /* Steps. */
+    struct truth_step promoted[TRUTH_STEPS], begun[TRUTH_STEPS];
+    uint8_t next_promoted, next_begun;
+    struct truth_loss losses[TRUTH_LOSSES];
+    uint8_t next_loss;
+    /* Databases. */
+    uint64_t made;                     /* bit per timeline that a promotion of ours made, and the first */
+    uint32_t head;                     /* the timeline that clients wrote into last */
+    int64_t by_hand_since_us[POLICY_REGIONS_MAX]; /* a primary that a person made writes; < 0: no */
+    bool calm;
+};
+
+/* ---- words of our own (check.c) ---- */
+
+node_set truth_voters(const struct world *world);
+bool truth_is_majority(const struct world *world, node_set yes);
+const char *truth_region(const struct world *world, region_id region);
+int truth_ballots(struct ballot a, struct ballot b);   /* <0, 0, >0 */
+bool truth_same_instance(struct instance a, struct instance b);
+bool truth_same_value(const struct ledger *a, const struct ledger *b);
+bool truth_same_terms(const struct ledger *a, const struct ledger *b);
+
+/* The newest chosen value of an epoch; NULL: none. */
+const struct ledger *truth_of_epoch(const struct truth *truth, uint64_t epoch);
+
+/* How long `us` of a host's clock may last in true time, and of a clock that is wrong as allowed. */
+int64_t truth_longest_us(const struct host *host, int64_t us);
+/* By how much an age that nodes were told may be too small: ways out, and processes that stood. */
+int64_t truth_slack_us(const struct world *world);
+
+/* A database that a person promoted past the coordinators, and that the register doesn't name. */
+bool truth_by_hand(const struct world *world, uint8_t service, region_id region);
+
+/* A region's database starts to take writes (check_loss.c). */
+void truth_opened(struct world *world, uint8_t service, region_id region);
+
+/* A voter as the present life of its host has it; call before anything of it is used. */
+struct truth_voter *truth_voter(struct world *world, uint8_t service, const struct host *host);
+/* The voter's silence towards the writer's guard ends now (check_evidence.c). */
+void truth_quiet_ends(struct world *world, uint8_t service, const struct host *host);
+
+/* True the first time. */
+bool truth_step_is_new(struct truth_step *ring, uint8_t *next, uint64_t operation, uint64_t epoch);
+
+/* What a finished operation left behind (check_acts.c). */
+void truth_finished(struct world *world, uint8_t service, const struct ledger *before,
+                    const struct ledger *after);
+
+#endif
