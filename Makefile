@@ -131,6 +131,11 @@ coverage-report: $(SCENARIO) $(SIM)
 	@python3 tests/coverage/report.py --build $(BUILD) --player $(SCENARIO) \
 	    $(if $(SIM),--sim $(SIM) --seeds $(or $(SEEDS),2000)) $(COVERAGE_ARGS)
 
+mutants: ## Weaken one safety rule at a time: the simulator has to catch each (MUTANTS_ARGS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/sim $(SCENARIO)
+	@python3 tests/sim/mutants/mutants.py $(MUTANTS_ARGS)
+.PHONY: mutants
+
 tidy: all ## Layering, purity, banned calls, options against samples and schema
 	@python3 tests/run.py tidy
 
