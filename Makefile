@@ -22,6 +22,12 @@ CFLAGS  := $(filter-out -O2 -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O1 -fsanitize=addres
            -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
 endif
+# Only the core is counted, and unoptimised, so that each condition in the source is a branch of its own.
+ifeq ($(VARIANT),coverage)
+CFLAGS  := $(filter-out -D_FORTIFY_SOURCE=2,$(CFLAGS))
+LDFLAGS += --coverage
+$(BUILD)/policy/%.o: CFLAGS += -O0 --coverage
+endif
 
 # Asked for only when something is compiled, so that `make help` and `make setup` need nothing.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
@@ -117,6 +123,19 @@ sanitize: ## Unit and scenario tests under ASan and UBSan
 
 scenario: ## Scenario scripts of the core
 	@$(MAKE) --no-print-directory $(SCENARIO) && python3 tests/run.py scenario
+
+coverage: ## Lines and branches of policy/ that scenarios and simulator reach
+	@$(MAKE) --no-print-directory -j2 VARIANT=coverage coverage-report
+
+.PHONY: coverage coverage-report
+coverage-report: $(SCENARIO) $(SIM)
+	@python3 tests/coverage/report.py --build $(BUILD) --player $(SCENARIO) \
+	    $(if $(SIM),--sim $(SIM) --seeds $(or $(SEEDS),2000)) $(COVERAGE_ARGS)
+
+mutants: ## Weaken one safety rule at a time: the simulator has to catch each (MUTANTS_ARGS)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/sim $(SCENARIO)
+	@python3 tests/sim/mutants/mutants.py $(MUTANTS_ARGS)
+.PHONY: mutants
 
 tidy: all ## Layering, purity, banned calls, options against samples and schema
 	@python3 tests/run.py tidy
