@@ -51,6 +51,7 @@ UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 EMULATOR  := $(BUILD)/tests/route53-emulator
 WRITER    := $(BUILD)/tests/writer
 SCENARIO  := $(BUILD)/tests/scenario-player
+SIM       := $(BUILD)/tests/simulator
 
 .PHONY: all help setup test demo check unit sanitize scenario tidy fidelity e2e bench install \
         clean test-tools
@@ -96,7 +97,13 @@ WORLD_SRC := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
 $(SCENARIO): $(call objects,$(wildcard tests/scenario/*.c) $(WORLD_SRC)) $(LIBPOLICY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
 
-test-tools: $(EMULATOR) $(WRITER) $(SCENARIO) $(UNIT_BIN)
+# So does the simulator. It names the commit that it was built from (or SIM_COMMIT of the environment).
+$(SIM): $(BUILD)/tests/sim/main.o $(call objects,$(WORLD_SRC)) $(LIBPOLICY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/sim/farm.o: CFLAGS += -DSIM_COMMIT='"$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)"'
+
+test-tools: $(EMULATOR) $(WRITER) $(SCENARIO) $(SIM) $(UNIT_BIN)
 
 help: ## List the targets
 	@printf 'failoverd: make targets\n\n'
@@ -124,6 +131,15 @@ sanitize: ## Unit and scenario tests under ASan and UBSan
 scenario: ## Scenario scripts of the core
 	@$(MAKE) --no-print-directory $(SCENARIO) && python3 tests/run.py scenario
 
+sim: ## The simulator: SEEDS=10000 of them, or SEED=n with its trace
+	@$(MAKE) --no-print-directory -j2 $(SIM)
+	@$(SIM) $(if $(SEED),--seed $(SEED) -v,--seeds $(or $(SEEDS),10000)) $(SIM_ARGS)
+
+soak: ## The simulator for MINUTES=n, from a seed that nobody has played yet
+	@$(MAKE) --no-print-directory -j2 $(SIM)
+	@$(SIM) --minutes $(or $(MINUTES),10) --first $(or $(FIRST),$$(date +%s)0000) $(SIM_ARGS)
+
+.PHONY: sim soak
 coverage: ## Lines and branches of policy/ that scenarios and simulator reach
 	@$(MAKE) --no-print-directory -j2 VARIANT=coverage coverage-report
 
@@ -133,7 +149,7 @@ coverage-report: $(SCENARIO) $(SIM)
 	    $(if $(SIM),--sim $(SIM) --seeds $(or $(SEEDS),2000)) $(COVERAGE_ARGS)
 
 mutants: ## Weaken one safety rule at a time: the simulator has to catch each (MUTANTS_ARGS)
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/sim $(SCENARIO)
+	@$(MAKE) --no-print-directory -j2 $(SIM) $(SCENARIO)
 	@python3 tests/sim/mutants/mutants.py $(MUTANTS_ARGS)
 .PHONY: mutants
 

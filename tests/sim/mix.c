@@ -106,36 +106,43 @@ static int64_t tenths(struct draw *d, int64_t low_ms, int64_t high_ms)
     return draw_range(d, low_ms / 100, high_ms / 100) * 100 * US_PER_MS;
 }
 
-static void draw_lease(struct service_policy *p, struct draw *d, bool calm)
+/* In half of the runs the lease is much longer than the detection, or each would have lapsed before a
+ * begin, and no rule about waiting would matter. */
+static void draw_lease(struct mix *m, struct draw *d)
 {
-    p->lease_us = tenths(d, calm ? 15000 : 5000, 30000);
-    p->renew_us = p->lease_us / draw_range(d, 3, 5);
+    struct service_policy *p = &m->options.policy;
+    bool calm = m->profile == PROFILE_CALM;
+    m->quick = !calm && draw_percent(d, 55);
+    p->lease_us = m->quick ? tenths(d, 15000, 60000) : tenths(d, calm ? 20000 : 5000, 30000);
+    p->renew_us = p->lease_us / (calm ? 5 : draw_range(d, 3, 5));
     /* lease.duration has to be longer than fence_budget + 2 x renew_every */
     int64_t room = p->lease_us - 2 * p->renew_us;
-    p->fence_budget_us = draw_range(d, room / 8, calm ? room / 3 : room * 3 / 4);
-    p->clock_error_ppm = (uint32_t)draw_range(d, 1, 10) * 10000u;
+    int64_t most = calm ? room / 3 : draw_percent(d, 60) ? 3 * US_PER_S : room * 3 / 4;
+    p->fence_budget_us = draw_range(d, US_PER_S, most < room * 3 / 4 ? most : room * 3 / 4);
+    p->clock_error_ppm = draw_percent(d, 40) ? 10000u : (uint32_t)draw_range(d, 1, 10) * 10000u;
 }
 
 static void draw_fence(struct service_policy *p, struct draw *d)
 {
-    p->fence = draw_percent(d, 72) ? FENCE_ENFORCED : FENCE_GUARDED;
+    p->fence = draw_percent(d, 64) ? FENCE_ENFORCED : FENCE_GUARDED;
     p->keep_on_quorum_loss = draw_percent(d, 12);
     if (p->keep_on_quorum_loss)
         p->fence = FENCE_GUARDED; /* as policy_setup.c has it: keeping on means that no end counts */
-    p->accept_unconfirmed_fence = draw_percent(d, p->fence == FENCE_GUARDED ? 40 : 4);
+    p->accept_unconfirmed_fence = draw_percent(d, p->fence == FENCE_GUARDED ? 45 : 4);
 }
 
-static void draw_pace(struct world_options *o, struct draw *d)
+static void draw_pace(struct mix *m, struct draw *d)
 {
+    struct world_options *o = &m->options;
     struct service_policy *p = &o->policy;
     uint64_t beat = draw_below(d, 100);
-    o->heartbeat_us = (beat < 12 ? 1 : beat < 50 ? 2 : 3) * US_PER_S;
-    o->probe_us = tenths(d, 2000, 10000);
-    o->health_for_us = draw_small(d, 5, 40) * US_PER_S;
+    o->heartbeat_us = (beat < 15 ? 1 : beat < 55 ? 2 : 3) * US_PER_S;
+    o->probe_us = m->quick ? tenths(d, 1500, 4000) : tenths(d, 2000, 10000);
+    o->health_for_us = m->quick ? draw_range(d, 1, 5) * US_PER_S : draw_small(d, 5, 40) * US_PER_S;
     /* evidence_max_age has to be longer than interval + timeout + heartbeat */
     p->evidence_max_age_us = o->probe_us + TIMEOUT_US + o->heartbeat_us + tenths(d, 500, 10000);
     p->confirm_timeout_us = tenths(d, 1000, 3000);
-    p->outage_min_us = draw_percent(d, 70) ? 0 : tenths(d, 1000, 30000);
+    p->outage_min_us = draw_percent(d, m->quick ? 85 : 65) ? 0 : tenths(d, 1000, 30000);
     p->cooldown_us = draw_percent(d, 50) ? 0 : draw_range(d, 5, 120) * US_PER_S;
     p->fence_deadline_us = draw_range(d, 30, 120) * US_PER_S;
     p->promote_deadline_us = draw_range(d, 20, 90) * US_PER_S;
@@ -158,9 +165,9 @@ static void draw_policy(struct mix *m, struct draw *d)
 {
     struct service_policy *p = &m->options.policy;
     draw_services(&m->options, d);
-    draw_lease(p, d, m->profile == PROFILE_CALM);
+    draw_lease(m, d);
     draw_fence(p, d);
-    draw_pace(&m->options, d);
+    draw_pace(m, d);
     draw_data(m, d);
     p->mode = draw_percent(d, m->profile == PROFILE_DUEL ? 60 : 88) ? MODE_AUTOMATIC : MODE_MANUAL;
     p->zone_count = (uint8_t)draw_below(d, 3);
@@ -172,32 +179,42 @@ static void draw_policy(struct mix *m, struct draw *d)
 
 /* ---- clocks and network ---- */
 
-/* At the bound often: that is where arithmetic is wrong. */
+/* At the bound often: that is where arithmetic is wrong. The first writer's coordinators the other way
+ * from all others is the worst there is. */
 static void draw_clocks(struct world_options *o, struct draw *d)
 {
     int32_t most = (int32_t)o->policy.clock_error_ppm;
-    unsigned wrong = (unsigned)draw_below(d, 3) * 45; /* in some runs none, in some nearly all */
-    for (uint8_t n = 0; n < POLICY_NODES_MAX; n++) {
-        int32_t ppm = draw_percent(d, 50) ? most : (int32_t)draw_range(d, 0, most);
-        bool slow = draw_percent(d, 50);
-        o->clock_ppm[n] = draw_percent(d, wrong) ? (slow ? -ppm : ppm) : 0;
+    region_id region_of[POLICY_NODES_MAX];
+    uint8_t hosts = fault_hosts(o, region_of);
+    uint64_t how = draw_below(d, 100);
+    for (uint8_t n = 0; n < hosts; n++) {
+        bool writers = region_of[n] == o->policy.initial_writer;
+        bool slow = how < 35 ? writers : how < 50 ? !writers : draw_percent(d, 50);
+        int32_t ppm = how < 50 || draw_percent(d, 50) ? most : (int32_t)draw_range(d, 0, most);
+        o->clock_ppm[n] = how >= 80 ? 0 : slow ? -ppm : ppm;
     }
 }
 
 static void draw_network(struct mix *m, struct draw *d)
 {
+    m->slow_wire = m->profile != PROFILE_CALM && draw_percent(d, 6);
     for (region_id a = 0; a < m->options.region_count; a++) {
         m->delay_us[a][a] = 300;
         for (region_id b = (region_id)(a + 1); b < m->options.region_count; b++) {
-            int64_t round_trip = draw_range(d, 1, 150) * US_PER_MS;
+            int64_t round_trip = draw_range(d, 1, m->slow_wire ? 1500 : 150) * US_PER_MS;
             int64_t there = draw_percent(d, 20) ? round_trip / 5 : round_trip / 2;
             m->delay_us[a][b] = there + 1;
             m->delay_us[b][a] = round_trip - there + 1;
         }
     }
+    /* Short acts mostly: what passes between the end of a wait and the opening hides waits that are
+     * too short. */
     m->dns_sync_us = draw_small(d, 1, 60) * US_PER_S;
-    m->promote_us = draw_percent(d, 80) ? draw_range(d, 30, 2000) * US_PER_MS
-                                        : draw_range(d, 2, 30) * US_PER_S;
+    m->promote_us = draw_percent(d, 75) ? draw_range(d, 20, 300) * US_PER_MS : draw_range(d, 1, 30) * US_PER_S;
+    m->shut_us = draw_percent(d, 80) ? 10 * US_PER_MS
+                                     : draw_range(d, 10 * US_PER_MS, m->options.policy.fence_budget_us * 8 / 10);
+    for (uint8_t n = 0; n < POLICY_NODES_MAX; n++)
+        m->disk_us[n] = draw_percent(d, 70) ? 2 * US_PER_MS : draw_small(d, 2, 500) * US_PER_MS;
 }
 
 /* How long coming to rest may take: what every wait in the settings adds up to, twice (an operation that
@@ -230,7 +247,7 @@ static bool can_lose_the_writer(const struct mix *m)
             return false; /* a majority would be lost with it */
     }
     return p->mode == MODE_AUTOMATIC && p->fence == FENCE_ENFORCED && !p->keep_on_quorum_loss &&
-           p->rpo_bytes >= 1000000 && p->rpo_us >= 60 * US_PER_S && m->profile != PROFILE_BEYOND;
+           p->rpo_bytes >= 1000000 && p->rpo_us >= 60 * US_PER_S && !m->slow_wire && m->profile != PROFILE_BEYOND;
 }
 
 void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
@@ -245,6 +262,7 @@ void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
     draw_policy(m, &cluster);
     draw_clocks(&m->options, &cluster);
     draw_network(m, &cluster);
+    m->person_every_us = draw_percent(&cluster, 65) ? draw_range(&cluster, 20, 90) * US_PER_S : 0;
     m->warm_up_us = draw_range(&cluster, 10, 30) * US_PER_S;
     int64_t long_phase = draw_range(&cluster, 300, 900), short_phase = draw_range(&cluster, 300, 900);
     m->safety_us = (long_phase < short_phase ? long_phase : short_phase) * US_PER_S;
@@ -269,7 +287,7 @@ void mix_words(const struct mix *m, char *words, size_t size)
                    "\nlease %.1fs renew %.1fs budget %.1fs clock error %u%%, %s fence%s%s, %s%s, heartbeat %.0fs, "
                    "probes %.1fs for %.0fs\noutage_min %.1fs, cooldown %.0fs, rpo %lld bytes %.0fs, lag %lld, "
                    "%u zones%s%s%s, INSYNC after %.0fs, promotion takes %.1fs, safety phase %.0fs, "
-                   "settling %.0fs%s",
+                   "settling %.0fs%s%s",
                    (double)p->lease_us / 1e6, (double)p->renew_us / 1e6, (double)p->fence_budget_us / 1e6,
                    p->clock_error_ppm / 10000u, p->fence == FENCE_ENFORCED ? "enforced" : "guarded",
                    p->accept_unconfirmed_fence ? " (unconfirmed accepted)" : "",
@@ -282,5 +300,6 @@ void mix_words(const struct mix *m, char *words, size_t size)
                    o->dns_adopted ? "" : " not adopted", p->has_hooks ? ", hooks" : "",
                    p->has_endpoints ? ", endpoints" : "", (double)m->dns_sync_us / 1e6,
                    (double)m->promote_us / 1e6, (double)m->safety_us / 1e6, (double)m->settle_us / 1e6,
+                   m->person_every_us > 0 ? ", a person mends old primaries" : "",
                    m->lose_writer ? ", then the writer's region is lost for good" : "");
 }

@@ -28,7 +28,11 @@ struct mix {
     int64_t delay_us[POLICY_REGIONS_MAX][POLICY_REGIONS_MAX]; /* from, to */
     int64_t lag_bytes;
     int64_t dns_sync_us;
-    int64_t promote_us;
+    int64_t promote_us, shut_us;       /* how long these acts take */
+    int64_t disk_us[POLICY_NODES_MAX]; /* ...and a write of a host's disk */
+    bool quick;              /* failures are seen long before a lease ends */
+    bool slow_wire;
+    int64_t person_every_us; /* a person makes old primaries standbys again so often; 0: nobody does */
     int64_t warm_up_us, safety_us;
     int64_t settle_us;       /* how long it may take to come to rest, once healed */
     bool lose_writer;        /* at the end its region is lost for good, and a standby has to serve */

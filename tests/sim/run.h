@@ -1,4 +1,4 @@
-/* run: one seed from its mix to a verdict.
+/* run: one seed from its mix to how it ends.
  *
  * A warm-up until every service has a writer; a safety phase under the mix's faults; then all is
  * healed, people mend what only they may (old primaries, DNS marks), and everything has to come to
@@ -9,7 +9,7 @@
 
 #include "tests/sim/mix.h"
 
-struct verdict {
+struct ending {
     enum invariant invariant;    /* INVARIANT_NONE: all well */
     bool excused;                /* within what the promises leave out */
     bool beyond[BEYOND_COUNT];   /* what of that happened */
@@ -39,7 +39,7 @@ void tally_add(struct tally *sum, const struct tally *more);
 typedef void run_trace(void *arg, const struct world *world, int64_t start_us,
                        const struct host *host, const struct note *note, const char *words);
 
-void run_mix(const struct mix *mix, struct verdict *verdict, struct tally *tally, run_trace *trace,
+void run_mix(const struct mix *mix, struct ending *ending, struct tally *tally, run_trace *trace,
              void *arg);
 
 #endif

@@ -6,8 +6,8 @@
 
 #define SHRINK_RUNS_MAX 400
 
-/* `mix` is left with the smallest list found in at most `runs_max` runs, `verdict` with what that breaks.
+/* `mix` is left with the smallest list found in at most `runs_max` runs, `ending` with what that breaks.
  * Returns how many runs it took. */
-unsigned shrink_mix(struct mix *mix, struct verdict *verdict, unsigned runs_max);
+unsigned shrink_mix(struct mix *mix, struct ending *ending, unsigned runs_max);
 
 #endif
