@@ -163,6 +163,7 @@ struct database {
     bool in_recovery;
     uint32_t timeline;
     uint64_t lsn;                 /* flushed, or received */
+    bool promoting;               /* told to, and not done: it starts no walreceiver any more */
     bool receipt_off;             /* its WAL receipt is frozen for a comparison */
     bool streaming;
     region_id upstream;

@@ -34,13 +34,14 @@ void act_ask(struct world *w, struct host *h, const struct act *act)
     a->act = *act;
     a->life = h->life;
     a->read_serial = h->read_serial[act->key.service][act->zone % WORLD_ZONES_MAX];
-    int64_t start = w->now_us;
-    if (is_fence(act->kind)) {
-        int64_t *busy = &h->fence_busy_until[act->key.service];
-        start = *busy > start ? *busy : start;
-        *busy = start + w->act_us[act->kind];
-    }
     world_mix(w, (uint64_t)act->kind << 56 ^ act->key.epoch << 8 ^ act->key.step);
+    if (!is_fence(act->kind)) {
+        act_start(w, h, a); /* on its way to a server, whatever becomes of the host */
+        return;
+    }
+    int64_t *busy = &h->fence_busy_until[act->key.service];
+    int64_t start = *busy > w->now_us ? *busy : w->now_us;
+    *busy = start + w->act_us[act->kind];
     world_push(w, (struct world_item){ .at = start, .kind = ITEM_ACT_START,
                                        .host = host_index(w, h), .life = h->life, .act = a });
 }
@@ -75,7 +76,10 @@ static bool refused(struct world *w, struct host *h, struct world_act *a)
         report(w, h, a, &result, w->now_us + US_PER_MS);
         return true;
     }
+    if (a->fault == FAULT_HANG)
+        return false; /* it never gets there */
     check_promotion(w, h, &a->act); /* from here it can't be called back */
+    w->services[a->act.key.service].databases[h->region].promoting = true;
     return false;
 }
 

@@ -49,7 +49,7 @@ static bool descends(const struct world_service *s, uint32_t from, uint32_t time
 static bool follows(const struct world *w, const struct world_service *s, region_id r)
 {
     const struct database *db = &s->databases[r];
-    if (!runs(db) || !db->in_recovery || db->receipt_off || db->upstream == r ||
+    if (!runs(db) || !db->in_recovery || db->receipt_off || db->promoting || db->upstream == r ||
         db->upstream >= w->options.region_count)
         return false;
     const struct database *from = &s->databases[db->upstream];
@@ -222,7 +222,7 @@ static bool leave_recovery(struct world *w, struct world_service *s, struct data
     }
     s->timelines[next] = (struct timeline){ .parent = db->timeline, .fork_lsn = db->lsn };
     s->timeline_count = next;
-    db->in_recovery = db->receipt_off = db->streaming = false;
+    db->in_recovery = db->receipt_off = db->streaming = db->promoting = false;
     db->timeline = next;
     world_mix(w, next);
     world_mix(w, db->lsn);
@@ -235,6 +235,10 @@ static void promote(struct world *w, struct host *h, const struct act *act,
 {
     struct world_service *s = &w->services[act->key.service];
     struct database *db = &s->databases[h->region];
+    if (db->in_recovery && !db->promoting) {
+        act_words(result, ACT_FAILED, "the server restarted before it was promoted");
+        return;
+    }
     if (db->in_recovery) {
         uint32_t parent = db->timeline;
         uint64_t fork = db->lsn;
@@ -333,7 +337,7 @@ void world_database_stop(struct world *w, uint8_t service, region_id r)
     struct world_service *s = &w->services[service];
     struct database *db = &s->databases[r];
     settle(w, s);
-    db->up = db->frozen = false;
+    db->up = db->frozen = db->promoting = false;
     db->fence_until = 0;
     settle(w, s);
 }
@@ -355,7 +359,7 @@ void world_database_restart(struct world *w, uint8_t service, region_id r)
         return;
     settle(w, s);
     s->databases[r].up = true;
-    s->databases[r].frozen = false;
+    s->databases[r].frozen = s->databases[r].promoting = false;
     settle(w, s);
 }
 
@@ -373,7 +377,7 @@ void world_database_rejoin(struct world *w, uint8_t service, region_id r, region
         return;
     }
     db->up = db->in_recovery = true;
-    db->frozen = db->receipt_off = false;
+    db->frozen = db->receipt_off = db->promoting = false;
     db->upstream = upstream;
     db->timeline = from->timeline;
     db->lsn = from->lsn;

@@ -122,7 +122,8 @@ void world_disk_wipe(struct world *w, struct host *h)
 {
     struct world_disk old = h->disk;
     h->disk = (struct world_disk){ .instance = old.instance + 1000, .latency_us = old.latency_us };
-    (void)w;
+    for (uint8_t s = 0; s < w->service_count; s++) /* kept by the machine, not in the store */
+        h->disk.held_until_us[s] = old.held_until_us[s];
 }
 
 void world_disk_save(struct host *h)
