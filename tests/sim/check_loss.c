@@ -84,7 +84,10 @@ static void check_estimate(struct world *w, uint8_t service, const struct ledger
                     (long long)said->bytes, (long long)limit);
 }
 
-static void check_lost(struct world *w, uint8_t service, region_id region, uint64_t lost)
+/* `followed`: the new writer was a standby of the last one's own timeline. A commit waits for those; a
+ * writer that has none yet, just promoted, waits for nobody, and its rows are worth what was said. */
+static void check_lost(struct world *w, uint8_t service, region_id region, uint64_t lost,
+                       bool followed)
 {
     const struct truth *t = w->services[service].truth;
     const struct ledger *l = t->top > 0 ? grant_of(t, region) : NULL;
@@ -95,7 +98,7 @@ static void check_lost(struct world *w, uint8_t service, region_id region, uint6
     }
     const struct ledger_operation *op = &l->operation;
     bool by_name = skipped(op, GATE_LOSS_WITHIN_RPO) || skipped(op, GATE_TARGET_STREAMING);
-    if (w->options.synchronous && !by_name && !skipped(op, GATE_FENCE) &&
+    if (w->options.synchronous && followed && !by_name && !skipped(op, GATE_FENCE) &&
         op->accepted_loss_bytes < 0) {
         world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes of synchronous commits are lost",
                     (unsigned long long)lost);
@@ -121,8 +124,9 @@ void truth_opened(struct world *w, uint8_t service, region_id region)
         return;
     world_settle(w);
     uint64_t had = acknowledged_lsn(s, t->head), keeps = common_lsn(s, t->head, now);
+    bool followed = s->timelines[now].parent == t->head;
     t->head = now;
     t->made |= UINT64_C(1) << now; /* whoever made it, the register names it now */
     if (had > keeps)
-        check_lost(w, service, region, had - keeps);
+        check_lost(w, service, region, had - keeps, followed);
 }
