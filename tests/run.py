@@ -5,8 +5,9 @@
 
 Each program runs in a process group of its own with a deadline, so that nothing hangs and nothing is
 left behind. A program passes if its exit code is 0; its last line "N passed, N failed" is added up.
-Output is shown only for what failed (or all of it with VERBOSE=1). Unit tests mostly wait (for a
-deadline, a refused connection), so two run at a time; all else has the machine for itself.
+Output is shown only for what failed (or all of it with VERBOSE=1). Unit and end-to-end tests mostly
+wait (for a deadline, a lease, a refused connection), so two run at a time; all else has the machine for
+itself.
 """
 import concurrent.futures
 import glob
@@ -88,7 +89,7 @@ def run(name, command, seconds, env):
 
 
 def mostly_waits(suite):
-    return f"{os.sep}tests{os.sep}unit{os.sep}" in suite[1][0]
+    return any(f"{os.sep}tests{os.sep}{folder}{os.sep}" in suite[1][-1] for folder in ("unit", "e2e", "regions"))
 
 
 def main():
