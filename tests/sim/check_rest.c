@@ -116,16 +116,21 @@ static uint64_t written_lsn(const struct world_service *s)
     return head->acknowledged_lsn > head->fork_lsn ? head->acknowledged_lsn : head->fork_lsn;
 }
 
-/* A standby of the writer's timeline that lacks less than may be lost. */
-static bool is_good_target(const struct world *w, uint8_t service, region_id r, region_id source,
-                           const bool lost[POLICY_REGIONS_MAX])
+/* A standby of the writer's timeline that lacks less than may be lost; nothing at all where there is no
+ * way back: whether it streamed to the last is something that nodes forget when they restart. */
+static bool is_good_target(const struct world *w, uint8_t service, region_id r,
+                           const struct ledger *l, const bool lost[POLICY_REGIONS_MAX])
 {
     const struct world_service *s = &w->services[service];
     const struct database *db = &s->databases[r];
+    region_id source = l->writer != REGION_NONE ? l->writer : l->operation.from;
     if (r == source || !answers(w, service, r, lost) || !has_candidate(w, service, r, lost) ||
-        !db->in_recovery || db->timeline != s->truth->head || s->databases[source].timeline != s->truth->head)
+        !db->in_recovery || db->timeline != s->truth->head ||
+        s->databases[source].timeline != s->truth->head)
         return false;
     uint64_t wrote = written_lsn(s), lacks = wrote > db->lsn ? wrote - db->lsn : 0;
+    if (lacks > 0 && l->writer == REGION_NONE && !l->operation.may_return)
+        return false;
     uint64_t bytes = (uint64_t)s->policy.rpo_bytes / LOSS_SHARE;
     uint64_t timed = (uint64_t)(s->policy.rpo_us / US_PER_S) * WORLD_WRITE_BYTES_PER_S / LOSS_SHARE;
     return lacks == 0 || (lacks < bytes && lacks < timed);
@@ -145,7 +150,7 @@ static region_id should_move_to(const struct world *w, uint8_t service, const st
     if (!fence_needs_nobody(w, service, l) || !majority_can_judge(w, source, lost) || l->paused)
         return REGION_NONE;
     for (region_id r = 0; r < w->options.region_count; r++)
-        if (is_good_target(w, service, r, source, lost))
+        if (is_good_target(w, service, r, l, lost))
             return r;
     return REGION_NONE;
 }
@@ -224,9 +229,13 @@ static void check_served(struct world *w, uint8_t service, const struct ledger *
         world_break(w, INVARIANT_CONVERGES, "nobody serves, and %s could", truth_region(w, target));
 }
 
-static void check_dns_rests(struct world *w, uint8_t service, const struct ledger *l)
+/* A person can have a zone mended by the guard that the register names, and by nobody else. */
+static void check_dns_rests(struct world *w, uint8_t service, const struct ledger *l,
+                            const bool lost[POLICY_REGIONS_MAX])
 {
     const struct world_service *s = &w->services[service];
+    if (!guard_is_able(w, l, lost) || !may_propose(&w->hosts[l->guard.node]))
+        return;
     for (uint8_t z = 0; z < s->policy.zone_count && z < WORLD_ZONES_MAX; z++) {
         const struct zone *zone = &s->zones[z];
         if (zone->now.mark != DNS_MARK_OURS || l->operation.kind != OPERATION_NONE)
@@ -256,6 +265,6 @@ void check_rest(struct world *w, const bool lost[POLICY_REGIONS_MAX])
         check_served(w, s, l, lost);
         check_agreement(w, s, l, lost);
         check_operation_over(w, s, l, lost);
-        check_dns_rests(w, s, l);
+        check_dns_rests(w, s, l, lost);
     }
 }
