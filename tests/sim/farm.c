@@ -16,8 +16,8 @@
 
 #define WORKERS_MAX 64
 #define SEED_CPU_S 60           /* a seed takes some hundredths of that: longer, and it hangs */
-#define SHRUNK_PER_WORKER 4     /* breaks that are made small; the rest is only counted */
-#define BREAKS_SHOWN 20
+#define SHRUNK_PER_WORKER 4     /* breaks of each invariant that are made small; the rest is only counted */
+#define BREAKS_SHOWN 5 /* of each invariant */
 #define PROGRESS_MS 500
 
 enum told { TOLD_SEED, TOLD_DONE };
@@ -155,7 +155,7 @@ static void work(const struct farm *farm, int fd, uint64_t seed, const struct ti
     static struct mix mix;
     static struct tale tale;
     uint64_t end = farm->minutes > 0 ? UINT64_MAX : farm->first + farm->seeds;
-    unsigned shrunk = 0;
+    static unsigned shrunk[INVARIANT_COUNT];
     for (; seed < end; seed += farm->jobs) {
         if (farm->minutes > 0 && since(begun) > 60.0 * (double)farm->minutes)
             break;
@@ -173,7 +173,7 @@ static void work(const struct farm *farm, int fd, uint64_t seed, const struct ti
         limit_time(0);
         tale.count = mix.fault_count;
         bool broken = is_break(&tale.ending);
-        if (broken && !farm->no_shrink && shrunk++ < SHRUNK_PER_WORKER)
+        if (broken && !farm->no_shrink && shrunk[tale.ending.invariant]++ < SHRUNK_PER_WORKER)
             tale.shrink_runs = shrink_mix(&mix, &tale.ending, SHRINK_RUNS_MAX);
         if (!tell(fd, &tale, sizeof tale) || (broken && !tell(fd, &mix, sizeof mix)))
             _exit(FARM_FAILED);
@@ -229,7 +229,7 @@ static void count_break(struct harvest *h, const struct mix *mix, const struct t
 {
     h->broken++;
     h->by_invariant[tale->ending.invariant]++;
-    if (h->broken <= BREAKS_SHOWN)
+    if (h->by_invariant[tale->ending.invariant] <= BREAKS_SHOWN)
         farm_show_break(h->farm, mix, &tale->ending, tale->count, tale->shrink_runs);
     h->stopped = h->stopped || h->farm->stop;
 }

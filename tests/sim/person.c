@@ -48,7 +48,8 @@ static bool zones_differ(const struct world *w, uint8_t service, const struct le
 {
     const struct world_service *s = &w->services[service];
     for (uint8_t z = 0; z < s->policy.zone_count; z++)
-        if (s->zones[z].now.region != l->writer)
+        if (s->zones[z].now.region != l->writer || s->zones[z].now.epoch < l->dns_epoch ||
+            s->zones[z].now.mark != DNS_MARK_OURS)
             return true;
     return false;
 }
@@ -58,7 +59,7 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
     const struct ledger *l = check_newest(w, service);
     if (l == NULL || l->writer == REGION_NONE || l->guard.node >= w->host_count)
         return false;
-    bool left_behind = l->operation.kind == OPERATION_NONE && zones_differ(w, service, l);
+    bool left_behind = l->operation.kind == OPERATION_NONE && l->dns_epoch > 0 && zones_differ(w, service, l);
     if (!stopped && !left_behind)
         return false;
     struct order o = { .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 };
@@ -84,14 +85,18 @@ static region_id best_region(const struct world *w, uint8_t service)
 
 bool person_rescues(struct world *w, uint8_t service)
 {
-    world_settle(w);
-    region_id to = best_region(w, service);
-    if (to == REGION_NONE)
-        return false;
-    struct order o = { .kind = ORDER_FAILOVER, .to = to, .skipped_gates = RESCUE_SKIPS,
+    const struct ledger *l = check_newest(w, service);
+    struct order o = { .kind = ORDER_FAILOVER, .skipped_gates = RESCUE_SKIPS,
                        .accepted_loss_bytes = INT64_MAX / 4 };
-    for (uint8_t n = 0; n < w->host_count; n++)
-        if (w->hosts[n].region == to && person_orders(w, &w->hosts[n], service, &o))
+    world_settle(w);
+    /* One that waits for a person's word hears it where it is carried out. */
+    bool waits = l != NULL && l->operation.kind == OPERATION_FAILOVER &&
+                 l->operation.phase == PHASE_BEGUN && l->operation.executor < w->host_count;
+    o.to = waits ? l->operation.to : best_region(w, service);
+    if (waits && person_orders(w, &w->hosts[l->operation.executor], service, &o))
+        return true;
+    for (uint8_t n = 0; o.to != REGION_NONE && n < w->host_count; n++)
+        if (w->hosts[n].region == o.to && person_orders(w, &w->hosts[n], service, &o))
             return true;
     return false;
 }
