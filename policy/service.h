@@ -147,6 +147,7 @@ struct pending_order {
     node_id from;               /* who gets the reply; self: our control socket */
     uint64_t ticket;
     uint64_t operation;         /* proposed under this id; 0: not yet */
+    uint64_t epoch;             /* as it was when the order was given */
     struct order order;
     struct mono_time deadline;
 };
@@ -337,6 +338,10 @@ bool guard_has_released(const struct service *service, const struct ledger *ledg
 /* The very instance that the ledger names is heard; its node may run another after it lost its store. */
 bool guard_is_there(const struct service *service, const struct turn *turn,
                     const struct ledger *ledger);
+
+/* ...and could hold a lease if it were granted one: its fence can be worked. */
+bool guard_is_able(const struct service *service, const struct turn *turn,
+                   const struct ledger *ledger);
 
 /* Register part of gossip and status. */
 void service_view(const struct service *service, const struct turn *turn,

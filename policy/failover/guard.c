@@ -288,8 +288,11 @@ static void run_fence(struct service *s, struct turn *turn)
     /* An act that never came back is a lost one; the shell had its deadline. */
     if (g->in_flight && mono_reached(turn->now, g->act_deadline))
         g->in_flight = false;
-    if (want == ACT_COMPARE)
+    if (want == ACT_COMPARE) {
+        /* Nobody works this fence, or another guard does: what was true of it need not be any more. */
+        set_fence(s, turn, FENCE_UNKNOWN, NULL);
         return;
+    }
     /* Shutting never waits for an opening that is under way: that one checks its own deadline, and
      * the shell works acts on one fence in order. */
     bool busy = g->in_flight && !(want == ACT_FENCE_SHUT && g->flying != ACT_FENCE_SHUT);
@@ -385,6 +388,14 @@ bool guard_is_there(const struct service *s, const struct turn *turn, const stru
         return instance_equal(s->guard.self, l->guard);
     return turn_heard(turn, n) && s->remotes[n].heard &&
            instance_equal(s->remotes[n].instance, l->guard);
+}
+
+bool guard_is_able(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    node_id n = l->guard.node;
+    bool ready = n == turn_self(turn) ? s->guard.ready
+                                      : n < POLICY_NODES_MAX && s->remotes[n].guard_ready;
+    return ready && guard_is_there(s, turn, l);
 }
 
 /* A primary where no primary may be (an old one that came back, somebody's manual promotion) is

@@ -85,6 +85,7 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
         answer(s, turn, ANSWER_NO_LEDGER, NULL, GATE_COUNT);
         return;
     }
+    o->epoch = l->epoch;
     if (order->kind == ORDER_ADOPT)
         o->order.to = l->writer;
     region_id to = o->order.to;
@@ -196,7 +197,10 @@ void order_run(struct service *s, struct turn *turn)
         answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
         return;
     }
-    if ((l->operation.kind == OPERATION_FAILOVER && !may_supersede(s, turn, l)) ||
+    /* The person ordered it in view of what was then. Whoever was quicker has changed that: an order
+     * that waited its turn must not undo what another has just brought about. */
+    bool overtaken = l->epoch != o->epoch;
+    if (overtaken || (l->operation.kind == OPERATION_FAILOVER && !may_supersede(s, turn, l)) ||
         (adopting && l->operation.kind != OPERATION_NONE)) {
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
         return;

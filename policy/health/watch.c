@@ -65,14 +65,14 @@ static int64_t lapse_for_us(const struct service *s, region_id region)
 
 /* Whose guard should be renewing an enforced lease, by what this voter knows. Once an operation has
  * begun nobody renews; what the dead guard's lease said still counts until that guard is heard. */
-static region_id leased_region(const struct turn *turn, const struct ledger *l)
+static region_id leased_region(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
     if (l == NULL || !turn->voting || l->fence != FENCE_ENFORCED || l->keep_on_quorum_loss)
         return REGION_NONE;
     if (l->operation.kind != OPERATION_FAILOVER)
         return l->writer;
     bool begun = l->operation.phase == PHASE_BEGUN && l->operation.may_return;
-    return begun && !turn_heard(turn, l->guard.node) ? l->operation.from : REGION_NONE;
+    return begun && !guard_is_able(s, turn, l) ? l->operation.from : REGION_NONE;
 }
 
 /* Our probes may come from an address that the fence lets through (a standby's host streams from
@@ -81,7 +81,7 @@ static region_id leased_region(const struct turn *turn, const struct ledger *l)
 static void judge_lapse(struct service *s, const struct turn *turn, struct region_verdict *verdicts)
 {
     const struct ledger *l = service_ledger(s);
-    region_id region = leased_region(turn, l);
+    region_id region = leased_region(s, turn, l);
     if (region == REGION_NONE)
         return;
     struct mono_time last = mono_later(s->acceptor.last_grant, s->guard_known_at);

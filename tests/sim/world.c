@@ -141,8 +141,10 @@ static void play_host(struct world *w, struct host *h, struct world_item *item)
     struct node_event event = { .kind = EVENT_TIMER };
     switch (item->kind) {
     case ITEM_TIMER:
-        if (item->needs == h->timer_number)
+        if (item->needs == h->timer_number) {
+            h->timer_waits = false;
             world_event(w, h, &event);
+        }
         break;
     case ITEM_MESSAGE:
         event.kind = EVENT_MESSAGE;
@@ -278,7 +280,8 @@ static void make_config(struct world *w, struct host *h)
     for (uint8_t n = 0; n < w->host_count; n++)
         c->region_of[n] = w->hosts[n].region;
     c->heartbeat_us = w->options.heartbeat_us;
-    c->seed = w->options.seed * 1000 + self + 1u;
+    /* Far apart, so that no two hosts draw the same ids and jitter. */
+    c->seed = (w->options.seed * 16 + self + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     for (uint8_t s = 0; s < w->service_count; s++)
         c->services[s] = w->services[s].policy;
     h->clock = (struct host_clock){ .mono_us = (int64_t)(self + 1) * 100 * US_PER_S,
