@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -326,15 +327,27 @@ static void show_faults(const struct tally *t)
     printf("\n  %-24s %9llu\n", "together", (unsigned long long)all);
 }
 
+/* Of all workers, shrinking too. */
+static double processor_s(void)
+{
+    struct rusage used;
+    (void)getrusage(RUSAGE_CHILDREN, &used);
+    double s = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    return s > 0.001 ? s : 0.001;
+}
+
 static void show_sum(const struct harvest *h)
 {
     const struct tally *t = &h->sum;
     double wall_s = since(&h->begun), hours = (double)t->simulated_us / 3.6e9;
     printf("\ncommit %s, seeds %llu to %llu, hash %016llx\n", commit(), (unsigned long long)h->farm->first,
            (unsigned long long)(h->farm->first + t->seeds - 1), (unsigned long long)h->hash);
-    printf("%llu seeds, %.0f simulated hours, %.1f million events in %.1f s: %.0f simulated hours per minute "
-           "and core\n", (unsigned long long)t->seeds, hours, (double)t->events / 1e6, wall_s,
-           hours / (wall_s / 60.0) / h->farm->jobs);
+    double cpu_s = processor_s();
+    printf("%llu seeds, %.0f simulated hours, %.1f million events in %.1f s (%.1f s of processor time: "
+           "%.0f simulated hours per minute of a core, %.0f times as fast as time passes)\n",
+           (unsigned long long)t->seeds, hours, (double)t->events / 1e6, wall_s, cpu_s,
+           hours / (cpu_s / 60.0), hours * 3600.0 / cpu_s);
     printf("profiles:");
     for (int p = 0; p < PROFILE_COUNT; p++)
         printf(" %s %llu", profile_name((enum profile)p), (unsigned long long)t->profiles[p]);

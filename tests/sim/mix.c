@@ -31,9 +31,9 @@ static const struct shape {
     uint8_t percent, regions, more;
     uint8_t coordinators[5];
 } shapes[] = {
-    { 42, 3, 0, { 1, 1, 1 } },       { 9, 3, 0, { 2, 1, 1 } },    { 6, 3, 0, { 2, 2, 1 } },
-    { 12, 2, 1, { 2, 1 } },          { 12, 3, 2, { 2, 2, 1 } },   { 6, 4, 1, { 2, 1, 1, 1 } },
-    { 3, 4, 1, { 2, 2, 1, 1 } },     { 7, 5, 0, { 1, 1, 1, 1, 1 } }, { 3, 2, 3, { 3, 2 } },
+    { 48, 3, 0, { 1, 1, 1 } },       { 8, 3, 0, { 2, 1, 1 } },    { 5, 3, 0, { 2, 2, 1 } },
+    { 12, 2, 1, { 2, 1 } },          { 10, 3, 2, { 2, 2, 1 } },   { 5, 4, 1, { 2, 1, 1, 1 } },
+    { 2, 4, 1, { 2, 2, 1, 1 } },     { 7, 5, 0, { 1, 1, 1, 1, 1 } }, { 3, 2, 3, { 3, 2 } },
 };
 
 const char *profile_name(enum profile profile)
@@ -94,7 +94,7 @@ static void draw_services(struct world_options *o, struct draw *d)
         o->policy.regions[r].serves = true;
     }
     o->policy.initial_writer = draw_serving(o, d);
-    o->service_count = draw_percent(d, 80) ? 1 : (uint8_t)(2 + draw_small(d, 0, 2));
+    o->service_count = draw_percent(d, 86) ? 1 : (uint8_t)(2 + draw_small(d, 0, 2));
     for (uint8_t s = 1; s < o->service_count; s++)
         o->initial_writer[s] = draw_serving(o, d);
 }
@@ -136,8 +136,8 @@ static void draw_pace(struct mix *m, struct draw *d)
     struct world_options *o = &m->options;
     struct service_policy *p = &o->policy;
     uint64_t beat = draw_below(d, 100);
-    o->heartbeat_us = (beat < 15 ? 1 : beat < 55 ? 2 : 3) * US_PER_S;
-    o->probe_us = m->quick ? tenths(d, 1500, 4000) : tenths(d, 2000, 10000);
+    o->heartbeat_us = (beat < 8 ? 1 : beat < 40 ? 2 : 3) * US_PER_S;
+    o->probe_us = m->quick ? tenths(d, 2000, 4500) : tenths(d, 4000, 10000);
     o->health_for_us = m->quick ? draw_range(d, 1, 5) * US_PER_S : draw_small(d, 5, 40) * US_PER_S;
     /* evidence_max_age has to be longer than interval + timeout + heartbeat */
     p->evidence_max_age_us = o->probe_us + TIMEOUT_US + o->heartbeat_us + tenths(d, 500, 10000);

@@ -138,6 +138,7 @@ struct host {
     uint64_t read_serial[WORLD_SERVICES_MAX][WORLD_ZONES_MAX];
     uint64_t change[WORLD_SERVICES_MAX][WORLD_ZONES_MAX]; /* id of its last submission; 0: none */
     uint64_t timer_number;
+    bool timer_waits;             /* what was armed last is in the queue: not armed twice */
     int64_t timer_mono_us;        /* what the node armed last, by its own clock */
     enum step_id crash_at_step;   /* die when this step starts; STEP_NONE: don't */
     bool crash_writes;            /* ...after what was to be written is on disk */

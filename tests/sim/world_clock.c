@@ -38,6 +38,7 @@ void world_host_rate(struct world *w, struct host *h, int32_t ppm)
     for (uint8_t s = 0; s < w->service_count; s++)
         if (until[s] != 0 && host_keeps_element(w, h))
             w->services[s].databases[h->region].fence_until = host_true(h, until[s]);
+    h->timer_waits = false; /* it is due at another time now */
     if (h->alive && timer < TIME_FOREVER_US)
         host_arm(w, h, timer);
 }
@@ -76,6 +77,7 @@ void host_wake(struct world *w, struct host *h)
     world_say(w, h, "its machine goes on");
     if (!h->paused)
         host_unpark(w, h);
+    h->timer_waits = false;
     if (h->alive && h->timer_mono_us < TIME_FOREVER_US)
         host_arm(w, h, h->timer_mono_us);
 }

@@ -38,8 +38,11 @@ static void send_to_all(struct world *w, struct host *h, const struct effect_sen
 
 void host_arm(struct world *w, struct host *h, int64_t mono_us)
 {
+    if (h->timer_waits && mono_us == h->timer_mono_us)
+        return;
     h->timer_number++;
     h->timer_mono_us = mono_us;
+    h->timer_waits = mono_us < TIME_FOREVER_US;
     if (mono_us >= TIME_FOREVER_US)
         return;
     int64_t at = host_true(h, mono_us);
@@ -180,6 +183,7 @@ void world_host_start(struct world *w, struct host *h)
     h->disk.restarts++;
     h->persist_asked = h->persist_done = 0;
     h->store_failed = false;
+    h->timer_waits = false;
     memset(h->fence_busy_until, 0, sizeof h->fence_busy_until);
     memset(h->change, 0, sizeof h->change);
     memset(h->read_serial, 0, sizeof h->read_serial);
