@@ -165,7 +165,7 @@ int64_t truth_slack_us(const struct world *w)
     int64_t slow = w->slow_us[0] > w->slow_us[1] ? w->slow_us[0] : w->slow_us[1], disk = 0;
     for (uint8_t n = 0; n < w->host_count; n++)
         disk = w->hosts[n].disk.latency_us > disk ? w->hosts[n].disk.latency_us : disk;
-    return SLACK_LEAST_US + 4 * slow + 4 * disk;
+    return SLACK_LEAST_US + 2 * slow + 4 * disk;
 }
 
 /* ---- after every event ---- */
