@@ -95,8 +95,11 @@ bool person_rescues(struct world *w, uint8_t service)
     o.to = waits ? l->operation.to : best_region(w, service);
     if (waits && person_orders(w, &w->hosts[l->operation.executor], service, &o))
         return true;
-    for (uint8_t n = 0; o.to != REGION_NONE && n < w->host_count; n++)
-        if (w->hosts[n].region == o.to && person_orders(w, &w->hosts[n], service, &o))
+    for (uint8_t n = 0; o.to != REGION_NONE && n < w->host_count; n++) {
+        struct host *h = &w->hosts[n];
+        bool able = h->mute == MUTE_NOT || h->mute == MUTE_NO_VOTE; /* status shows who can do it */
+        if (h->region == o.to && able && person_orders(w, h, service, &o))
             return true;
+    }
     return false;
 }
