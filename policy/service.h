@@ -305,6 +305,9 @@ void gossip_take(struct service *service, struct turn *turn, node_id from,
 void gossip_confirm(struct service *service, struct turn *turn, node_id from,
                     const struct message_confirm *confirm);
 void watch_run(struct service *service, struct turn *turn);      /* health/watch.c */
+/* What `target` would be missing, having received `lsn`, of what may have been written. */
+struct loss watch_loss(const struct service *service, const struct turn *turn, region_id target,
+                       uint64_t lsn);
 void watch_gossip(struct service *service, struct turn *turn, node_id from,
                   const struct message_gossip *gossip);
 void guard_run(struct service *service, struct turn *turn);      /* failover/guard.c */

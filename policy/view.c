@@ -61,7 +61,7 @@ static void view_database(const struct service *s, const struct turn *turn, regi
     v->database_age_us = mono_since(turn->now, seen->at);
     if (!seen->facts.in_recovery)
         return;
-    struct loss loss = loss_estimate(&s->health.writer_series, seen->facts.lsn, turn->now);
+    struct loss loss = watch_loss(s, turn, region, seen->facts.lsn);
     v->lag_known = loss.known;
     v->lag_bytes = loss.bytes;
     v->lag_us = loss.us;

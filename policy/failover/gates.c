@@ -108,7 +108,7 @@ static void judge_data(const struct service *s, const struct turn *turn, region_
     struct loss loss = loss_estimate(series, seen->facts.lsn, turn->now);
     if (!loss.known)
         return;
-    streaming->known = rpo->known = true;
+    streaming->known = true;
     bool fresh = streaming->age_us <= s->policy->evidence_max_age_us;
     /* A standby that was cut off long before the writer was lost is not "the" standby any more,
      * unless it verifiably lacks nothing. */
@@ -118,6 +118,10 @@ static void judge_data(const struct service *s, const struct turn *turn, region_
     streaming->open = fresh && seen->facts.in_recovery &&
                       seen->facts.timeline == series->timeline &&
                       (target != s->home || followed);
+    loss = watch_loss(s, turn, target, seen->facts.lsn);
+    if (!loss.known)
+        return;
+    rpo->known = true;
     rpo->value = loss.bytes;
     rpo->value_us = loss.us;
     rpo->age_us = loss.age_us;

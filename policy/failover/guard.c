@@ -42,7 +42,17 @@ static bool named_writer(const struct service *s, const struct ledger *l)
 static int64_t budget_us(const struct service *s, const struct ledger *l)
 {
     /* The kernel ends an enforced lease by itself, to the microsecond of its element's timeout. */
-    return l->fence == FENCE_ENFORCED ? 0 : s->policy->fence_budget_us;
+    if (l->fence == FENCE_ENFORCED)
+        return 0;
+    /* The lease in force may be another than the file's, whose parts fit that one. */
+    return s->policy->fence_budget_us < l->lease_us / 2 ? s->policy->fence_budget_us : l->lease_us / 2;
+}
+
+/* Twice within what the lease in force leaves, so that one lost renewal shuts nothing. */
+static int64_t renew_us(const struct service *s, const struct ledger *l)
+{
+    int64_t most = (l->lease_us - budget_us(s, l)) / 2;
+    return s->policy->renew_us < most ? s->policy->renew_us : most;
 }
 
 /* Whether a process that has just started leaves things as its former life left them. Under the
@@ -86,6 +96,20 @@ static enum act_kind wanted_elsewhere(const struct service *s, const struct turn
     return standby && serves ? ACT_FENCE_READS : ACT_FENCE_SHUT;
 }
 
+/* Another coordinator of our region looks after the database: it says that it holds it open, or there
+ * has not been time to hear what it says. A guard that starts and knows nothing yet leaves it alone. */
+static bool others_tend(const struct service *s, const struct turn *turn)
+{
+    node_set others = (node_set)(s->policy->regions[s->home].guards & ~node_bit(turn_self(turn)));
+    int64_t hearing_us = SILENT_HEARTBEATS * turn->config->heartbeat_us;
+    if (others != 0 && mono_since(turn->now, s->guard.start) < hearing_us)
+        return true;
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        if (node_in(others, n) && turn_heard(turn, n) && s->remotes[n].fence == FENCE_OPEN)
+            return true;
+    return false;
+}
+
 /* ACT_COMPARE stands for "leave it as it is". */
 static enum act_kind wanted(const struct service *s, const struct turn *turn)
 {
@@ -95,7 +119,7 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
         /* A new installation that has no quorum yet has nothing to fence; anything else may be an
          * old writer that came back. */
         bool grace = in_grace(s, turn, s->policy->fence == FENCE_ENFORCED, s->policy->lease_us);
-        return grace || turn->brand_new ? ACT_COMPARE : ACT_FENCE_SHUT;
+        return grace || turn->brand_new || others_tend(s, turn) ? ACT_COMPARE : ACT_FENCE_SHUT;
     }
     if (l->writer == s->home && !instance_equal(l->guard, g->self))
         return ACT_COMPARE;
@@ -122,7 +146,7 @@ static void send_renewal(struct service *s, struct turn *turn, const struct ledg
     struct message *m = effects_send(turn->effects, turn->config->voters, false, MESSAGE_RENEW,
                                      s->index);
     m->as.renew = (struct message_renew){ g->self, l->epoch, nonce };
-    g->next_renew = mono_after(turn->now, s->policy->renew_us);
+    g->next_renew = mono_after(turn->now, renew_us(s, l));
 }
 
 static void note_lease(struct service *s, struct turn *turn)

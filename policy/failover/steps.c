@@ -248,7 +248,7 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     }
     struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
     *own = run->target = (struct sighting){ true, turn->now, r->database };
-    run->loss = loss_estimate(&s->health.writer_series, r->database.lsn, turn->now);
+    run->loss = watch_loss(s, turn, s->home, r->database.lsn);
     struct note *note = service_note(s, turn, NOTE_LOSS_ESTIMATED);
     note->a = run->loss.known ? run->loss.bytes : -1;
     note->b = run->loss.us;

@@ -178,6 +178,25 @@ static void feed_series(struct service *s)
     }
 }
 
+/* Bytes and seconds are measured against the series. Where a later region was granted and never seen to
+ * be a primary, it may have become one since it was last looked at: the knowledge is as old as that look. */
+struct loss watch_loss(const struct service *s, const struct turn *turn, region_id target, uint64_t lsn)
+{
+    struct loss loss = loss_estimate(&s->health.writer_series, lsn, turn->now);
+    const struct ledger *l = service_ledger(s);
+    if (!loss.known || l == NULL || l->operation.kind != OPERATION_FAILOVER)
+        return loss;
+    region_id granted = turn->config->region_of[l->guard.node];
+    if (granted == s->health.series_region || granted == target)
+        return loss;
+    const struct sighting *seen = service_sighting(s, granted, NULL);
+    if (seen == NULL)
+        return (struct loss){ .known = false, .age_us = -1 };
+    int64_t age = mono_since(turn->now, seen->at);
+    loss.age_us = age > loss.age_us ? age : loss.age_us;
+    return loss;
+}
+
 /* Whoever saw it: after a restart of ours the others still know. */
 static void see_own_standby(struct service *s)
 {
