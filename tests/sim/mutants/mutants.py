@@ -25,7 +25,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-SIM, PLAYER = "build/tests/sim", "build/tests/scenario-player"
+SIM, PLAYER = "build/tests/simulator", "build/tests/scenario-player"
 OUT = "build/mutants"
 CHUNK = 250             # seeds per process of the simulator: what a deadline may cut off
 PLAYER_SECONDS = 60
