@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests that `make test` is made of and sums up what they said.
 
-    run.py all | unit | sanitize | scenario | tidy | fidelity | e2e [NAME...]
+    run.py all | unit | sanitize | scenario | sim | tidy | fidelity | e2e [NAME...]
 
 Each program runs in a process group of its own with a deadline, so that nothing hangs and nothing is
 left behind. A program passes if its exit code is 0; its last line "N passed, N failed" is added up.
@@ -36,6 +36,11 @@ def scenarios(build, label, env=None):
     return [(f"{label} scripts", [f"{ROOT}/{build}/tests/scenario-player", *scripts], 120, env)]
 
 
+def seeds(build, label, count, seconds, env=None, *options):
+    return [(f"{label} {count} seeds {' '.join(options)}".strip(),
+             [f"{ROOT}/{build}/tests/simulator", "--seeds", str(count), *options], seconds, env)]
+
+
 def python(folder, label, seconds):
     return [(f"{label} {os.path.basename(p)}", [PYTHON, p], seconds, None)
             for p in sorted(glob.glob(f"{ROOT}/tests/{folder}/*_test.py"))]
@@ -48,7 +53,9 @@ def suites(which):
         "tidy": tidy,
         "unit": unit("build", "unit"),
         "scenario": scenarios("build", "scenario"),
-        "sanitize": unit("build/asan", "asan", ASAN) + scenarios("build/asan", "asan scenario", ASAN),
+        "sim": seeds("build", "sim", 10000, 400) + seeds("build", "sim", 200, 120, None, "--twice"),
+        "sanitize": unit("build/asan", "asan", ASAN) + scenarios("build/asan", "asan scenario", ASAN) +
+        seeds("build/asan", "asan sim", 100, 200, ASAN),
         "fidelity": python("route53", "fidelity", 180),
         "e2e": python("regions", "lab", 180) + python("e2e", "e2e", 400),
     }
