@@ -160,8 +160,8 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
     (void)service_propose(s, turn, &goal);
 }
 
-/* One failover at a time, but a person gets out of one that nobody carries on, and of one of our own
- * that has no way back and waits for a person's word: a begin on top of it, with new gates skipped. */
+/* One failover at a time, but a person gets out of one that nobody carries on, and of one that has no
+ * way back and may wait for a person's word: a begin on top of it, with new gates skipped. */
 static bool may_supersede(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
     if (s->order.order.kind != ORDER_FAILOVER)
@@ -169,9 +169,10 @@ static bool may_supersede(const struct service *s, const struct turn *turn, cons
     /* Granted: what is left is DNS and what follows, which may take hours when the provider is away. */
     if (l->operation.phase == PHASE_GRANTED)
         return true;
-    bool ours_stuck = l->operation.executor == turn_self(turn) &&
-                      l->operation.phase == PHASE_BEGUN && !ledger_may_abort(l);
-    return ours_stuck || operation_abandoned(s, turn, l);
+    /* No way back: only a person can say where to now. Nothing is granted, so another begin undoes
+     * nothing, and the region that was granted last may well be the one that has everything. */
+    bool stuck = l->operation.phase == PHASE_BEGUN && !ledger_may_abort(l);
+    return stuck || operation_abandoned(s, turn, l);
 }
 
 void order_run(struct service *s, struct turn *turn)

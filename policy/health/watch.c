@@ -153,16 +153,18 @@ static void note_majority(struct service *s, struct turn *turn, region_id region
 }
 
 /* The writer's positions, whoever saw them. While nobody may write, the one that wrote last. */
-static void feed_series(struct service *s)
+static void feed_series(struct service *s, const struct turn *turn)
 {
     const struct ledger *ledger = service_ledger(s);
     if (ledger == NULL)
         return;
     region_id writer = ledger->operation.kind == OPERATION_FAILOVER ? ledger->operation.from
                                                                     : ledger->writer;
-    /* A granted target that was promoted may have written: from then on it is the one to match. */
-    if (ledger->operation.phase == PHASE_GRANTED && service_seen_primary(s, ledger->writer))
-        writer = ledger->writer;
+    /* A granted target that was promoted may have written: from then on it is the one to match, also for
+     * an operation that was begun on top of its grant before anybody knew. */
+    region_id granted = turn->config->region_of[ledger->guard.node];
+    if (ledger->operation.kind == OPERATION_FAILOVER && service_seen_primary(s, granted))
+        writer = granted;
     if (writer == REGION_NONE)
         return;
     if (writer != s->health.series_region) {
@@ -221,7 +223,7 @@ void watch_run(struct service *s, struct turn *turn)
         if (s->policy->regions[r].serves)
             note_majority(s, turn, r);
     }
-    feed_series(s);
+    feed_series(s, turn);
     see_own_standby(s);
 }
 
