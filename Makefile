@@ -101,6 +101,13 @@ $(SCENARIO): $(call objects,$(wildcard tests/scenario/*.c) $(WORLD_SRC)) $(LIBPO
 $(SIM): $(BUILD)/tests/sim/main.o $(call objects,$(WORLD_SRC)) $(LIBPOLICY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
 
+$(BUILD)/commit: always
+	@mkdir -p $(@D)
+	@git rev-parse --short HEAD > $@.new 2>/dev/null || echo unknown > $@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+.PHONY: always
+
+$(BUILD)/tests/sim/farm.o: $(BUILD)/commit
 $(BUILD)/tests/sim/farm.o: CFLAGS += -DSIM_COMMIT='"$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)"'
 
 test-tools: $(EMULATOR) $(WRITER) $(SCENARIO) $(SIM) $(UNIT_BIN)

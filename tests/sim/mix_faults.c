@@ -714,7 +714,7 @@ static void calm(struct brew *b)
     int64_t room = p->lease_us - p->renew_us - p->fence_budget_us - 2 * beat - US_PER_S;
     int64_t most = room * 8 / 10;
     int64_t at = SETTLED_US;
-    while (at < b->mix->safety_us && b->mix->fault_count < FAULTS_MAX) {
+    while (at + most < b->mix->safety_us && b->mix->fault_count < FAULTS_MAX) {
         int64_t down = draw_range(b->draw, 10 * US_PER_MS, most);
         struct fault *f = add(b, HIT_RESTART_SET, at, down);
         f->bits = draw_percent(b->draw, 40) ? all_hosts(b) : 1u << some_host(b);
