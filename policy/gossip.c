@@ -63,11 +63,13 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
                       const struct message_gossip *gossip)
 {
     struct remote *r = &s->remotes[from];
+    struct mono_time mute_since = r->heard && !r->voting ? r->mute_since : turn->now;
     uint64_t released = instance_equal(r->instance, gossip->instance) ? r->released_epoch : 0;
     *r = (struct remote){
         .heard = true,
         .at = turn->now,
         .voting = gossip->voting,
+        .mute_since = mute_since,
         .guard = gossip->guard,
         .guard_ready = gossip->guard_ready,
         .kernel = gossip->kernel,

@@ -36,6 +36,18 @@ node_set turn_heard_set(const struct turn *turn)
     return heard;
 }
 
+bool service_able(const struct service *s, const struct turn *turn, node_id node)
+{
+    if (node == turn_self(turn))
+        return turn->may_propose;
+    if (!turn_heard(turn, node))
+        return false;
+    const struct remote *r = &s->remotes[node];
+    bool mute = node_in(turn->config->voters, node) && r->heard && !r->voting;
+    return !mute ||
+           mono_since(turn->now, r->mute_since) <= SILENT_HEARTBEATS * turn->config->heartbeat_us;
+}
+
 struct note *service_note(struct service *s, struct turn *turn, enum note_kind kind)
 {
     const struct ledger *l = service_ledger(s);

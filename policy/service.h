@@ -92,6 +92,7 @@ struct remote {
     bool heard;
     struct mono_time at;
     bool voting;
+    struct mono_time mute_since;  /* while it says that it does not vote */
     bool guard, guard_ready, kernel;
     struct instance instance;
     enum fence_state fence;
@@ -268,6 +269,10 @@ uint64_t turn_random(struct turn *turn);
 /* Whether a node was heard lately. Ourselves always. */
 bool turn_heard(const struct turn *turn, node_id node);
 node_set turn_heard_set(const struct turn *turn);
+
+/* Heard, and able to change the register. A voter whose store keeps it mute for longer than a start takes
+ * is there, and can carry out nothing. */
+bool service_able(const struct service *service, const struct turn *turn, node_id node);
 node_set turn_nodes_of(const struct turn *turn, region_id region);
 
 /* A note with service, epoch and operation filled in; the caller adds the rest. */
@@ -341,6 +346,10 @@ bool guard_has_released(const struct service *service, const struct ledger *ledg
 /* The very instance that the ledger names is heard; its node may run another after it lost its store. */
 bool guard_is_there(const struct service *service, const struct turn *turn,
                     const struct ledger *ledger);
+
+/* The guard that the ledger names holds its lease, by its own word. */
+bool guard_is_leased(const struct service *service, const struct turn *turn,
+                     const struct ledger *ledger);
 
 /* ...and could hold a lease if it were granted one: its fence can be worked. */
 bool guard_is_able(const struct service *service, const struct turn *turn,

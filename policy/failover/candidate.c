@@ -8,14 +8,14 @@
 #include "policy/quorum/majority.h"
 #include "policy/service.h"
 
-/* The abandoned operation of a silent executor may be begun anew towards another region. */
+/* An operation that nobody of its target can carry on may be begun anew towards another region. */
 bool operation_abandoned(const struct service *s, const struct turn *turn,
                                 const struct ledger *l)
 {
     if (l->operation.kind != OPERATION_FAILOVER || l->operation.to == s->home)
         return false;
     for (node_id n = 0; n < turn->config->node_count; n++)
-        if (node_in(s->policy->regions[l->operation.to].guards, n) && turn_heard(turn, n))
+        if (node_in(s->policy->regions[l->operation.to].guards, n) && service_able(s, turn, n))
             return false;
     return true;
 }

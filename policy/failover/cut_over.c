@@ -9,6 +9,7 @@
 #include "policy/failover/dns_rule.h"
 #include "policy/failover/steps.h"
 
+#define VERIFY_TRIES 5
 #define POLL_EVERY_US (500 * US_PER_MS)
 
 static void dns_go(struct operation_run *run, enum dns_stage stage)
@@ -181,7 +182,9 @@ enum step_said step_verify(struct service *s, struct turn *turn)
         return STEP_WAITS;
     if (r->outcome != ACT_DONE) {
         step_retry_later(s, turn, r);
-        return STEP_WAITS;
+        /* A provider's control plane may lose a change that it had put in force: what the zone shows is
+         * read again now and then, and ruled on as at first. */
+        return zones && run->tries >= VERIFY_TRIES ? STEP_REDOES_DNS : STEP_WAITS;
     }
     if (!zones)
         return STEP_IS_DONE;

@@ -414,6 +414,14 @@ bool guard_is_there(const struct service *s, const struct turn *turn, const stru
            instance_equal(s->remotes[n].instance, l->guard);
 }
 
+bool guard_is_leased(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    node_id n = l->guard.node;
+    if (n == turn_self(turn))
+        return s->guard.lease.epoch == l->epoch && lease_held(&s->guard.lease, turn->now);
+    return guard_is_there(s, turn, l) && !mono_reached(turn->now, s->remotes[n].lease_until);
+}
+
 bool guard_is_able(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
     node_id n = l->guard.node;

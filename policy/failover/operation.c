@@ -46,11 +46,6 @@ void operation_act_done(struct service *s, struct turn *turn, const struct act_r
 static void enter(struct service *s, struct turn *turn, enum step_id step)
 {
     struct operation_run *run = &s->run;
-    if (run->step != STEP_NONE && run->step != step) {
-        struct note *done = service_note(s, turn, NOTE_STEP_DONE);
-        done->step = (uint8_t)run->step;
-        done->a = mono_since(turn->now, run->step_started);
-    }
     if (step == STEP_SHUT)
         run->shut_since = turn->now;
     run->step = step;
@@ -69,6 +64,13 @@ static void enter(struct service *s, struct turn *turn, enum step_id step)
     run->detail = (struct policy_text){ "" };
     struct note *note = service_note(s, turn, NOTE_STEP_STARTED);
     note->step = (uint8_t)step;
+}
+
+static void note_step_done(struct service *s, struct turn *turn)
+{
+    struct note *done = service_note(s, turn, NOTE_STEP_DONE);
+    done->step = (uint8_t)s->run.step;
+    done->a = mono_since(turn->now, s->run.step_started);
 }
 
 static enum step_id step_after(enum operation_kind kind, enum step_id step)
@@ -116,6 +118,11 @@ static void advance(struct service *s, struct turn *turn)
             go_back(s, turn);
             continue;
         }
+        if (said == STEP_REDOES_DNS) {
+            enter(s, turn, STEP_CUT_OVER);
+            continue;
+        }
+        note_step_done(s, turn);
         enter(s, turn, step_after(run->kind, run->step));
     }
 }
@@ -150,10 +157,7 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
     struct operation_run *run = &s->run;
     bool over = l->operation.kind == OPERATION_NONE && l->last_operation == run->id;
     if (over) {
-        struct note *step = service_note(s, turn, NOTE_STEP_DONE);
-        step->step = (uint8_t)run->step;
-        step->operation = run->id;
-        step->a = mono_since(turn->now, run->step_started);
+        note_step_done(s, turn);
     }
     struct note *note = service_note(s, turn, NOTE_OPERATION_LEFT);
     if (over && l->last_outcome == OUTCOME_DONE)
@@ -174,11 +178,11 @@ static bool may_take_over(struct service *s, struct turn *turn, const struct led
     node_id executor = l->operation.executor;
     /* An adoption goes with the named guard's lease: nobody else could carry it out. */
     if (l->operation.kind != OPERATION_FAILOVER || !s->guard.mine || !s->guard.ready ||
-        l->operation.to != s->home || executor == turn_self(turn) || turn_heard(turn, executor))
+        l->operation.to != s->home || executor == turn_self(turn) || service_able(s, turn, executor))
         return false;
     for (node_id n = 0; n < turn_self(turn); n++)
         if (n != executor && node_in(s->policy->regions[s->home].guards, n) &&
-            turn_heard(turn, n) && s->remotes[n].guard_ready)
+            service_able(s, turn, n) && s->remotes[n].guard_ready)
             return false;
     return true;
 }
@@ -192,7 +196,7 @@ static bool may_call_back(struct service *s, struct turn *turn, const struct led
         s->health.verdicts[s->home].verdict == VERDICT_FAILED)
         return false;
     for (node_id n = 0; n < turn->config->node_count; n++)
-        if (node_in(s->policy->regions[l->operation.to].guards, n) && turn_heard(turn, n))
+        if (node_in(s->policy->regions[l->operation.to].guards, n) && service_able(s, turn, n))
             return false;
     return true;
 }

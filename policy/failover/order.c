@@ -39,10 +39,10 @@ static node_id executor_for(const struct service *s, const struct turn *turn, re
     /* An adoption changes DNS under the writer's lease, which only the named guard holds. */
     if (s->order.order.kind == ORDER_ADOPT)
         able = node_bit(service_ledger(s)->guard.node);
-    if (node_in(able, turn_self(turn)))
+    if (node_in(able, turn_self(turn)) && service_able(s, turn, turn_self(turn)))
         return turn_self(turn);
     for (node_id n = 0; n < turn->config->node_count; n++)
-        if (node_in(able, n) && turn_heard(turn, n))
+        if (node_in(able, n) && service_able(s, turn, n))
             return n;
     return NODE_NONE;
 }

@@ -248,7 +248,9 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     }
     struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
     *own = run->target = (struct sighting){ true, turn->now, r->database };
-    run->loss = watch_loss(s, turn, s->home, r->database.lsn);
+    /* Promoted already, by an executor before us: what it lacked could be compared only before that. */
+    run->loss = r->database.in_recovery ? watch_loss(s, turn, s->home, r->database.lsn)
+                                        : (struct loss){ .known = false, .age_us = -1 };
     struct note *note = service_note(s, turn, NOTE_LOSS_ESTIMATED);
     note->a = run->loss.known ? run->loss.bytes : -1;
     note->b = run->loss.us;

@@ -11,7 +11,8 @@
 enum step_said {
     STEP_WAITS,
     STEP_IS_DONE,
-    STEP_GOES_BACK, /* run->abort_gate says why */
+    STEP_GOES_BACK,  /* run->abort_gate says why */
+    STEP_REDOES_DNS, /* what was in force in a zone is not there any more */
 };
 
 typedef enum step_said step_function(struct service *service, struct turn *turn);

@@ -221,12 +221,19 @@ static void run_bootstrap(struct service *s, struct turn *turn)
 static bool has_to_learn(const struct service *s, const struct turn *turn)
 {
     uint64_t known = s->learner.known ? s->learner.chosen.version : 0;
+    bool blocked = s->learner.known && s->learner.chosen.writer != REGION_NONE &&
+                   !guard_is_leased(s, turn, &s->learner.chosen);
     for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct register_report *report = &s->learner.reports[n];
         bool heard = turn_heard(turn, n);
         if (heard && s->remotes[n].heard && s->remotes[n].known_version > known)
             return true;
         if (heard && !s->learner.known && report->present)
+            return true;
+        /* A newer value that a minority accepted does no harm while the writer has its lease, and its
+         * time comes with the next change. Where those voters are missing to a majority that would
+         * grant, it has to be settled now. */
+        if (heard && blocked && report->present && report->ledger.version > known)
             return true;
     }
     return false;

@@ -185,6 +185,9 @@ static void note_loss(struct truth *t, uint8_t host, const struct note *note)
     for (size_t i = 0; i < TRUTH_LOSSES; i++)
         if (t->losses[i].operation == note->operation)
             at = i;
+    /* Whoever takes over from an executor that had the target promoted can't measure any more. */
+    if (note->a < 0 && t->losses[at].operation == note->operation)
+        return;
     if (at == t->next_loss)
         t->next_loss = (uint8_t)((t->next_loss + 1u) % TRUTH_LOSSES);
     t->losses[at] = (struct truth_loss){ note->operation, note->a, note->b, note->c, host };
