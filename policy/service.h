@@ -117,6 +117,7 @@ struct guard {
     struct mono_time act_deadline;
     struct mono_time retry_at;
     int64_t retry_us;
+    struct mono_time held_at;     /* when a HOLD was last done */
     struct mono_time held_until;  /* what the last HOLD or READS that was asked for says */
     struct mono_time recheck_at;  /* of a shut fence */
     uint64_t released_epoch;      /* newest epoch that we gave back */

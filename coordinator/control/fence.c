@@ -17,6 +17,9 @@
 #define DOOR_READINESS_EVERY_US (60 * US_PER_S)
 /* An element without end would outlive a daemon that is removed. */
 #define KERNEL_HOLD_MAX_US (3600 * US_PER_S)
+/* Somebody else may shut a door that we opened (a person, another coordinator of the region), so a hold
+ * opens it again this long after the last time; opening an open door changes nothing. */
+#define DOOR_TRUST_US (30 * US_PER_S)
 
 struct fence {
     struct loop *loop;
@@ -32,7 +35,7 @@ struct fence {
     struct door_settings door;
     struct door_errand *errand;      /* shut or open in progress */
     struct door_errand *readiness;
-    bool door_open_known;
+    int64_t door_open_until_us;      /* until when a door that we opened is taken to be open still */
     bool kernel_ready;
     bool door_ready;
     bool told;                       /* readiness was reported at least once */
@@ -210,7 +213,7 @@ static void on_door_shut(void *arg, const struct door_report *report)
 {
     struct fence *f = arg;
     f->errand = NULL;
-    f->door_open_known = false;
+    f->door_open_until_us = 0;
     if (report->outcome == DOOR_DONE) {
         done(f, ACT_DONE, "door: the canary is refused and no writer's session is left");
         return;
@@ -263,14 +266,15 @@ static void on_door_opened(void *arg, const struct door_report *report)
 {
     struct fence *f = arg;
     f->errand = NULL;
-    f->door_open_known = report->outcome == DOOR_DONE;
-    done(f, f->door_open_known ? ACT_DONE : ACT_FAILED, f->door_open_known ? "" : report->why.text);
+    bool open = report->outcome == DOOR_DONE;
+    f->door_open_until_us = open ? base_mono_us() + DOOR_TRUST_US : 0;
+    done(f, open ? ACT_DONE : ACT_FAILED, open ? "" : report->why.text);
 }
 
 static void open_door(struct fence *f)
 {
     struct fault fault;
-    if (!f->has_door || f->door_open_known) {
+    if (!f->has_door || base_mono_us() < f->door_open_until_us) {
         done(f, ACT_DONE, "");
         return;
     }
@@ -320,7 +324,7 @@ void fence_act(struct fence *f, const struct act *act)
     if (f->errand != NULL) {
         door_cancel(f->errand);
         f->errand = NULL;
-        f->door_open_known = false;
+        f->door_open_until_us = 0;
     }
     f->act = *act;
     f->busy = true;

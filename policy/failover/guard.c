@@ -264,12 +264,21 @@ static struct mono_time until_of(const struct service *s, const struct turn *tur
     return mono_after(turn->now, reads_us(s));
 }
 
+/* Somebody else shut what we hold open: our own write check says so, by a look since we last held it. */
+static bool is_shut_by_others(const struct service *s, const struct turn *turn)
+{
+    const struct sighting *seen = &s->health.sightings[s->home][turn_self(turn)];
+    return s->guard.fence == FENCE_OPEN && seen->known && seen->facts.write_checked &&
+           !seen->facts.write_ok && seen->at.us > s->guard.held_at.us;
+}
+
 static bool is_due(const struct service *s, const struct turn *turn, enum act_kind kind)
 {
     const struct guard *g = &s->guard;
     const struct ledger *l = service_ledger(s);
     if (kind == ACT_FENCE_HOLD && l != NULL && l->keep_on_quorum_loss)
-        return g->fence != FENCE_OPEN || mono_since(g->held_until, turn->now) <= GUARD_KEEP_US / 2;
+        return g->fence != FENCE_OPEN || is_shut_by_others(s, turn) ||
+               mono_since(g->held_until, turn->now) <= GUARD_KEEP_US / 2;
     if (kind == ACT_FENCE_HOLD)
         return g->fence != FENCE_OPEN || until_of(s, turn, kind).us > g->held_until.us;
     if (kind == ACT_FENCE_READS)
@@ -364,6 +373,7 @@ void guard_act_done(struct service *s, struct turn *turn, const struct act_resul
         g->recheck_at = mono_after(turn->now, GUARD_RECHECK_US);
         set_fence(s, turn, FENCE_CONFIRMED, &result->detail);
     } else {
+        g->held_at = turn->now;
         set_fence(s, turn, g->flying == ACT_FENCE_HOLD ? FENCE_OPEN : FENCE_READS,
                   &result->detail);
     }
