@@ -37,7 +37,8 @@ enum fault_kind {
     HIT_CLOG,             /* one, other: regions, one way: nothing arrives, then everything does */
     HIT_CLOG_HOST,        /* one: host; bits 1: to it; else from it */
     HIT_LOSS,             /* value: permille */
-    HIT_DUPLICATES,       /* value: permille; bits: the second one is late by up to so many ms */
+    HIT_DUPLICATES,       /* value: permille; bits: the second one is late by up to so many ms;
+                             other 1: ...after the end of this, when all of them come */
     HIT_LATE,             /* value: permille; bits: by up to so many ms */
     HIT_DB_KILLED,        /* one: region; started again after for_us */
     HIT_DB_FROZEN,        /* one: region */

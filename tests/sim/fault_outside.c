@@ -110,6 +110,7 @@ static bool duplicates(struct strike *k)
 {
     k->world->duplicate_permille = (uint32_t)k->fault->value;
     k->world->duplicate_late_us = (int64_t)k->fault->bits * US_PER_MS;
+    k->world->duplicate_at_us = k->fault->other != 0 ? k->world->now_us + k->fault->for_us : 0;
     return true;
 }
 
@@ -308,7 +309,7 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_LINK] = { "link cut one way", link_cut, link_mended, false, true },
     [HIT_CLOG] = { "regions clogged", clog_ways, NULL, false, false },
     [HIT_CLOG_HOST] = { "host clogged", clog_host, NULL, false, false },
-    [HIT_LOSS] = { "messages lost", loss, no_loss, false, true },
+    [HIT_LOSS] = { "messages lost", loss, no_loss, false, false },
     [HIT_DUPLICATES] = { "messages doubled", duplicates, no_duplicates, false, false },
     [HIT_LATE] = { "messages late", late, in_time, false, false },
     [HIT_DB_KILLED] = { "database killed", db_killed, db_started, false, true },

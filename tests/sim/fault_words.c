@@ -216,8 +216,8 @@ static void say_network(struct speaker *s)
         break;
     case HIT_LOSS: say(s, "%lld of 1000 messages are lost", (long long)f->value); break;
     case HIT_DUPLICATES:
-        say(s, "%lld of 1000 messages come twice, the second up to %.1fs later", (long long)f->value,
-            f->bits / 1e3);
+        say(s, "%lld of 1000 messages come twice, the second up to %.1fs %s", (long long)f->value,
+            f->bits / 1e3, f->other != 0 ? "after the end of this" : "later");
         break;
     case HIT_LATE:
         say(s, "%lld of 1000 messages are late by up to %.1fs", (long long)f->value, f->bits / 1e3);

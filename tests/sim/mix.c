@@ -126,8 +126,10 @@ static void draw_fence(struct service_policy *p, struct draw *d)
 {
     p->fence = draw_percent(d, 64) ? FENCE_ENFORCED : FENCE_GUARDED;
     p->keep_on_quorum_loss = draw_percent(d, 12);
-    if (p->keep_on_quorum_loss)
-        p->fence = FENCE_GUARDED; /* as policy_setup.c has it: keeping on means that no end counts */
+    /* As policy_setup.c has it: keeping on means that no end counts. The core itself has to hold to that
+     * whatever it is told. */
+    if (p->keep_on_quorum_loss && draw_percent(d, 60))
+        p->fence = FENCE_GUARDED;
     p->accept_unconfirmed_fence = draw_percent(d, p->fence == FENCE_GUARDED ? 45 : 4);
 }
 

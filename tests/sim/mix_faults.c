@@ -205,6 +205,7 @@ static void draw_network(struct brew *b, struct fault *f)
     case HIT_DUPLICATES:
         f->value = draw_small(d, 10, 500);
         f->bits = (uint32_t)draw_small(d, 500, 60000);
+        f->other = draw_percent(d, 25);
         break;
     case HIT_LATE:
         f->value = draw_small(d, 10, 300);
@@ -455,10 +456,11 @@ static void back_and_forth(struct brew *b, int64_t at)
 {
     int64_t each = policy(b)->lease_us / 2 + draw_range(b->draw, 10, 40) * US_PER_S;
     unsigned times = 2 + (unsigned)draw_below(b->draw, 3);
-    if (draw_percent(b->draw, 60)) {
-        struct fault *f = add(b, HIT_DUPLICATES, at, each * times);
-        f->value = draw_range(b->draw, 50, 400);
-        f->bits = (uint32_t)(2 * each / US_PER_MS);
+    if (draw_percent(b->draw, 70)) { /* all of it again at once, just when the writer is cut off */
+        struct fault *f = add(b, HIT_DUPLICATES, at - 5 * US_PER_S, each * times + ms(b, 5500, 12000));
+        f->value = draw_range(b->draw, 100, 900);
+        f->bits = (uint32_t)draw_range(b->draw, 10, 2000);
+        f->other = 1;
     }
     for (unsigned i = 0; i < times; i++, at += each) {
         order_to(b, at, PART_TARGET, PART_TARGET);
@@ -625,6 +627,68 @@ static void lost_and_back(struct brew *b, int64_t at)
     }
 }
 
+/* The grant reaches few, its round ends without an answer, and the old writer is back. */
+static void grant_in_doubt(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    struct fault *f;
+    if (draw_percent(d, 70))
+        trouble(b, at, outage(b) + policy(b)->lease_us);
+    else
+        order_to(b, at, PART_TARGET, PART_TARGET);
+    static const uint8_t kinds[] = { HIT_LOSS, HIT_LOSS, HIT_CLOG_HOST, HIT_CRASH_PERSIST, HIT_CRASH, HIT_PAUSE_STEP };
+    f = once(b, at, (enum fault_kind)kinds[draw_below(d, sizeof kinds)], PART_EXECUTOR, ms(b, 1000, 15000));
+    f->after = STEP_GRANT;
+    f->delay_us = draw_small(d, 0, 400) * US_PER_MS;
+    f->bits = (uint32_t)draw_below(d, 2);
+    f->value = f->kind == HIT_LOSS ? draw_range(d, 300, 900)
+               : f->kind == HIT_CLOG_HOST ? ms(b, 3000, 20000) : draw_range(d, 1, 4);
+    f = once(b, at, HIT_MEND, 0, 0);
+    f->after = STEP_GRANT;
+    f->delay_us = draw_percent(d, 40) ? 0 : ms(b, 0, 4000);
+}
+
+/* What was right to begin is wrong to go on with, and not everybody hears of it. */
+static void mended_in_noise(struct brew *b, int64_t at)
+{
+    static const uint8_t moments[] = { AFTER_CONFIRM, AFTER_BEGUN, STEP_FENCE, STEP_FREEZE, STEP_COMPARE };
+    trouble(b, at, outage(b) + policy(b)->lease_us);
+    struct fault *f = once(b, at, HIT_MEND, 0, 0);
+    f->after = moments[draw_below(b->draw, sizeof moments)];
+    f = once(b, at, HIT_LOSS, 0, draw_range(b->draw, 5, 90) * US_PER_S);
+    f->after = draw_percent(b->draw, 50) ? AFTER_CONFIRM : AFTER_BEGUN;
+    f->value = draw_range(b->draw, 200, 700);
+}
+
+/* Half of five voters, each heard twice, are no majority. */
+static void doubled_minority(struct brew *b, int64_t at)
+{
+    int64_t for_us = outage(b);
+    struct fault *f = add(b, HIT_DUPLICATES, at - 10 * US_PER_S, for_us + 20 * US_PER_S);
+    f->value = draw_range(b->draw, 300, 1000);
+    f->bits = (uint32_t)draw_small(b->draw, 5, 3000);
+    f = add(b, draw_percent(b->draw, 70) ? HIT_ISOLATE : HIT_CUT, at, for_us);
+    f->one = PART_WRITER;
+    f->other = PART_TARGET;
+    order_to(b, at + draw_range(b->draw, 1, 20) * US_PER_S, PART_GUARD, PART_WRITER);
+    order_to(b, at + draw_range(b->draw, 1, 20) * US_PER_S, PART_TARGET, PART_TARGET);
+}
+
+/* An executor that can't get at DNS for long is cut off, and gets at it when others have finished. */
+static void late_dns(struct brew *b, int64_t at)
+{
+    order_to(b, at, PART_TARGET, PART_TARGET);
+    struct fault *f = once(b, at, HIT_ISOLATE, PART_EXECUTOR, outage(b) + 120 * US_PER_S);
+    f->after = STEP_CUT_OVER;
+    f->delay_us = draw_small(b->draw, 0, 3000) * US_PER_MS;
+    f = once(b, at, HIT_ACT, PART_EXECUTOR, outage(b) + draw_range(b->draw, 10, 100) * US_PER_S);
+    f->after = STEP_CUT_OVER;
+    f->delay_us = 0;
+    f->value = draw_percent(b->draw, 70) ? ACT_DNS_READ : ACT_DNS_SUBMIT;
+    f->other = draw_percent(b->draw, 50) ? FAULT_FAIL : FAULT_RETRY;
+    f->bits = 1000;
+}
+
 typedef void pattern(struct brew *b, int64_t at);
 
 static const struct blend {
@@ -634,7 +698,7 @@ static const struct blend {
     /*                          general calm beyond disks network duel return */
     { writer_in_trouble,       { 22, 0, 30, 14, 16, 8, 20 } },
     { ordered_and_struck,      { 10, 0, 8, 8, 8, 22, 6 } },
-    { cut_and_voters_restart,  { 7, 0, 2, 6, 4, 2, 4 } },
+    { cut_and_voters_restart,  { 9, 0, 3, 8, 6, 3, 6 } },
     { late_grants,             { 9, 0, 4, 2, 16, 2, 4 } },
     { paused_guard,            { 6, 0, 6, 2, 4, 2, 4 } },
     { guard_restarts_alone,    { 5, 0, 2, 3, 3, 2, 6 } },
@@ -643,7 +707,11 @@ static const struct blend {
     { partial_mesh,            { 6, 0, 2, 2, 20, 3, 2 } },
     { forgetful_disk,          { 5, 0, 2, 36, 2, 4, 2 } },
     { clumsy_acts,             { 7, 0, 3, 4, 3, 6, 6 } },
-    { late_promotion,          { 3, 0, 2, 2, 3, 5, 5 } },
+    { grant_in_doubt,          { 6, 0, 3, 6, 8, 8, 4 } },
+    { mended_in_noise,         { 5, 0, 2, 2, 10, 2, 4 } },
+    { doubled_minority,        { 3, 0, 1, 2, 8, 4, 2 } },
+    { late_dns,                { 3, 0, 1, 1, 3, 3, 4 } },
+    { late_promotion,          { 5, 0, 2, 3, 4, 6, 6 } },
     { trouble_with_dns,        { 8, 0, 3, 3, 5, 5, 8 } },
     { false_signs,             { 6, 0, 3, 2, 6, 3, 3 } },
     { new_settings,            { 4, 0, 3, 2, 2, 2, 2 } },

@@ -247,6 +247,7 @@ struct world {
     uint32_t lose_permille, duplicate_permille, late_permille;
     int64_t late_us;              /* how late a late message may be */
     int64_t duplicate_late_us;    /* ...and how much later its double comes; 0: a second */
+    int64_t duplicate_at_us;      /* until then doubles are kept, and then they all come */
     int64_t lag_bytes;            /* how far standbys stay behind a writer that writes */
     bool writes;                  /* clients write all the time */
     bool dns_unreachable;

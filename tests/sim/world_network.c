@@ -16,6 +16,13 @@ static void deliver(struct world *w, const struct host *from, const struct host 
                                        .message = message_copy(w, m) });
 }
 
+static int64_t double_is_late_us(struct world *w)
+{
+    int64_t most = w->duplicate_late_us > 0 ? w->duplicate_late_us : US_PER_S;
+    int64_t kept = w->duplicate_at_us > w->now_us ? w->duplicate_at_us - w->now_us : 0;
+    return kept + (int64_t)world_random(w, (uint64_t)most);
+}
+
 void network_send(struct world *w, struct host *from, uint8_t to, const struct message *m)
 {
     struct host *h = &w->hosts[to];
@@ -29,8 +36,7 @@ void network_send(struct world *w, struct host *from, uint8_t to, const struct m
         (w->lose_permille > 0 && world_random(w, 1000) < w->lose_permille))
         return;
     if (w->duplicate_permille > 0 && world_random(w, 1000) < w->duplicate_permille)
-        deliver(w, from, h, m, (int64_t)world_random(w, (uint64_t)(w->duplicate_late_us > 0
-                                                                       ? w->duplicate_late_us : US_PER_S)));
+        deliver(w, from, h, m, double_is_late_us(w));
     int64_t late = 0;
     if (w->late_permille > 0 && world_random(w, 1000) < w->late_permille)
         late = (int64_t)world_random(w, (uint64_t)w->late_us + 1);
