@@ -1,0 +1,40 @@
+/* brew: a list of faults in the making: small draws and single faults, for mix_faults.c and mix_troubles.c.
+ *
+ * Times are microseconds since the end of the warm-up.
+ */
+#ifndef FAILOVERD_TESTS_BREW_H
+#define FAILOVERD_TESTS_BREW_H
+
+#include "tests/sim/draw.h"
+#include "tests/sim/mix.h"
+
+struct brew {
+    struct mix *mix;
+    struct draw *draw;
+};
+
+/* A new entry, with nothing drawn but its service. One that the list has no room for goes nowhere. */
+struct fault *brew_add(struct brew *brew, enum fault_kind kind, int64_t at_us, int64_t for_us);
+
+/* A single fault with all that it needs drawn. */
+void brew_single(struct brew *brew, enum fault_kind kind, int64_t at_us);
+
+const struct service_policy *brew_policy(const struct brew *brew);
+uint8_t brew_host(struct brew *brew);
+uint32_t brew_all_hosts(const struct brew *brew); /* bit per host */
+uint8_t brew_region(struct brew *brew);
+uint8_t brew_serving_region(struct brew *brew);   /* databases and orders are about those */
+uint8_t brew_host_or_part(struct brew *brew);     /* often a part that somebody plays (fault.h) */
+uint8_t brew_region_or_part(struct brew *brew);
+int64_t brew_leases(struct brew *brew);           /* 0.1 to 10 leases, short ones more often */
+int64_t brew_moment(struct brew *brew);
+int64_t brew_ms(struct brew *brew, int64_t low, int64_t high); /* so many ms, in us */
+int64_t brew_detection(const struct brew *brew);  /* from a trouble until everybody agrees on it */
+int64_t brew_outage(struct brew *brew);           /* enough for a failover, or ends on the way there */
+
+/* One of the troubles that belong together, with what it consists of. */
+#define BREW_TROUBLES 20
+unsigned brew_trouble_weight(unsigned trouble, enum profile profile);
+void brew_trouble(struct brew *brew, unsigned trouble, int64_t at_us);
+
+#endif

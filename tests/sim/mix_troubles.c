@@ -1,0 +1,425 @@
+/* Faults that belong together: see brew.h. Each is a rule of the design under the circumstances in which it
+ * matters, with random parts. */
+#include "tests/sim/brew.h"
+
+#include "policy/failover/gates.h"
+
+/* The writer is in trouble. */
+static void trouble(struct brew *b, int64_t at, int64_t for_us)
+{
+    static const uint8_t kinds[] = {
+        HIT_ISOLATE, HIT_ISOLATE, HIT_ISOLATE, HIT_ISOLATE, HIT_REGION_LOST, HIT_REGION_LOST, HIT_ENDPOINTS,
+        HIT_ENDPOINTS, HIT_DB_KILLED, HIT_DB_FROZEN, HIT_ISOLATE_ONE_WAY,
+    };
+    struct fault *f = brew_add(b, (enum fault_kind)kinds[draw_below(b->draw, sizeof kinds)], at, for_us);
+    f->one = PART_WRITER;
+    f->bits = (uint32_t)draw_below(b->draw, 2);
+}
+
+/* Once something starts, somebody who takes part is hit. */
+static struct fault *once(struct brew *b, int64_t at, enum fault_kind kind, uint8_t who, int64_t for_us)
+{
+    static const uint8_t moments[] = {
+        STEP_SHUT, STEP_FENCE, STEP_FENCE, STEP_FREEZE, STEP_COMPARE, STEP_GRANT, STEP_GRANT, STEP_LEASE,
+        STEP_PROMOTE, STEP_PROMOTE, STEP_OPEN, STEP_CUT_OVER, STEP_VERIFY, STEP_FINISH, STEP_UNDO,
+        AFTER_CONFIRM, AFTER_BEGUN, AFTER_BEGUN, AFTER_GRANTED, AFTER_GRANTED, AFTER_ABORTED, AFTER_DONE,
+    };
+    struct fault *f = brew_add(b, kind, at, for_us);
+    f->after = moments[draw_below(b->draw, sizeof moments)];
+    f->delay_us = draw_percent(b->draw, 50) ? 0 : draw_small(b->draw, 1, 5000) * US_PER_MS;
+    f->one = who;
+    return f;
+}
+
+static void struck_at_work(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    struct fault *f;
+    static const uint8_t others[] = { PART_FORMER, PART_FORMER, PART_OTHER, PART_TARGET };
+    uint8_t who = draw_percent(d, 60) ? PART_EXECUTOR : others[draw_below(d, sizeof others)];
+    switch (draw_below(d, 12)) {
+    case 0:
+    case 1: f = once(b, at, HIT_CRASH, who, brew_ms(b, 10, 5000)); break;
+    case 2: f = once(b, at, HIT_CRASH, who, brew_leases(b)); break;
+    case 3: f = once(b, at, HIT_PAUSE, who, brew_leases(b)); break;
+    case 4:
+        f = once(b, at, HIT_PAUSE_STEP, who, brew_leases(b));
+        f->value = draw_small(d, 1, 6);
+        break;
+    case 5:
+        f = once(b, at, HIT_CRASH_PERSIST, who, brew_ms(b, 200, 9000));
+        f->value = draw_small(d, 1, 6);
+        break;
+    case 6: f = once(b, at, HIT_ISOLATE, who, brew_leases(b)); break;
+    case 7: f = once(b, at, HIT_ISOLATE_ONE_WAY, who, brew_leases(b)); break;
+    case 8: f = once(b, at, HIT_MEND, who, 0); break;
+    case 9:
+        f = once(b, at, HIT_RESTART_SET, who, brew_ms(b, 10, 3000));
+        f->bits = (uint32_t)draw_next(d) & brew_all_hosts(b);
+        return;
+    case 10:
+        f = once(b, at, HIT_CLOG_HOST, who, 0);
+        f->value = brew_leases(b);
+        break;
+    default:
+        f = once(b, at, HIT_ORDER, brew_host_or_part(b), 0);
+        f->other = brew_serving_region(b);
+        f->bits = 1u << GATE_MAJORITY_FAILED;
+        f->value = -1;
+        return;
+    }
+    f->bits = (uint32_t)draw_below(d, 2);
+}
+
+static void writer_in_trouble(struct brew *b, int64_t at)
+{
+    trouble(b, at, brew_outage(b));
+    for (unsigned i = (unsigned)draw_below(b->draw, 3); i > 0; i--)
+        struck_at_work(b, at);
+}
+
+static void order_to(struct brew *b, int64_t at, uint8_t host, uint8_t region)
+{
+    struct fault *f = brew_add(b, HIT_ORDER, at, 0);
+    f->one = host;
+    f->other = region;
+    f->bits = 1u << GATE_MAJORITY_FAILED;
+    f->value = -1;
+}
+
+static void ordered_and_struck(struct brew *b, int64_t at)
+{
+    order_to(b, at, brew_host_or_part(b), PART_TARGET);
+    for (unsigned i = 1 + (unsigned)draw_below(b->draw, 2); i > 0; i--)
+        struck_at_work(b, at - US_PER_S);
+}
+
+/* The voters restart just after they last let a grant out. */
+static void cut_and_voters_restart(struct brew *b, int64_t at)
+{
+    struct fault *f = brew_add(b, draw_percent(b->draw, 70) ? HIT_ISOLATE : HIT_ISOLATE_ONE_WAY, at, brew_outage(b));
+    f->one = PART_WRITER;
+    f = brew_add(b, HIT_RESTART_SET, at + brew_ms(b, 1, 1500), brew_ms(b, 10, 2000));
+    f->bits = brew_all_hosts(b);
+    if (draw_percent(b->draw, 40))
+        struck_at_work(b, at);
+}
+
+/* The guard's requests get through, the answers come when another writes already; or its requests come
+ * late, and are granted long after it sent them. */
+static void late_grants(struct brew *b, int64_t at)
+{
+    int64_t lease = brew_policy(b)->lease_us, for_us = brew_outage(b);
+    int64_t clogged = draw_percent(b->draw, 50) ? draw_range(b->draw, lease / 10, lease)
+                                                : draw_range(b->draw, lease, for_us + lease);
+    struct fault *f = brew_add(b, HIT_CLOG_HOST, at, 0);
+    f->one = PART_GUARD;
+    f->bits = draw_percent(b->draw, 60);
+    f->value = clogged;
+    f = brew_add(b, draw_percent(b->draw, 50) ? HIT_ISOLATE : HIT_ISOLATE_ONE_WAY,
+            at + brew_ms(b, 1, brew_policy(b)->renew_us / US_PER_MS + 500), for_us);
+    f->one = PART_WRITER;
+    f->bits = 0; /* it is heard by nobody */
+}
+
+static void paused_guard(struct brew *b, int64_t at)
+{
+    struct fault *f = brew_add(b, draw_percent(b->draw, 50) ? HIT_PAUSE : HIT_PAUSE_STEP, at, brew_outage(b));
+    f->one = PART_GUARD;
+    f->value = draw_small(b->draw, 1, 30);
+    f = brew_add(b, draw_percent(b->draw, 60) ? HIT_ENDPOINTS : HIT_ISOLATE, at + brew_ms(b, 0, 3000), brew_outage(b));
+    f->one = PART_WRITER;
+    if (draw_percent(b->draw, 40))
+        struck_at_work(b, at);
+}
+
+/* The guard's process alone dies and restarts, cut off; its database goes on. */
+static void guard_restarts_alone(struct brew *b, int64_t at)
+{
+    int64_t for_us = brew_outage(b);
+    struct fault *f = brew_add(b, HIT_ISOLATE, at, for_us);
+    f->one = PART_WRITER;
+    for (unsigned i = 1 + (unsigned)draw_below(b->draw, 3); i > 0; i--) {
+        f = brew_add(b, HIT_CRASH, at + draw_range(b->draw, -brew_policy(b)->lease_us, for_us), brew_leases(b));
+        f->one = PART_GUARD;
+    }
+}
+
+/* Releases, waits and grants of several epochs, and what was said in one heard in another. */
+static void back_and_forth(struct brew *b, int64_t at)
+{
+    int64_t each = brew_policy(b)->lease_us / 2 + draw_range(b->draw, 10, 40) * US_PER_S;
+    unsigned times = 2 + (unsigned)draw_below(b->draw, 3);
+    if (draw_percent(b->draw, 70)) { /* all of it again at once, just when the writer is cut off */
+        struct fault *f = brew_add(b, HIT_DUPLICATES, at - 5 * US_PER_S, each * times + brew_ms(b, 5500, 12000));
+        f->value = draw_range(b->draw, 100, 900);
+        f->bits = (uint32_t)draw_range(b->draw, 10, 2000);
+        f->other = 1;
+    }
+    for (unsigned i = 0; i < times; i++, at += each) {
+        order_to(b, at, PART_TARGET, PART_TARGET);
+        struct fault *f = brew_add(b, HIT_REJOIN, at + each * 3 / 4, 0);
+        f->one = PART_FORMER;
+    }
+    trouble(b, at, brew_outage(b));
+}
+
+static void duelling_orders(struct brew *b, int64_t at)
+{
+    unsigned orders = 2 + (unsigned)draw_below(b->draw, 3);
+    if (draw_percent(b->draw, 50)) {
+        struct fault *f = brew_add(b, HIT_LOSS, at - US_PER_S, draw_range(b->draw, 5, 60) * US_PER_S);
+        f->value = draw_range(b->draw, 50, 500);
+    }
+    for (unsigned i = 0; i < orders; i++)
+        order_to(b, at + draw_small(b->draw, 0, 3000) * US_PER_MS, brew_host(b), brew_serving_region(b));
+    if (draw_percent(b->draw, 50))
+        struck_at_work(b, at - US_PER_S);
+}
+
+/* Two thirds of a mesh: those in the middle see both sides. */
+static void partial_mesh(struct brew *b, int64_t at)
+{
+    int64_t before = draw_range(b->draw, brew_policy(b)->lease_us, 3 * brew_policy(b)->lease_us);
+    uint8_t side = draw_percent(b->draw, 70) ? PART_TARGET : PART_OTHER;
+    struct fault *f = brew_add(b, draw_percent(b->draw, 70) ? HIT_CUT : HIT_CUT_ONE_WAY, at - before, before + brew_outage(b));
+    f->one = PART_WRITER;
+    f->other = side;
+    if (draw_percent(b->draw, 40)) {
+        f = brew_add(b, HIT_OBSERVER, at - before, before + brew_outage(b));
+        f->one = PART_OTHER;
+    }
+    if (draw_percent(b->draw, 70))
+        trouble(b, at, brew_outage(b));
+}
+
+/* A disk forgets, and who could tell is not there. */
+static void forgetful_disk(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    uint8_t who = brew_host_or_part(b);
+    static const uint8_t kinds[] = { HIT_ROLL_BACK, HIT_ROLL_BACK, HIT_WRITE, HIT_WRITE, HIT_WRITE, HIT_WIPE };
+    struct fault *f = brew_add(b, (enum fault_kind)kinds[draw_below(d, sizeof kinds)], at, draw_small(d, 1, 60) * US_PER_S);
+    f->one = who;
+    f->value = draw_range(d, DISK_TORN, DISK_MISDIRECTED);
+    if (draw_percent(d, 50))
+        order_to(b, at + brew_ms(b, 10, 3000), PART_TARGET, PART_TARGET);
+    else
+        trouble(b, at + brew_ms(b, -3000, 3000), brew_outage(b));
+    if (draw_percent(d, 50)) {
+        f = brew_add(b, HIT_RESTART_SET, at + draw_range(d, 1, 30) * US_PER_S, brew_ms(b, 10, 8000));
+        f->bits = (uint32_t)draw_next(d) & brew_all_hosts(b);
+    }
+    if (draw_percent(d, 50)) {
+        f = brew_add(b, HIT_LINK, at, draw_range(d, 20, 90) * US_PER_S);
+        f->one = brew_host(b);
+        f->other = who;
+    }
+    if (draw_percent(d, 40))
+        struck_at_work(b, at - US_PER_S);
+}
+
+static void clumsy_acts(struct brew *b, int64_t at)
+{
+    for (unsigned i = 1 + (unsigned)draw_below(b->draw, 2); i > 0; i--)
+        brew_single(b, draw_percent(b->draw, 70) ? HIT_ACT : HIT_ACT_SLOW, at - US_PER_S);
+    if (draw_percent(b->draw, 50))
+        order_to(b, at, PART_TARGET, PART_TARGET);
+    else
+        trouble(b, at, brew_outage(b));
+    if (draw_percent(b->draw, 50))
+        struck_at_work(b, at);
+}
+
+/* A promotion that nobody waits for any more. */
+static void late_promotion(struct brew *b, int64_t at)
+{
+    struct fault *f = brew_add(b, HIT_ACT, at - US_PER_S, 120 * US_PER_S);
+    f->value = ACT_PROMOTE;
+    f->other = draw_percent(b->draw, 60) ? FAULT_LATE : FAULT_LOST_REPLY;
+    f->bits = 1;
+    f->one = PART_ANY;
+    order_to(b, at, PART_TARGET, PART_TARGET);
+    f = once(b, at, HIT_ISOLATE, PART_EXECUTOR, brew_outage(b));
+    f->after = STEP_PROMOTE;
+    if (draw_percent(b->draw, 50))
+        f->kind = HIT_CRASH;
+    order_to(b, at + draw_range(b->draw, 10, 60) * US_PER_S, brew_host(b), brew_serving_region(b));
+}
+
+static void trouble_with_dns(struct brew *b, int64_t at)
+{
+    static const uint8_t kinds[] = { HIT_DNS_GONE, HIT_DNS_SLOW, HIT_DNS_FORGETS, HIT_DNS_MARK, HIT_ACT };
+    for (unsigned i = 1 + (unsigned)draw_below(b->draw, 2); i > 0; i--) {
+        brew_single(b, (enum fault_kind)kinds[draw_below(b->draw, sizeof kinds)], at - US_PER_S);
+        struct fault *f = &b->mix->faults[b->mix->fault_count - 1];
+        if (f->kind == HIT_ACT)
+            f->value = draw_range(b->draw, ACT_DNS_READ, ACT_DNS_VERIFY);
+        if (f->for_us > 0)
+            f->for_us += 60 * US_PER_S;
+    }
+    if (draw_percent(b->draw, 50))
+        order_to(b, at, PART_TARGET, PART_TARGET);
+    else
+        trouble(b, at, brew_outage(b));
+    struct fault *f = once(b, at, draw_percent(b->draw, 50) ? HIT_ISOLATE : HIT_PAUSE, PART_EXECUTOR, brew_outage(b));
+    f->after = STEP_CUT_OVER;
+    if (draw_percent(b->draw, 50))
+        order_to(b, at + draw_range(b->draw, 20, 90) * US_PER_S, brew_host(b), brew_serving_region(b));
+}
+
+/* Signs that look like a failure and are none: fluttering, or our own eyes. */
+static void false_signs(struct brew *b, int64_t at)
+{
+    int64_t period = b->mix->options.health_for_us + b->mix->options.probe_us;
+    if (draw_percent(b->draw, 50)) {
+        uint8_t r = draw_percent(b->draw, 70) ? PART_WRITER : PART_TARGET;
+        for (unsigned i = 0; i < 4; i++, at += draw_range(b->draw, period / 2, 2 * period)) {
+            struct fault *f = brew_add(b, draw_percent(b->draw, 70) ? HIT_ENDPOINTS : HIT_ISOLATE, at,
+                                  draw_range(b->draw, period / 4, period * 5 / 4));
+            f->one = r;
+        }
+        return;
+    }
+    for (unsigned n = 0; n < 1 + draw_below(b->draw, 5); n++) {
+        struct fault *f = brew_add(b, HIT_OBSERVER, at + brew_ms(b, 0, 5000), brew_detection(b) + brew_leases(b));
+        f->one = draw_percent(b->draw, 30) ? PART_OTHER : brew_host(b);
+    }
+}
+
+static void new_settings(struct brew *b, int64_t at)
+{
+    region_id region_of[POLICY_NODES_MAX];
+    uint8_t hosts = fault_hosts(&b->mix->options, region_of);
+    int64_t lease = brew_policy(b)->lease_us * draw_range(b->draw, 1, 8) / 2;
+    lease = lease < 5 * US_PER_S ? 5 * US_PER_S : lease > 90 * US_PER_S ? 90 * US_PER_S : lease;
+    for (uint8_t n = 0; n < hosts; n++) {
+        if (!draw_percent(b->draw, 75))
+            continue; /* it keeps its old file */
+        struct fault *f = brew_add(b, HIT_SETTING, at + n * draw_range(b->draw, 1, 15) * US_PER_S, brew_ms(b, 10, 3000));
+        f->one = n;
+        f->value = lease;
+    }
+    order_to(b, at + draw_range(b->draw, 5, 40) * US_PER_S, PART_TARGET, PART_TARGET);
+    if (draw_percent(b->draw, 70))
+        trouble(b, at + draw_range(b->draw, 40, 120) * US_PER_S, brew_outage(b));
+}
+
+static void lost_and_back(struct brew *b, int64_t at)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        int64_t for_us = brew_outage(b);
+        struct fault *f = brew_add(b, draw_percent(b->draw, 70) ? HIT_REGION_LOST : HIT_ISOLATE, at, for_us);
+        f->one = PART_WRITER;
+        at += for_us + draw_range(b->draw, 1, 20) * US_PER_S;
+        f = brew_add(b, HIT_REJOIN, at, 0);
+        f->one = PART_FORMER;
+        at += draw_range(b->draw, 5, 60) * US_PER_S;
+        if (draw_percent(b->draw, 30))
+            order_to(b, at, PART_TARGET, PART_TARGET);
+        at += brew_policy(b)->lease_us;
+    }
+}
+
+/* The grant reaches few, its round ends without an answer, and the old writer is back. */
+static void grant_in_doubt(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    struct fault *f;
+    if (draw_percent(d, 70))
+        trouble(b, at, brew_outage(b) + brew_policy(b)->lease_us);
+    else
+        order_to(b, at, PART_TARGET, PART_TARGET);
+    static const uint8_t kinds[] = { HIT_LOSS, HIT_LOSS, HIT_CLOG_HOST, HIT_CRASH_PERSIST, HIT_CRASH, HIT_PAUSE_STEP };
+    f = once(b, at, (enum fault_kind)kinds[draw_below(d, sizeof kinds)], PART_EXECUTOR, brew_ms(b, 1000, 15000));
+    f->after = STEP_GRANT;
+    f->delay_us = draw_small(d, 0, 400) * US_PER_MS;
+    f->bits = (uint32_t)draw_below(d, 2);
+    f->value = f->kind == HIT_LOSS ? draw_range(d, 300, 900)
+               : f->kind == HIT_CLOG_HOST ? brew_ms(b, 3000, 20000) : draw_range(d, 1, 4);
+    f = once(b, at, HIT_MEND, 0, 0);
+    f->after = STEP_GRANT;
+    f->delay_us = draw_percent(d, 40) ? 0 : brew_ms(b, 0, 4000);
+}
+
+/* What was right to begin is wrong to go on with, and not everybody hears of it. */
+static void mended_in_noise(struct brew *b, int64_t at)
+{
+    static const uint8_t moments[] = { AFTER_CONFIRM, AFTER_BEGUN, STEP_FENCE, STEP_FREEZE, STEP_COMPARE };
+    trouble(b, at, brew_outage(b) + brew_policy(b)->lease_us);
+    struct fault *f = once(b, at, HIT_MEND, 0, 0);
+    f->after = moments[draw_below(b->draw, sizeof moments)];
+    f = once(b, at, HIT_LOSS, 0, draw_range(b->draw, 5, 90) * US_PER_S);
+    f->after = draw_percent(b->draw, 50) ? AFTER_CONFIRM : AFTER_BEGUN;
+    f->value = draw_range(b->draw, 200, 700);
+}
+
+/* Half of five voters, each heard twice, are no majority. */
+static void doubled_minority(struct brew *b, int64_t at)
+{
+    int64_t for_us = brew_outage(b);
+    struct fault *f = brew_add(b, HIT_DUPLICATES, at - 10 * US_PER_S, for_us + 20 * US_PER_S);
+    f->value = draw_range(b->draw, 300, 1000);
+    f->bits = (uint32_t)draw_small(b->draw, 5, 3000);
+    f = brew_add(b, draw_percent(b->draw, 70) ? HIT_ISOLATE : HIT_CUT, at, for_us);
+    f->one = PART_WRITER;
+    f->other = PART_TARGET;
+    order_to(b, at + draw_range(b->draw, 1, 20) * US_PER_S, PART_GUARD, PART_WRITER);
+    order_to(b, at + draw_range(b->draw, 1, 20) * US_PER_S, PART_TARGET, PART_TARGET);
+}
+
+/* An executor that can't get at DNS for long is cut off, and gets at it when others have finished. */
+static void late_dns(struct brew *b, int64_t at)
+{
+    order_to(b, at, PART_TARGET, PART_TARGET);
+    struct fault *f = once(b, at, HIT_ISOLATE, PART_EXECUTOR, brew_outage(b) + 120 * US_PER_S);
+    f->after = STEP_CUT_OVER;
+    f->delay_us = draw_small(b->draw, 0, 3000) * US_PER_MS;
+    f = once(b, at, HIT_ACT, PART_EXECUTOR, brew_outage(b) + draw_range(b->draw, 10, 100) * US_PER_S);
+    f->after = STEP_CUT_OVER;
+    f->delay_us = 0;
+    f->value = draw_percent(b->draw, 70) ? ACT_DNS_READ : ACT_DNS_SUBMIT;
+    f->other = draw_percent(b->draw, 50) ? FAULT_FAIL : FAULT_RETRY;
+    f->bits = 1000;
+}
+
+typedef void pattern(struct brew *b, int64_t at);
+
+static const struct blend {
+    pattern *add;
+    uint8_t weight[PROFILE_COUNT];
+} blends[] = {
+    /*                          general calm beyond disks network duel return */
+    { writer_in_trouble,       { 22, 0, 30, 14, 16, 8, 20 } },
+    { ordered_and_struck,      { 10, 0, 8, 8, 8, 22, 6 } },
+    { cut_and_voters_restart,  { 9, 0, 3, 8, 6, 3, 6 } },
+    { late_grants,             { 9, 0, 4, 2, 16, 2, 4 } },
+    { paused_guard,            { 6, 0, 6, 2, 4, 2, 4 } },
+    { guard_restarts_alone,    { 5, 0, 2, 3, 3, 2, 6 } },
+    { back_and_forth,          { 6, 0, 4, 4, 8, 10, 10 } },
+    { duelling_orders,         { 5, 0, 2, 4, 8, 24, 2 } },
+    { partial_mesh,            { 6, 0, 2, 2, 20, 3, 2 } },
+    { forgetful_disk,          { 5, 0, 2, 36, 2, 4, 2 } },
+    { clumsy_acts,             { 7, 0, 3, 4, 3, 6, 6 } },
+    { grant_in_doubt,          { 6, 0, 3, 6, 8, 8, 4 } },
+    { mended_in_noise,         { 5, 0, 2, 2, 10, 2, 4 } },
+    { doubled_minority,        { 3, 0, 1, 2, 8, 4, 2 } },
+    { late_dns,                { 3, 0, 1, 1, 3, 3, 4 } },
+    { late_promotion,          { 5, 0, 2, 3, 4, 6, 6 } },
+    { trouble_with_dns,        { 8, 0, 3, 3, 5, 5, 8 } },
+    { false_signs,             { 6, 0, 3, 2, 6, 3, 3 } },
+    { new_settings,            { 4, 0, 3, 2, 2, 2, 2 } },
+    { lost_and_back,           { 4, 0, 2, 3, 3, 2, 40 } },
+};
+
+_Static_assert(sizeof blends / sizeof blends[0] == BREW_TROUBLES, "all of them are told");
+
+unsigned brew_trouble_weight(unsigned trouble, enum profile profile)
+{
+    return blends[trouble].weight[profile];
+}
+
+void brew_trouble(struct brew *b, unsigned trouble, int64_t at)
+{
+    blends[trouble].add(b, at);
+}
