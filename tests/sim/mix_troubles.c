@@ -200,8 +200,8 @@ static void forgetful_disk(struct brew *b, int64_t at)
     struct draw *d = b->draw;
     uint8_t who = brew_host_or_part(b);
     static const uint8_t kinds[] = { HIT_ROLL_BACK, HIT_ROLL_BACK, HIT_WRITE, HIT_WRITE, HIT_WRITE, HIT_WIPE };
-    struct fault *f = brew_add(b, (enum fault_kind)kinds[draw_below(d, sizeof kinds)], at, draw_small(d, 1,
-                               60) * US_PER_S);
+    struct fault *f = brew_add(b, (enum fault_kind)kinds[draw_below(d, sizeof kinds)], at,
+                               draw_small(d, 1, 60) * US_PER_S);
     f->one = who;
     f->value = draw_range(d, DISK_TORN, DISK_MISDIRECTED);
     if (draw_percent(d, 50))
@@ -298,8 +298,8 @@ static void new_settings(struct brew *b, int64_t at)
     for (uint8_t n = 0; n < hosts; n++) {
         if (!draw_percent(b->draw, 75))
             continue; /* it keeps its old file */
-        struct fault *f = brew_add(b, HIT_SETTING, at + n * draw_range(b->draw, 1, 15) * US_PER_S, brew_ms(b,
-                                   10, 3000));
+        struct fault *f = brew_add(b, HIT_SETTING, at + n * draw_range(b->draw, 1, 15) * US_PER_S,
+                                   brew_ms(b, 10, 3000));
         f->one = n;
         f->value = lease;
     }
