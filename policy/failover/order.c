@@ -166,8 +166,9 @@ static bool may_supersede(const struct service *s, const struct turn *turn, cons
 {
     if (s->order.order.kind != ORDER_FAILOVER)
         return false;
-    /* Granted: what is left is DNS and what follows, which may take hours when the provider is away. */
-    if (l->operation.phase == PHASE_GRANTED)
+    /* Granted and seen to be a primary: what is left is DNS and what follows, which may take hours when
+     * the provider is away. Before it was seen so, what leaving it would lose can't be measured. */
+    if (l->operation.phase == PHASE_GRANTED && service_seen_primary(s, l->writer))
         return true;
     /* No way back: only a person can say where to now. Nothing is granted, so another begin undoes
      * nothing, and the region that was granted last may well be the one that has everything. */

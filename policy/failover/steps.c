@@ -266,9 +266,11 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
         return STEP_IS_DONE;
     if (s->proposer.state != PROPOSER_IDLE)
         return STEP_WAITS;
-    /* A promotion of an earlier grant of this operation may have happened: then the database is
-     * no standby any more and there is no way back; its gates were judged then. */
-    bool promoted = !ledger_may_abort(l) && run->target.known && !run->target.facts.in_recovery;
+    /* A promotion of an earlier grant to our region may have happened: then the database is no standby
+     * any more and there is no way back; its gates were judged then. A primary of ours where another
+     * region was granted last is something else: one that wrote on its own, and its gates say so. */
+    bool promoted = !ledger_may_abort(l) && turn->config->region_of[l->guard.node] == s->home &&
+                    run->target.known && !run->target.facts.in_recovery;
     enum gate_id shut = promoted ? GATE_COUNT : evidence_gate(s, turn);
     if (shut != GATE_COUNT && ledger_may_abort(l))
         return wait_or_go_back(s, turn, shut);
@@ -312,6 +314,8 @@ static enum step_said step_promote(struct service *s, struct turn *turn)
     const struct act_result *r = step_act_result(s, turn, ACT_PROMOTE, s->policy->promote_deadline_us);
     if (r == NULL)
         return STEP_WAITS;
+    if (r->database.known) /* what was seen before is not so any more */
+        s->health.sightings[s->home][turn_self(turn)] = (struct sighting){ true, turn->now, r->database };
     if (r->outcome == ACT_DONE)
         return STEP_IS_DONE;
     step_retry_later(s, turn, r);
