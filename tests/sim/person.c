@@ -66,14 +66,27 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
     return person_orders(w, &w->hosts[l->guard.node], service, &o);
 }
 
+/* Who can carry an order out, as status shows it; NULL: nobody there. */
+static struct host *able_host(struct world *w, region_id region)
+{
+    for (uint8_t n = 0; n < w->host_count; n++) {
+        struct host *h = &w->hosts[n];
+        bool able = h->mute == MUTE_NOT || h->mute == MUTE_NO_VOTE;
+        if (h->region == region && able && h->alive && !host_stands(h))
+            return h;
+    }
+    return NULL;
+}
+
 /* To the region with the most, of those that can be worked. */
-static region_id best_region(const struct world *w, uint8_t service)
+static region_id best_region(struct world *w, uint8_t service)
 {
     region_id best = REGION_NONE;
     const struct world_service *s = &w->services[service];
     for (region_id r = 0; r < w->options.region_count; r++) {
         const struct database *db = &s->databases[r];
-        if (!w->options.policy.regions[r].serves || w->region_dead[r] || !db->up || db->frozen)
+        if (!w->options.policy.regions[r].serves || w->region_dead[r] || !db->up || db->frozen ||
+            able_host(w, r) == NULL)
             continue;
         const struct database *other = best != REGION_NONE ? &s->databases[best] : NULL;
         if (other == NULL || db->timeline > other->timeline ||
@@ -95,11 +108,6 @@ bool person_rescues(struct world *w, uint8_t service)
     o.to = waits ? l->operation.to : best_region(w, service);
     if (waits && person_orders(w, &w->hosts[l->operation.executor], service, &o))
         return true;
-    for (uint8_t n = 0; o.to != REGION_NONE && n < w->host_count; n++) {
-        struct host *h = &w->hosts[n];
-        bool able = h->mute == MUTE_NOT || h->mute == MUTE_NO_VOTE; /* status shows who can do it */
-        if (h->region == o.to && able && person_orders(w, h, service, &o))
-            return true;
-    }
-    return false;
+    struct host *h = o.to != REGION_NONE ? able_host(w, o.to) : NULL;
+    return h != NULL && person_orders(w, h, service, &o);
 }
