@@ -52,7 +52,7 @@ EMULATOR  := $(BUILD)/tests/route53-emulator
 WRITER    := $(BUILD)/tests/writer
 SCENARIO  := $(BUILD)/tests/scenario-player
 
-.PHONY: all help setup test demo check unit sanitize scenario tidy fidelity e2e bench install \
+.PHONY: model all help setup test demo check unit sanitize scenario tidy fidelity e2e bench install \
         clean test-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -135,6 +135,9 @@ mutants: ## Weaken one safety rule at a time: the simulator has to catch each (M
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/sim $(SCENARIO)
 	@python3 tests/sim/mutants/mutants.py $(MUTANTS_ARGS)
 .PHONY: mutants
+
+model: setup ## A small model of register, lease and guard, every state of it (spin)
+	@python3 tests/model/run.py
 
 tidy: all ## Layering, purity, banned calls, options against samples and schema
 	@python3 tests/run.py tidy
