@@ -53,7 +53,7 @@ WRITER    := $(BUILD)/tests/writer
 SCENARIO  := $(BUILD)/tests/scenario-player
 SIM       := $(BUILD)/tests/simulator
 
-.PHONY: all help setup test demo check unit sanitize scenario tidy fidelity e2e bench install \
+.PHONY: model all help setup test demo check unit sanitize scenario tidy fidelity e2e bench install \
         clean test-tools
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -159,6 +159,9 @@ mutants: ## Weaken one safety rule at a time: the simulator has to catch each (M
 	@$(MAKE) --no-print-directory -j2 $(SIM) $(SCENARIO)
 	@python3 tests/sim/mutants/mutants.py $(MUTANTS_ARGS)
 .PHONY: mutants
+
+model: setup ## A small model of register, lease and guard, every state of it (spin)
+	@python3 tests/model/run.py
 
 tidy: all ## Layering, purity, banned calls, options against samples and schema
 	@python3 tests/run.py tidy
