@@ -35,6 +35,8 @@ void check_calm(struct world *world, bool calm);
 
 /* A host's disk says that `durable` is on it. */
 void check_durable(struct world *world, struct host *host, const struct durable *durable);
+/* A message leaves its host: what it shows has to be on that host's disk, and a voter keeps its word. */
+void check_sent(struct world *world, struct host *host, const struct message *message);
 /* A host claims that its ledger (host->ledger[service]) is chosen. */
 void check_claim(struct world *world, struct host *host, uint8_t service);
 /* What is truly chosen at a version; NULL: nothing. */
@@ -46,7 +48,7 @@ void check_voting(struct world *world, struct host *host);
 
 /* ---- leases, evidence, steps (check_acts.c) ---- */
 
-/* A voter lets a grant out (when it leaves, not when it is made). */
+/* A voter lets a grant out (when it leaves, not when it is made): check_sent() tells. */
 void check_granted(struct world *world, struct host *voter, uint8_t service,
                    const struct message_grant *grant);
 /* A host's probe ended a round. */

@@ -160,8 +160,11 @@ static struct world_round *round_of(struct world *w, uint8_t service,
     struct truth *t = w->services[service].truth;
     for (size_t i = 0; i < WORLD_ROUNDS_MAX; i++) {
         struct world_round *round = &t->rounds[i];
-        if (round->accepted != 0 && truth_ballots(round->ballot, accepted->ballot) == 0 &&
-            truth_same_value(&round->ledger, &accepted->ledger))
+        if (round->accepted == 0 || truth_ballots(round->ballot, accepted->ballot) != 0)
+            continue;
+        if (!truth_same_value(&round->ledger, &accepted->ledger))
+            world_break(w, INVARIANT_REGISTER, "one ballot carries two values");
+        else
             return round;
     }
     /* So many rounds later nobody who was asked then has promised nothing newer since. */
@@ -221,8 +224,58 @@ void check_voting(struct world *w, struct host *h)
         if (!w->beyond[BEYOND_DISK])
             world_say(w, h, "votes, and has forgotten what it had said");
         w->beyond[BEYOND_DISK] = true;
-        voter->promised = has->promised; /* from here it is held to what it knows */
+        voter->promised = voter->word = has->promised; /* from here it is held to what it knows */
         voter->accepted = accepted;
+    }
+}
+
+/* ---- what nodes say ---- */
+
+/* Promised or accepted, to whoever asked: nothing below that is promised or accepted later. */
+static void keep_word(struct world *w, struct host *h, struct truth_voter *voter,
+                      struct ballot ballot, const char *did)
+{
+    if (truth_ballots(ballot, voter->word) < 0)
+        world_break(w, INVARIANT_REGISTER, "%s %s below what it has given its word for", h->name, did);
+    else
+        voter->word = ballot;
+    if (truth_ballots(ballot, voter->promised) > 0)
+        world_break(w, INVARIANT_REGISTER, "%s %s what is not on its disk", h->name, did);
+}
+
+static void check_report(struct world *w, const struct host *h, const struct truth_voter *voter,
+                         const struct register_report *report)
+{
+    if (report->present && truth_ballots(report->ballot, voter->accepted) > 0)
+        world_break(w, INVARIANT_REGISTER, "%s reports as accepted what is not on its disk", h->name);
+}
+
+void check_sent(struct world *w, struct host *h, const struct message *m)
+{
+    if (m->service >= w->service_count)
+        return;
+    struct truth_voter *voter = &w->services[m->service].truth->voters[host_index(w, h)];
+    switch ((int)m->kind) {
+    case MESSAGE_PROMISE:
+        keep_word(w, h, voter, m->as.promise.ballot, "promises");
+        check_report(w, h, voter, &m->as.promise.report);
+        break;
+    case MESSAGE_ACCEPTED:
+        keep_word(w, h, voter, m->as.accepted.ballot, "accepts");
+        check_report(w, h, voter, &m->as.accepted.report);
+        break;
+    case MESSAGE_GRANT: {
+        const struct message_grant *g = &m->as.grant;
+        check_report(w, h, voter, &g->report);
+        if (!g->report.present || g->report.ledger.epoch != g->epoch ||
+            !truth_same_instance(g->report.ledger.guard, g->instance) ||
+            g->report.ledger.writer == REGION_NONE)
+            world_break(w, INVARIANT_LEASE, "%s grants a lease to whom its ledger does not name", h->name);
+        check_granted(w, h, m->service, g);
+        break;
+    }
+    case MESSAGE_GOSSIP: check_report(w, h, voter, &m->as.gossip.report); break;
+    default: break;
     }
 }
 

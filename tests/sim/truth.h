@@ -35,6 +35,7 @@ struct truth_voter {
     bool seen;
     uint32_t life;             /* that the rest is about */
     struct ballot promised, accepted; /* the highest that its disk said it has */
+    struct ballot word;        /* the highest that it has promised or accepted to anybody */
     struct truth_lease leases[TRUTH_LEASES];
     uint8_t next_lease;
     int64_t quiet_since_us;    /* its last grant for the service, or the start of its process */

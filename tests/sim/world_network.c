@@ -26,8 +26,7 @@ static int64_t double_is_late_us(struct world *w)
 void network_send(struct world *w, struct host *from, uint8_t to, const struct message *m)
 {
     struct host *h = &w->hosts[to];
-    if (m->kind == MESSAGE_GRANT)
-        check_granted(w, from, m->service, &m->as.grant);
+    check_sent(w, from, m);
     if (from == h) {
         deliver(w, from, h, m, 0);
         return;
