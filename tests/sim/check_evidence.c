@@ -172,6 +172,44 @@ static bool had_failed(const struct world *w, uint8_t service, uint8_t n, region
            (voter->lapsed_until_us >= since_us || is_quiet(w, h, service, region));
 }
 
+int64_t truth_failing_us(const struct world *w, uint8_t service, uint8_t n, region_id region,
+                         int64_t recent_us)
+{
+    const struct host *h = &w->hosts[n];
+    const struct truth_voter *voter = &w->services[service].truth->voters[n];
+    const struct service_policy *policy = &h->config.services[service];
+    int64_t longest = 0;
+    for (uint8_t c = 0; c < policy->check_count; c++) {
+        const struct truth_watch *watch = &voter->watches[c];
+        if (policy->checks[c].region != region)
+            continue;
+        int64_t run = watch->running ? host_mono(w, h) - watch->run_start_mono_us : 0;
+        if (watch->failed_until_us >= w->now_us - recent_us)
+            run = TIME_FOREVER_US;
+        longest = run > longest ? run : longest;
+    }
+    bool lapsed = leased_region(check_newest(w, service)) == region &&
+                  (voter->lapsed_until_us >= w->now_us - recent_us || is_quiet(w, h, service, region));
+    return lapsed ? TIME_FOREVER_US : truth_longest_us(h, longest);
+}
+
+int64_t truth_failed_us(const struct world *w, uint8_t service, uint8_t n, region_id region)
+{
+    const struct host *h = &w->hosts[n];
+    const struct truth_voter *voter = &w->services[service].truth->voters[n];
+    const struct service_policy *policy = &h->config.services[service];
+    int64_t longest = 0;
+    for (uint8_t c = 0; c < policy->check_count; c++) {
+        const struct truth_watch *watch = &voter->watches[c];
+        if (policy->checks[c].region != region || !watch->judged ||
+            !has_failed(watch, &policy->checks[c], watch->judged_mono_us))
+            continue;
+        int64_t since = watch->judged_mono_us - watch->run_start_mono_us - policy->checks[c].for_us;
+        longest = since > longest ? since : longest;
+    }
+    return longest;
+}
+
 static void check_majority(struct world *w, uint8_t service, const struct ledger *l,
                            region_id region, int64_t age_us, const char *what)
 {
@@ -214,4 +252,5 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
         world_break(w, INVARIANT_EVIDENCE, "a failover begins while the service is paused");
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
     check_majority(w, service, l, source, policy->confirm_timeout_us + round, "begun");
+    truth_pace(w, service, before, l, source, round);
 }

@@ -102,6 +102,17 @@ struct truth_voter *truth_voter(struct world *world, uint8_t service, const stru
 /* The voter's silence towards the writer's guard ends now (check_evidence.c). */
 void truth_quiet_ends(struct world *world, uint8_t service, const struct host *host);
 
+/* How long a region has been failing for a node by any of its checks, long enough or not; what it saw
+ * fail until `recent_us` ago counts as for ever, and so does a leased region that nobody renews for. */
+int64_t truth_failing_us(const struct world *world, uint8_t service, uint8_t node, region_id region,
+                         int64_t recent_us);
+/* How long ago a check of it, that fails still, had failed for long enough; 0: none has. */
+int64_t truth_failed_us(const struct world *world, uint8_t service, uint8_t node, region_id region);
+
+/* A begin that nobody forced (check_pace.c). `round_us`: how long a register round may take. */
+void truth_pace(struct world *world, uint8_t service, const struct ledger *before,
+                const struct ledger *ledger, region_id source, int64_t round_us);
+
 /* True the first time. */
 bool truth_step_is_new(struct truth_step *ring, uint8_t *next, uint64_t operation, uint64_t epoch);
 
