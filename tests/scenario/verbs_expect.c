@@ -114,6 +114,34 @@ static bool never_fenced(struct match *m) { return !was_fenced(m); }
 static bool lease_kept(struct match *m) { return m->play->lost == 0; }
 static bool abstained(struct match *m) { return m->play->abstained > 0; }
 static bool is_dead(struct match *m) { return !match_host(m, 0)->alive; }
+static bool is_lease(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->lease_us == match_duration(m, 0);
+}
+
+/* What its disk has accepted, chosen or not. */
+static bool accepted_operation(struct match *m)
+{
+    const struct register_report *a = &match_host(m, 0)->disk.durable.services[0].accepted;
+    return a->ledger.operation.kind != OPERATION_NONE;
+}
+
+static bool accepted_none(struct match *m) { return !accepted_operation(m); }
+
+/* It was asked for by the step in the midst of which the coordinator stands still. */
+static bool stands_before(struct match *m)
+{
+    enum act_kind kind = words_act(m->word[1]);
+    if (kind == ACT_KIND_COUNT)
+        play_fail(m->play, "there is no act '%s'", m->word[1]);
+    const struct host *h = match_host(m, 0);
+    for (size_t i = 0; i < h->stalled_count; i++)
+        if (h->stalled[i].kind == EFFECT_ACT && h->stalled[i].as.act.kind == kind)
+            return true;
+    return false;
+}
+
 static bool is_primary(struct match *m) { return !match_service(m)->databases[match_region(m, 0)].in_recovery; }
 static bool is_standby(struct match *m) { return match_service(m)->databases[match_region(m, 0)].in_recovery; }
 static bool is_streaming(struct match *m) { return match_service(m)->databases[match_region(m, 0)].streaming; }
@@ -132,6 +160,10 @@ const struct condition expect_rows[] = {
     { "coordinator % mute %", is_mute },
     { "coordinator % votes", does_vote },
     { "coordinator % dead", is_dead },
+    { "coordinator % stands before act %", stands_before },
+    { "an operation accepted by %", accepted_operation },
+    { "no operation accepted by %", accepted_none },
+    { "lease %", is_lease },
     { "answer %", was_answer },
     { "refused by gate %", was_refused_by },
     { "step % started", was_step },

@@ -80,6 +80,53 @@ static void guard_broken(struct match *m)
     world_host_guard(match_world(m), match_host(m, 0), false);
 }
 
+static void guard_mended(struct match *m)
+{
+    world_host_guard(match_world(m), match_host(m, 0), true);
+}
+
+/* Its probes see nothing, which says nothing about what they look at. */
+static void observer_breaks(struct match *m) { match_host(m, 0)->observer_broken = true; }
+static void observer_mended(struct match *m) { match_host(m, 0)->observer_broken = false; }
+
+static void names_resolve(struct match *m, bool they_do)
+{
+    for (uint8_t n = 0; n < match_world(m)->host_count; n++)
+        match_world(m)->hosts[n].observer_broken = !they_do;
+}
+
+static void names_down(struct match *m) { names_resolve(m, false); }
+static void names_up(struct match *m) { names_resolve(m, true); }
+
+static void host_stands(struct match *m)
+{
+    int64_t steps = match_number(m, 1);
+    if (steps < 1 || steps > UINT32_MAX)
+        play_fail(m->play, "'%s' is not a number of steps", m->word[1]);
+    else
+        match_host(m, 0)->pause_at_step = (uint32_t)steps;
+}
+
+static void machine_stands(struct match *m)
+{
+    world_host_lose_time(match_world(m), match_host(m, 0), match_duration(m, 1));
+}
+
+static void calendar_steps(struct match *m)
+{
+    world_host_step_calendar(match_host(m, 0), match_duration(m, 1));
+}
+
+/* Read at its next start, like everything in a file. */
+static void file_says_lease(struct match *m)
+{
+    struct service_policy *p = &match_host(m, 0)->config_next.services[0];
+    p->lease_us = match_duration(m, 1);
+    p->renew_us = match_duration(m, 1) / 4;
+    p->fence_budget_us = match_duration(m, 1) / 4;
+    p->settings++;
+}
+
 static void cut_both(struct match *m)
 {
     region_id a = match_region(m, 0), b = match_region(m, 1);
@@ -87,6 +134,13 @@ static void cut_both(struct match *m)
 }
 
 static void cut_one(struct match *m) { match_world(m)->cut[match_region(m, 0)][match_region(m, 1)] = true; }
+
+/* Between these two alone, one way; data and probes of their regions go on. */
+static void cut_link(struct match *m)
+{
+    struct world *w = match_world(m);
+    w->links[match_host(m, 0) - w->hosts][match_host(m, 1) - w->hosts].cut = true;
+}
 
 static void isolated(struct match *m)
 {
@@ -197,6 +251,15 @@ const struct row when_rows[] = {
     { "disk of % fails", disk_fails },
     { "disk of % takes %", disk_slow },
     { "guard of % breaks", guard_broken },
+    { "guard of % is mended", guard_mended },
+    { "observer of % breaks", observer_breaks },
+    { "observer of % is mended", observer_mended },
+    { "the name server is down everywhere", names_down },
+    { "the name server is up again", names_up },
+    { "coordinator % will stand still in the midst of its step number %", host_stands },
+    { "the machine of % stands still for %", machine_stands },
+    { "the calendar of % is set by %", calendar_steps },
+    { "the file of % says lease %", file_says_lease },
     { "database % is killed", db_killed },
     { "database % is started", db_started },
     { "database % freezes", db_freezes },
@@ -206,6 +269,7 @@ const struct row when_rows[] = {
     { "endpoints of % work", endpoints_work },
     { "% and % are cut", cut_both },
     { "the way from % to % is cut", cut_one },
+    { "the way from coordinator % to coordinator % is cut", cut_link },
     { "% is isolated", isolated },
     { "messages between % and % take %", slow_path },
     { "the network loses % percent", lossy },
