@@ -123,6 +123,8 @@ struct guard {
     uint64_t released_epoch;      /* newest epoch that we gave back */
     struct mono_time release_at;  /* said again then */
     uint64_t open_epoch;          /* the operation's word that this epoch's database may open */
+    uint64_t known_epoch;         /* the newest that the ledger is known to be in */
+    struct mono_time epoch_known_at;
     struct mono_time start;
     struct mono_time former_until; /* the lease that a former process held; 0: not known */
     struct mono_time clock_mono;  /* both clocks, as read together when the guard last ran */

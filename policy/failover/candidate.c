@@ -12,7 +12,8 @@
 bool operation_abandoned(const struct service *s, const struct turn *turn,
                                 const struct ledger *l)
 {
-    if (l->operation.kind != OPERATION_FAILOVER || l->operation.to == s->home)
+    policy_ensure(l->operation.kind == OPERATION_FAILOVER);
+    if (l->operation.to == s->home)
         return false;
     for (node_id n = 0; n < turn->config->node_count; n++)
         if (node_in(s->policy->regions[l->operation.to].guards, n) && service_able(s, turn, n))

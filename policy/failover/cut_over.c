@@ -65,7 +65,7 @@ static void dns_rule_on(struct service *s, struct turn *turn, const struct act_r
         [DNS_FOREIGN] = "the fence record is not ours: check it, then failoverctl dns adopt",
         [DNS_ROLLED_BACK] = "the zone went back behind an epoch that was in force: dns adopt",
     };
-    step_say(run, words[ruling] != NULL ? words[ruling] : "the zone may not be changed");
+    step_say(run, words[ruling]);
     run->retry_at = mono_after(turn->now, ACT_RETRY_MAX_US);
     service_wake(s, run->retry_at);
 }

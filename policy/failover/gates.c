@@ -4,21 +4,21 @@
 #include "policy/quorum/majority.h"
 #include "policy/service.h"
 
+static const char *const gate_names[GATE_COUNT] = {
+    [GATE_MAJORITY_FAILED] = "majority_failed",
+    [GATE_TARGET_HEALTHY] = "target_healthy",
+    [GATE_TARGET_COORDINATOR] = "target_coordinator",
+    [GATE_TARGET_STREAMING] = "target_streaming_and_timeline",
+    [GATE_LOSS_WITHIN_RPO] = "loss_within_rpo",
+    [GATE_OUTAGE_MIN] = "outage_min",
+    [GATE_COOLDOWN] = "cooldown",
+    [GATE_NOT_PAUSED] = "not_paused",
+    [GATE_FENCE] = "fence",
+};
+
 const char *gate_name(enum gate_id gate)
 {
-    switch (gate) {
-    case GATE_MAJORITY_FAILED: return "majority_failed";
-    case GATE_TARGET_HEALTHY: return "target_healthy";
-    case GATE_TARGET_COORDINATOR: return "target_coordinator";
-    case GATE_TARGET_STREAMING: return "target_streaming_and_timeline";
-    case GATE_LOSS_WITHIN_RPO: return "loss_within_rpo";
-    case GATE_OUTAGE_MIN: return "outage_min";
-    case GATE_COOLDOWN: return "cooldown";
-    case GATE_NOT_PAUSED: return "not_paused";
-    case GATE_FENCE: return "fence";
-    case GATE_COUNT:
-    default: return "none";
-    }
+    return (unsigned)gate < GATE_COUNT ? gate_names[gate] : "none";
 }
 
 /* The region that would be left: the writer, or while none is, the one that wrote last. */

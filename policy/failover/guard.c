@@ -82,12 +82,18 @@ static enum act_kind wanted_elsewhere(const struct service *s, const struct turn
 {
     const struct sighting *seen = &s->health.sightings[s->home][turn_self(turn)];
     bool target = l->operation.kind == OPERATION_FAILOVER && l->operation.to == s->home;
-    bool outgoing = l->writer == REGION_NONE && instance_equal(l->guard, s->guard.self);
+    /* Also where another coordinator of our region is the outgoing guard: it is the same database. */
+    bool outgoing = l->writer == REGION_NONE && turn->config->region_of[l->guard.node] == s->home;
     if (target || outgoing)
         return ACT_FENCE_SHUT;
+    /* What was seen before the register went on to this epoch may be of a time at which our region was
+     * named: nothing is opened on that, and nothing shut before the next look. */
+    bool looked = seen->known && seen->at.us > s->guard.epoch_known_at.us;
+    if (!looked && mono_since(turn->now, s->guard.epoch_known_at) < s->policy->evidence_max_age_us)
+        return ACT_COMPARE;
     if (!seen->known && mono_since(turn->now, s->guard.start) < s->policy->evidence_max_age_us)
         return ACT_COMPARE; /* not looked at yet: the first look decides */
-    bool fresh = seen->known && mono_since(turn->now, seen->at) <= s->policy->evidence_max_age_us;
+    bool fresh = looked && mono_since(turn->now, seen->at) <= s->policy->evidence_max_age_us;
     bool standby = fresh && seen->facts.in_recovery && !seen->facts.frozen;
     /* A server that was told to promote may still do so, however late: it was frozen first, and none
      * that is on its way out of recovery starts a walreceiver. So one that streams is let serve reads,
@@ -165,6 +171,10 @@ static void run_lease(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
     const struct ledger *l = service_ledger(s);
+    if (l != NULL && l->epoch != g->known_epoch) {
+        g->known_epoch = l->epoch;
+        g->epoch_known_at = turn->now;
+    }
     if (l == NULL || !named_writer(s, l)) {
         if (g->held_noted)
             note_lease(s, turn);
@@ -259,7 +269,7 @@ static struct mono_time until_of(const struct service *s, const struct turn *tur
                                  enum act_kind kind)
 {
     const struct ledger *l = service_ledger(s);
-    if (kind == ACT_FENCE_HOLD && l != NULL)
+    if (kind == ACT_FENCE_HOLD) /* which only a ledger that names us asks for */
         return l->keep_on_quorum_loss ? mono_after(turn->now, GUARD_KEEP_US) : s->guard.lease.deadline;
     return mono_after(turn->now, reads_us(s));
 }
@@ -276,7 +286,7 @@ static bool is_due(const struct service *s, const struct turn *turn, enum act_ki
 {
     const struct guard *g = &s->guard;
     const struct ledger *l = service_ledger(s);
-    if (kind == ACT_FENCE_HOLD && l != NULL && l->keep_on_quorum_loss)
+    if (kind == ACT_FENCE_HOLD && l->keep_on_quorum_loss)
         return g->fence != FENCE_OPEN || is_shut_by_others(s, turn) ||
                mono_since(g->held_until, turn->now) <= GUARD_KEEP_US / 2;
     if (kind == ACT_FENCE_HOLD)
@@ -347,7 +357,7 @@ static void run_fence(struct service *s, struct turn *turn)
     if (want == ACT_FENCE_READS)
         service_wake(s, mono_after(turn->now, s->policy->renew_us));
     const struct ledger *l = service_ledger(s);
-    if (want == ACT_FENCE_HOLD && l != NULL && l->keep_on_quorum_loss)
+    if (want == ACT_FENCE_HOLD && l->keep_on_quorum_loss)
         service_wake(s, mono_after(g->held_until, -GUARD_KEEP_US / 2));
 }
 
@@ -408,10 +418,7 @@ bool guard_has_released(const struct service *s, const struct ledger *l)
 {
     if (instance_equal(l->guard, s->guard.self))
         return s->guard.released_epoch >= l->guard_epoch;
-    node_id n = l->guard.node;
-    if (n >= POLICY_NODES_MAX)
-        return false;
-    const struct remote *r = &s->remotes[n];
+    const struct remote *r = &s->remotes[l->guard.node]; /* a node: ledger_valid() */
     return r->heard && r->released_epoch >= l->guard_epoch && instance_equal(r->instance, l->guard);
 }
 
@@ -435,8 +442,7 @@ bool guard_is_leased(const struct service *s, const struct turn *turn, const str
 bool guard_is_able(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
     node_id n = l->guard.node;
-    bool ready = n == turn_self(turn) ? s->guard.ready
-                                      : n < POLICY_NODES_MAX && s->remotes[n].guard_ready;
+    bool ready = n == turn_self(turn) ? s->guard.ready : s->remotes[n].guard_ready;
     return ready && guard_is_there(s, turn, l);
 }
 

@@ -26,7 +26,7 @@ void operation_act_done(struct service *s, struct turn *turn, const struct act_r
     const struct ledger *l = service_ledger(s);
     bool ours = run->active && run->in_flight && result->key.operation == run->id &&
                 result->key.step == run->step && result->key.attempt == run->attempt &&
-                l != NULL && result->key.epoch == l->epoch;
+                result->key.epoch == l->epoch;
     if (!ours)
         return; /* of a step, attempt or epoch that is over: it changes nothing any more */
     struct note *note = service_note(s, turn, NOTE_ACT_DONE);
@@ -78,7 +78,8 @@ static enum step_id step_after(enum operation_kind kind, enum step_id step)
     if (step == STEP_UNDO)
         return STEP_ABORT;
     const struct plan_step *row = plan_find(kind, step);
-    return row != NULL ? row[1].step : STEP_NONE;
+    policy_ensure(row != NULL); /* of what is in no plan, only the way back ends by itself */
+    return row[1].step;
 }
 
 static void go_back(struct service *s, struct turn *turn)

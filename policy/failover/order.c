@@ -181,8 +181,8 @@ void order_run(struct service *s, struct turn *turn)
     struct pending_order *o = &s->order;
     if (!o->active)
         return;
-    const struct ledger *l = service_ledger(s);
-    if (l != NULL && o->operation != 0 && l->operation.id == o->operation) {
+    const struct ledger *l = service_ledger(s); /* known: none is taken up before (order_take) */
+    if (o->operation != 0 && l->operation.id == o->operation) {
         answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
         return;
     }
@@ -191,7 +191,7 @@ void order_run(struct service *s, struct turn *turn)
         return;
     }
     service_wake(s, o->deadline);
-    if (o->forwarded || l == NULL || s->proposer.state != PROPOSER_IDLE)
+    if (o->forwarded || s->proposer.state != PROPOSER_IDLE)
         return;
     bool adopting = o->order.kind == ORDER_ADOPT;
     if (adopting && l->operation.executor == turn_self(turn) && operation_adopt_zone(s, turn)) {

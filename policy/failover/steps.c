@@ -195,8 +195,10 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
     const struct ledger *l = service_ledger(s);
-    if (run->wait_version != l->version)
-        return step_begin(s, turn) == STEP_GOES_BACK ? STEP_GOES_BACK : STEP_WAITS;
+    if (run->wait_version != l->version) {
+        (void)step_begin(s, turn); /* another value than was waited for: its wait is learnt first */
+        return STEP_WAITS;
+    }
     if (!run->wait_noted) {
         run->wait_noted = true;
         int64_t left = mono_since(run->wait_until, turn->now);
@@ -274,7 +276,7 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     enum gate_id shut = promoted ? GATE_COUNT : evidence_gate(s, turn);
     if (shut != GATE_COUNT && ledger_may_abort(l))
         return wait_or_go_back(s, turn, shut);
-    if (shut != GATE_COUNT && !promoted) {
+    if (shut != GATE_COUNT) {
         step_say(run, "a gate is shut and there is no way back: a person has to decide");
         return STEP_WAITS;
     }
@@ -289,19 +291,18 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     return STEP_WAITS;
 }
 
-static enum step_said step_lease(struct service *s, struct turn *turn)
-{
-    const struct ledger *l = service_ledger(s);
-    if (s->guard.lease.epoch == l->epoch && lease_held(&s->guard.lease, turn->now))
-        return STEP_IS_DONE;
-    step_say((&s->run), "waiting for a majority to grant the lease");
-    return STEP_WAITS;
-}
-
 bool step_lease_is_ours(const struct service *s, const struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
     return s->guard.lease.epoch == l->epoch && lease_held(&s->guard.lease, turn->now);
+}
+
+static enum step_said step_lease(struct service *s, struct turn *turn)
+{
+    if (step_lease_is_ours(s, turn))
+        return STEP_IS_DONE;
+    step_say(&s->run, "waiting for a majority to grant the lease");
+    return STEP_WAITS;
 }
 
 static enum step_said step_promote(struct service *s, struct turn *turn)

@@ -255,6 +255,25 @@ static void take_opinion(struct service *s, struct turn *turn, node_id from, reg
     };
 }
 
+static bool same_facts(const struct database_facts *a, const struct database_facts *b)
+{
+    return a->in_recovery == b->in_recovery && a->write_checked == b->write_checked &&
+           a->write_ok == b->write_ok && a->walreceiver_live == b->walreceiver_live &&
+           a->frozen == b->frozen && a->timeline == b->timeline && a->lsn == b->lsn &&
+           a->replayed_lsn == b->replayed_lsn && a->system_id == b->system_id;
+}
+
+/* An age that is told again and again by a clock slower than ours would let one old look seem younger
+ * each time. The same facts, at an age that clock rates explain, are the look that we know of. */
+static bool is_known_look(const struct service *s, const struct turn *turn, const struct sighting *seen,
+                          const struct gossip_region *said)
+{
+    int64_t age = mono_since(turn->now, seen->at);
+    int64_t slower = age / 1000000 * 2 * (int64_t)s->policy->clock_error_ppm;
+    return seen->known && same_facts(&seen->facts, &said->database) &&
+           said->database_age_us >= age - slower;
+}
+
 void watch_gossip(struct service *s, struct turn *turn, node_id from,
                   const struct message_gossip *gossip)
 {
@@ -263,7 +282,8 @@ void watch_gossip(struct service *s, struct turn *turn, node_id from,
         take_opinion(s, turn, from, r, said);
         struct mono_time at = { turn->now.us - said->database_age_us };
         struct sighting *seen = &s->health.sightings[r][from];
-        if (said->database.known && (!seen->known || at.us >= seen->at.us))
+        if (said->database.known && (!seen->known || at.us >= seen->at.us) &&
+            !is_known_look(s, turn, seen, said))
             *seen = (struct sighting){ true, at, said->database };
     }
 }

@@ -16,14 +16,10 @@ uint8_t majority_of(node_set voters)
 
 bool majority_has(node_set voters, node_set yes)
 {
-    return voters != 0 && set_size((node_set)(voters & yes)) >= majority_of(voters);
+    return set_size((node_set)(voters & yes)) >= majority_of(voters); /* of nobody, nobody has one */
 }
 
-enum tally majority_tally(node_set voters, node_set yes, node_set no)
+bool majority_lost(node_set voters, node_set no)
 {
-    if (majority_has(voters, yes))
-        return TALLY_WON;
-    if (!majority_has(voters, (node_set)(voters & ~no)))
-        return TALLY_LOST;
-    return TALLY_PENDING;
+    return !majority_has(voters, (node_set)(voters & ~no));
 }

@@ -4,8 +4,6 @@
 
 #include "policy/types.h"
 
-enum tally { TALLY_PENDING, TALLY_WON, TALLY_LOST };
-
 uint8_t set_size(node_set set);
 
 /* How many voters a majority of `voters` is. */
@@ -14,7 +12,7 @@ uint8_t majority_of(node_set voters);
 /* Whether `yes` holds a majority of `voters`; members that are no voters do not count. */
 bool majority_has(node_set voters, node_set yes);
 
-/* WON: yes is a majority. LOST: those who have not said no can't become one. */
-enum tally majority_tally(node_set voters, node_set yes, node_set no);
+/* Those who have not said no can't become a majority. */
+bool majority_lost(node_set voters, node_set no);
 
 #endif

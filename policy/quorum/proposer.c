@@ -108,8 +108,7 @@ enum proposal_outcome proposer_reject(struct proposer *proposer, const struct le
         ballot_compare(reject->ballot, proposer->ballot) != 0)
         return PROPOSAL_PENDING;
     proposer->rejected = (node_set)(proposer->rejected | node_bit(voter));
-    node_set yes = proposer->state == PROPOSER_PREPARING ? proposer->promised : proposer->accepted;
-    if (majority_tally(learner->voters, yes, proposer->rejected) != TALLY_LOST)
+    if (!majority_lost(learner->voters, proposer->rejected))
         return PROPOSAL_PENDING;
     proposer->state = PROPOSER_IDLE;
     return PROPOSAL_REJECTED;

@@ -98,13 +98,19 @@ static void names_resolve(struct match *m, bool they_do)
 static void names_down(struct match *m) { names_resolve(m, false); }
 static void names_up(struct match *m) { names_resolve(m, true); }
 
+static enum act_kind act(struct match *m, unsigned i)
+{
+    enum act_kind kind = words_act(m->word[i]);
+    if (kind == ACT_KIND_COUNT) {
+        play_fail(m->play, "there is no act '%s'", m->word[i]);
+        return ACT_COMPARE;
+    }
+    return kind;
+}
+
 static void host_stands(struct match *m)
 {
-    int64_t steps = match_number(m, 1);
-    if (steps < 1 || steps > UINT32_MAX)
-        play_fail(m->play, "'%s' is not a number of steps", m->word[1]);
-    else
-        match_host(m, 0)->pause_at_step = (uint32_t)steps;
+    match_host(m, 0)->pause_before = act(m, 1);
 }
 
 static void machine_stands(struct match *m)
@@ -162,16 +168,6 @@ static void lossy(struct match *m) { match_world(m)->lose_permille = (uint32_t)m
 static void doubling(struct match *m)
 {
     match_world(m)->duplicate_permille = (uint32_t)match_number(m, 0) * 10;
-}
-
-static enum act_kind act(struct match *m, unsigned i)
-{
-    enum act_kind kind = words_act(m->word[i]);
-    if (kind == ACT_KIND_COUNT) {
-        play_fail(m->play, "there is no act '%s'", m->word[i]);
-        return ACT_COMPARE;
-    }
-    return kind;
 }
 
 static void set_fault(struct match *m, enum act_fault fault)
@@ -256,7 +252,7 @@ const struct row when_rows[] = {
     { "observer of % is mended", observer_mended },
     { "the name server is down everywhere", names_down },
     { "the name server is up again", names_up },
-    { "coordinator % will stand still in the midst of its step number %", host_stands },
+    { "coordinator % will stand still before act %", host_stands },
     { "the machine of % stands still for %", machine_stands },
     { "the calendar of % is set by %", calendar_steps },
     { "the file of % says lease %", file_says_lease },
