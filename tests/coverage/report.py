@@ -2,7 +2,7 @@
 """How much of the core do scenarios and simulator reach: lines and branches, from gcov's counters.
 
     report.py --build build/coverage --player PROGRAM [--sim PROGRAM --seeds N]
-              [--missing [PREFIX]] [--scenarios-only] [--json] [--no-run]
+              [--missing [PREFIX]] [--scenarios-only] [--no-falsify] [--json] [--no-run]
 
 Plays them on a build that counts (make VARIANT=coverage), then has gcov read the counters of every
 object of policy/. Exit code 0: the folders in TARGETS have enough of their branches taken; 1: one
@@ -21,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ENOUGH = 95.0  # per cent of branches
 TARGETS = ("policy/quorum", "policy/failover")
 RUN_SECONDS = 1200
+FALSIFIED_SEEDS = 100  # played once more with --falsify, which adds nothing after the first few
 GCOV_SECONDS = 120
 
 # What is left out of the count, and why: name, what a branch's statement looks like, reason. A rule
@@ -62,9 +63,16 @@ def play_all(options):
         return "scenarios alone"
     if not options.sim:
         return "scenarios alone: the simulator is not built"
-    # One process: counters are written as it ends, by the process that counted.
-    play([f"{ROOT}/{options.sim}", "--seeds", str(options.seeds), "--jobs", "1"], f"{options.seeds} seeds")
+    # Each process adds its counters to the files as it ends.
+    play([f"{ROOT}/{options.sim}", "--seeds", str(options.seeds)], f"{options.seeds} seeds")
     return f"scenarios and {options.seeds} seeds of the simulator"
+
+
+def play_falsified(options):
+    """Rules of the core called directly with values that are wrong; what they reach is told apart."""
+    seeds = min(options.seeds, FALSIFIED_SEEDS)
+    play([f"{ROOT}/{options.sim}", "--seeds", str(seeds), "--falsify"], f"{seeds} seeds with --falsify")
+    return f", {seeds} of them with --falsify"
 
 
 # ---- counting ----
@@ -196,6 +204,13 @@ def show_table(files, folders, total, left_out, played):
         print(f"\n  Left out: {left_out[rule]} branches of rule {rule}: {reason}.")
 
 
+def show_without(folders):
+    print("\nWithout --falsify (rules of the core called directly with wrong values)\n")
+    for folder in TARGETS:
+        if folder in folders:
+            print(folders[folder].row(f"{folder}/ in all"))
+
+
 def show_missing(lines, sources, prefix):
     print("\nNever taken (file:line: which of the branches there, counted from 1: source)\n")
     for (name, number), line in sorted(lines.items()):
@@ -228,6 +243,8 @@ def options_of(arguments):
     parser.add_argument("--missing", nargs="?", const="policy/", metavar="PREFIX",
                         help="list the branches never taken, of files whose name begins with PREFIX")
     parser.add_argument("--scenarios-only", action="store_true")
+    parser.add_argument("--no-falsify", action="store_true",
+                        help="only what whole clusters reach, without rules that are called directly")
     parser.add_argument("--json", action="store_true", help="numbers for programs instead of the table")
     parser.add_argument("--no-run", action="store_true", help="play nothing: read the counters that are there")
     return parser.parse_args(arguments)
@@ -235,8 +252,12 @@ def options_of(arguments):
 
 def main():
     options = options_of(sys.argv[1:])
+    without = None
     try:
         played = "what was played last" if options.no_run else play_all(options)
+        if options.sim and not (options.no_run or options.scenarios_only or options.no_falsify):
+            without = tally(count(options.build)[0])[1]
+            played += play_falsified(options)
         lines, sources, left_out = count(options.build)
     except Failed as error:
         print(f"coverage: {error}", file=sys.stderr)
@@ -246,9 +267,12 @@ def main():
     if options.json:
         print(json.dumps({"played": played, "files": {n: t.numbers() for n, t in sorted(files.items())},
                           "folders": {n: t.numbers() for n, t in sorted(folders.items())},
+                          "folders_without_falsify": {n: t.numbers() for n, t in sorted((without or {}).items())},
                           "left_out": left_out, "missed": missed}, indent=1))
     else:
         show_table(files, folders, total, left_out, played)
+        if without is not None:
+            show_without(without)
         if options.missing is not None:
             show_missing(lines, sources, options.missing)
     for words in missed:

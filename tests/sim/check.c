@@ -31,8 +31,8 @@ const char *invariant_name(enum invariant invariant)
 
 /* CLOCK: leases are spans of time, so whoever waits one out by a wrong clock finds the old writer still
  * open: two write, and what the old one took is lost. Nothing else goes by time.
- * DISK: a voter that votes without what it had said may help choose another value, so everything that
- * rests on the register may go: but a healed world comes to rest all the same, and nothing spins.
+ * DISK: a voter that votes without what it had said may help choose another value, or lose the chosen
+ * one, so everything that rests on the register may go; but nothing spins.
  * RISK: the new writer was opened beside an old one that nobody knew to be shut, knowingly: two may
  * write, and what the old one takes from then on is lost. */
 static const unsigned excuses[INVARIANT_COUNT] = {
@@ -44,6 +44,7 @@ static const unsigned excuses[INVARIANT_COUNT] = {
     [INVARIANT_EVIDENCE] = DISK,
     [INVARIANT_DNS] = DISK,
     [INVARIANT_ONCE] = DISK,
+    [INVARIANT_CONVERGES] = DISK,
 };
 
 bool world_excused(const struct world *w)
@@ -194,6 +195,8 @@ static bool look(struct world *w, uint8_t service, region_id r, bool *opened)
 {
     struct world_service *s = &w->services[service];
     struct database *db = &s->databases[r];
+    if (!db->up || db->frozen)
+        s->truth->silent_us[r] = w->now_us;
     /* What is down or a standby acknowledges nothing: most need no closer look. */
     if (!db->acknowledges && (!db->up || db->in_recovery))
         return false;
@@ -224,6 +227,45 @@ static bool look(struct world *w, uint8_t service, region_id r, bool *opened)
 
 /* Openings happen at events only, and a kernel element that has not run out yet counts as open until
  * it has: so no overlap falls between two events. */
+/* Whose duty it was to have a region shut by now, and who was able to: its guard runs and its database answers, for
+ * as long as hearing, shutting and one try more take. NULL: nobody was. */
+static const struct host *who_should_have_shut(const struct world *w, uint8_t service, region_id region)
+{
+    const struct truth *t = w->services[service].truth;
+    uint64_t v = t->top;
+    while (v > 0 && t->chosen[v].writer != region)
+        v--;
+    if (v == 0 || t->chosen[v].keep_on_quorum_loss || t->chosen[v].epoch == t->chosen[t->top].epoch)
+        return NULL;
+    const struct host *h = &w->hosts[t->chosen[v].guard.node % POLICY_NODES_MAX];
+    const struct service_policy *policy = &h->config.services[service];
+    int64_t takes = 8 * h->config.heartbeat_us + 2 * policy->fence_budget_us + 4 * w->act_us[ACT_FENCE_SHUT];
+    int64_t since = h->trouble_until_us > t->silent_us[region] ? h->trouble_until_us : t->silent_us[region];
+    bool same = h->config.instance == t->chosen[v].guard.id;
+    return h->alive && same && w->now_us - since > truth_longest_us(h, takes) ? h : NULL;
+}
+
+/* Where a risk was accepted, two may write as long as the old writer's guard can't do its part. A guard
+ * that runs and was merely cut off has shut its database in time, whatever was accepted. */
+static void two_write(struct world *w, uint8_t service, region_id a, region_id b)
+{
+    const struct host *idle = who_should_have_shut(w, service, a);
+    if (idle == NULL)
+        idle = who_should_have_shut(w, service, b);
+    bool at_risk = w->beyond[BEYOND_RISK] && !w->beyond[BEYOND_CLOCK] && !w->beyond[BEYOND_DISK];
+    if (at_risk && idle == NULL) {
+        if (!w->risked)
+            world_say(w, NULL, "%s and %s both write: the risk that was accepted", truth_region(w, a),
+                      truth_region(w, b));
+        w->risked = true;
+        return;
+    }
+    if (at_risk)
+        w->beyond[BEYOND_RISK] = false; /* it explains nothing here */
+    world_break(w, INVARIANT_ONE_WRITER, "two writers: %s and %s%s%s", truth_region(w, a), truth_region(w, b),
+                at_risk ? ", and nothing keeps it from shutting: " : "", at_risk ? idle->name : "");
+}
+
 static void check_writers(struct world *w, uint8_t service)
 {
     region_id writer = REGION_NONE, opened_one = REGION_NONE;
@@ -232,8 +274,7 @@ static void check_writers(struct world *w, uint8_t service)
         if (!look(w, service, r, &opened))
             continue;
         if (writer != REGION_NONE)
-            world_break(w, INVARIANT_ONE_WRITER, "two writers: %s and %s", truth_region(w, writer),
-                        truth_region(w, r));
+            two_write(w, service, writer, r);
         writer = r;
         if (opened)
             opened_one = r;

@@ -8,6 +8,7 @@
  *   - nobody builds on, claims or acts upon what is accepted and not chosen.
  * A disk that forgot what it had said is the world's doing (beyond: DISK); that a voter then votes is
  * found when it starts to. */
+#include "tests/sim/check_falsify.h"
 #include "tests/sim/truth.h"
 
 /* ---- what may follow what ---- */
@@ -127,6 +128,16 @@ static void check_value(struct world *w, uint8_t service, const struct ledger *l
         check_first_accepted(w, service, l);
 }
 
+/* Would the core's own rules notice if this value were another? */
+static void try_rules(struct world *w, const struct ledger *before, const struct ledger *next)
+{
+    const char *unnoticed = falsify_chosen(before, next);
+    if (unnoticed == NULL)
+        unnoticed = falsify_voters(next);
+    if (unnoticed != NULL)
+        world_break(w, INVARIANT_SANE, "a rule of the core does not notice %s", unnoticed);
+}
+
 static void take_as_chosen(struct world *w, uint8_t service, const struct world_round *round)
 {
     struct truth *t = w->services[service].truth;
@@ -152,6 +163,8 @@ static void take_as_chosen(struct world *w, uint8_t service, const struct world_
     t->top_ballot = round->ballot;
     if (v > 1)
         truth_finished(w, service, &t->chosen[v - 1], l);
+    if (w->options.falsify)
+        try_rules(w, v > 1 ? &t->chosen[v - 1] : NULL, l);
 }
 
 static struct world_round *round_of(struct world *w, uint8_t service,

@@ -91,6 +91,7 @@ uint64_t farm_hash(const struct farm *farm, uint64_t seed)
     struct ending ending;
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     mix_draw(&mix, seed, farm->profile);
+    mix.options.falsify = farm->falsify;
     run_mix(&mix, &ending, &tally, trace_hash, &hash);
     return hash ^ ending.hash;
 }
@@ -168,6 +169,7 @@ static void work(const struct farm *farm, int fd, uint64_t seed, const struct ti
         limit_time(SEED_CPU_S);
         tale.told = TOLD_DONE;
         mix_draw(&mix, seed, farm->profile);
+        mix.options.falsify = farm->falsify;
         run_mix(&mix, &tale.ending, &tale.tally, NULL, NULL);
         if (farm->twice)
             play_again(farm, &tale);
@@ -181,7 +183,7 @@ static void work(const struct farm *farm, int fd, uint64_t seed, const struct ti
         if (broken && farm->stop)
             break;
     }
-    _exit(FARM_WELL);
+    exit(FARM_WELL); /* not _exit(): a build that counts writes its counters on the way out */
 }
 
 /* ---- who listens to them ---- */

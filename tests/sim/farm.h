@@ -18,6 +18,7 @@ struct farm {
     enum profile profile;  /* PROFILE_COUNT: any */
     bool stop;             /* at the first break */
     bool no_shrink;
+    bool falsify;          /* tries the core's own rules on each chosen value: check_falsify.h */
     bool twice;            /* plays each seed twice, which has to be the same both times */
 };
 

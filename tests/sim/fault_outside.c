@@ -125,6 +125,14 @@ static bool late(struct strike *k)
 
 static void in_time(struct strike *k) { k->world->late_permille = 0; }
 
+static bool lies(struct strike *k)
+{
+    k->world->lies_permille = (uint32_t)k->fault->value;
+    return true;
+}
+
+static void no_lies(struct strike *k) { k->world->lies_permille = 0; }
+
 /* ---- databases and endpoints ---- */
 
 static struct database *database(struct strike *k)
@@ -312,6 +320,7 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_LOSS] = { "messages lost", loss, no_loss, false, false },
     [HIT_DUPLICATES] = { "messages doubled", duplicates, no_duplicates, false, false },
     [HIT_LATE] = { "messages late", late, in_time, false, false },
+    [HIT_LIES] = { "messages lie", lies, no_lies, false, false },
     [HIT_DB_KILLED] = { "database killed", db_killed, db_started, false, true },
     [HIT_DB_FROZEN] = { "database frozen", db_frozen, db_wakes, false, true },
     [HIT_DB_PROMOTED] = { "promoted by hand", db_promoted, NULL, false, false },

@@ -222,6 +222,7 @@ static void say_network(struct speaker *s)
     case HIT_LATE:
         say(s, "%lld of 1000 messages are late by up to %.1fs", (long long)f->value, f->bits / 1e3);
         break;
+    case HIT_LIES: say(s, "a lie comes with %lld of 1000 messages", (long long)f->value); break;
     default: break;
     }
 }

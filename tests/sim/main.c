@@ -12,7 +12,7 @@
 #define JOBS_MAX 64
 
 enum { OPT_SEED = 256, OPT_SEEDS, OPT_FIRST, OPT_JOBS, OPT_MINUTES, OPT_STOP, OPT_HASH, OPT_PROFILE,
-       OPT_NO_SHRINK, OPT_TWICE, OPT_SMALL };
+       OPT_NO_SHRINK, OPT_TWICE, OPT_SMALL, OPT_FALSIFY };
 
 static const struct option long_options[] = {
     { "seed", required_argument, NULL, OPT_SEED },       { "seeds", required_argument, NULL, OPT_SEEDS },
@@ -20,7 +20,7 @@ static const struct option long_options[] = {
     { "minutes", required_argument, NULL, OPT_MINUTES }, { "stop", no_argument, NULL, OPT_STOP },
     { "hash", no_argument, NULL, OPT_HASH },             { "profile", required_argument, NULL, OPT_PROFILE },
     { "no-shrink", no_argument, NULL, OPT_NO_SHRINK },   { "twice", no_argument, NULL, OPT_TWICE },
-    { "small", no_argument, NULL, OPT_SMALL },
+    { "small", no_argument, NULL, OPT_SMALL },           { "falsify", no_argument, NULL, OPT_FALSIFY },
     { NULL, 0, NULL, 0 },
 };
 
@@ -33,6 +33,7 @@ static int usage(void)
         "    faults as break it\n"
         "sim --hash --seed S  prints one number for all that happened\n"
         "--profile NAME: general, calm, beyond, disks, network, duel, return (else the seed draws it)\n"
+        "--falsify: tries the core's own rules on each chosen value, made wrong in one thing at a time\n"
         "exit code 0: all promises kept; 3: one was broken; 1: the simulator itself failed; 2: usage\n");
     return FARM_USAGE;
 }
@@ -65,6 +66,7 @@ static int play_one(const struct farm *farm, uint64_t seed, bool verbose, bool s
     static struct ending ending;
     char words[1024];
     mix_draw(&mix, seed, farm->profile);
+    mix.options.falsify = farm->falsify;
     if (small)
         make_small(&mix);
     mix_words(&mix, words, sizeof words);
@@ -117,6 +119,7 @@ int main(int argc, char **argv)
         case OPT_NO_SHRINK: farm.no_shrink = true; break;
         case OPT_TWICE: farm.twice = true; break;
         case OPT_SMALL: small = true; break;
+        case OPT_FALSIFY: farm.falsify = true; break;
         case OPT_PROFILE:
             farm.profile = profile_find(optarg);
             well = farm.profile != PROFILE_COUNT && well;

@@ -86,11 +86,11 @@ void mix_faults(struct mix *m, struct draw *d)
         calm(&b);
         return;
     }
-    unsigned blend[BREW_TROUBLES], kind[HIT_COUNT];
+    unsigned blend[BREW_TROUBLES], kind[HIT_LIES];
     bool picky = m->profile == PROFILE_GENERAL;
     for (unsigned i = 0; i < BREW_TROUBLES; i++)
         blend[i] = picky && !draw_percent(d, 50) ? 0 : brew_trouble_weight(i, m->profile);
-    for (int i = 0; i < HIT_COUNT; i++)
+    for (int i = 0; i < HIT_LIES; i++)
         kind[i] = draw_percent(d, 40) ? weight_of(&b, i) : 0;
     unsigned together = 1 + (unsigned)draw_below(d, 4), singles = (unsigned)draw_small(d, 0, 16);
     for (unsigned i = 0; i < together; i++) {
@@ -99,6 +99,11 @@ void mix_faults(struct mix *m, struct draw *d)
     }
     for (unsigned i = 0; i < singles; i++) {
         int64_t at = brew_moment(&b);
-        brew_single(&b, (enum fault_kind)pick(d, kind, HIT_COUNT), at);
+        brew_single(&b, (enum fault_kind)pick(d, kind, HIT_LIES), at);
+    }
+    /* Drawn last, so that seeds without it stay what they were. */
+    if (draw_percent(d, 10)) {
+        struct fault *f = brew_add(&b, HIT_LIES, 0, m->safety_us);
+        f->value = draw_range(d, 10, 300);
     }
 }

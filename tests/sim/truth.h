@@ -70,6 +70,7 @@ struct truth {
     uint64_t made;                     /* bit per timeline that a promotion of ours made, and the first */
     uint32_t head;                     /* the timeline that clients wrote into last */
     int64_t by_hand_since_us[POLICY_REGIONS_MAX]; /* a primary that a person made writes; < 0: no */
+    int64_t silent_us[POLICY_REGIONS_MAX]; /* when it was last seen to answer nobody */
     bool calm;
 };
 

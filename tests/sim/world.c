@@ -291,6 +291,7 @@ static void make_config(struct world *w, struct host *h)
     h->guard_ready = true;
     h->guard_kernel = w->options.policy.fence == FENCE_ENFORCED;
     h->crash_at_step = STEP_NONE;
+    h->pause_before = ACT_KIND_COUNT;
     h->machine_stopped_at = -1;
 }
 

@@ -68,6 +68,7 @@ struct world_options {
     bool dns_adopted;
     bool synchronous;             /* a commit waits for every standby that streams or should */
     int32_t clock_ppm[POLICY_NODES_MAX];
+    bool falsify;                 /* check_falsify.h: try the core's rules on each chosen value */
 };
 
 /* ---- hosts ---- */
@@ -144,12 +145,14 @@ struct host {
     bool crash_writes;            /* ...after what was to be written is on disk */
     uint32_t crash_at_persist;    /* die when this many more writes were asked for; 0: don't */
     uint32_t pause_at_step;       /* stand still in the midst of this many-th next step; 0: don't */
+    enum act_kind pause_before;   /* stand still with this act in hand; ACT_KIND_COUNT: don't */
     struct effect *stalled;       /* what that step asked for and nobody has carried out yet */
     size_t stalled_count;
     struct world_held *held;
     size_t held_count, held_size;
     struct world_item *parked;    /* what came in while it stood still, in order */
     size_t parked_count, parked_size;
+    int64_t trouble_until_us;     /* dead, standing still, its fence out of order: true time, or now */
     int64_t machine_stopped_at;   /* true time; -1: the machine runs */
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */
     struct ledger ledger[WORLD_SERVICES_MAX];    /* last known chosen here */
@@ -244,7 +247,7 @@ struct world {
     bool region_dead[POLICY_REGIONS_MAX];
     bool cut[POLICY_REGIONS_MAX][POLICY_REGIONS_MAX]; /* from, to */
     struct link links[POLICY_NODES_MAX][POLICY_NODES_MAX]; /* from, to */
-    uint32_t lose_permille, duplicate_permille, late_permille;
+    uint32_t lose_permille, duplicate_permille, late_permille, lies_permille;
     int64_t late_us;              /* how late a late message may be */
     int64_t duplicate_late_us;    /* ...and how much later its double comes; 0: a second */
     int64_t duplicate_at_us;      /* until then doubles are kept, and then they all come */
@@ -271,6 +274,7 @@ struct world {
     struct message_order_reply last_reply;
     char broken[256];
     enum invariant broken_invariant;
+    bool risked;                  /* two wrote, and that is the risk that was accepted */
     bool beyond[BEYOND_COUNT];    /* what happened that the promises leave out: check.h */
     world_listener *listener;
     void *listener_arg;

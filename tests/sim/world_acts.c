@@ -104,6 +104,10 @@ void act_start(struct world *w, struct host *h, struct world_act *a)
         w->fault_times[kind]--;
         a->fault = w->fault[kind];
     }
+    if (kind == ACT_FENCE_SHUT && a->fault != FAULT_NONE && h->trouble_until_us < TIME_FOREVER_US) {
+        int64_t until = host_true(h, a->act.deadline.us);
+        h->trouble_until_us = until > h->trouble_until_us ? until : h->trouble_until_us;
+    }
     if (refused(w, h, a)) {
         free(a);
         return;

@@ -74,6 +74,7 @@ void host_wake(struct world *w, struct host *h)
     }
     h->clock.true_us += lost;
     h->machine_stopped_at = -1;
+    h->trouble_until_us = w->now_us;
     world_say(w, h, "its machine goes on");
     if (!h->paused)
         host_unpark(w, h);

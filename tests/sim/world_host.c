@@ -112,6 +112,7 @@ static void stall(struct host *h, const struct effect *effects, size_t count)
     memcpy(h->stalled, effects, count * sizeof *effects);
     h->stalled_count = count;
     h->paused = true;
+    h->trouble_until_us = TIME_FOREVER_US;
 }
 
 void host_carry_out(struct world *w, struct host *h, const struct effect *effects, size_t count)
@@ -121,6 +122,10 @@ void host_carry_out(struct world *w, struct host *h, const struct effect *effect
         stop = (size_t)world_random(w, count + 1);
     bool dies = false;
     for (size_t i = 0; i < count; i++) {
+        if (effects[i].kind == EFFECT_ACT && effects[i].as.act.kind == h->pause_before) {
+            h->pause_before = ACT_KIND_COUNT;
+            stop = i;
+        }
         if (i == stop) {
             world_say(w, h, "stands still in the midst of a step");
             stall(h, effects + i, count - i);
@@ -157,6 +162,7 @@ void world_host_crash(struct world *w, struct host *h, bool writes_first)
         world_drop(w, &h->parked[i]);
     h->parked_count = 0;
     h->alive = h->paused = false;
+    h->trouble_until_us = TIME_FOREVER_US;
     h->pause_at_step = h->crash_at_persist = 0;
     h->crash_at_step = STEP_NONE;
     memset(h->ledger_known, 0, sizeof h->ledger_known);
@@ -179,6 +185,7 @@ void world_host_start(struct world *w, struct host *h)
     if (h->alive)
         return;
     h->alive = true;
+    h->trouble_until_us = w->now_us;
     h->life++;
     h->disk.restarts++;
     h->persist_asked = h->persist_done = 0;
@@ -214,6 +221,7 @@ void world_host_pause(struct world *w, struct host *h)
 {
     (void)w;
     h->paused = h->alive;
+    h->trouble_until_us = TIME_FOREVER_US;
 }
 
 void host_park(struct host *h, const struct world_item *item)
@@ -242,6 +250,7 @@ void world_host_resume(struct world *w, struct host *h)
     if (!h->paused)
         return;
     h->paused = false;
+    h->trouble_until_us = w->now_us;
     if (h->machine_stopped_at >= 0)
         return;
     struct effect *stalled = h->stalled;
@@ -257,6 +266,7 @@ void world_host_resume(struct world *w, struct host *h)
 void world_host_guard(struct world *w, struct host *h, bool ready)
 {
     h->guard_ready = ready;
+    h->trouble_until_us = ready && h->alive && !host_stands(h) ? w->now_us : TIME_FOREVER_US;
     world_push(w, (struct world_item){ .at = w->now_us, .kind = ITEM_GUARD_READY,
                                        .host = host_index(w, h), .life = h->life });
 }

@@ -36,6 +36,11 @@ void network_send(struct world *w, struct host *from, uint8_t to, const struct m
         return;
     if (w->duplicate_permille > 0 && world_random(w, 1000) < w->duplicate_permille)
         deliver(w, from, h, m, double_is_late_us(w));
+    if (w->lies_permille > 0 && world_random(w, 1000) < w->lies_permille) {
+        struct message lie = *m;
+        if (world_lie(w, h, &lie))
+            deliver(w, from, h, &lie, 0);
+    }
     int64_t late = 0;
     if (w->late_permille > 0 && world_random(w, 1000) < w->late_permille)
         late = (int64_t)world_random(w, (uint64_t)w->late_us + 1);
@@ -62,7 +67,7 @@ void world_heal(struct world *w)
             w->links[a][b].cut = false;
             w->links[a][b].clogged_until = 0;
         }
-    w->lose_permille = w->duplicate_permille = w->late_permille = 0;
+    w->lose_permille = w->duplicate_permille = w->late_permille = w->lies_permille = 0;
 }
 
 bool world_reaches(const struct world *w, region_id from, region_id to)

@@ -66,6 +66,8 @@ void world_mix(struct world *world, uint64_t value); /* into the hash */
 
 void network_send(struct world *world, struct host *from, uint8_t to,            /* world_network.c */
                   const struct message *message);
+/* Makes a copy of what goes to `to` a lie that the core has to refuse; false: there is none to make of it. */
+bool world_lie(struct world *world, const struct host *to, struct message *message); /* world_lies.c */
 void disk_persist(struct world *world, struct host *host);                       /* world_disk.c */
 void disk_send_durable(struct world *world, struct host *host, uint8_t to,
                        const struct message *message);

@@ -65,9 +65,10 @@ static void majorities(void)
 {
     CU_ASSERT_EQUAL(majority_of(VOTERS_OF_3), 2);
     CU_ASSERT_EQUAL(majority_of((node_set)0x1f), 3);
-    CU_ASSERT_EQUAL(majority_tally(VOTERS_OF_3, 3, 0), TALLY_WON);
-    CU_ASSERT_EQUAL(majority_tally(VOTERS_OF_3, 1, 2), TALLY_PENDING);
-    CU_ASSERT_EQUAL(majority_tally(VOTERS_OF_3, 1, 6), TALLY_LOST);
+    CU_ASSERT_FALSE(majority_lost(VOTERS_OF_3, 0));
+    CU_ASSERT_FALSE(majority_lost(VOTERS_OF_3, 2));
+    CU_ASSERT_TRUE(majority_lost(VOTERS_OF_3, 6));
+    CU_ASSERT_FALSE(majority_has(0, 7));
     CU_ASSERT_FALSE(majority_has(0, 0));
     CU_ASSERT_FALSE(majority_has(VOTERS_OF_3, (node_set)0xf8));
 }
