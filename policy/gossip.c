@@ -6,7 +6,7 @@
 static void fill_gossip_region(const struct service *s, const struct turn *turn, region_id region,
                                struct gossip_region *say)
 {
-    const struct region_verdict *v = &s->health.verdicts[region];
+    const struct region_verdict *v = service_own_verdict(s, turn, region);
     const struct sighting *seen = &s->health.sightings[region][turn_self(turn)];
     *say = (struct gossip_region){
         .verdict = v->verdict,
@@ -93,7 +93,7 @@ void gossip_confirm(struct service *s, struct turn *turn, node_id from,
         return;
     /* Judged now: thresholds and self-distrust at this very moment, not as last told. */
     watch_run(s, turn);
-    const struct region_verdict *v = &s->health.verdicts[confirm->region];
+    const struct region_verdict *v = service_own_verdict(s, turn, confirm->region);
     effects_send(turn->effects, node_bit(from), false, MESSAGE_VERDICT, s->index)->as.verdict =
         (struct message_verdict){ confirm->region, confirm->nonce, v->verdict, v->reason,
                                   mono_since(turn->now, v->since) };

@@ -30,12 +30,12 @@ struct node {
     uint64_t random;
     bool persist;
     struct mono_time due[POLICY_SERVICES_MAX];
-    struct service services[POLICY_SERVICES_MAX];
+    struct service services[];   /* as many as are configured */
 };
 
-size_t node_size(void)
+size_t node_size(uint8_t service_count)
 {
-    return sizeof(struct node);
+    return sizeof(struct node) + service_count * sizeof(struct service);
 }
 
 enum mute_reason node_mute(const struct node *node)

@@ -41,8 +41,8 @@ struct node_store {
 
 struct node;
 
-/* Bytes that a node needs; the caller allocates them once, zeroed, and frees them at the end. */
-size_t node_size(void);
+/* Bytes that a node of so many services needs; the caller allocates them, zeroed, and frees them at the end. */
+size_t node_size(uint8_t service_count);
 
 /* `config` must outlive the node. Effects include the first timer. */
 void node_init(struct node *node, const struct policy_config *config,

@@ -76,8 +76,7 @@ struct sighting {
 struct health {
     struct threshold thresholds[POLICY_CHECKS_MAX];
     enum verdict check_noted[POLICY_CHECKS_MAX];
-    struct region_verdict verdicts[POLICY_REGIONS_MAX]; /* our own, after self-distrust */
-    struct opinion opinions[POLICY_REGIONS_MAX][POLICY_NODES_MAX];
+    struct opinion opinions[POLICY_REGIONS_MAX][POLICY_NODES_MAX]; /* our own too, after self-distrust */
     struct sighting sightings[POLICY_REGIONS_MAX][POLICY_NODES_MAX];
     bool abstaining;
     struct distrust distrust;
@@ -253,6 +252,13 @@ static inline node_id turn_self(const struct turn *turn)
 static inline node_set turn_everyone(const struct turn *turn)
 {
     return (node_set)((1u << turn->config->node_count) - 1u);
+}
+
+/* What this node says of a region. */
+static inline const struct region_verdict *service_own_verdict(const struct service *service,
+                                                               const struct turn *turn, region_id region)
+{
+    return &service->health.opinions[region][turn_self(turn)].verdict;
 }
 
 /* Known chosen; NULL if nothing is. */

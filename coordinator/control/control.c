@@ -280,7 +280,7 @@ static bool open_store(struct control *c, struct node_store *store, struct fault
 static bool open_node(struct control *c, struct fault *fault)
 {
     struct node_store *store = calloc(1, sizeof *store);
-    c->node = calloc(1, node_size());
+    c->node = calloc(1, node_size((uint8_t)c->parts.cluster->service_count));
     c->outbox = outbox_new(on_send, c);
     if (store == NULL || c->node == NULL || c->outbox == NULL) {
         free(store);

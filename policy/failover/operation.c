@@ -194,7 +194,7 @@ static bool may_call_back(struct service *s, struct turn *turn, const struct led
 {
     if (!s->guard.mine || !ledger_may_abort(l) || l->operation.from != s->home ||
         !instance_equal(l->guard, s->guard.self) ||
-        s->health.verdicts[s->home].verdict == VERDICT_FAILED)
+        service_own_verdict(s, turn, s->home)->verdict == VERDICT_FAILED)
         return false;
     for (node_id n = 0; n < turn->config->node_count; n++)
         if (node_in(s->policy->regions[l->operation.to].guards, n) && service_able(s, turn, n))

@@ -90,7 +90,7 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
     /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
      * evidence against it; the database itself is looked at by the compare step. */
     struct gate *healthy = &gates[GATE_TARGET_HEALTHY];
-    const struct region_verdict *home = &s->health.verdicts[s->home];
+    const struct region_verdict *home = service_own_verdict(s, turn, s->home);
     bool before = home->verdict == VERDICT_FAILED && home->since.us < s->run.shut_since.us;
     healthy->skipped = healthy->skipped || !before;
     return gates_first_shut(gates);

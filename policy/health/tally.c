@@ -26,10 +26,11 @@ struct vote_count tally_failed(node_set voters, const struct opinion *opinions, 
     struct vote_count count = { .needed = majority_of(voters) };
     int64_t standing[POLICY_NODES_MAX];
     for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+        if (!node_in(voters, n))
+            continue;
         const struct opinion *opinion = &opinions[n];
         int64_t age = mono_since(now, opinion->at);
-        if (!node_in(voters, n) || !opinion->heard ||
-            opinion->verdict.verdict != VERDICT_FAILED || age > max_age_us)
+        if (!opinion->heard || opinion->verdict.verdict != VERDICT_FAILED || age > max_age_us)
             continue;
         standing[count.votes] = mono_since(now, opinion->verdict.since);
         count.failed = (node_set)(count.failed | node_bit(n));

@@ -33,25 +33,30 @@ struct region_verdict verdict_of_region(const struct service_policy *policy,
                                         struct threshold *thresholds, region_id region,
                                         struct mono_time now)
 {
-    struct region_verdict worst = { VERDICT_UNKNOWN, REASON_NO_CHECKS, CHECK_NONE, now, { "" } };
+    uint8_t worst = CHECK_NONE;
+    enum verdict worst_verdict = VERDICT_UNKNOWN;
+    struct mono_time worst_since = now;
     for (uint8_t c = 0; c < policy->check_count; c++) {
         if (policy->checks[c].region != region)
             continue;
         struct threshold *t = &thresholds[c];
         enum verdict verdict = threshold_state(t, &policy->checks[c], now);
-        bool first = worst.reason == REASON_NO_CHECKS;
-        bool longer = verdict == worst.verdict && t->running && t->run_start.us < worst.since.us;
-        if (!first && weight(verdict) <= weight(worst.verdict) && !longer)
+        bool longer = verdict == worst_verdict && t->running && t->run_start.us < worst_since.us;
+        if (worst != CHECK_NONE && weight(verdict) <= weight(worst_verdict) && !longer)
             continue;
-        worst = (struct region_verdict){
-            .verdict = verdict,
-            .reason = reason_of(t, &policy->checks[c], verdict, now),
-            .check = c,
-            .since = t->running ? t->run_start : t->since,
-            .detail = t->detail,
-        };
+        worst = c;
+        worst_verdict = verdict;
+        worst_since = t->running ? t->run_start : t->since;
     }
-    return worst;
+    if (worst == CHECK_NONE)
+        return (struct region_verdict){ VERDICT_UNKNOWN, REASON_NO_CHECKS, CHECK_NONE, now, { "" } };
+    return (struct region_verdict){
+        .verdict = worst_verdict,
+        .reason = reason_of(&thresholds[worst], &policy->checks[worst], worst_verdict, now),
+        .check = worst,
+        .since = worst_since,
+        .detail = thresholds[worst].detail,
+    };
 }
 
 static bool region_heard(const struct policy_config *config, region_id region, node_set heard)

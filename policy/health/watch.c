@@ -120,19 +120,17 @@ static void abstain(const struct service *s, region_id region, struct region_ver
 static void set_verdict(struct service *s, struct turn *turn, region_id region,
                         const struct region_verdict *verdict)
 {
-    struct region_verdict *old = &s->health.verdicts[region];
-    if (old->verdict != verdict->verdict) {
+    struct opinion *own = &s->health.opinions[region][turn_self(turn)];
+    if (own->verdict.verdict != verdict->verdict) {
         struct note *note = service_note(s, turn, NOTE_VERDICT_CHANGED);
         note->region = region;
         note->check = verdict->check;
         note->a = verdict->verdict;
-        note->b = old->verdict;
+        note->b = own->verdict.verdict;
         note->c = verdict->reason;
         note->detail = verdict->detail;
         s->gossip_now = true;
     }
-    *old = *verdict;
-    struct opinion *own = &s->health.opinions[region][turn_self(turn)];
     own->heard = true;
     own->at = turn->now;
     own->verdict = *verdict;
@@ -173,7 +171,7 @@ static void feed_series(struct service *s, const struct turn *turn)
         s->health.streaming_at = (struct mono_time){ 0 };
     }
     /* Sightings arrive out of order from several observers; the series takes only newer ones. */
-    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+    for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct sighting *seen = &s->health.sightings[writer][n];
         if (seen->known && !seen->facts.in_recovery)
             loss_sample(&s->health.writer_series, seen->facts.timeline, seen->facts.lsn, seen->at);
@@ -200,9 +198,9 @@ struct loss watch_loss(const struct service *s, const struct turn *turn, region_
 }
 
 /* Whoever saw it: after a restart of ours the others still know. */
-static void see_own_standby(struct service *s)
+static void see_own_standby(struct service *s, const struct turn *turn)
 {
-    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+    for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct sighting *seen = &s->health.sightings[s->home][n];
         if (seen->known && seen->facts.in_recovery && seen->facts.walreceiver_live)
             s->health.streaming_at = mono_later(s->health.streaming_at, seen->at);
@@ -224,7 +222,7 @@ void watch_run(struct service *s, struct turn *turn)
             note_majority(s, turn, r);
     }
     feed_series(s, turn);
-    see_own_standby(s);
+    see_own_standby(s, turn);
 }
 
 static void take_opinion(struct service *s, struct turn *turn, node_id from, region_id region,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,8 @@ int main(int argc, char **argv)
     }
     if (!well || optind != argc || (hash && !one) || ((verbose || small) && !one))
         return usage();
+    /* A world's big arrays are mostly never touched: fresh pages are zero, memory used before is not. */
+    (void)mallopt(M_MMAP_THRESHOLD, 512 * 1024);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (hash)
         return hash_one(&farm, seed);

@@ -197,7 +197,7 @@ void world_host_start(struct world *w, struct host *h)
     h->config = h->config_next;
     h->config.instance = h->disk.instance;
     free(h->node);
-    h->node = calloc(1, node_size());
+    h->node = calloc(1, node_size(h->config.service_count));
     if (h->node == NULL)
         abort();
     struct node_store store = { .sound = h->disk.sound, .restarts = h->disk.restarts,

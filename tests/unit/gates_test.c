@@ -209,8 +209,8 @@ static void a_node_that_suspects_itself_abstains(void)
         }
         struct turn turn = turn_at(NOW);
         watch_run(s, &turn);
-        CU_ASSERT_EQUAL(s->health.verdicts[0].verdict, heard ? VERDICT_FAILED : VERDICT_UNKNOWN);
-        CU_ASSERT_EQUAL(s->health.verdicts[0].reason,
+        CU_ASSERT_EQUAL(service_own_verdict(s, &turn, 0)->verdict, heard ? VERDICT_FAILED : VERDICT_UNKNOWN);
+        CU_ASSERT_EQUAL(service_own_verdict(s, &turn, 0)->reason,
                         heard ? REASON_CHECK_FAILED : REASON_SELF_SUSPECT);
     }
 }

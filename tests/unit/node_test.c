@@ -21,9 +21,9 @@ static void make(node_id n, int64_t now_s)
                                  .instance = 1000u + n, .seed = n + 1u };
     c->services[0] = fixture_policy();
     if (nodes[n] == NULL)
-        nodes[n] = malloc(node_size());
+        nodes[n] = malloc(node_size(1));
     CU_ASSERT_PTR_NOT_NULL_FATAL(nodes[n]);
-    memset(nodes[n], 0, node_size());
+    memset(nodes[n], 0, node_size(1));
     node_init(nodes[n], c, &stores[n], AT(now_s), (struct wall_time){ SECONDS(now_s) }, &effects);
 }
 
@@ -166,7 +166,7 @@ static void one_that_is_no_voter_promises_nothing(void)
     fresh(0);
     configs[0].voters = (node_set)6;
     stores[0] = (struct node_store){ .sound = true, .restarts = 1 };
-    memset(nodes[0], 0, node_size());
+    memset(nodes[0], 0, node_size(1));
     node_init(nodes[0], &configs[0], &stores[0], AT(1), (struct wall_time){ 0 }, &effects);
     CU_ASSERT_EQUAL(node_mute(nodes[0]), MUTE_NO_VOTE);
     generation(0, 1, 0);
