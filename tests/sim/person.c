@@ -66,15 +66,17 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
     return person_orders(w, &w->hosts[l->guard.node], service, &o);
 }
 
-/* Who can carry an order out, as status shows it; NULL: nobody there. */
+/* Whether a coordinator can carry an order out, as status shows it. */
+static bool is_able(const struct host *h)
+{
+    return (h->mute == MUTE_NOT || h->mute == MUTE_NO_VOTE) && h->alive && !host_stands(h);
+}
+
 static struct host *able_host(struct world *w, region_id region)
 {
-    for (uint8_t n = 0; n < w->host_count; n++) {
-        struct host *h = &w->hosts[n];
-        bool able = h->mute == MUTE_NOT || h->mute == MUTE_NO_VOTE;
-        if (h->region == region && able && h->alive && !host_stands(h))
-            return h;
-    }
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].region == region && is_able(&w->hosts[n]))
+            return &w->hosts[n];
     return NULL;
 }
 
@@ -104,7 +106,8 @@ bool person_rescues(struct world *w, uint8_t service)
     world_settle(w);
     /* One that waits for a person's word hears it where it is carried out. */
     bool waits = l != NULL && l->operation.kind == OPERATION_FAILOVER &&
-                 l->operation.phase == PHASE_BEGUN && l->operation.executor < w->host_count;
+                 l->operation.phase == PHASE_BEGUN && l->operation.executor < w->host_count &&
+                 is_able(&w->hosts[l->operation.executor]);
     o.to = waits ? l->operation.to : best_region(w, service);
     if (waits && person_orders(w, &w->hosts[l->operation.executor], service, &o))
         return true;

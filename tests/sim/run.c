@@ -263,6 +263,7 @@ static void heal_host(struct run *r, struct host *h)
     uint8_t n = host_index(w, h);
     h->crash_at_step = STEP_NONE;
     h->crash_at_persist = h->pause_at_step = 0;
+    h->pause_before = ACT_KIND_COUNT;
     h->observer_broken = false;
     h->disk.fails = false;
     h->disk.next = DISK_WELL;
