@@ -33,6 +33,7 @@ void act_ask(struct world *w, struct host *h, const struct act *act)
         abort();
     a->act = *act;
     a->life = h->life;
+    a->server_life = w->services[act->key.service].databases[h->region].life;
     a->read_serial = h->read_serial[act->key.service][act->zone % WORLD_ZONES_MAX];
     world_mix(w, (uint64_t)act->kind << 56 ^ act->key.epoch << 8 ^ act->key.step);
     if (!is_fence(act->kind)) {
@@ -135,17 +136,26 @@ static void ask_endpoints(const struct world *w, const struct act *act, struct a
     act_words(result, serves ? ACT_DONE : ACT_FAILED, serves ? "" : "no answer");
 }
 
+static void ask_database(struct world *w, struct host *h, const struct world_act *a,
+                         struct act_result *result)
+{
+    if (w->services[a->act.key.service].databases[h->region].life == a->server_life)
+        database_act(w, h, &a->act, result);
+    else
+        act_words(result, ACT_FAILED, "the server stopped in between");
+}
+
 static void apply(struct world *w, struct host *h, const struct world_act *a,
                   struct act_result *result)
 {
     switch (a->act.kind) {
     case ACT_FENCE_HOLD:
     case ACT_FENCE_READS:
-    case ACT_FENCE_SHUT:
+    case ACT_FENCE_SHUT: database_act(w, h, &a->act, result); break;
     case ACT_COMPARE:
     case ACT_FREEZE:
     case ACT_THAW:
-    case ACT_PROMOTE: database_act(w, h, &a->act, result); break;
+    case ACT_PROMOTE: ask_database(w, h, a, result); break;
     case ACT_HOOKS: result->outcome = ACT_DONE; break;
     case ACT_DNS_READ:
     case ACT_DNS_SUBMIT:

@@ -235,10 +235,6 @@ static void promote(struct world *w, struct host *h, const struct act *act,
 {
     struct world_service *s = &w->services[act->key.service];
     struct database *db = &s->databases[h->region];
-    if (db->in_recovery && !db->promoting) {
-        act_words(result, ACT_FAILED, "the server restarted before it was promoted");
-        return;
-    }
     if (db->in_recovery) {
         uint32_t parent = db->timeline;
         uint64_t fork = db->lsn;
@@ -338,6 +334,7 @@ void world_database_stop(struct world *w, uint8_t service, region_id r)
     struct database *db = &s->databases[r];
     settle(w, s);
     db->up = db->frozen = db->promoting = false;
+    db->life++;
     db->fence_until = 0;
     settle(w, s);
 }
@@ -348,7 +345,12 @@ void world_database_start(struct world *w, uint8_t service, region_id r)
     if (!s->policy.regions[r].serves || w->region_dead[r])
         return;
     settle(w, s);
-    s->databases[r].up = true;
+    struct database *db = &s->databases[r];
+    if (!db->up) {
+        db->life++; /* what was asked while it was down found nobody */
+        db->promoting = false;
+    }
+    db->up = true;
     settle(w, s);
 }
 
@@ -360,6 +362,7 @@ void world_database_restart(struct world *w, uint8_t service, region_id r)
     settle(w, s);
     s->databases[r].up = true;
     s->databases[r].frozen = s->databases[r].promoting = false;
+    s->databases[r].life++;
     settle(w, s);
 }
 
@@ -378,6 +381,7 @@ void world_database_rejoin(struct world *w, uint8_t service, region_id r, region
     }
     db->up = db->in_recovery = true;
     db->frozen = db->receipt_off = db->promoting = false;
+    db->life++;
     db->upstream = upstream;
     db->timeline = from->timeline;
     db->lsn = from->lsn;

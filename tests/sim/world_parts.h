@@ -25,6 +25,7 @@ struct world_act {
     struct act act;
     enum act_fault fault;
     uint32_t life;        /* of the host, when it asked */
+    uint32_t server_life; /* of the region's database, likewise */
     bool reported;        /* its deadline came first */
     uint64_t read_serial; /* DNS_SUBMIT: what the host had read when it asked */
 };
