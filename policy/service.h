@@ -26,6 +26,8 @@
 /* How long one register round may take, in heartbeats, and the least. */
 #define ROUND_HEARTBEATS 4
 #define ROUND_MIN_US (500 * US_PER_MS)
+/* How often the pause between rounds without a goal doubles. */
+#define LEARN_BACK_OFF_MAX 5
 
 /* A node not heard for this many heartbeats is taken for silent. */
 #define SILENT_HEARTBEATS 4
@@ -206,7 +208,8 @@ struct service {
     struct proposer proposer;
     struct mono_time propose_at;     /* no new round before */
     uint32_t propose_losses;         /* rounds in a row that did not succeed: backoff */
-    struct mono_time ignorant_since; /* something accepted is not known chosen here; 0: nothing */
+    struct mono_time ignorant_since; /* something accepted waits to be settled, or the last try; 0: nothing */
+    uint32_t learn_rounds;           /* tries so far: backoff */
     uint64_t wait_version;           /* of the last value of ours chosen in a round of ours */
     struct mono_time wait_until;
     struct health health;

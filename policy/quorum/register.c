@@ -64,12 +64,11 @@ static void round_ended(struct service *s, struct turn *turn, enum proposal_outc
         s->wait_until = s->proposer.wait_until;
         s->propose_losses = 0;
         return;
-    case PROPOSAL_CONFLICT: {
-        struct note *note = service_note(s, turn, NOTE_CONFLICT);
-        note->a = (int64_t)s->proposer.value.version;
+    case PROPOSAL_CONFLICT:
         s->propose_losses = 0;
+        if (!s->proposer.learning)
+            service_note(s, turn, NOTE_CONFLICT)->a = (int64_t)s->proposer.value.version;
         return;
-    }
     case PROPOSAL_REJECTED:
     case PROPOSAL_UNKNOWN:
     default:
@@ -230,10 +229,13 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
             return true;
         if (heard && !s->learner.known && report->present)
             return true;
-        /* A newer value that a minority accepted does no harm while the writer has its lease, and its
-         * time comes with the next change. Where those voters are missing to a majority that would
-         * grant, it has to be settled now. */
-        if (heard && blocked && report->present && report->ledger.version > known)
+        /* A voter grants by what it accepted. A newer value that a minority accepted, or an older one that
+         * a voter is left with because it promised more than what was chosen, does no harm while the
+         * writer has its lease, and its time comes with the next change. Where those voters are
+         * missing to a majority that would grant, it has to be settled now. */
+        bool votes = n == turn_self(turn) ? turn->voting : s->remotes[n].voting;
+        if (heard && votes && blocked && node_in(turn->config->voters, n) &&
+            (!report->present || report->ledger.version != known))
             return true;
     }
     return false;
@@ -243,12 +245,15 @@ static void run_learn(struct service *s, struct turn *turn)
 {
     if (!turn->may_propose || !has_to_learn(s, turn)) {
         s->ignorant_since.us = 0;
+        s->learn_rounds = 0;
         return;
     }
     if (s->ignorant_since.us == 0)
         s->ignorant_since = turn->now;
-    /* Later nodes give earlier ones their turn; the gossip of a heartbeat mostly answers it anyway. */
-    int64_t patience = (2 + turn_self(turn)) * turn->config->heartbeat_us;
+    /* Later nodes give earlier ones their turn; the gossip of a heartbeat mostly answers it anyway. A round
+     * may help nobody (a voter that is heard and does not hear), so the next ones come ever later. */
+    uint32_t rounds = s->learn_rounds < LEARN_BACK_OFF_MAX ? s->learn_rounds : LEARN_BACK_OFF_MAX;
+    int64_t patience = (2 + turn_self(turn)) * turn->config->heartbeat_us << rounds;
     struct mono_time at = mono_later(mono_after(s->ignorant_since, patience), s->propose_at);
     if (s->proposer.state != PROPOSER_IDLE)
         return;
@@ -256,6 +261,8 @@ static void run_learn(struct service *s, struct turn *turn)
         service_wake(s, at);
         return;
     }
+    s->ignorant_since = turn->now;
+    s->learn_rounds++;
     start_round(s, turn, NULL);
 }
 
