@@ -63,11 +63,13 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
                       const struct message_gossip *gossip)
 {
     struct remote *r = &s->remotes[from];
+    if (r->heard && turn->said_at.us < r->at.us)
+        return; /* overtaken by what was said later */
     struct mono_time mute_since = r->heard && !r->voting ? r->mute_since : turn->now;
     uint64_t released = instance_equal(r->instance, gossip->instance) ? r->released_epoch : 0;
     *r = (struct remote){
         .heard = true,
-        .at = turn->now,
+        .at = turn->said_at,
         .voting = gossip->voting,
         .mute_since = mute_since,
         .guard = gossip->guard,
@@ -75,10 +77,12 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
         .kernel = gossip->kernel,
         .instance = gossip->instance,
         .fence = gossip->fence,
-        .lease_until = mono_after(turn->now, gossip->lease_left_us),
+        .lease_until = mono_after(turn->said_at, gossip->lease_left_us),
         .released_epoch = gossip->released_epoch > released ? gossip->released_epoch : released,
         .known_version = gossip->known_version,
         .settings = gossip->settings,
+        .order_restarts = r->order_restarts,
+        .order_sent_us = r->order_sent_us,
     };
     register_learn(s, turn, from, &gossip->report);
     watch_gossip(s, turn, from, gossip);

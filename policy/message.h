@@ -1,6 +1,7 @@
 /* What nodes tell each other. The shell's codec turns indexes into names and refuses what does not
- * parse; the core refuses what parses and makes no sense. Times are ages or durations, never
- * readings. The header fields bind a message to its sender's process and disk.
+ * parse; the core refuses what parses and makes no sense. Times are ages or durations, as of the moment it
+ * was sent, and never readings, but for that moment itself (lateness.h). The header fields bind a message
+ * to its sender's process and disk.
  */
 #ifndef FAILOVERD_POLICY_MESSAGE_H
 #define FAILOVERD_POLICY_MESSAGE_H
@@ -133,6 +134,7 @@ struct message {
     node_id from;
     uint32_t restarts;     /* of the sender's process */
     uint64_t generation;   /* on the sender's disk when this was sent; 0: not said */
+    int64_t sent_us;       /* the sender's clock then: only ever compared with others of the same sender */
     union {
         struct message_prepare prepare;
         struct message_promise promise;

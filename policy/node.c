@@ -53,6 +53,7 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
 {
     return (struct turn){
         .now = now,
+        .said_at = now,
         .wall = wall,
         .config = node->config,
         .peers = node->peers,
@@ -124,10 +125,19 @@ static void on_generation(struct node *node, struct effects *effects, node_id fr
         set_mute(node, effects, MUTE_NOT);
 }
 
+/* When a message was said, by our clock. A process that is newer may be on a machine that was started
+ * anew, whose clock has nothing to do with the former one. */
+static struct mono_time said_at(struct peer *peer, const struct message *m, struct mono_time now)
+{
+    if (m->restarts > peer->restarts)
+        peer->lateness.known = false;
+    return (struct mono_time){ now.us - lateness_of(&peer->lateness, m->sent_us, now) };
+}
+
 /* What a message says of its sender's process and disk. A process that is new to us is told what we
  * know of its store before what it says now can change that. */
 static void hear(struct node *node, struct effects *effects, const struct message *m,
-                 struct mono_time now)
+                 struct mono_time said)
 {
     struct peer *peer = &node->peers[m->from];
     bool fresh = !peer->heard || peer->restarts != m->restarts;
@@ -140,7 +150,7 @@ static void hear(struct node *node, struct effects *effects, const struct messag
     if (tell && peer->tell > 0)
         peer->tell--;
     peer->heard = true;
-    peer->heard_at = now;
+    peer->heard_at = mono_later(peer->heard_at, said);
     peer->restarts = m->restarts;
     if (m->from != node->config->self && tell)
         send_generation(node, effects, m->from);
@@ -159,7 +169,7 @@ static void put_durable(struct node *node, uint8_t service)
 }
 
 /* Effects in their order: persist first, so that the shell holds back what depends on it. */
-static void finish(struct node *node, struct effects *effects, struct mono_time timer)
+static void finish(struct node *node, struct effects *effects, struct mono_time now, struct mono_time timer)
 {
     bool persist = node->persist;
     if (persist) {
@@ -180,6 +190,7 @@ static void finish(struct node *node, struct effects *effects, struct mono_time 
             continue;
         e->as.send.message.from = node->config->self;
         e->as.send.message.restarts = node->restarts;
+        e->as.send.message.sent_us = now.us;
         e->as.send.message.generation = e->as.send.durable ? node->durable.generation : 0;
     }
     effects_add(effects, EFFECT_TIMER)->as.timer_at = timer;
@@ -242,7 +253,7 @@ void node_init(struct node *node, const struct policy_config *config,
         node->due[s] = now;
     }
     node->persist = false;
-    finish(node, effects, earliest(node));
+    finish(node, effects, now, earliest(node));
 }
 
 /* Which service an event is about; SERVICE_NONE: none, or one that does not exist. */
@@ -285,14 +296,16 @@ static void dispatch(struct turn *turn, const struct node_event *event,
 }
 
 /* What is about the node as a whole, before any service sees it. False: the event ends here. */
-static bool is_for_services(struct node *node, const struct node_event *event, struct effects *effects)
+static bool is_for_services(struct node *node, const struct node_event *event, struct mono_time *said,
+                            struct effects *effects)
 {
     switch (event->kind) {
     case EVENT_MESSAGE: {
         const struct message *m = &event->as.message;
-        if (m->from >= node->config->node_count)
+        if (m->from >= node->config->node_count || m->sent_us < 0 || m->sent_us > TIME_FOREVER_US)
             return false;
-        hear(node, effects, m, event->now);
+        *said = said_at(&node->peers[m->from], m, event->now);
+        hear(node, effects, m, *said);
         if (m->kind == MESSAGE_GENERATION)
             on_generation(node, effects, m->from, m->as.generation_seen.seen);
         return m->kind != MESSAGE_GENERATION;
@@ -320,13 +333,15 @@ void node_step(struct node *node, const struct node_event *event, struct effects
 {
     effects->count = 0;
     uint8_t service = service_of(node, event);
-    if (is_for_services(node, event, effects) && service != SERVICE_NONE) {
+    struct mono_time said = event->now;
+    if (is_for_services(node, event, &said, effects) && service != SERVICE_NONE) {
         /* Made after is_for_services: a message may have given us our vote. */
         struct turn turn = turn_for(node, event->now, event->wall, effects);
+        turn.said_at = said;
         dispatch(&turn, event, &node->services[service]);
         run_service(node, &turn, service);
     }
-    finish(node, effects, earliest(node));
+    finish(node, effects, event->now, earliest(node));
 }
 
 void node_view(const struct node *node, uint8_t service, struct mono_time now,
@@ -338,6 +353,7 @@ void node_view(const struct node *node, uint8_t service, struct mono_time now,
     bool persist = false;
     struct turn turn = {
         .now = now,
+        .said_at = now,
         .wall = wall,
         .config = node->config,
         .peers = node->peers,

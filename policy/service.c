@@ -116,9 +116,7 @@ void service_message(struct service *s, struct turn *turn, const struct message 
     case MESSAGE_CONFIRM: gossip_confirm(s, turn, m->from, &m->as.confirm); break;
     case MESSAGE_VERDICT: candidate_verdict(s, turn, m->from, &m->as.verdict); break;
     case MESSAGE_GOSSIP: gossip_take(s, turn, m->from, &m->as.gossip); break;
-    case MESSAGE_ORDER:
-        order_take(s, turn, m->from, m->as.order.ticket, &m->as.order.order);
-        break;
+    case MESSAGE_ORDER: order_message(s, turn, m); break;
     case MESSAGE_ORDER_REPLY: order_reply(s, turn, &m->as.order_reply); break;
     case MESSAGE_GENERATION:
     case MESSAGE_KIND_COUNT:

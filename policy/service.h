@@ -14,6 +14,7 @@
 #include "policy/failover/gates.h"
 #include "policy/failover/loss.h"
 #include "policy/failover/plan.h"
+#include "policy/health/lateness.h"
 #include "policy/health/tally.h"
 #include "policy/health/threshold.h"
 #include "policy/health/verdict.h"
@@ -48,8 +49,9 @@
 struct peer {
     bool linked;
     bool heard;
-    struct mono_time heard_at;
+    struct mono_time heard_at;  /* when what was heard last was said */
     uint32_t restarts;
+    struct lateness lateness;
     uint64_t seen_generation;
     uint64_t former_generation; /* seen before this process of the peer was first heard */
     uint8_t tell;               /* how often it is still told */
@@ -57,6 +59,7 @@ struct peer {
 
 struct turn {
     struct mono_time now;
+    struct mono_time said_at;   /* the message that is handled, less what it was late; else now */
     struct wall_time wall;
     const struct policy_config *config;
     const struct peer *peers;
@@ -91,7 +94,7 @@ struct health {
 /* What another node says of its guard and its register. */
 struct remote {
     bool heard;
-    struct mono_time at;
+    struct mono_time at;          /* when it said so */
     bool voting;
     struct mono_time mute_since;  /* while it says that it does not vote */
     bool guard, guard_ready, kernel;
@@ -101,6 +104,8 @@ struct remote {
     uint64_t released_epoch;
     uint64_t known_version;
     uint64_t settings;
+    uint32_t order_restarts;      /* its newest order to us: by which process, at what time of its clock */
+    int64_t order_sent_us;
 };
 
 struct guard {
@@ -152,6 +157,7 @@ struct pending_order {
     node_id from;               /* who gets the reply; self: our control socket */
     uint64_t ticket;
     uint64_t operation;         /* proposed under this id; 0: not yet */
+    uint64_t version;           /* of the value that was put forward last; 0: it is known lost, or none was */
     uint64_t epoch;             /* as it was when the order was given */
     struct order order;
     struct mono_time deadline;
@@ -337,6 +343,7 @@ void candidate_verdict(struct service *service, struct turn *turn, node_id from,
                        const struct message_verdict *verdict);
 void order_take(struct service *service, struct turn *turn, node_id from, uint64_t ticket,
                 const struct order *order);                      /* failover/order.c */
+void order_message(struct service *service, struct turn *turn, const struct message *message);
 void order_reply(struct service *service, struct turn *turn,
                  const struct message_order_reply *reply);
 void order_run(struct service *service, struct turn *turn);

@@ -8,7 +8,8 @@ static const struct order_answer_row rows[] = {
       "It goes on by itself; failoverctl status shows it." },
     { ANSWER_GATE, EXIT_GATE, "refused by a gate", "" },
     { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
-      "no majority of voters answered in time, so it is not known whether the operation has begun",
+      "no answer came in time (from a majority of voters, or from the coordinator that the order went to), "
+      "so it is not known whether the operation has begun",
       "Look at failoverctl status before you try again: an operation shown there has begun." },
     { ANSWER_BUSY, EXIT_GATE,
       "refused: an operation or another order is under way for this service, and there is one at a time",
@@ -17,10 +18,9 @@ static const struct order_answer_row rows[] = {
     { ANSWER_NOT_SERVING, EXIT_GATE, "refused: that region has no database of this service",
       "failoverctl status SERVICE shows the regions that have." },
     { ANSWER_NO_COORDINATOR, EXIT_GATE,
-      "no coordinator that could carry it out answered: only one in the target region can promote its "
+      "refused: no coordinator that could carry it out is heard: only one in the target region can promote its "
       "database (and only the writer's guard can adopt DNS)",
-      "Start failoverd there, or mend the network to it. If status shows an operation, the order did "
-      "arrive and only its answer was lost." },
+      "Start failoverd there, or mend the network to it." },
     { ANSWER_NO_DNS, EXIT_GATE, "refused: no DNS is configured for this service",
       "See dns in cluster.json." },
     { ANSWER_NO_LEDGER, EXIT_NO_QUORUM,

@@ -72,7 +72,7 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
         .from = from,
         .ticket = ticket,
         .order = *order,
-        .deadline = mono_after(turn->now, ORDER_DEADLINE_US),
+        .deadline = mono_after(turn->said_at, ORDER_DEADLINE_US),
     };
     struct note *note = service_note(s, turn, NOTE_ORDER);
     note->a = order->kind;
@@ -101,6 +101,19 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
         forward(s, turn, executor_for(s, turn, to));
 }
 
+/* A person hears of an order by its deadline, and then may have given another; so what comes later than
+ * that, once more, or after a newer one of the same node, begins nothing. */
+void order_message(struct service *s, struct turn *turn, const struct message *m)
+{
+    struct remote *r = &s->remotes[m->from];
+    bool again = r->order_restarts == m->restarts && m->sent_us <= r->order_sent_us;
+    if (again || mono_reached(turn->now, mono_after(turn->said_at, ORDER_DEADLINE_US)))
+        return;
+    r->order_restarts = m->restarts;
+    r->order_sent_us = m->sent_us;
+    order_take(s, turn, m->from, m->as.order.ticket, &m->as.order.order);
+}
+
 void order_reply(struct service *s, struct turn *turn, const struct message_order_reply *reply)
 {
     struct pending_order *o = &s->order;
@@ -110,6 +123,12 @@ void order_reply(struct service *s, struct turn *turn, const struct message_orde
     struct gate gate = { .value = reply->value, .limit = reply->limit };
     answer(s, turn, reply->answer, &gate, reply->gate < GATE_COUNT ? (enum gate_id)reply->gate
                                                                   : GATE_COUNT);
+}
+
+static void put_forward(struct service *s, struct turn *turn, const struct ledger *goal)
+{
+    if (service_propose(s, turn, goal))
+        s->order.version = goal->version;
 }
 
 static void propose_adopt(struct service *s, struct turn *turn, const struct ledger *l)
@@ -122,7 +141,7 @@ static void propose_adopt(struct service *s, struct turn *turn, const struct led
     if (o->operation == 0)
         o->operation = s->proposed_operation = turn_random(turn) | 1u;
     struct ledger goal = ledger_adopt(l, o->operation, turn_self(turn), turn->wall);
-    (void)service_propose(s, turn, &goal);
+    put_forward(s, turn, &goal);
 }
 
 /* What the policy asks of an automatic failover's timing does not bind a person. */
@@ -157,7 +176,7 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         .accepted_loss_bytes = o->order.accepted_loss_bytes,
         .wall = turn->wall,
     });
-    (void)service_propose(s, turn, &goal);
+    put_forward(s, turn, &goal);
 }
 
 /* One failover at a time, but a person gets out of one that nobody carries on, and of one that has no
@@ -186,8 +205,10 @@ void order_run(struct service *s, struct turn *turn)
         answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
         return;
     }
+    if (l->version == o->version)
+        o->version = 0; /* another value took the place of ours */
     if (mono_reached(turn->now, o->deadline)) {
-        answer(s, turn, o->forwarded ? ANSWER_NO_COORDINATOR : ANSWER_NO_QUORUM, NULL, GATE_COUNT);
+        answer(s, turn, ANSWER_NO_QUORUM, NULL, GATE_COUNT); /* whoever it was forwarded to may have begun */
         return;
     }
     service_wake(s, o->deadline);
@@ -202,6 +223,10 @@ void order_run(struct service *s, struct turn *turn)
     /* The person ordered it in view of what was then. Whoever was quicker has changed that: an order
      * that waited its turn must not undo what another has just brought about. */
     bool overtaken = l->epoch != o->epoch;
+    if (overtaken && o->version != 0 && l->version > o->version) {
+        answer(s, turn, ANSWER_NO_QUORUM, NULL, GATE_COUNT); /* it may have begun, and be over */
+        return;
+    }
     if (overtaken || (l->operation.kind == OPERATION_FAILOVER && !may_supersede(s, turn, l)) ||
         (adopting && l->operation.kind != OPERATION_NONE)) {
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);

@@ -242,12 +242,12 @@ static void take_opinion(struct service *s, struct turn *turn, node_id from, reg
     }
     *opinion = (struct opinion){
         .heard = true,
-        .at = turn->now,
+        .at = turn->said_at,
         .verdict = {
             .verdict = said->verdict,
             .reason = said->reason,
             .check = said->check < s->policy->check_count ? said->check : CHECK_NONE,
-            .since = { turn->now.us - said->standing_us },
+            .since = { turn->said_at.us - said->standing_us },
             .detail = said->detail,
         },
     };
@@ -266,7 +266,7 @@ static bool same_facts(const struct database_facts *a, const struct database_fac
 static bool is_known_look(const struct service *s, const struct turn *turn, const struct sighting *seen,
                           const struct gossip_region *said)
 {
-    int64_t age = mono_since(turn->now, seen->at);
+    int64_t age = mono_since(turn->said_at, seen->at);
     int64_t slower = age / 1000000 * 2 * (int64_t)s->policy->clock_error_ppm;
     return seen->known && same_facts(&seen->facts, &said->database) &&
            said->database_age_us >= age - slower;
@@ -278,7 +278,7 @@ void watch_gossip(struct service *s, struct turn *turn, node_id from,
     for (region_id r = 0; r < turn->config->region_count; r++) {
         const struct gossip_region *said = &gossip->regions[r];
         take_opinion(s, turn, from, r, said);
-        struct mono_time at = { turn->now.us - said->database_age_us };
+        struct mono_time at = { turn->said_at.us - said->database_age_us };
         struct sighting *seen = &s->health.sightings[r][from];
         if (said->database.known && (!seen->known || at.us >= seen->at.us) &&
             !is_known_look(s, turn, seen, said))

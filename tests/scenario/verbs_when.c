@@ -170,6 +170,13 @@ static void doubling(struct match *m)
     match_world(m)->duplicate_permille = (uint32_t)match_number(m, 0) * 10;
 }
 
+static void everything_again(struct match *m)
+{
+    struct world *w = match_world(m);
+    w->duplicate_permille = 1000;
+    w->duplicate_at_us = w->now_us + match_duration(m, 0);
+}
+
 static void set_fault(struct match *m, enum act_fault fault)
 {
     enum act_kind kind = act(m, 0);
@@ -270,6 +277,7 @@ const struct row when_rows[] = {
     { "messages between % and % take %", slow_path },
     { "the network loses % percent", lossy },
     { "the network doubles % percent", doubling },
+    { "the network sends everything again after %", everything_again },
     { "the network heals", network_heals },
     { "replication lags % bytes", lag },
     { "clients stop writing", writes_stop },

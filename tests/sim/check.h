@@ -56,6 +56,9 @@ void check_sampled(struct world *world, struct host *host, uint8_t service,
                    const struct sample *sample);
 /* A value was accepted durably somewhere for the first time: was a begin backed by evidence? */
 void check_first_accepted(struct world *world, uint8_t service, const struct ledger *ledger);
+/* A person orders a failover, which may begin once, and is told that it is refused, which none may then. */
+void check_ordered(struct world *world, uint8_t service, uint64_t ticket, region_id to);
+void check_refused(struct world *world, uint64_t ticket);
 /* A database is opened for writes, or kept open, until true time `until_us`. */
 void check_opened(struct world *world, struct host *host, const struct act *act, int64_t until_us);
 /* A promotion starts: from here it can't be called back. */

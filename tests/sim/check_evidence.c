@@ -254,3 +254,41 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     check_majority(w, service, l, source, policy->confirm_timeout_us + round, "begun");
     truth_pace(w, service, before, l, source, round);
 }
+
+/* ---- people ---- */
+
+void check_ordered(struct world *w, uint8_t service, uint64_t ticket, region_id to)
+{
+    struct truth *t = w->services[service].truth;
+    if (to >= POLICY_REGIONS_MAX)
+        return;
+    t->orders[t->next_order] = (struct truth_order){ ticket, to };
+    t->next_order = (uint8_t)((t->next_order + 1) % TRUTH_ORDERS);
+    t->ordered[to]++;
+}
+
+void check_refused(struct world *w, uint64_t ticket)
+{
+    for (uint8_t s = 0; s < w->service_count; s++)
+        for (unsigned i = 0; i < TRUTH_ORDERS; i++) {
+            struct truth_order *order = &w->services[s].truth->orders[i];
+            if (order->ticket != ticket)
+                continue;
+            w->services[s].truth->ordered[order->to]--;
+            order->ticket = 0;
+        }
+}
+
+/* An order that comes once more, or long after whoever gave it was told that nobody knows what became of
+ * it, would take a service away from where it is for no reason. */
+void truth_forced(struct world *w, uint8_t service, const struct ledger *before, const struct ledger *l)
+{
+    struct truth *t = w->services[service].truth;
+    const struct ledger_operation *op = &l->operation;
+    if (op->kind != OPERATION_FAILOVER || !op->forced || op->to >= POLICY_REGIONS_MAX ||
+        (before->operation.kind == op->kind && before->operation.id == op->id))
+        return;
+    if (++t->obeyed[op->to] > t->ordered[op->to])
+        world_break(w, INVARIANT_EVIDENCE, "a failover to %s is begun by no order of a person's that was not carried out, or refused, already",
+                    truth_region(w, op->to));
+}

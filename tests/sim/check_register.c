@@ -161,8 +161,10 @@ static void take_as_chosen(struct world *w, uint8_t service, const struct world_
     t->chosen[v] = *l;
     t->top = v;
     t->top_ballot = round->ballot;
-    if (v > 1)
+    if (v > 1) {
+        truth_forced(w, service, &t->chosen[v - 1], l);
         truth_finished(w, service, &t->chosen[v - 1], l);
+    }
     if (w->options.falsify)
         try_rules(w, v > 1 ? &t->chosen[v - 1] : NULL, l);
 }

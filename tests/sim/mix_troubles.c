@@ -157,7 +157,7 @@ static void back_and_forth(struct brew *b, int64_t at)
         f->other = 1;
     }
     for (unsigned i = 0; i < times; i++, at += each) {
-        order_to(b, at, PART_TARGET, PART_TARGET);
+        order_to(b, at, draw_percent(b->draw, 50) ? PART_TARGET : brew_host(b), PART_TARGET);
         struct fault *f = brew_add(b, HIT_REJOIN, at + each * 3 / 4, 0);
         f->one = PART_FORMER;
     }

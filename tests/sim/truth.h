@@ -12,6 +12,7 @@
 #define TRUTH_LEASES 4     /* (instance, epoch) pairs that a voter granted: older ones have no holder */
 #define TRUTH_LOSSES 32    /* operations whose estimate is remembered: only the latest ones promote */
 #define TRUTH_STEPS 64     /* promotions, begins and grants seen */
+#define TRUTH_ORDERS 32    /* orders that people gave */
 #define TRUTH_NEVER_US (-TIME_FOREVER_US)
 #define TRUTH_ROUNDING_US (2 * US_PER_MS) /* of host_true() and of times worked out in doubles */
 
@@ -49,6 +50,11 @@ struct truth_loss {
     uint8_t host;
 };
 
+struct truth_order {
+    uint64_t ticket;           /* 0: none, or refused */
+    region_id to;
+};
+
 struct truth_step {
     uint64_t operation, epoch;
 };
@@ -64,6 +70,9 @@ struct truth {
     /* Steps. */
     struct truth_step promoted[TRUTH_STEPS], begun[TRUTH_STEPS];
     uint8_t next_promoted, next_begun;
+    struct truth_order orders[TRUTH_ORDERS]; /* by people, a ring */
+    uint8_t next_order;
+    uint32_t ordered[POLICY_REGIONS_MAX], obeyed[POLICY_REGIONS_MAX]; /* orders not refused; forced begins */
     struct truth_loss losses[TRUTH_LOSSES];
     uint8_t next_loss;
     /* Databases. */
@@ -109,6 +118,9 @@ int64_t truth_failing_us(const struct world *world, uint8_t service, uint8_t nod
                          int64_t recent_us);
 /* How long ago a check of it, that fails still, had failed for long enough; 0: none has. */
 int64_t truth_failed_us(const struct world *world, uint8_t service, uint8_t node, region_id region);
+
+/* A value is chosen on top of another: an operation that a person forced, if it is one (check_evidence.c). */
+void truth_forced(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger);
 
 /* A begin that nobody forced (check_pace.c). `round_us`: how long a register round may take. */
 void truth_pace(struct world *world, uint8_t service, const struct ledger *before,

@@ -271,6 +271,7 @@ struct world {
     uint32_t same_time;
     int64_t slow_us[2];           /* check.c: the longest delays of this period and of the one before */
     int64_t slow_since_us;
+    uint64_t tickets;             /* orders given */
     uint64_t replies;             /* answers to orders seen */
     struct message_order_reply last_reply;
     char broken[256];

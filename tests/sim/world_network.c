@@ -1,4 +1,5 @@
-/* The network: what is sent arrives late, twice, out of order, or not at all. */
+/* The network: what is sent arrives late, twice, out of order, or not at all. Only to a process that comes
+ * later it does not: what is on its way over a connection ends with whom it was made with. */
 #include "tests/sim/check.h"
 
 static void deliver(struct world *w, const struct host *from, const struct host *to,
@@ -12,7 +13,7 @@ static void deliver(struct world *w, const struct host *from, const struct host 
         at = at > link->clogged_until ? at : link->clogged_until;
     }
     world_push(w, (struct world_item){ .at = at, .kind = ITEM_MESSAGE, .host = host_index(w, from),
-                                       .to = host_index(w, to),
+                                       .to = host_index(w, to), .life = to->life,
                                        .message = message_copy(w, m) });
 }
 
