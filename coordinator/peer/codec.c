@@ -312,7 +312,7 @@ static void walk_envelope(struct codec *codec, struct message *message, node_id 
                "same voters in cluster.json");
     codec_u32(codec, "restarts", UINT32_MAX, &message->restarts);
     codec_u64(codec, "generation", &message->generation);
-    codec_i64(codec, "sent_us", 0, INT64_MAX, &message->sent_us);
+    codec_us(codec, "sent_us", &message->sent_us);
     codec_service_or_none(codec, "service", &message->service);
     walk_kind(codec, message);
     if (codec->failed)

@@ -1,4 +1,4 @@
-/* See lateness.h. */
+/* How late a message is: see lateness.h. */
 #include "policy/health/lateness.h"
 
 int64_t lateness_of(struct lateness *l, int64_t sent_us, struct mono_time now)

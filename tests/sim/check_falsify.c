@@ -84,7 +84,10 @@ static void skipped(struct ledger *l) { l->operation.skipped_gates ^= 1; }
 static void accepted_loss(struct ledger *l) { l->operation.accepted_loss_bytes ^= 1; }
 static void begun(struct ledger *l) { l->operation.begun.us++; }
 static void last_operation(struct ledger *l) { l->last_operation++; }
-static void last_outcome(struct ledger *l) { l->last_outcome = l->last_outcome == OUTCOME_DONE ? OUTCOME_ABORTED : OUTCOME_DONE; }
+static void last_outcome(struct ledger *l)
+{
+    l->last_outcome = l->last_outcome == OUTCOME_DONE ? OUTCOME_ABORTED : OUTCOME_DONE;
+}
 static void last_finished(struct ledger *l) { l->last_finished.us++; }
 
 static const struct wrong wrongs[] = {

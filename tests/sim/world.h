@@ -164,7 +164,7 @@ struct host {
 
 struct database {
     bool up, frozen;              /* frozen: SIGSTOP, accepts nothing and says nothing */
-    uint32_t life;                /* counts stops and starts: what was asked of a former life is not done in a later one */
+    uint32_t life;                /* counts stops and starts: what one was asked, the next does not do */
     bool in_recovery;
     uint32_t timeline;
     uint64_t lsn;                 /* flushed, or received */

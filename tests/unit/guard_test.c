@@ -173,24 +173,41 @@ static void the_target_opens_only_on_the_operations_word(void)
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_HOLD));
 }
 
+/* A guard that has known the epoch for a second, and sees this of its database. */
+static struct service *elsewhere(struct database_facts facts)
+{
+    struct service *s = service_of(1, fixture_first(), 9);
+    run(s, 9);
+    s->health.sightings[1][1] = (struct sighting){ true, AT(10), facts };
+    run(s, 10);
+    return s;
+}
+
 static void a_standby_serves_reads_and_a_primary_elsewhere_is_shut(void)
+{
+    elsewhere((struct database_facts){ .known = true, .in_recovery = true, .walreceiver_live = true });
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_READS));
+    /* In recovery, but on its way out of it for all we know. */
+    elsewhere((struct database_facts){ .known = true, .in_recovery = true });
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    elsewhere((struct database_facts){ .known = true });
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+}
+
+/* Before it was looked at in this epoch it may be the one that was just left, or the one that was just
+ * promoted: it is left alone, and not for ever. */
+static void nothing_is_done_on_a_look_of_another_epoch(void)
 {
     struct service *s = service_of(1, fixture_first(), 10);
     s->health.sightings[1][1] =
         (struct sighting){ true, AT(10), { .known = true, .in_recovery = true, .walreceiver_live = true } };
     run(s, 10);
-    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_READS));
-    s = service_of(1, fixture_first(), 10); /* in recovery, but on its way out of it for all we know */
-    s->health.sightings[1][1] =
-        (struct sighting){ true, AT(10), { .known = true, .in_recovery = true } };
-    run(s, 10);
-    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
-    s = service_of(1, fixture_first(), 10);
-    s->health.sightings[1][1] = (struct sighting){ true, AT(10), { .known = true } };
-    run(s, 10);
-    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
-    s = service_of(1, fixture_first(), 10); /* the database does not answer: who knows what it is */
-    run(s, 10);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_READS));
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    run(s, 14);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    run(s, 15); /* the database does not answer: who knows what it is */
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_READS));
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
 }
 
@@ -261,6 +278,7 @@ SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
            TEST(a_fence_that_fails_is_tried_again_and_never_released),
            TEST(a_late_answer_changes_nothing), TEST(the_target_opens_only_on_the_operations_word),
            TEST(a_standby_serves_reads_and_a_primary_elsewhere_is_shut),
+           TEST(nothing_is_done_on_a_look_of_another_epoch),
            TEST(the_target_of_an_operation_is_shut_as_a_standby_too),
            TEST(another_instance_of_its_region_is_not_its_business),
            TEST(no_renewal_without_a_fence_that_works),
