@@ -27,18 +27,21 @@ const char *invariant_name(enum invariant invariant)
 
 #define CLOCK (1u << BEYOND_CLOCK)
 #define DISK (1u << BEYOND_DISK)
+#define MACHINE (1u << BEYOND_MACHINE)
 #define RISK (1u << BEYOND_RISK)
 
 /* CLOCK: leases are spans of time, so whoever waits one out by a wrong clock finds the old writer still
  * open: two write, and what the old one took is lost. Nothing else goes by time.
  * DISK: a voter that votes without what it had said may help choose another value, or lose the chosen
  * one, so everything that rests on the register may go; but nothing spins.
+ * MACHINE: one that stood still goes on as if nothing had happened: for as long as its guard takes to
+ * notice and to shut, two may write, and what the old one takes is lost.
  * RISK: the new writer was opened beside an old one that nobody knew to be shut, knowingly: two may
  * write, and what the old one takes from then on is lost. */
 static const unsigned excuses[INVARIANT_COUNT] = {
     [INVARIANT_ONE_WRITER] = CLOCK | DISK | RISK,
-    [INVARIANT_LEASE] = CLOCK | DISK,
-    [INVARIANT_LOSS] = CLOCK | DISK | RISK,
+    [INVARIANT_LEASE] = CLOCK | DISK | MACHINE,
+    [INVARIANT_LOSS] = CLOCK | DISK | MACHINE | RISK,
     [INVARIANT_REGISTER] = DISK,
     [INVARIANT_CHOSEN] = DISK,
     [INVARIANT_EVIDENCE] = DISK,
@@ -225,8 +228,6 @@ static bool look(struct world *w, uint8_t service, region_id r, bool *opened)
     return true;
 }
 
-/* Openings happen at events only, and a kernel element that has not run out yet counts as open until
- * it has: so no overlap falls between two events. */
 /* Whose duty it was to have a region shut by now, and who was able to: its guard runs and its database answers, for
  * as long as hearing, shutting and one try more take. NULL: nobody was. */
 static const struct host *who_should_have_shut(const struct world *w, uint8_t service, region_id region)
@@ -245,6 +246,19 @@ static const struct host *who_should_have_shut(const struct world *w, uint8_t se
     return h->alive && same && w->now_us - since > truth_longest_us(h, takes) ? h : NULL;
 }
 
+/* A machine of the region went on just now, and its guard has not had the time to notice and to shut. */
+static bool has_just_woken(const struct world *w, region_id region)
+{
+    for (uint8_t n = 0; n < w->host_count; n++) {
+        const struct host *h = &w->hosts[n];
+        int64_t takes = 2 * h->config.heartbeat_us + 3 * w->act_us[ACT_FENCE_SHUT] + US_PER_S;
+        if (h->region == region && h->machine_woke_us > 0 &&
+            w->now_us - h->machine_woke_us <= truth_longest_us(h, takes))
+            return true;
+    }
+    return false;
+}
+
 /* Where a risk was accepted, two may write as long as the old writer's guard can't do its part. A guard
  * that runs and was merely cut off has shut its database in time, whatever was accepted. */
 static void two_write(struct world *w, uint8_t service, region_id a, region_id b)
@@ -252,20 +266,24 @@ static void two_write(struct world *w, uint8_t service, region_id a, region_id b
     const struct host *idle = who_should_have_shut(w, service, a);
     if (idle == NULL)
         idle = who_should_have_shut(w, service, b);
-    bool at_risk = w->beyond[BEYOND_RISK] && !w->beyond[BEYOND_CLOCK] && !w->beyond[BEYOND_DISK];
-    if (at_risk && idle == NULL) {
-        if (!w->risked)
-            world_say(w, NULL, "%s and %s both write: the risk that was accepted", truth_region(w, a),
-                      truth_region(w, b));
-        w->risked = true;
+    bool anything_goes = w->beyond[BEYOND_CLOCK] || w->beyond[BEYOND_DISK];
+    bool woken = has_just_woken(w, a) || has_just_woken(w, b), at_risk = w->beyond[BEYOND_RISK];
+    if (!anything_goes && (woken || (at_risk && idle == NULL))) {
+        enum beyond why = woken ? BEYOND_MACHINE : BEYOND_RISK;
+        if (!w->overlapped[why])
+            world_say(w, NULL, "%s and %s both write: %s", truth_region(w, a), truth_region(w, b),
+                      woken ? "a machine that stood still has just gone on" : "the risk that was accepted");
+        w->overlapped[why] = true;
         return;
     }
-    if (at_risk)
+    if (idle != NULL && !anything_goes)
         w->beyond[BEYOND_RISK] = false; /* it explains nothing here */
     world_break(w, INVARIANT_ONE_WRITER, "two writers: %s and %s%s%s", truth_region(w, a), truth_region(w, b),
-                at_risk ? ", and nothing keeps it from shutting: " : "", at_risk ? idle->name : "");
+                idle != NULL ? ", and nothing keeps it from shutting: " : "", idle != NULL ? idle->name : "");
 }
 
+/* Openings happen at events only, and a kernel element that has not run out yet counts as open until
+ * it has: so no overlap falls between two events. */
 static void check_writers(struct world *w, uint8_t service)
 {
     region_id writer = REGION_NONE, opened_one = REGION_NONE;

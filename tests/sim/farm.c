@@ -73,7 +73,8 @@ static const char *commit(void)
 const char *farm_beyond_words(const bool beyond[BEYOND_COUNT])
 {
     static const char *const names[BEYOND_COUNT] = {
-        [BEYOND_CLOCK] = "clock", [BEYOND_DISK] = "disk", [BEYOND_RISK] = "accepted risk",
+        [BEYOND_CLOCK] = "clock", [BEYOND_DISK] = "disk", [BEYOND_MACHINE] = "a machine that stood still",
+        [BEYOND_RISK] = "accepted risk",
     };
     static char words[64];
     words[0] = '\0';
@@ -365,8 +366,9 @@ static void show_sum(const struct harvest *h)
     printf("held to come to rest %llu (and not %llu, their disks gone), writer's region lost for good %llu\n",
            (unsigned long long)t->rested, (unsigned long long)t->not_held,
            (unsigned long long)t->lost_for_good);
-    printf("broken as expected: clock beyond its bound %llu, disk %llu, accepted risk %llu\n",
-           (unsigned long long)t->excused[BEYOND_CLOCK], (unsigned long long)t->excused[BEYOND_DISK],
+    printf("broken as expected: clock beyond its bound %llu, disk %llu, machine that stood still %llu, accepted "
+           "risk %llu\n", (unsigned long long)t->excused[BEYOND_CLOCK],
+           (unsigned long long)t->excused[BEYOND_DISK], (unsigned long long)t->excused[BEYOND_MACHINE],
            (unsigned long long)t->excused[BEYOND_RISK]);
     for (int i = INVARIANT_NONE + 1; i < INVARIANT_COUNT; i++)
         if (h->by_invariant[i] > 0)

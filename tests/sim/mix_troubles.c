@@ -386,6 +386,54 @@ static void late_dns(struct brew *b, int64_t at)
     f->bits = 1000;
 }
 
+/* The first region of the others, after `after` more, that may have a database, or must. */
+static region_id another_region(const struct brew *b, unsigned after, bool serving)
+{
+    const struct world_options *o = &b->mix->options;
+    region_id r = o->policy.initial_writer;
+    for (unsigned i = 0; i <= after; i++)
+        do
+            r = (region_id)((r + 1) % o->region_count);
+        while (r != o->policy.initial_writer && serving && !o->policy.regions[r].serves);
+    return r;
+}
+
+/* Of five regions two lose sight of the writer for long. The two others saw it fail for a moment too, and one
+ * of them can't tell the candidate that it sees it again: its vote is stale. */
+static void vote_gone_stale(struct brew *b, int64_t at)
+{
+    if (b->mix->options.region_count < 5) {
+        writer_in_trouble(b, at);
+        return;
+    }
+    unsigned first = (unsigned)draw_below(b->draw, 2), third = 2 + (unsigned)draw_below(b->draw, 2);
+    region_id candidate = another_region(b, 0, true), blind = another_region(b, first, false);
+    if (blind == candidate)
+        blind = another_region(b, 1 - first, false);
+    region_id silent = another_region(b, third, false);
+    int64_t seen = brew_detection(b) + brew_ms(b, 0, 8000), for_us = brew_leases(b) + seen + 60 * US_PER_S;
+    struct fault *f = brew_add(b, HIT_ISOLATE, at, seen);
+    f->one = b->mix->options.policy.initial_writer;
+    f = brew_add(b, HIT_CUT, at, for_us);
+    f->one = b->mix->options.policy.initial_writer;
+    f->other = candidate;
+    f = brew_add(b, HIT_CUT, at, for_us);
+    f->one = b->mix->options.policy.initial_writer;
+    f->other = blind;
+    f = brew_add(b, HIT_LINK, at + seen - brew_ms(b, 0, 2000), for_us - seen);
+    f->one = silent; /* hosts come in the order of their regions first */
+    f->other = candidate;
+}
+
+/* The machine under the writer stands still, its clock with it, until another region serves; then it goes on,
+ * with a lease that by that clock still runs. */
+static void suspended_machine(struct brew *b, int64_t at)
+{
+    struct fault *f = brew_add(b, HIT_MACHINE, at, 0);
+    f->one = PART_GUARD;
+    f->value = brew_detection(b) + brew_policy(b)->lease_us * 5 / 4 + b->mix->promote_us + brew_ms(b, 1000, 60000);
+}
+
 typedef void pattern(struct brew *b, int64_t at);
 
 static const struct blend {
@@ -413,6 +461,8 @@ static const struct blend {
     { false_signs,             { 6, 0, 3, 2, 6, 3, 3 } },
     { new_settings,            { 4, 0, 3, 2, 2, 2, 2 } },
     { lost_and_back,           { 4, 0, 2, 3, 3, 2, 40 } },
+    { vote_gone_stale,         { 4, 0, 1, 1, 12, 1, 1 } },
+    { suspended_machine,       { 1, 0, 10, 0, 0, 0, 0 } },
 };
 
 _Static_assert(sizeof blends / sizeof blends[0] == BREW_TROUBLES, "all of them are told");

@@ -450,7 +450,8 @@ static void judge(struct run *r, struct ending *v)
     struct world *w = r->world;
     v->hash = w->hash ^ w->events << 32 ^ (uint64_t)w->now_us;
     v->at_us = w->now_us - r->start_us;
-    r->tally->excused[BEYOND_RISK] += w->risked;
+    for (int b = 0; b < BEYOND_COUNT; b++)
+        r->tally->excused[b] += w->overlapped[b];
     if (world_broken(w) == NULL)
         return;
     v->invariant = w->broken_invariant;

@@ -47,6 +47,7 @@ enum invariant {
 enum beyond {
     BEYOND_CLOCK,  /* a clock ran wrong by more than the configured error */
     BEYOND_DISK,   /* a voter votes without what it had said was durable */
+    BEYOND_MACHINE, /* a machine stood still, and its clock with it */
     BEYOND_RISK,   /* an operation went on without a proven fence, as the policy or a person allowed */
     BEYOND_COUNT
 };
@@ -154,6 +155,7 @@ struct host {
     size_t parked_count, parked_size;
     int64_t trouble_until_us;     /* dead, standing still, its fence out of order: true time, or now */
     int64_t machine_stopped_at;   /* true time; -1: the machine runs */
+    int64_t machine_woke_us;      /* when it last went on after it had stood still; 0: never */
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */
     struct ledger ledger[WORLD_SERVICES_MAX];    /* last known chosen here */
     bool ledger_known[WORLD_SERVICES_MAX];
@@ -276,7 +278,7 @@ struct world {
     struct message_order_reply last_reply;
     char broken[256];
     enum invariant broken_invariant;
-    bool risked;                  /* two wrote, and that is the risk that was accepted */
+    bool overlapped[BEYOND_COUNT]; /* two wrote for a while, which this explains; the run goes on */
     bool beyond[BEYOND_COUNT];    /* what happened that the promises leave out: check.h */
     world_listener *listener;
     void *listener_arg;

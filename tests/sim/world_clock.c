@@ -53,7 +53,7 @@ void world_host_lose_time(struct world *w, struct host *h, int64_t us)
     if (h->machine_stopped_at >= 0)
         return;
     world_settle(w);
-    w->beyond[BEYOND_CLOCK] = true;
+    w->beyond[BEYOND_MACHINE] = true;
     h->machine_stopped_at = w->now_us;
     if (host_keeps_element(w, h))
         for (uint8_t s = 0; s < w->service_count; s++)
@@ -74,7 +74,7 @@ void host_wake(struct world *w, struct host *h)
     }
     h->clock.true_us += lost;
     h->machine_stopped_at = -1;
-    h->trouble_until_us = w->now_us;
+    h->trouble_until_us = h->machine_woke_us = w->now_us;
     world_say(w, h, "its machine goes on");
     if (!h->paused)
         host_unpark(w, h);
