@@ -125,12 +125,15 @@ static void on_generation(struct node *node, struct effects *effects, node_id fr
         set_mute(node, effects, MUTE_NOT);
 }
 
-/* When a message was said, by our clock. A process that is newer may be on a machine that was started
- * anew, whose clock has nothing to do with the former one. */
+/* When a message was said, by our clock. A process that is newer than all before may be on a machine that
+ * was started anew, whose clock has nothing to do with the former one. (One with a new store counts from
+ * the start; should its machine be new too, lateness.h gets over that by itself.) */
 static struct mono_time said_at(struct peer *peer, const struct message *m, struct mono_time now)
 {
-    if (m->restarts > peer->restarts)
+    if (m->restarts > peer->most_restarts) {
         peer->lateness.known = false;
+        peer->most_restarts = m->restarts;
+    }
     return (struct mono_time){ now.us - lateness_of(&peer->lateness, m->sent_us, now) };
 }
 

@@ -51,6 +51,7 @@ struct peer {
     bool heard;
     struct mono_time heard_at;  /* when what was heard last was said */
     uint32_t restarts;
+    uint32_t most_restarts;     /* of all its processes heard */
     struct lateness lateness;
     uint64_t seen_generation;
     uint64_t former_generation; /* seen before this process of the peer was first heard */

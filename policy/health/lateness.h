@@ -19,6 +19,7 @@
 
 struct lateness {
     bool known;
+    int64_t newest_us;           /* by the sender's clock: what left before it says nothing of the way now */
     struct mono_time window;     /* since when `least` is looked for */
     int64_t least, former_least; /* receiver's clock minus sender's: of this window and the one before */
 };

@@ -56,6 +56,16 @@ void check_sampled(struct world *world, struct host *host, uint8_t service,
                    const struct sample *sample);
 /* A value was accepted durably somewhere for the first time: was a begin backed by evidence? */
 void check_first_accepted(struct world *world, uint8_t service, const struct ledger *ledger);
+/* Gossip comes that is `older_us` older than what came from the same node: it may make nothing that a host
+ * knows by that node younger than it is. Before and after it is handled; false: it is hardly older. */
+struct check_news {
+    uint8_t from, service;
+    int64_t since_us;                   /* when it was sent */
+    int64_t age_us[POLICY_REGIONS_MAX]; /* of what that node said of each region; < 0: nothing */
+};
+bool check_before_old_news(struct world *world, const struct host *host, struct check_news *news, int64_t older_us);
+void check_after_old_news(struct world *world, const struct host *host, const struct check_news *news);
+
 /* A person orders a failover, which may begin once, and is told that it is refused, which none may then. */
 void check_ordered(struct world *world, uint8_t service, uint64_t ticket, region_id to);
 void check_refused(struct world *world, uint64_t ticket);

@@ -7,6 +7,7 @@
  * longer by how late anything is at present (check_delivered). */
 #include "tests/sim/truth.h"
 
+#define OLD_NEWS_US (2 * US_PER_S)  /* less is what the ways of two messages may differ by */
 #define PPM 1000000
 #define STALE_INTERVALS 3
 #define ROUND_HEARTBEATS_MAX 4
@@ -253,6 +254,40 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
     check_majority(w, service, l, source, policy->confirm_timeout_us + round, "begun");
     truth_pace(w, service, before, l, source, round);
+}
+
+/* ---- what comes late ---- */
+
+static void ages_of(const struct world *w, const struct host *h, const struct check_news *news,
+                    int64_t age_us[POLICY_REGIONS_MAX])
+{
+    static struct view_service view; /* large, and never looked at again */
+    node_view(h->node, news->service, (struct mono_time){ host_mono(w, h) }, (struct wall_time){ w->now_us }, &view);
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        const struct view_observer *seen = &view.regions[r].observers[news->from];
+        age_us[r] = seen->present ? seen->age_us : -1;
+    }
+}
+
+bool check_before_old_news(struct world *w, const struct host *h, struct check_news *news, int64_t older_us)
+{
+    if (older_us <= truth_slack_us(w) + OLD_NEWS_US)
+        return false;
+    ages_of(w, h, news, news->age_us);
+    return true;
+}
+
+void check_after_old_news(struct world *w, const struct host *h, const struct check_news *news)
+{
+    int64_t age_us[POLICY_REGIONS_MAX];
+    if (!h->alive)
+        return;
+    ages_of(w, h, news, age_us);
+    int64_t least = (w->now_us - news->since_us) / 2 - truth_slack_us(w);
+    for (region_id r = 0; r < w->options.region_count; r++)
+        if (news->age_us[r] >= 0 && age_us[r] < news->age_us[r] && age_us[r] < least)
+            world_break(w, INVARIANT_EVIDENCE, "%s takes what %s said of %s long ago for news", h->name,
+                        w->hosts[news->from].name, truth_region(w, r));
 }
 
 /* ---- people ---- */

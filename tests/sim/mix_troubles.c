@@ -411,7 +411,10 @@ static void vote_gone_stale(struct brew *b, int64_t at)
     if (blind == candidate)
         blind = another_region(b, 1 - first, false);
     region_id silent = another_region(b, third, false);
-    int64_t seen = brew_detection(b) + brew_ms(b, 0, 8000), for_us = brew_leases(b) + seen + 60 * US_PER_S;
+    int64_t begin = brew_detection(b), outage = brew_policy(b)->outage_min_us;
+    int64_t seen = draw_percent(b->draw, 50) ? begin + brew_ms(b, 0, 8000)
+                                             : begin - outage + draw_range(b->draw, 0, outage + US_PER_S);
+    int64_t for_us = brew_leases(b) + seen + 60 * US_PER_S;
     struct fault *f = brew_add(b, HIT_ISOLATE, at, seen);
     f->one = b->mix->options.policy.initial_writer;
     f = brew_add(b, HIT_CUT, at, for_us);

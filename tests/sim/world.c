@@ -185,6 +185,27 @@ static void play_act(struct world *w, struct host *h, struct world_item *item)
         act_end(w, h, act);
 }
 
+/* What was sent before something that came already is known to be old: it excuses no mistake about ages. */
+static bool is_newest(struct host *h, const struct world_item *item)
+{
+    int64_t *newest = &h->newest_us[item->host];
+    if (item->since < *newest)
+        return false;
+    *newest = item->since;
+    return true;
+}
+
+static void play_old_message(struct world *w, struct host *h, struct world_item *item)
+{
+    struct check_news news = { .from = item->host, .since_us = item->since,
+                               .service = item->message->service };
+    bool looked = item->message->kind == MESSAGE_GOSSIP && news.service < w->service_count &&
+                  check_before_old_news(w, h, &news, h->newest_us[item->host] - item->since);
+    play_host(w, h, item);
+    if (looked)
+        check_after_old_news(w, h, &news);
+}
+
 /* What an event is about: a host in the life it was meant for, or the world outside. */
 static void play_item(struct world *w, struct world_item *item)
 {
@@ -200,6 +221,10 @@ static void play_item(struct world *w, struct world_item *item)
     if (its_own && host_stands(h)) {
         host_park(h, item);
         *item = (struct world_item){ .at = item->at };
+        return;
+    }
+    if (item->kind == ITEM_MESSAGE && !is_newest(h, item)) {
+        play_old_message(w, h, item);
         return;
     }
     check_delivered(w, item->since);

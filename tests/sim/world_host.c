@@ -196,6 +196,7 @@ void world_host_start(struct world *w, struct host *h)
     memset(h->fence_busy_until, 0, sizeof h->fence_busy_until);
     memset(h->change, 0, sizeof h->change);
     memset(h->read_serial, 0, sizeof h->read_serial);
+    memset(h->newest_us, 0, sizeof h->newest_us);
     h->config = h->config_next;
     h->config.instance = h->disk.instance;
     free(h->node);
