@@ -55,7 +55,8 @@ void check_granted(struct world *world, struct host *voter, uint8_t service,
 void check_sampled(struct world *world, struct host *host, uint8_t service,
                    const struct sample *sample);
 /* A value was accepted durably somewhere for the first time: was a begin backed by evidence? */
-void check_first_accepted(struct world *world, uint8_t service, const struct ledger *ledger);
+void check_first_accepted(struct world *world, uint8_t service, const struct ledger *ledger,
+                          struct ballot ballot);
 /* Gossip comes that is `older_us` older than what came from the same node: it may make nothing that a host
  * knows by that node younger than it is. Before and after it is handled; false: it is hardly older. */
 struct check_news {

@@ -212,10 +212,10 @@ int64_t truth_failed_us(const struct world *w, uint8_t service, uint8_t n, regio
 }
 
 static void check_majority(struct world *w, uint8_t service, const struct ledger *l,
-                           region_id region, int64_t age_us, const char *what)
+                           region_id region, int64_t age_us, int64_t decided_us, const char *what)
 {
     const struct host *executor = &w->hosts[l->operation.executor];
-    int64_t since = w->now_us - truth_longest_us(executor, age_us) - truth_slack_us(w);
+    int64_t since = decided_us - truth_longest_us(executor, age_us) - truth_slack_us(w);
     node_set yes = 0;
     for (uint8_t n = 0; n < w->host_count; n++)
         if (node_in(truth_voters(w), n) && had_failed(w, service, n, region, since))
@@ -225,7 +225,30 @@ static void check_majority(struct world *w, uint8_t service, const struct ledger
                     "it failed lately", truth_region(w, region), what);
 }
 
-void check_first_accepted(struct world *w, uint8_t service, const struct ledger *l)
+/* A majority has said so when it was asked, lest a begin rests on what they said before. */
+static void check_asked(struct world *w, uint8_t service, const struct ledger *l, region_id region,
+                        int64_t decided_us)
+{
+    const struct host *executor = &w->hosts[l->operation.executor];
+    int64_t timeout = executor->config.services[service].confirm_timeout_us;
+    int64_t since = decided_us - truth_longest_us(executor, timeout) - truth_slack_us(w);
+    node_set yes = 0;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (node_in(truth_voters(w), n) && w->services[service].truth->voters[n].said_failed_us[region] >= since)
+            yes = (node_set)(yes | node_bit(n));
+    if (!truth_is_majority(w, yes))
+        world_break(w, INVARIANT_EVIDENCE, "a failover of %s is begun, and no majority of voters was asked and "
+                    "said it failed", truth_region(w, region));
+}
+
+/* When the round was begun in which a value is put forward: what it rests on was looked at then. */
+static int64_t decided_at(const struct world *w, uint8_t service, struct ballot ballot, int64_t round_us)
+{
+    const struct truth_voter *proposer = &w->services[service].truth->voters[ballot.node % POLICY_NODES_MAX];
+    return truth_ballots(proposer->asked, ballot) == 0 ? proposer->asked_us : w->now_us - round_us;
+}
+
+void check_first_accepted(struct world *w, uint8_t service, const struct ledger *l, struct ballot ballot)
 {
     struct truth *t = w->services[service].truth;
     const struct ledger_operation *op = &l->operation;
@@ -242,17 +265,19 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     bool taken = before->operation.id == op->id && op->phase == PHASE_BEGUN;
     if (again || taken || !truth_step_is_new(t->begun, &t->next_begun, op->id, l->epoch))
         return;
+    int64_t decided = decided_at(w, service, ballot, round);
     if (op->phase == PHASE_GRANTED) {
         /* With no way back the old writer's health is no question any more. */
         if (before->operation.may_return)
             check_majority(w, service, l, before->operation.from,
-                           policy->evidence_max_age_us + round, "granted");
+                           policy->evidence_max_age_us, decided, "granted");
         return;
     }
     if (before->paused)
         world_break(w, INVARIANT_EVIDENCE, "a failover begins while the service is paused");
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
-    check_majority(w, service, l, source, policy->confirm_timeout_us + round, "begun");
+    check_majority(w, service, l, source, policy->confirm_timeout_us, decided, "begun");
+    check_asked(w, service, l, source, decided);
     truth_pace(w, service, before, l, source, round);
 }
 

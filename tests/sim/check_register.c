@@ -125,7 +125,7 @@ static void check_value(struct world *w, uint8_t service, const struct ledger *l
     if (!fits)
         world_break(w, INVARIANT_REGISTER, "version %llu may not follow the one before", v);
     if (v > t->top)
-        check_first_accepted(w, service, l);
+        check_first_accepted(w, service, l, ballot);
 }
 
 /* Would the core's own rules notice if this value were another? */
@@ -271,6 +271,15 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
         return;
     struct truth_voter *voter = &w->services[m->service].truth->voters[host_index(w, h)];
     switch ((int)m->kind) {
+    case MESSAGE_PREPARE:
+        if (truth_ballots(voter->asked, m->as.prepare.ballot) != 0)
+            voter->asked_us = w->now_us;
+        voter->asked = m->as.prepare.ballot;
+        break;
+    case MESSAGE_VERDICT:
+        if (m->as.verdict.verdict == VERDICT_FAILED && m->as.verdict.region < POLICY_REGIONS_MAX)
+            voter->said_failed_us[m->as.verdict.region] = w->now_us;
+        break;
     case MESSAGE_PROMISE:
         keep_word(w, h, voter, m->as.promise.ballot, "promises");
         check_report(w, h, voter, &m->as.promise.report);

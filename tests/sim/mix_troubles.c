@@ -411,10 +411,11 @@ static void vote_gone_stale(struct brew *b, int64_t at)
     if (blind == candidate)
         blind = another_region(b, 1 - first, false);
     region_id silent = another_region(b, third, false);
+    /* Stale at the begin, or only at the grant. */
     int64_t begin = brew_detection(b), outage = brew_policy(b)->outage_min_us;
-    int64_t seen = draw_percent(b->draw, 50) ? begin + brew_ms(b, 0, 8000)
-                                             : begin - outage + draw_range(b->draw, 0, outage + US_PER_S);
-    int64_t for_us = brew_leases(b) + seen + 60 * US_PER_S;
+    int64_t silence = outage > 3 * US_PER_S && draw_percent(b->draw, 70) ? begin - brew_ms(b, 3000, outage / US_PER_MS)
+                                                                       : begin + brew_ms(b, 0, 8000);
+    int64_t seen = silence + brew_ms(b, 0, 2000), for_us = brew_leases(b) + seen + 60 * US_PER_S;
     struct fault *f = brew_add(b, HIT_ISOLATE, at, seen);
     f->one = b->mix->options.policy.initial_writer;
     f = brew_add(b, HIT_CUT, at, for_us);
@@ -423,7 +424,7 @@ static void vote_gone_stale(struct brew *b, int64_t at)
     f = brew_add(b, HIT_CUT, at, for_us);
     f->one = b->mix->options.policy.initial_writer;
     f->other = blind;
-    f = brew_add(b, HIT_LINK, at + seen - brew_ms(b, 0, 2000), for_us - seen);
+    f = brew_add(b, HIT_LINK, at + silence, for_us - silence);
     f->one = silent; /* hosts come in the order of their regions first */
     f->other = candidate;
 }
@@ -444,7 +445,7 @@ static const struct blend {
     uint8_t weight[PROFILE_COUNT];
 } blends[] = {
     /*                          general calm beyond disks network duel return */
-    { writer_in_trouble,       { 22, 0, 30, 14, 16, 8, 20 } },
+    { writer_in_trouble,       { 12, 0, 30, 14, 6, 8, 20 } },
     { ordered_and_struck,      { 10, 0, 8, 8, 8, 22, 6 } },
     { cut_and_voters_restart,  { 9, 0, 3, 8, 6, 3, 6 } },
     { late_grants,             { 9, 0, 4, 2, 16, 2, 4 } },
@@ -464,7 +465,7 @@ static const struct blend {
     { false_signs,             { 6, 0, 3, 2, 6, 3, 3 } },
     { new_settings,            { 4, 0, 3, 2, 2, 2, 2 } },
     { lost_and_back,           { 4, 0, 2, 3, 3, 2, 40 } },
-    { vote_gone_stale,         { 4, 0, 1, 1, 12, 1, 1 } },
+    { vote_gone_stale,         { 14, 0, 1, 1, 22, 1, 1 } }, /* of five regions; else writer_in_trouble() */
     { suspended_machine,       { 1, 0, 10, 0, 0, 0, 0 } },
 };
 

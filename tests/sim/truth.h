@@ -37,6 +37,9 @@ struct truth_voter {
     uint32_t life;             /* that the rest is about */
     struct ballot promised, accepted; /* the highest that its disk said it has */
     struct ballot word;        /* the highest that it has promised or accepted to anybody */
+    struct ballot asked;       /* of its newest round, and when it asked for promises first */
+    int64_t asked_us;
+    int64_t said_failed_us[POLICY_REGIONS_MAX]; /* when it last answered a candidate so */
     struct truth_lease leases[TRUTH_LEASES];
     uint8_t next_lease;
     int64_t quiet_since_us;    /* its last grant for the service, or the start of its process */
