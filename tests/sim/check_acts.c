@@ -111,6 +111,11 @@ void check_promotion(struct world *w, struct host *h, const struct act *act)
     }
     if (!covered(w, service, l, host_true(h, act->until.us), true))
         world_break(w, INVARIANT_LEASE, "%s promotes without a lease", h->name);
+    /* However late the promotion is done, by then under another's lease: nobody gets in. */
+    const struct database *db = &w->services[service].databases[h->region];
+    bool enforced = w->services[service].policy.fence == FENCE_ENFORCED;
+    if (enforced ? w->now_us < db->fence_until : db->door_open)
+        world_break(w, INVARIANT_LEASE, "%s promotes behind an open fence", h->name);
 }
 
 /* What was lost by it is worked out when the timeline takes its first write (check_loss.c): a promotion
