@@ -265,17 +265,26 @@ static void check_report(struct world *w, const struct host *h, const struct tru
         world_break(w, INVARIANT_REGISTER, "%s reports as accepted what is not on its disk", h->name);
 }
 
+/* Whoever asks by a ballot of a former process of its own could put another value forward by it. */
+static void check_ballot(struct world *w, const struct host *h, struct truth_voter *voter, struct ballot ballot)
+{
+    if (truth_ballots(voter->asked, ballot) != 0) {
+        voter->asked_us = w->now_us;
+        voter->asked_life = h->life;
+    } else if (voter->asked_life != h->life) {
+        world_break(w, INVARIANT_REGISTER, "%s asks for promises by a ballot that it used before it restarted",
+                    h->name);
+    }
+    voter->asked = ballot;
+}
+
 void check_sent(struct world *w, struct host *h, const struct message *m)
 {
     if (m->service >= w->service_count)
         return;
     struct truth_voter *voter = &w->services[m->service].truth->voters[host_index(w, h)];
     switch ((int)m->kind) {
-    case MESSAGE_PREPARE:
-        if (truth_ballots(voter->asked, m->as.prepare.ballot) != 0)
-            voter->asked_us = w->now_us;
-        voter->asked = m->as.prepare.ballot;
-        break;
+    case MESSAGE_PREPARE: check_ballot(w, h, voter, m->as.prepare.ballot); break;
     case MESSAGE_VERDICT:
         if (m->as.verdict.verdict == VERDICT_FAILED && m->as.verdict.region < POLICY_REGIONS_MAX)
             voter->said_failed_us[m->as.verdict.region] = w->now_us;

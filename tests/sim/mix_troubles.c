@@ -430,12 +430,17 @@ static void vote_gone_stale(struct brew *b, int64_t at)
 }
 
 /* The machine under the writer stands still, its clock with it, until another region serves; then it goes on,
- * with a lease that by that clock still runs. */
+ * with a lease that by that clock still runs, and mostly without a network that could tell it. */
 static void suspended_machine(struct brew *b, int64_t at)
 {
     struct fault *f = brew_add(b, HIT_MACHINE, at, 0);
     f->one = PART_GUARD;
     f->value = brew_detection(b) + brew_policy(b)->lease_us * 5 / 4 + b->mix->promote_us + brew_ms(b, 1000, 60000);
+    if (draw_percent(b->draw, 20))
+        return;
+    int64_t stands = f->value;
+    f = brew_add(b, HIT_ISOLATE, at - brew_ms(b, 0, 1000), stands + brew_leases(b));
+    f->one = PART_WRITER;
 }
 
 typedef void pattern(struct brew *b, int64_t at);

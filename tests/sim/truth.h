@@ -39,6 +39,7 @@ struct truth_voter {
     struct ballot word;        /* the highest that it has promised or accepted to anybody */
     struct ballot asked;       /* of its newest round, and when it asked for promises first */
     int64_t asked_us;
+    uint32_t asked_life;
     int64_t said_failed_us[POLICY_REGIONS_MAX]; /* when it last answered a candidate so */
     struct truth_lease leases[TRUTH_LEASES];
     uint8_t next_lease;
