@@ -171,10 +171,6 @@ static void run_lease(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
     const struct ledger *l = service_ledger(s);
-    if (l != NULL && l->epoch != g->known_epoch) {
-        g->known_epoch = l->epoch;
-        g->epoch_known_at = turn->now;
-    }
     if (l == NULL || !named_writer(s, l)) {
         if (g->held_noted)
             note_lease(s, turn);
@@ -317,6 +313,20 @@ static void send_act(struct service *s, struct turn *turn, enum act_kind kind)
     if (kind == ACT_FENCE_SHUT && g->fence != FENCE_CONFIRMED && g->fence != FENCE_FAILED)
         set_fence(s, turn, FENCE_CLOSING, NULL);
     else if (kind != ACT_FENCE_SHUT && g->fence == FENCE_CONFIRMED)
+        set_fence(s, turn, FENCE_UNKNOWN, NULL);
+}
+
+/* A proof is of one epoch: since it was given, another coordinator of our region may have let reads through.
+ * Under a guard's own name nobody else opens anything. */
+static void note_epoch(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    if (l == NULL || l->epoch == g->known_epoch)
+        return;
+    g->known_epoch = l->epoch;
+    g->epoch_known_at = turn->now;
+    if (g->fence == FENCE_CONFIRMED && !instance_equal(l->guard, g->self))
         set_fence(s, turn, FENCE_UNKNOWN, NULL);
 }
 
@@ -463,6 +473,7 @@ void guard_run(struct service *s, struct turn *turn)
     if (!s->guard.mine)
         return;
     check_clocks(s, turn);
+    note_epoch(s, turn);
     run_lease(s, turn);
     run_intruder(s, turn);
     run_fence(s, turn);

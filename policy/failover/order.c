@@ -8,10 +8,14 @@
 
 #define ORDER_DEADLINE_US (10 * US_PER_S)
 
+/* What was put forward and is not known to have lost may be chosen yet, or was, and is over: whatever there is
+ * to say of the order now, it is not refused. */
 static void answer(struct service *s, struct turn *turn, enum order_answer code,
                    const struct gate *gate, enum gate_id id)
 {
     struct pending_order *o = &s->order;
+    if (code != ANSWER_ACCEPTED && o->version != 0)
+        code = ANSWER_NO_QUORUM;
     struct message_order_reply reply = { .ticket = o->ticket, .answer = code, .gate = (uint8_t)id,
                                          .operation = o->operation };
     if (gate != NULL) {
@@ -161,7 +165,8 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
     gates_judge(s, turn, o->order.to, skipped, o->order.accepted_loss_bytes, gates);
     enum gate_id shut = gates_first_shut(gates);
     if (shut != GATE_COUNT) {
-        answer(s, turn, ANSWER_GATE, &gates[shut], shut);
+        if (o->version == 0) /* else what was put forward while it was open may be chosen yet: its time is not over */
+            answer(s, turn, ANSWER_GATE, &gates[shut], shut);
         return;
     }
     if (o->operation == 0)
@@ -223,10 +228,6 @@ void order_run(struct service *s, struct turn *turn)
     /* The person ordered it in view of what was then. Whoever was quicker has changed that: an order
      * that waited its turn must not undo what another has just brought about. */
     bool overtaken = l->epoch != o->epoch;
-    if (overtaken && o->version != 0 && l->version > o->version) {
-        answer(s, turn, ANSWER_NO_QUORUM, NULL, GATE_COUNT); /* it may have begun, and be over */
-        return;
-    }
     if (overtaken || (l->operation.kind == OPERATION_FAILOVER && !may_supersede(s, turn, l)) ||
         (adopting && l->operation.kind != OPERATION_NONE)) {
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);

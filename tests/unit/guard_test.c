@@ -211,6 +211,22 @@ static void nothing_is_done_on_a_look_of_another_epoch(void)
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
 }
 
+/* In the meantime another coordinator of this region may have let reads through. */
+static void a_proof_is_of_one_epoch(void)
+{
+    struct service *s = elsewhere((struct database_facts){ .known = true });
+    finish_act(s, 10, ACT_FENCE_SHUT);
+    CU_ASSERT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
+    run(s, 11);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    s->learner.chosen = fixture_begun();
+    run(s, 12);
+    CU_ASSERT_NOT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    finish_act(s, 12, ACT_FENCE_SHUT);
+    CU_ASSERT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
+}
+
 static void the_target_of_an_operation_is_shut_as_a_standby_too(void)
 {
     struct service *s = service_of(1, fixture_begun(), 10);
@@ -278,7 +294,7 @@ SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
            TEST(a_fence_that_fails_is_tried_again_and_never_released),
            TEST(a_late_answer_changes_nothing), TEST(the_target_opens_only_on_the_operations_word),
            TEST(a_standby_serves_reads_and_a_primary_elsewhere_is_shut),
-           TEST(nothing_is_done_on_a_look_of_another_epoch),
+           TEST(nothing_is_done_on_a_look_of_another_epoch), TEST(a_proof_is_of_one_epoch),
            TEST(the_target_of_an_operation_is_shut_as_a_standby_too),
            TEST(another_instance_of_its_region_is_not_its_business),
            TEST(no_renewal_without_a_fence_that_works),
