@@ -87,10 +87,12 @@ static enum act_kind wanted_elsewhere(const struct service *s, const struct turn
     if (target || outgoing)
         return ACT_FENCE_SHUT;
     /* What was seen before the register went on to this epoch may be of a time at which our region was
-     * named: nothing is opened on that, and nothing shut before the next look. */
+     * named: nothing is opened on that. What we held for its sake, or had shut, is shut at once; what was
+     * not ours to hold is left as it is until the next look. */
     bool looked = seen->known && seen->at.us > s->guard.epoch_known_at.us;
+    bool ours = s->guard.wanted == ACT_FENCE_HOLD || s->guard.wanted == ACT_FENCE_SHUT;
     if (!looked && mono_since(turn->now, s->guard.epoch_known_at) < s->policy->evidence_max_age_us)
-        return ACT_COMPARE;
+        return ours ? ACT_FENCE_SHUT : ACT_COMPARE;
     if (!seen->known && mono_since(turn->now, s->guard.start) < s->policy->evidence_max_age_us)
         return ACT_COMPARE; /* not looked at yet: the first look decides */
     bool fresh = looked && mono_since(turn->now, seen->at) <= s->policy->evidence_max_age_us;

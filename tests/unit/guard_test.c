@@ -211,6 +211,16 @@ static void nothing_is_done_on_a_look_of_another_epoch(void)
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
 }
 
+/* It stood still while another region was granted: what it held open is shut before anything is looked at. */
+static void what_was_held_open_is_shut_at_once(void)
+{
+    struct service *s = holding();
+    CU_ASSERT_EQUAL(s->guard.fence, FENCE_OPEN);
+    s->learner.chosen = fixture_granted();
+    run(s, 11);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+}
+
 /* In the meantime another coordinator of this region may have let reads through. */
 static void a_proof_is_of_one_epoch(void)
 {
@@ -295,6 +305,7 @@ SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
            TEST(a_late_answer_changes_nothing), TEST(the_target_opens_only_on_the_operations_word),
            TEST(a_standby_serves_reads_and_a_primary_elsewhere_is_shut),
            TEST(nothing_is_done_on_a_look_of_another_epoch), TEST(a_proof_is_of_one_epoch),
+           TEST(what_was_held_open_is_shut_at_once),
            TEST(the_target_of_an_operation_is_shut_as_a_standby_too),
            TEST(another_instance_of_its_region_is_not_its_business),
            TEST(no_renewal_without_a_fence_that_works),
