@@ -171,13 +171,14 @@ void candidate_run(struct service *s, struct turn *turn)
     }
     if (c->open_since.us == 0)
         c->open_since = turn->now;
+    /* First whether its time is over: while a person's order was under way nobody looked. */
+    if (c->asking && mono_reached(turn->now, c->deadline))
+        end_confirmation(s, turn, false);
     if (c->asking && majority_has(turn->config->voters, c->failed)) {
         end_confirmation(s, turn, true);
         begin(s, turn, l);
         return;
     }
-    if (c->asking && mono_reached(turn->now, c->deadline))
-        end_confirmation(s, turn, false);
     if (c->asking) {
         service_wake(s, c->deadline);
         return;
