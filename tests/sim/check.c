@@ -243,17 +243,21 @@ static const struct host *who_should_have_shut(const struct world *w, uint8_t se
     int64_t takes = 8 * h->config.heartbeat_us + 2 * policy->fence_budget_us + 4 * w->act_us[ACT_FENCE_SHUT];
     int64_t since = h->trouble_until_us > t->silent_us[region] ? h->trouble_until_us : t->silent_us[region];
     bool same = h->config.instance == t->chosen[v].guard.id;
-    return h->alive && same && w->now_us - since > truth_longest_us(h, takes) ? h : NULL;
+    return h->alive && !host_stands(h) && same && w->now_us - since > truth_longest_us(h, takes) ? h : NULL;
 }
 
-/* A machine of the region went on just now, and its guard has not had the time to notice and to shut. */
-static bool has_just_woken(const struct world *w, region_id region)
+/* A machine of the region went on under a lease that by its clock still runs, and its guard has not been able to
+ * notice and to shut for as long as that takes. */
+static bool has_just_woken(const struct world *w, uint8_t service, region_id region)
 {
     for (uint8_t n = 0; n < w->host_count; n++) {
         const struct host *h = &w->hosts[n];
         int64_t takes = 2 * h->config.heartbeat_us + 3 * w->act_us[ACT_FENCE_SHUT] + US_PER_S;
-        if (h->region == region && h->machine_woke_us > 0 &&
-            w->now_us - h->machine_woke_us <= truth_longest_us(h, takes))
+        int64_t woke = h->machine_woke_us, able = h->trouble_until_us > woke ? h->trouble_until_us : woke;
+        if (h->region != region || woke == 0 ||
+            w->now_us - woke > truth_longest_us(h, h->config.services[service].lease_us + takes))
+            continue;
+        if (!h->alive || host_stands(h) || w->now_us - able <= truth_longest_us(h, takes))
             return true;
     }
     return false;
@@ -267,7 +271,7 @@ static void two_write(struct world *w, uint8_t service, region_id a, region_id b
     if (idle == NULL)
         idle = who_should_have_shut(w, service, b);
     bool anything_goes = w->beyond[BEYOND_CLOCK] || w->beyond[BEYOND_DISK];
-    bool woken = has_just_woken(w, a) || has_just_woken(w, b), at_risk = w->beyond[BEYOND_RISK];
+    bool woken = has_just_woken(w, service, a) || has_just_woken(w, service, b), at_risk = w->beyond[BEYOND_RISK];
     if (!anything_goes && (woken || (at_risk && idle == NULL))) {
         enum beyond why = woken ? BEYOND_MACHINE : BEYOND_RISK;
         if (!w->overlapped[why])
@@ -294,7 +298,7 @@ static void check_writers(struct world *w, uint8_t service)
         if (writer != REGION_NONE)
             two_write(w, service, writer, r);
         writer = r;
-        if (opened)
+        if (opened && !has_just_woken(w, service, r)) /* that one may only think that it is the writer */
             opened_one = r;
     }
     if (opened_one != REGION_NONE && w->broken_invariant == INVARIANT_NONE)

@@ -142,9 +142,15 @@ struct truth_voter *truth_voter(struct world *w, uint8_t service, const struct h
     /* A new process judges from the start; what the former one saw was true when it said so. */
     for (uint8_t c = 0; c < POLICY_CHECKS_MAX && voter->seen; c++) {
         struct truth_watch *watch = &voter->watches[c];
-        bool failed = watch->judged && has_failed(watch, policy_of(h, service, c),
-                                                  watch->judged_mono_us);
-        int64_t until = failed ? watch->judged_us : watch->failed_until_us;
+        const struct check_policy *policy = policy_of(h, service, c);
+        /* To its end, or until it would have known too little. */
+        int64_t knows = STALE_INTERVALS * policy->interval_us + policy->timeout_us;
+        int64_t end_mono_us = watch->judged_mono_us + knows, until = watch->failed_until_us;
+        end_mono_us = h->died_mono_us < end_mono_us ? h->died_mono_us : end_mono_us;
+        if (watch->judged && has_failed(watch, policy, end_mono_us)) {
+            int64_t end_us = watch->judged_us + truth_longest_us(h, knows);
+            until = h->died_us < end_us ? h->died_us : end_us;
+        }
         *watch = (struct truth_watch){ .failed_until_us = until };
     }
     if (voter->seen)

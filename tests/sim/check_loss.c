@@ -44,11 +44,12 @@ static const struct truth_loss *estimate_of(const struct truth *t, uint64_t oper
     return NULL;
 }
 
-/* The grant under which the region writes now. */
+/* The grant under which the region writes now; its lease may run on for a while when the next begin is
+ * chosen. */
 static const struct ledger *grant_of(const struct truth *t, region_id region)
 {
     uint64_t epoch = t->chosen[t->top].epoch;
-    for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch == epoch; v--)
+    for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch + 1 >= epoch; v--)
         if (t->chosen[v].writer == region && t->chosen[v].operation.kind == OPERATION_FAILOVER)
             return &t->chosen[v];
     return NULL;

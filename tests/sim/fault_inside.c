@@ -125,6 +125,8 @@ static bool machine(struct strike *k)
 static bool wipe(struct strike *k)
 {
     struct host *h = strike_host(k);
+    if (h->machine_stopped_at >= 0)
+        return false;
     world_host_crash(k->world, h, false);
     world_disk_wipe(k->world, h);
     return true;
@@ -139,6 +141,8 @@ static bool copy_disk(struct strike *k)
 static void roll_back(struct strike *k)
 {
     struct host *h = strike_victim(k);
+    if (h->machine_stopped_at >= 0)
+        return;
     world_host_crash(k->world, h, false);
     world_disk_restore(h);
     start(k->world, h);

@@ -156,6 +156,7 @@ struct host {
     int64_t trouble_until_us;     /* dead, standing still, its fence out of order: true time, or now */
     int64_t machine_stopped_at;   /* true time; -1: the machine runs */
     int64_t newest_us[POLICY_NODES_MAX]; /* when the newest message that came from each had been sent */
+    int64_t died_us, died_mono_us; /* when its last life ended, by true time and by its clock */
     int64_t machine_woke_us;      /* when it last went on after it had stood still; 0: never */
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */
     struct ledger ledger[WORLD_SERVICES_MAX];    /* last known chosen here */
@@ -177,6 +178,7 @@ struct database {
     region_id upstream;
     int64_t fence_until;          /* kernel: packets pass before this time */
     bool door_open;               /* door: outlives everything */
+    uint8_t opened_by;            /* host */
     bool acknowledges;            /* as last looked at */
 };
 

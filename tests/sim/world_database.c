@@ -268,6 +268,7 @@ static void hold(struct world *w, struct host *h, const struct act *act, struct 
     int64_t until = open_until(w, h, act, enforced);
     db->fence_until = until;
     db->door_open = true;
+    db->opened_by = host_index(w, h);
     if (act->kind == ACT_FENCE_HOLD && h->alive)
         h->disk.held_until_us[service] = act->until.us;
     if (act->kind == ACT_FENCE_HOLD || !db->in_recovery)

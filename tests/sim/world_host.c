@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define GUARD_READY_AFTER_US (10 * US_PER_MS)
+#define STRANGERS UINT64_C(1000000) /* instances above are of no store */
 
 bool host_stands(const struct host *h)
 {
@@ -156,7 +157,8 @@ static void forget_stall(struct host *h)
 
 void world_host_crash(struct world *w, struct host *h, bool writes_first)
 {
-    if (!h->alive)
+    /* Nothing happens to a process whose machine stands still, unless that is lost altogether. */
+    if (!h->alive || (h->machine_stopped_at >= 0 && !w->region_dead[h->region]))
         return;
     disk_crash(w, h, writes_first);
     forget_stall(h);
@@ -164,6 +166,8 @@ void world_host_crash(struct world *w, struct host *h, bool writes_first)
         world_drop(w, &h->parked[i]);
     h->parked_count = 0;
     h->alive = h->paused = false;
+    h->died_us = w->now_us;
+    h->died_mono_us = host_mono(w, h);
     h->trouble_until_us = TIME_FOREVER_US;
     h->pause_at_step = h->crash_at_persist = 0;
     h->crash_at_step = STEP_NONE;
@@ -189,22 +193,26 @@ void world_host_start(struct world *w, struct host *h)
     h->alive = true;
     h->trouble_until_us = w->now_us;
     h->life++;
-    h->disk.restarts++;
+    /* Opening a store writes to it. Without one the process is a stranger to everybody, and mute. */
+    bool opens = !h->disk.fails;
+    h->disk.restarts += opens;
     h->persist_asked = h->persist_done = 0;
-    h->store_failed = false;
+    h->store_failed = !opens;
     h->timer_waits = false;
     memset(h->fence_busy_until, 0, sizeof h->fence_busy_until);
     memset(h->change, 0, sizeof h->change);
     memset(h->read_serial, 0, sizeof h->read_serial);
     memset(h->newest_us, 0, sizeof h->newest_us);
     h->config = h->config_next;
-    h->config.instance = h->disk.instance;
+    h->config.instance = opens ? h->disk.instance : STRANGERS + h->life * POLICY_NODES_MAX + host_index(w, h);
     free(h->node);
     h->node = calloc(1, node_size(h->config.service_count));
     if (h->node == NULL)
         abort();
-    struct node_store store = { .sound = h->disk.sound, .restarts = h->disk.restarts,
-                                .durable = h->disk.durable, .doubt = h->disk.doubt };
+    struct node_store store = { .sound = false, .restarts = h->disk.restarts };
+    if (opens)
+        store = (struct node_store){ .sound = h->disk.sound, .restarts = h->disk.restarts,
+                                     .durable = h->disk.durable, .doubt = h->disk.doubt };
     for (uint8_t s = 0; s < w->service_count; s++)
         store.held_until[s].us = h->disk.held_until_us[s];
     h->mute = MUTE_UNCONFIRMED;
