@@ -29,7 +29,7 @@ static struct promote_report wait_for(struct outcome *outcome, struct promote_er
 {
     CU_ASSERT_PTR_NOT_NULL_FATAL(errand);
     CU_ASSERT_FALSE(outcome->done);
-    CU_ASSERT_TRUE(pg_fixture_run(pg_fixture_loop(), &outcome->done, 20000));
+    CU_ASSERT_TRUE(pg_fixture_run(pg_fixture_loop(), &outcome->done, 40000));
     return outcome->report;
 }
 
