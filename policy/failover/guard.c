@@ -328,7 +328,8 @@ static void note_epoch(struct service *s, struct turn *turn)
         return;
     g->known_epoch = l->epoch;
     g->epoch_known_at = turn->now;
-    if (g->fence == FENCE_CONFIRMED && !instance_equal(l->guard, g->self))
+    bool alone = s->policy->regions[s->home].guards == node_bit(turn_self(turn));
+    if (g->fence == FENCE_CONFIRMED && !alone && !instance_equal(l->guard, g->self))
         set_fence(s, turn, FENCE_UNKNOWN, NULL);
 }
 

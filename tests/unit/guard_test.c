@@ -229,11 +229,16 @@ static void a_proof_is_of_one_epoch(void)
     CU_ASSERT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
     run(s, 11);
     CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    fixture_config.services[0].regions[1].guards = (node_set)(node_bit(1) | node_bit(3));
     s->learner.chosen = fixture_begun();
     run(s, 12);
     CU_ASSERT_NOT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
     finish_act(s, 12, ACT_FENCE_SHUT);
+    CU_ASSERT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
+    fixture_config.services[0].regions[1].guards = node_bit(1);
+    s->learner.chosen.epoch++; /* alone, nobody else can have */
+    run(s, 13);
     CU_ASSERT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
 }
 
