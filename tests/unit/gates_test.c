@@ -227,8 +227,31 @@ static void skipping_is_by_name(void)
         CU_ASSERT_STRING_NOT_EQUAL(gate_name((enum gate_id)g), "none");
 }
 
+static struct mono_time look_of_2(struct service *s, int64_t now_s, uint64_t lsn, int64_t age_us)
+{
+    struct turn turn = turn_at(now_s);
+    struct message_gossip gossip = { .voting = true };
+    gossip.regions[0].database = (struct database_facts){ .known = true, .lsn = lsn };
+    gossip.regions[0].database_age_us = age_us;
+    watch_gossip(s, &turn, 2, &gossip);
+    return s->health.sightings[0][2].at;
+}
+
+/* By a clock that is slower than ours one look would be younger each time that its age is told. */
+static void a_look_told_again_is_no_newer(void)
+{
+    struct service *s = service_of(1, fixture_first(), 10);
+    fixture_config.services[0].clock_error_ppm = 1000;
+    CU_ASSERT_EQUAL(look_of_2(s, 10, 700, SECONDS(2)).us, SECONDS(8));
+    CU_ASSERT_EQUAL(look_of_2(s, 12, 700, SECONDS(4) - 7000).us, SECONDS(8));
+    CU_ASSERT_EQUAL(look_of_2(s, 12, 701, SECONDS(4) - 7000).us, SECONDS(8) + 7000); /* other facts */
+    CU_ASSERT_EQUAL(look_of_2(s, 14, 701, SECONDS(1)).us, SECONDS(13));              /* younger than rates explain */
+    CU_ASSERT_EQUAL(look_of_2(s, 15, 702, SECONDS(9)).us, SECONDS(13));              /* overtaken */
+}
+
 SUITE_MAIN("gates", TEST(every_gate_can_be_open), TEST(majority_failed), TEST(target_healthy),
            TEST(target_coordinator), TEST(target_streaming_and_timeline),
            TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo), TEST(outage_min),
            TEST(cooldown_and_pause), TEST(fence), TEST(nothing_known_opens_nothing),
-           TEST(a_node_that_suspects_itself_abstains), TEST(skipping_is_by_name))
+           TEST(a_node_that_suspects_itself_abstains), TEST(skipping_is_by_name),
+           TEST(a_look_told_again_is_no_newer))
