@@ -215,7 +215,8 @@ void guard_granted(struct service *s, struct turn *turn, node_id voter,
 /* A virtual machine that was paused finds its clock where it was left, and its lease with it, while
  * the world went on. The calendar, set right by the host or by NTP, tells: whenever it has run ahead
  * of the other clock by more than rates allow, the lease counts as lost and has to be won anew, which
- * costs a round trip. A calendar set forward by hand costs the same; set back, it says nothing. */
+ * costs a round trip, and so does the time that a process which has just started leaves its database
+ * open. A calendar set forward by hand costs the same; set back, it says nothing. */
 static void check_clocks(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
@@ -226,14 +227,16 @@ static void check_clocks(struct service *s, struct turn *turn)
                       elapsed / 1000000 * (int64_t)s->policy->clock_error_ppm;
     g->clock_mono = turn->now;
     g->clock_wall = turn->wall;
-    if (first || calendar <= allowed || g->lease.deadline.us <= 0)
+    if (first || calendar <= allowed)
+        return;
+    /* Nothing of before the pause says how long the database may stay open. */
+    g->start.us = -TIME_FOREVER_US;
+    g->former_until.us = 0;
+    if (g->lease.deadline.us <= 0)
         return;
     struct note *note = service_note(s, turn, NOTE_LEASE_LOST);
     policy_text_set(&note->detail, "the calendar ran ahead: this machine may have been paused");
     lease_enter(&g->lease, g->lease.epoch);
-    /* Nothing of before the pause says how long the database may stay open. */
-    g->start.us = -TIME_FOREVER_US;
-    g->former_until.us = 0;
     g->held_noted = false;
     g->next_renew = turn->now;
 }

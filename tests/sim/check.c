@@ -65,7 +65,7 @@ node_set truth_voters(const struct world *w)
     return w->hosts[0].config.voters;
 }
 
-static unsigned count(node_set set)
+unsigned truth_count(node_set set)
 {
     unsigned n = 0;
     for (unsigned bit = 0; bit < POLICY_NODES_MAX; bit++)
@@ -76,7 +76,7 @@ static unsigned count(node_set set)
 bool truth_is_majority(const struct world *w, node_set yes)
 {
     node_set voters = truth_voters(w);
-    return count((node_set)(yes & voters)) * 2 > count(voters);
+    return truth_count((node_set)(yes & voters)) * 2 > truth_count(voters);
 }
 
 const char *truth_region(const struct world *w, region_id r)
@@ -228,8 +228,8 @@ static bool look(struct world *w, uint8_t service, region_id r, bool *opened)
     return true;
 }
 
-/* Whose duty it was to have a region shut by now, and who was able to: its guard runs and its database answers, for
- * as long as hearing, shutting and one try more take. NULL: nobody was. */
+/* Whose duty it was to have a region shut by now, and who was able to: its lease is over, its guard runs and its
+ * database answers, for as long as hearing, shutting and one try more take. NULL: nobody was. */
 static const struct host *who_should_have_shut(const struct world *w, uint8_t service, region_id region)
 {
     const struct truth *t = w->services[service].truth;
@@ -241,9 +241,11 @@ static const struct host *who_should_have_shut(const struct world *w, uint8_t se
     const struct host *h = &w->hosts[t->chosen[v].guard.node % POLICY_NODES_MAX];
     const struct service_policy *policy = &h->config.services[service];
     int64_t takes = 8 * h->config.heartbeat_us + 2 * policy->fence_budget_us + 4 * w->act_us[ACT_FENCE_SHUT];
+    int64_t lapsed_us = truth_leased_until_us(w, service, &t->chosen[v]) + 4 * w->act_us[ACT_FENCE_SHUT];
     int64_t since = h->trouble_until_us > t->silent_us[region] ? h->trouble_until_us : t->silent_us[region];
     bool same = h->config.instance == t->chosen[v].guard.id;
-    return h->alive && !host_stands(h) && same && w->now_us - since > truth_longest_us(h, takes) ? h : NULL;
+    bool due = w->now_us > lapsed_us && w->now_us - since > truth_longest_us(h, takes);
+    return due && h->alive && !host_stands(h) && same ? h : NULL;
 }
 
 /* A machine of the region went on under a lease that by its clock still runs, and its guard has not been able to

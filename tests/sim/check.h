@@ -43,7 +43,13 @@ void check_claim(struct world *world, struct host *host, uint8_t service);
 const struct ledger *check_chosen(const struct world *world, uint8_t service, uint64_t version);
 /* The newest truly chosen value; NULL: none. */
 const struct ledger *check_newest(const struct world *world, uint8_t service);
-/* A host starts to vote: does it still have all that it once said was durable? */
+
+/* ---- who may vote (check_voting.c) ---- */
+
+/* A message gets to a host, before that sees it. */
+void check_heard(struct world *world, struct host *host, uint8_t from, const struct message *message);
+/* A host starts to vote: was it told by enough others that nobody knows a newer store of its, and does it still
+ * have all that it once said was durable? */
 void check_voting(struct world *world, struct host *host);
 
 /* ---- leases, evidence, steps (check_acts.c) ---- */

@@ -27,30 +27,50 @@ void check_granted(struct world *w, struct host *h, uint8_t service,
 
 /* Who waits for a lease to end counts from a voter's last grant: L of a clock that is slow by rho lasts
  * L/(1-rho). So no guard may go by it for longer than that after the grants of a majority. */
+int64_t truth_leased_until_us(const struct world *w, uint8_t service, const struct ledger *l)
+{
+    const struct truth *t = w->services[service].truth;
+    int64_t rho = l->clock_error_ppm, lease = l->lease_us, latest = TRUTH_NEVER_US;
+    int64_t longest = lease / (PPM - rho) * PPM + lease % (PPM - rho) * PPM / (PPM - rho) +
+                      TRUTH_ROUNDING_US;
+    int64_t until_us[POLICY_NODES_MAX];
+    for (uint8_t n = 0; n < w->host_count; n++) {
+        until_us[n] = TRUTH_NEVER_US;
+        for (size_t i = 0; i < TRUTH_LEASES; i++) {
+            const struct truth_lease *lease_of = &t->voters[n].leases[i];
+            if (lease_of->epoch == l->epoch && truth_same_instance(lease_of->instance, l->guard))
+                until_us[n] = lease_of->last_us + longest;
+        }
+    }
+    for (uint8_t n = 0; n < w->host_count; n++) { /* the latest that a majority reaches */
+        node_set yes = 0;
+        for (uint8_t m = 0; m < w->host_count; m++)
+            if (until_us[m] >= until_us[n])
+                yes = (node_set)(yes | node_bit(m));
+        if (truth_is_majority(w, yes) && until_us[n] > latest)
+            latest = until_us[n];
+    }
+    return latest;
+}
+
 static bool covered(const struct world *w, uint8_t service, const struct ledger *l,
                     int64_t until_us, bool by_time)
 {
-    const struct truth *t = w->services[service].truth;
-    int64_t rho = l->clock_error_ppm, lease = l->lease_us;
-    int64_t longest = lease / (PPM - rho) * PPM + lease % (PPM - rho) * PPM / (PPM - rho) +
-                      TRUTH_ROUNDING_US;
-    node_set yes = 0;
-    for (uint8_t n = 0; n < w->host_count; n++)
-        for (size_t i = 0; i < TRUTH_LEASES; i++) {
-            const struct truth_lease *lease_of = &t->voters[n].leases[i];
-            if (lease_of->epoch == l->epoch &&
-                truth_same_instance(lease_of->instance, l->guard) &&
-                (!by_time || until_us <= lease_of->last_us + longest))
-                yes = (node_set)(yes | node_bit(n));
-        }
-    return truth_is_majority(w, yes);
+    int64_t leased_us = truth_leased_until_us(w, service, l);
+    return leased_us > TRUTH_NEVER_US && (!by_time || until_us <= leased_us);
 }
 
-/* READS that finds a primary opens it for writes. That is no harm where its own guard may open it. */
-static void check_reads(struct world *w, uint8_t service, region_id r, int64_t until_us)
+/* READS that finds a primary opens it for writes. That is no harm where its own guard may open it. So nobody asks
+ * for READS on what it saw before the register went on: the region may have been named then. */
+static void check_reads(struct world *w, const struct host *h, const struct act *act, int64_t until_us)
 {
+    uint8_t service = act->key.service;
+    region_id r = h->region;
     struct truth *t = w->services[service].truth;
     const struct ledger *l = check_newest(w, service);
+    if (l != NULL && act->key.epoch == l->epoch && h->looked_us[service] < t->epoch_us)
+        world_break(w, INVARIANT_LEASE, "%s opens its database for reads, and has not looked at it in epoch %llu",
+                    h->name, (unsigned long long)l->epoch);
     if (w->services[service].databases[r].in_recovery)
         return;
     if (truth_by_hand(w, service, r)) { /* not known yet to be one; check.c sees how long that takes */
@@ -68,7 +88,7 @@ void check_opened(struct world *w, struct host *h, const struct act *act, int64_
     uint8_t service = act->key.service;
     const struct truth *t = w->services[service].truth;
     if (act->kind != ACT_FENCE_HOLD) {
-        check_reads(w, service, h->region, until_us);
+        check_reads(w, h, act, until_us);
         return;
     }
     const struct ledger *l = truth_of_epoch(t, act->key.epoch);

@@ -355,6 +355,6 @@ void truth_forced(struct world *w, uint8_t service, const struct ledger *before,
         (before->operation.kind == op->kind && before->operation.id == op->id))
         return;
     if (++t->obeyed[op->to] > t->ordered[op->to])
-        world_break(w, INVARIANT_EVIDENCE, "a failover to %s is begun by no order of a person's that was not carried out, or refused, already",
-                    truth_region(w, op->to));
+        world_break(w, INVARIANT_EVIDENCE, "a failover to %s is begun by no order of a person's that was not "
+                    "carried out, or refused, already", truth_region(w, op->to));
 }

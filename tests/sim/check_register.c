@@ -6,8 +6,7 @@
  *   - it is the newest chosen value put forward again, or one that may directly follow it;
  *   - a ballot above the one at which that was chosen carries nothing older;
  *   - nobody builds on, claims or acts upon what is accepted and not chosen.
- * A disk that forgot what it had said is the world's doing (beyond: DISK); that a voter then votes is
- * found when it starts to. */
+ * A disk that forgot what it had said is the world's doing (beyond: DISK): see check_voting.c. */
 #include "tests/sim/check_falsify.h"
 #include "tests/sim/truth.h"
 
@@ -160,6 +159,8 @@ static void take_as_chosen(struct world *w, uint8_t service, const struct world_
     }
     t->chosen[v] = *l;
     t->top = v;
+    if (v == 1 || t->chosen[v - 1].epoch != l->epoch)
+        t->epoch_us = w->now_us;
     t->top_ballot = round->ballot;
     if (v > 1) {
         truth_forced(w, service, &t->chosen[v - 1], l);
@@ -222,25 +223,6 @@ void check_durable(struct world *w, struct host *h, const struct durable *durabl
             world_break(w, INVARIANT_REGISTER, "%s accepted above what it promised", h->name);
         voter->accepted = said->accepted.ballot;
         accept(w, s, n, &said->accepted);
-    }
-}
-
-void check_voting(struct world *w, struct host *h)
-{
-    uint8_t n = host_index(w, h);
-    for (uint8_t s = 0; s < w->service_count; s++) {
-        const struct durable_service *has = &h->disk.durable.services[s];
-        struct truth_voter *voter = &w->services[s].truth->voters[n];
-        struct ballot accepted = has->accepted.present ? has->accepted.ballot
-                                                       : (struct ballot){ 0 };
-        if (truth_ballots(has->promised, voter->promised) >= 0 &&
-            truth_ballots(accepted, voter->accepted) >= 0)
-            continue;
-        if (!w->beyond[BEYOND_DISK])
-            world_say(w, h, "votes, and has forgotten what it had said");
-        w->beyond[BEYOND_DISK] = true;
-        voter->promised = voter->word = has->promised; /* from here it is held to what it knows */
-        voter->accepted = accepted;
     }
 }
 

@@ -398,39 +398,92 @@ static region_id another_region(const struct brew *b, unsigned after, bool servi
     return r;
 }
 
-/* Of five regions two lose sight of the writer for long. The two others saw it fail for a moment too, and one
- * of them can't tell the candidate that it sees it again: its vote is stale. */
+/* Of five regions: two that see no more of the writer, and one that sees it again and can't tell the first. */
+struct blindness {
+    region_id writer, candidate, blind, silent;
+};
+
+static struct blindness draw_blindness(struct brew *b)
+{
+    unsigned first = (unsigned)draw_below(b->draw, 2), third = 2 + (unsigned)draw_below(b->draw, 2);
+    struct blindness of = { b->mix->options.policy.initial_writer, another_region(b, 0, true),
+                            another_region(b, first, false), another_region(b, third, false) };
+    if (of.blind == of.candidate)
+        of.blind = another_region(b, 1 - first, false);
+    return of;
+}
+
+/* Both lose sight of the writer, and stay so. */
+static void blind_both(struct brew *b, const struct blindness *of, int64_t at, int64_t for_us)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct fault *f = brew_add(b, HIT_CUT, at, for_us);
+        f->one = of->writer;
+        f->other = i == 0 ? of->candidate : of->blind;
+    }
+}
+
+/* All of these happen to one service. */
+static void to_one_service(struct brew *b, size_t first)
+{
+    for (size_t i = first; i < b->mix->fault_count; i++)
+        b->mix->faults[i].service = b->mix->faults[first].service;
+}
+
+static void silence(struct brew *b, const struct blindness *of, int64_t at, int64_t for_us)
+{
+    struct fault *f = brew_add(b, HIT_LINK, at, for_us);
+    f->one = of->silent; /* hosts come in the order of their regions first */
+    f->other = of->candidate;
+}
+
+/* Two lose sight of the writer for long. The two others saw it fail for a moment too, and one of them can't tell
+ * the candidate that it sees it again: its vote is stale, at the begin or only at the grant. */
 static void vote_gone_stale(struct brew *b, int64_t at)
 {
     if (b->mix->options.region_count < 5) {
         writer_in_trouble(b, at);
         return;
     }
-    unsigned first = (unsigned)draw_below(b->draw, 2), third = 2 + (unsigned)draw_below(b->draw, 2);
-    region_id candidate = another_region(b, 0, true), blind = another_region(b, first, false);
-    if (blind == candidate)
-        blind = another_region(b, 1 - first, false);
-    region_id silent = another_region(b, third, false);
-    /* Stale at the begin, or only at the grant. */
+    struct blindness of = draw_blindness(b);
     int64_t begin = brew_detection(b), outage = brew_policy(b)->outage_min_us;
-    int64_t silence = outage > 3 * US_PER_S && draw_percent(b->draw, 70) ? begin - brew_ms(b, 3000, outage / US_PER_MS)
-                                                                       : begin + brew_ms(b, 0, 8000);
-    int64_t seen = silence + brew_ms(b, 0, 2000), for_us = brew_leases(b) + seen + 60 * US_PER_S;
+    int64_t silent = outage > 3 * US_PER_S && draw_percent(b->draw, 70) ? begin - brew_ms(b, 3000, outage / US_PER_MS)
+                                                                      : begin + brew_ms(b, 0, 8000);
+    int64_t seen = silent + brew_ms(b, 0, 2000), for_us = brew_leases(b) + seen + 60 * US_PER_S;
     struct fault *f = brew_add(b, HIT_ISOLATE, at, seen);
-    f->one = b->mix->options.policy.initial_writer;
-    f = brew_add(b, HIT_CUT, at, for_us);
-    f->one = b->mix->options.policy.initial_writer;
-    f->other = candidate;
-    f = brew_add(b, HIT_CUT, at, for_us);
-    f->one = b->mix->options.policy.initial_writer;
-    f->other = blind;
-    f = brew_add(b, HIT_LINK, at + silence, for_us - silence);
-    f->one = silent; /* hosts come in the order of their regions first */
-    f->other = candidate;
+    f->one = of.writer;
+    blind_both(b, &of, at, for_us);
+    silence(b, &of, at + silent, for_us - silent);
+}
+
+/* The same with a writer that only its clients can't reach: it gives its lease back, its standby lacks nothing,
+ * and that is slow to be looked at. Nothing but the age of the votes speaks against the grant. */
+static void grant_on_stale_votes(struct brew *b, int64_t at)
+{
+    if (b->mix->options.region_count < 5) {
+        mended_in_noise(b, at);
+        return;
+    }
+    struct blindness of = draw_blindness(b);
+    int64_t seen = brew_detection(b) + brew_ms(b, 500, 4000);
+    int64_t stale = seen + brew_policy(b)->evidence_max_age_us + brew_ms(b, 8000, 30000);
+    size_t first = b->mix->fault_count;
+    struct fault *f = brew_add(b, HIT_ENDPOINTS, at, seen);
+    f->one = of.writer;
+    blind_both(b, &of, at + seen - brew_ms(b, 400, 1500), stale + 60 * US_PER_S);
+    silence(b, &of, at + seen - brew_ms(b, 0, 400), stale + 60 * US_PER_S);
+    f = brew_add(b, HIT_ACT, at, stale);
+    f->after = AFTER_BEGUN;
+    f->one = PART_ANY;
+    f->value = ACT_COMPARE;
+    f->other = draw_percent(b->draw, 50) ? FAULT_FAIL : FAULT_RETRY;
+    f->bits = 1000;
+    to_one_service(b, first);
 }
 
 /* The machine under the writer stands still, its clock with it, until another region serves; then it goes on,
- * with a lease that by that clock still runs, and mostly without a network that could tell it. */
+ * with a lease that by that clock still runs, and mostly without a network that could tell it. Its process may have
+ * restarted just before, and know less than the kernel. */
 static void suspended_machine(struct brew *b, int64_t at)
 {
     struct fault *f = brew_add(b, HIT_MACHINE, at, 0);
@@ -439,8 +492,14 @@ static void suspended_machine(struct brew *b, int64_t at)
     if (draw_percent(b->draw, 20))
         return;
     int64_t stands = f->value;
-    f = brew_add(b, HIT_ISOLATE, at - brew_ms(b, 0, 1000), stands + brew_leases(b));
+    bool restarts = draw_percent(b->draw, 40);
+    int64_t before = restarts ? brew_ms(b, 1000, 4000) : brew_ms(b, 0, 1000);
+    f = brew_add(b, HIT_ISOLATE, at - before, before + stands + brew_leases(b));
     f->one = PART_WRITER;
+    if (!restarts)
+        return;
+    f = brew_add(b, HIT_CRASH, at - before + brew_ms(b, 10, 500), brew_ms(b, 10, 400));
+    f->one = PART_GUARD;
 }
 
 typedef void pattern(struct brew *b, int64_t at);
@@ -470,7 +529,8 @@ static const struct blend {
     { false_signs,             { 6, 0, 3, 2, 6, 3, 3 } },
     { new_settings,            { 4, 0, 3, 2, 2, 2, 2 } },
     { lost_and_back,           { 4, 0, 2, 3, 3, 2, 40 } },
-    { vote_gone_stale,         { 14, 0, 1, 1, 22, 1, 1 } }, /* of five regions; else writer_in_trouble() */
+    { vote_gone_stale,         { 8, 0, 1, 1, 14, 1, 1 } }, /* of five regions; else writer_in_trouble() */
+    { grant_on_stale_votes,    { 6, 0, 1, 1, 12, 1, 1 } }, /* likewise; else mended_in_noise() */
     { suspended_machine,       { 1, 0, 10, 0, 0, 0, 0 } },
 };
 

@@ -67,6 +67,7 @@ struct truth {
     /* The register. */
     uint64_t top;                      /* newest version that is truly chosen; 0: none */
     struct ballot top_ballot;          /* the highest at which it was */
+    int64_t epoch_us;                  /* when the first value of its epoch was */
     struct ledger chosen[WORLD_VERSIONS_MAX]; /* by version, all of 1 to top */
     struct world_round rounds[WORLD_ROUNDS_MAX];
     uint8_t next_round;
@@ -89,6 +90,7 @@ struct truth {
 
 /* ---- words of our own (check.c) ---- */
 
+unsigned truth_count(node_set set);
 node_set truth_voters(const struct world *world);
 bool truth_is_majority(const struct world *world, node_set yes);
 const char *truth_region(const struct world *world, region_id region);
@@ -104,6 +106,10 @@ const struct ledger *truth_of_epoch(const struct truth *truth, uint64_t epoch);
 int64_t truth_longest_us(const struct host *host, int64_t us);
 /* By how much an age that nodes were told may be too small: ways out, and processes that stood. */
 int64_t truth_slack_us(const struct world *world);
+
+/* Until when the lease lasts at the most that a majority granted to the guard that a value names; TRUTH_NEVER_US:
+ * none did (check_acts.c). */
+int64_t truth_leased_until_us(const struct world *world, uint8_t service, const struct ledger *ledger);
 
 /* A database that a person promoted past the coordinators, and that the register doesn't name. */
 bool truth_by_hand(const struct world *world, uint8_t service, region_id region);

@@ -151,6 +151,7 @@ static void play_host(struct world *w, struct host *h, struct world_item *item)
     case ITEM_MESSAGE:
         event.kind = EVENT_MESSAGE;
         event.as.message = *item->message;
+        check_heard(w, h, item->host, item->message);
         world_event(w, h, &event);
         break;
     case ITEM_PERSISTED: disk_written(w, h); break;
@@ -158,6 +159,8 @@ static void play_host(struct world *w, struct host *h, struct world_item *item)
     case ITEM_ACT_DONE:
         event.kind = EVENT_ACT_DONE;
         event.as.act = *item->result;
+        if (item->result->database.known)
+            h->looked_us[item->result->key.service] = w->now_us;
         world_event(w, h, &event);
         break;
     case ITEM_GUARD_READY:

@@ -158,6 +158,11 @@ struct host {
     int64_t newest_us[POLICY_NODES_MAX]; /* when the newest message that came from each had been sent */
     int64_t died_us, died_mono_us; /* when its last life ended, by true time and by its clock */
     int64_t machine_woke_us;      /* when it last went on after it had stood still; 0: never */
+    uint64_t found_generation;    /* of its store, and whether that was torn, when this life began... */
+    bool found_doubt;
+    node_set confirmed_by;        /* ...and which voters have told this life that they know no newer one */
+    bool outdated;                /* ...or that somebody does */
+    int64_t looked_us[WORLD_SERVICES_MAX]; /* when this life last saw its region's database; 0: not yet */
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */
     struct ledger ledger[WORLD_SERVICES_MAX];    /* last known chosen here */
     bool ledger_known[WORLD_SERVICES_MAX];

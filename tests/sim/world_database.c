@@ -271,8 +271,7 @@ static void hold(struct world *w, struct host *h, const struct act *act, struct 
     db->opened_by = host_index(w, h);
     if (act->kind == ACT_FENCE_HOLD && h->alive)
         h->disk.held_until_us[service] = act->until.us;
-    if (act->kind == ACT_FENCE_HOLD || !db->in_recovery)
-        check_opened(w, h, act, until);
+    check_opened(w, h, act, until);
     result->outcome = ACT_DONE;
 }
 

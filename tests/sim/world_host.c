@@ -203,6 +203,11 @@ void world_host_start(struct world *w, struct host *h)
     memset(h->change, 0, sizeof h->change);
     memset(h->read_serial, 0, sizeof h->read_serial);
     memset(h->newest_us, 0, sizeof h->newest_us);
+    memset(h->looked_us, 0, sizeof h->looked_us);
+    h->found_generation = opens ? h->disk.durable.generation : 0;
+    h->found_doubt = opens && h->disk.doubt;
+    h->confirmed_by = 0;
+    h->outdated = false;
     h->config = h->config_next;
     h->config.instance = opens ? h->disk.instance : STRANGERS + h->life * POLICY_NODES_MAX + host_index(w, h);
     free(h->node);
@@ -314,6 +319,8 @@ void host_probe(struct world *w, struct host *h, uint8_t service, uint8_t check)
     } else if (policy->kind == CHECK_POSTGRES && reached && db->up && !db->frozen) {
         sample->outcome = SAMPLE_OK;
         sample->database = database_facts_of(w, service, r);
+        if (h->region == r)
+            h->looked_us[service] = w->now_us;
         sample->database.write_checked = h->region == r && !db->in_recovery;
         sample->database.write_ok =
             sample->database.write_checked && world_acknowledges(w, service, r);
