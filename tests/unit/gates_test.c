@@ -6,36 +6,6 @@
 
 static struct gate gates[GATE_COUNT];
 
-static void opine(struct service *s, region_id region, node_id node, enum verdict verdict,
-                  int64_t said_s, int64_t since_s)
-{
-    s->health.opinions[region][node] = (struct opinion){
-        true, AT(said_s), { .verdict = verdict, .since = AT(since_s) } };
-}
-
-static void see(struct service *s, region_id region, node_id by, struct database_facts facts,
-                int64_t s_at)
-{
-    facts.known = true;
-    s->health.sightings[region][by] = (struct sighting){ true, AT(s_at), facts };
-}
-
-/* Region 0 failed for everybody, region 1 (ours) is a healthy standby that has everything. */
-static struct service *all_open(void)
-{
-    struct service *s = service_of(1, fixture_first(), NOW);
-    for (node_id n = 0; n < 3; n++)
-        opine(s, 0, n, VERDICT_FAILED, NOW - 1, 40);
-    opine(s, 1, 1, VERDICT_HEALTHY, NOW, 40);
-    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 5000 }, NOW);
-    loss_init(&s->health.writer_series, SECONDS(1));
-    s->health.series_region = 0;
-    for (int64_t t = 30; t < 41; t++)
-        loss_sample(&s->health.writer_series, 1, (uint64_t)(5000 - (40 - t) * 100), AT(t));
-    s->health.streaming_at = AT(40);
-    return s;
-}
-
 static enum gate_id first_shut_of(const struct service *s, uint32_t skipped, int64_t accepted)
 {
     struct turn turn = turn_at(NOW);
@@ -50,17 +20,17 @@ static enum gate_id first_shut(const struct service *s)
 
 static void every_gate_can_be_open(void)
 {
-    CU_ASSERT_EQUAL(first_shut(all_open()), GATE_COUNT);
+    CU_ASSERT_EQUAL(first_shut(service_all_open(NOW)), GATE_COUNT);
 }
 
 static void majority_failed(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     opine(s, 0, 0, VERDICT_SUSPECT, NOW, 40);
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
     opine(s, 0, 2, VERDICT_HEALTHY, NOW, 40);
     CU_ASSERT_EQUAL(first_shut(s), GATE_MAJORITY_FAILED);
-    s = all_open();
+    s = service_all_open(NOW);
     opine(s, 0, 0, VERDICT_FAILED, NOW - 6, 40); /* older than evidence may be */
     opine(s, 0, 2, VERDICT_FAILED, NOW - 6, 40);
     CU_ASSERT_EQUAL(first_shut(s), GATE_MAJORITY_FAILED);
@@ -68,13 +38,13 @@ static void majority_failed(void)
 
 static void target_healthy(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     opine(s, 1, 1, VERDICT_SUSPECT, NOW, 40);
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_HEALTHY);
     opine(s, 1, 1, VERDICT_HEALTHY, NOW - 6, 40);
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_HEALTHY);
     /* Its own word does not stand against a majority's. */
-    s = all_open();
+    s = service_all_open(NOW);
     opine(s, 1, 0, VERDICT_FAILED, NOW, 40);
     opine(s, 1, 2, VERDICT_FAILED, NOW, 40);
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_HEALTHY);
@@ -82,7 +52,7 @@ static void target_healthy(void)
 
 static void target_coordinator(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     s->guard.ready = false;
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_COORDINATOR);
 }
@@ -90,17 +60,17 @@ static void target_coordinator(void)
 static void target_streaming_and_timeline(void)
 {
     struct database_facts good = { .in_recovery = true, .timeline = 1, .lsn = 5000 };
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 2, .lsn = 5000 }, NOW);
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
     see(s, 1, 1, (struct database_facts){ .in_recovery = false, .timeline = 1, .lsn = 5000 }, NOW);
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
     see(s, 1, 1, good, NOW - 6);
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
-    s = all_open();
+    s = service_all_open(NOW);
     s->health.sightings[1][1].known = false;
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
-    s = all_open(); /* no position of the writer was ever seen */
+    s = service_all_open(NOW); /* no position of the writer was ever seen */
     loss_init(&s->health.writer_series, SECONDS(1));
     CU_ASSERT_EQUAL(first_shut(s), GATE_TARGET_STREAMING);
 }
@@ -108,7 +78,7 @@ static void target_streaming_and_timeline(void)
 /* A standby that stopped following long before the writer was lost has to lack nothing. */
 static void a_standby_cut_off_long_before(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     s->health.streaming_at = AT(20);
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* it verifiably has everything */
     see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 4900 }, NOW);
@@ -119,7 +89,7 @@ static void a_standby_cut_off_long_before(void)
 
 static void loss_within_rpo(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     fixture_config.services[0].rpo_bytes = 300;
     struct database_facts behind = { .in_recovery = true, .timeline = 1, .lsn = 4700 };
     see(s, 1, 1, behind, NOW);
@@ -140,7 +110,7 @@ static void loss_within_rpo(void)
 
 static void outage_min(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     fixture_config.services[0].outage_min_us = SECONDS(60);
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
     opine(s, 0, 0, VERDICT_FAILED, NOW, 41);
@@ -151,7 +121,7 @@ static void outage_min(void)
 
 static void cooldown_and_pause(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     fixture_config.services[0].cooldown_us = SECONDS(30);
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* there was no operation yet */
     s->learner.chosen.last_outcome = OUTCOME_DONE;
@@ -166,7 +136,7 @@ static void cooldown_and_pause(void)
 /* A fence that nothing enforces is proven by its live guard alone, or accepted by name. */
 static void fence(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     s->learner.chosen.fence = FENCE_GUARDED;
     s->remotes[0].heard = true;
     s->remotes[0].instance = s->learner.chosen.guard;
@@ -188,7 +158,7 @@ static void fence(void)
 
 static void nothing_known_opens_nothing(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     s->learner.known = false;
     CU_ASSERT_EQUAL(first_shut(s), GATE_MAJORITY_FAILED);
     for (int g = 0; g < GATE_COUNT; g++)
@@ -217,7 +187,7 @@ static void a_node_that_suspects_itself_abstains(void)
 
 static void skipping_is_by_name(void)
 {
-    struct service *s = all_open();
+    struct service *s = service_all_open(NOW);
     s->learner.chosen.paused = true;
     CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_COOLDOWN, -1), GATE_NOT_PAUSED);
     CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_NOT_PAUSED, -1), GATE_COUNT);

@@ -40,6 +40,36 @@ static inline struct service *service_of(node_id self, struct ledger ledger, int
     return &fixture_service;
 }
 
+static inline void opine(struct service *s, region_id region, node_id node, enum verdict verdict,
+                         int64_t said_s, int64_t since_s)
+{
+    s->health.opinions[region][node] = (struct opinion){
+        true, AT(said_s), { .verdict = verdict, .since = AT(since_s) } };
+}
+
+static inline void see(struct service *s, region_id region, node_id by, struct database_facts facts,
+                       int64_t s_at)
+{
+    facts.known = true;
+    s->health.sightings[region][by] = (struct sighting){ true, AT(s_at), facts };
+}
+
+/* Region 0 failed for everybody, region 1 (ours) is a healthy standby that has everything: node 1 may begin. */
+static inline struct service *service_all_open(int64_t now_s)
+{
+    struct service *s = service_of(1, fixture_first(), now_s);
+    for (node_id n = 0; n < 3; n++)
+        opine(s, 0, n, VERDICT_FAILED, now_s - 1, now_s - 60);
+    opine(s, 1, 1, VERDICT_HEALTHY, now_s, now_s - 60);
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 5000 }, now_s);
+    loss_init(&s->health.writer_series, SECONDS(1));
+    s->health.series_region = 0;
+    for (int64_t t = now_s - 70; t < now_s - 59; t++)
+        loss_sample(&s->health.writer_series, 1, (uint64_t)(5000 - (now_s - 60 - t) * 100), AT(t));
+    s->health.streaming_at = AT(now_s - 60);
+    return s;
+}
+
 static inline const struct act *act_sent(enum act_kind kind)
 {
     const struct act *found = NULL;
