@@ -27,6 +27,7 @@ struct control_service {
     struct fence *fence;
     struct database_acts *database;
     struct dns_acts *dns;
+    bool ledger_reported; /* a peer has said that its voter accepted a ledger of the service */
 };
 
 struct control {

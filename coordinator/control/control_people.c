@@ -6,6 +6,8 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/control/probing.h"
+#include "coordinator/status/may_write.h"
+#include "coordinator/status/names.h"
 #include "coordinator/status/status.h"
 
 /* Everything that a snapshot is made from, borrowed for the call. */
@@ -114,6 +116,50 @@ static void answer_history(struct control *c, const struct control_request *requ
                                    (size_t)request->arguments.limit));
 }
 
+static json_t *render_may_write(struct control *c, const struct may_write_facts *facts,
+                                const struct may_write_answer *answer)
+{
+    const struct ledger *ledger = &facts->view->ledger;
+    bool known = facts->view->ledger_known;
+    bool writer = known && ledger->writer != REGION_NONE;
+    return json_pack("{s:b, s:s, s:s, s:s, s:b, s:s?, s:o}", "may_write", answer->may == MAY_WRITE_YES, "reason",
+                     answer->reason, "service", facts->service->name, "node", c->parts.local->name, "final",
+                     answer->final, "writer", writer ? name_region(c->parts.cluster, ledger->writer) : NULL, "epoch",
+                     known ? json_of_u64(ledger->epoch) : json_null());
+}
+
+static void answer_may_write(struct control *c, const struct control_request *request)
+{
+    if (!known_service(c, request))
+        return;
+    size_t index = config_find_service(c->parts.cluster, request->arguments.service);
+    struct view_service *view = malloc(sizeof *view);
+    ensure(view != NULL);
+    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() },
+              (struct wall_time){ base_wall_us() }, view);
+    struct may_write_facts facts = {
+        .cluster = c->parts.cluster,
+        .service = &c->parts.cluster->services[index],
+        .view = view,
+        .self = c->parts.self,
+        .instance = c->policy.instance,
+        .ledger_reported = c->services[index].ledger_reported ||
+                           node_durable(c->node)->services[index].accepted.present,
+    };
+    struct may_write_answer answer;
+    may_write(&facts, &answer);
+    json_t *more = render_may_write(c, &facts, &answer);
+    free(view);
+    if (answer.may == MAY_WRITE_YES) {
+        (void)json_object_set_new(more, "text", json_of_text(answer.text));
+        control_reply(c->server, request->ticket, more);
+        return;
+    }
+    bool no = answer.may == MAY_WRITE_NO;
+    control_refuse(c->server, request->ticket, no ? "not_writer" : "cant_know",
+                   no ? EXIT_NOT_WRITER : EXIT_CANT_KNOW, answer.text, answer.todo, more);
+}
+
 static bool on_request(void *arg, const struct control_request *request)
 {
     struct control *c = arg;
@@ -122,6 +168,7 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_FAILOVER:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_HISTORY: answer_history(c, request); return true;
+    case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_CHECK_CONFIG:
     case COMMAND_HELP:
     case COMMAND_COUNT:

@@ -38,6 +38,15 @@ static const struct command commands[COMMAND_COUNT] = {
       "operations with their steps, times, gates, loss and fence proof",
       "  --limit N       the newest N only\n",
       { { "service", PARAMETER_NAME, false, false }, { "limit", PARAMETER_COUNT, false, false } } },
+    [COMMAND_MAY_WRITE] = { COMMAND_MAY_WRITE, "may-write", "SERVICE [--wait DURATION]", ROLE_READ, true, false,
+      "may this host's database start as a primary now? for its unit (exit codes 0, 7, 8)",
+      "  --wait DURATION  ask again until it may, or another region is the writer, or this long (such as\n"
+      "                   60s) has passed\n"
+      "\n"
+      "  Exit code 0 only if it may: this node is the guard that the ledger names and holds the lease. 7: no,\n"
+      "  another region is the writer, or none is. 8: can't know: no quorum, no failoverd here, no guard of\n"
+      "  this database, no such service. etc/postgresql-may-write.conf puts it before PostgreSQL's start.\n",
+      { SERVICE_PARAMETER } },
     [COMMAND_CHECK_CONFIG] = { COMMAND_CHECK_CONFIG, "check-config", "--cluster FILE [--node FILE]",
       ROLE_NONE, false, false, "check configuration files, without a daemon",
       "  --cluster FILE  usually /etc/failoverd/cluster.json\n"
@@ -218,7 +227,9 @@ void command_print_help(FILE *stream)
           "  3  refused by a gate or by the service's state; nothing was changed\n"
           "  4  no quorum: no majority of voters could be reached\n"
           "  5  no failoverd answers on the socket\n"
-          "  6  the operation is still running; it goes on without failoverctl\n", stream);
+          "  6  the operation is still running; it goes on without failoverctl\n"
+          "  7  may-write: no, this database may not start as a primary\n"
+          "  8  may-write: whether it may can't be known\n", stream);
 }
 
 bool command_print_help_of(FILE *stream, const char *name)

@@ -21,6 +21,7 @@ enum command_id {
     COMMAND_FAILOVER,
     COMMAND_DNS_ADOPT,
     COMMAND_HISTORY,
+    COMMAND_MAY_WRITE,
     COMMAND_CHECK_CONFIG,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -87,6 +88,8 @@ enum exit_code {
     EXIT_NO_QUORUM = 4,
     EXIT_UNREACHABLE = 5,  /* no daemon there, or it stopped answering */
     EXIT_RUNNING = 6,      /* it goes on without us */
+    EXIT_NOT_WRITER = 7,   /* may-write: no */
+    EXIT_CANT_KNOW = 8,    /* may-write: nothing says yes, and nothing says no */
 };
 
 void command_print_help(FILE *stream);
