@@ -101,12 +101,19 @@ static void on_ruleset_changed(void *arg)
             fence_ruleset_changed(c->services[s].fence);
 }
 
+static bool has_kernel(const struct service_config *service)
+{
+    for (size_t r = 0; r < service->fence.ladder_count; r++)
+        if (service->fence.ladder[r] == CONFIG_FENCE_KERNEL)
+            return true;
+    return false;
+}
+
 static bool any_kernel(const struct cluster_config *cluster)
 {
     for (size_t s = 0; s < cluster->service_count; s++)
-        for (size_t r = 0; r < cluster->services[s].fence.ladder_count; r++)
-            if (cluster->services[s].fence.ladder[r] == CONFIG_FENCE_KERNEL)
-                return true;
+        if (has_kernel(&cluster->services[s]))
+            return true;
     return false;
 }
 
@@ -159,7 +166,10 @@ static bool open_guarded(struct control *c, size_t index,
     };
     s->fence = fence_new(c->parts.loop, &fence, fault);
     s->database = database_acts_new(c->parts.loop, &acts);
-    return s->fence != NULL && (s->database != NULL || fault_set(fault, "out of memory"));
+    if (has_kernel(config))
+        s->sockets = socket_watch_new(c->parts.loop, region->database, &s->secrets);
+    bool watched = s->sockets != NULL || !has_kernel(config);
+    return s->fence != NULL && ((s->database != NULL && watched) || fault_set(fault, "out of memory"));
 }
 
 static bool open_dns(struct control *c, size_t index, struct fault *fault)
@@ -198,6 +208,7 @@ void control_acts_close(struct control *c)
 {
     for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
         fence_free(c->services[s].fence);
+        socket_watch_free(c->services[s].sockets);
         database_acts_free(c->services[s].database);
         dns_acts_free(c->services[s].dns);
     }

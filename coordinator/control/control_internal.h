@@ -10,6 +10,7 @@
 #include "coordinator/control/dns_acts.h"
 #include "coordinator/control/fence.h"
 #include "coordinator/control/outbox.h"
+#include "coordinator/control/socket_watch.h"
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/codec.h"
 #include "coordinator/peer/link.h"
@@ -25,6 +26,7 @@ struct queued_event {
 struct control_service {
     struct database_secrets secrets;
     struct fence *fence;
+    struct socket_watch *sockets; /* where the kernel is a fence */
     struct database_acts *database;
     struct dns_acts *dns;
     bool ledger_reported; /* a peer has said that its voter accepted a ledger of the service */

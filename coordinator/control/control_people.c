@@ -14,6 +14,7 @@
 struct snapshot {
     struct status_input input;
     struct view_service *views;
+    struct status_guarded guarded[POLICY_SERVICES_MAX];
     struct link_status links[LINK_PEERS_MAX];
     struct store_writer_status store;
     struct journal_status journal;
@@ -21,6 +22,17 @@ struct snapshot {
     struct links_counters counters;
     struct control_counters people;
 };
+
+static void look_at_fence(const struct control_service *s, struct status_guarded *guarded)
+{
+    *guarded = (struct status_guarded){ .here = s->fence != NULL };
+    if (!guarded->here)
+        return;
+    guarded->trouble = fence_trouble(s->fence);
+    guarded->kernel = s->sockets != NULL;
+    if (guarded->kernel)
+        guarded->sockets = *socket_watch_last(s->sockets, &guarded->sockets_us);
+}
 
 static void take_snapshot(struct control *c, struct snapshot *s)
 {
@@ -30,6 +42,8 @@ static void take_snapshot(struct control *c, struct snapshot *s)
     for (size_t i = 0; i < services; i++)
         node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
                   (struct wall_time){ base_wall_us() }, &s->views[i]);
+    for (size_t i = 0; i < services; i++)
+        look_at_fence(&c->services[i], &s->guarded[i]);
     for (size_t i = 0; i < c->link_count; i++)
         links_status(c->links, i, &s->links[i]);
     if (c->writer != NULL)
@@ -48,6 +62,7 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .started_mono_us = c->started_us,
         .mute = node_mute(c->node),
         .views = s->views,
+        .guarded = s->guarded,
         .links = s->links,
         .link_count = c->link_count,
         .counters = &s->counters,

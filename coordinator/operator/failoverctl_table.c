@@ -339,6 +339,12 @@ static void print_service(const struct table_style *style, const json_t *service
                 peek_str(lease, "held_by", "nobody"), peek_str(lease, "fence", "?"));
     fprintf(style->stream, "\n  %s\n  %s\n", peek_str(service, "headline", "?"),
             peek_str(service, "outlook", "?"));
+    const json_t *loss = json_object_get(service, "quorum_loss");
+    if (json_is_false(json_object_get(loss, "lost"))) /* else the outlook says it */
+        fprintf(style->stream, "  %s\n", peek_str(loss, "text", "?"));
+    const json_t *fence = json_object_get(service, "fence");
+    if (style->verbose && json_is_string(json_object_get(fence, "text")))
+        fprintf(style->stream, "  The fence is %s.\n", peek_str(fence, "text", "?"));
     if (json_is_object(operation)) {
         char line[1024];
         struct text text = TEXT_OF(line);

@@ -414,6 +414,8 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "paused", json_boolean(known && ledger->paused));
     put(object, "quorum", render_quorum(view));
     put(object, "lease", render_lease(service));
+    put(object, "fence", status_fence(service));
+    put(object, "quorum_loss", status_quorum_loss(service));
     put(object, "votes", render_votes(service));
     json_t *regions = json_array();
     for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++)
