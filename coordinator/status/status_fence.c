@@ -94,9 +94,9 @@ static void warn_sockets(const struct status_service *service, json_t *warnings)
         text_appendf(&roles, "%s%s (%lld)", i > 0 ? ", " : "", sockets->roles[i].name,
                      (long long)sockets->roles[i].sessions);
     status_warn(warnings, "socket_sessions", service->config->name,
-                "%lld sessions are connected to the database here over a Unix socket, which the kernel fence does not "
-                "cover: %s%s. What writes for your users has to connect over TCP", (long long)sockets->sessions, list,
-                roles.cut ? "..." : "");
+                "%lld session%s connected to the database here over a Unix socket, which the kernel fence does not "
+                "cover: %s%s. What writes for your users has to connect over TCP", (long long)sockets->sessions,
+                sockets->sessions == 1 ? " is" : "s are", list, roles.cut ? "..." : "");
 }
 
 /* Whether a host's unit asks before it starts its database can't be seen from inside. That it was not asked, or
