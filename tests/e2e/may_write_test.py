@@ -15,6 +15,7 @@ from e2e import EAST, NAMES, SERVICE, WEST, WITNESS
 YES, NO, CANT_KNOW = 0, 7, 8
 SCRIPT = e2e.labs.REPOSITORY / "etc/hooks/postgresql-may-write"
 WAIT_S = 30
+DOOR_LEASE_S = 3
 
 
 def ask(lab, region, *words, service=SERVICE, timeout_s=WAIT_S + 10):
@@ -173,8 +174,29 @@ def sockets(suite, lab):
                  and warnings and "shop" in warnings[0], f"status: {warnings}", seen())
 
 
+def test_door(suite, lab):
+    """With the door as first fence a guard asks its database before it gets a lease. The writer's host restarts:
+    neither may wait for the other, and a door that was shut meanwhile is opened again."""
+    client = e2e.bring_up(lab)
+    lab.coordinators[EAST].kill()
+    lab.databases[EAST].stop()
+    time.sleep(DOOR_LEASE_S + 1)
+    lab.start_coordinator(EAST)
+    code, text = script(lab, EAST, wait=f"{WAIT_S}s")
+    suite.expect(code == YES and "a majority says that us-east-1 is the writer" in text, f"the restarted host: exit code {code}: {text}")
+    last = client.last_receipt().sequence
+    lab.databases[EAST].start()
+    lab.wait_for(lambda: client.last_receipt().sequence > last + 20, 30, "the client writes again")
+    expect(suite, lab, EAST, YES, ["holds its lease"], "and then it holds a lease")
+    suite.expect(not e2e.failovers_begun(lab), "nothing failed over")
+    client.process.end()
+    e2e.expect_one_writer(suite, lab, client, EAST, lost_at_most=0)
+
+
 if __name__ == "__main__":
     e2e.main("may-write", [
         ("writer, standby, can't know, old primary", test_life, 120, e2e.brisk()),
         ("a new service", test_new, 90, e2e.brisk()),
+        ("the door as first fence", test_door, 90, e2e.brisk(ladder=("door",), health_for="60s", database_for="60s",
+                                                             lease=f"{DOOR_LEASE_S}s")),
     ])
