@@ -4,6 +4,7 @@ says of it before and meanwhile, and what follows.
 
     quorum_loss_test.py [WORD...]      only the cases whose title holds one of the words
 """
+import re
 import time
 
 import e2e
@@ -11,7 +12,8 @@ from e2e import EAST, NAMES, WEST, WITNESS
 
 LEASE_S = 1.5                   # e2e.brisk()'s
 SLACK_S = 0.2                   # for the receipt of what was acknowledged in time
-CALM_S = 5                      # longer than lease and detection: what would fail over has done so by then
+CALM_S = 4                      # longer than lease and detection: what would fail over has done so by then
+KEPT_S = (300, 600)             # of what a guard under keep holds the kernel's element for, what its death may leave
 STALL_S = 1.0                   # shorter than any fence here, longer than a busy machine's pause
 
 
@@ -100,6 +102,14 @@ def keeps_open(suite, lab, client):
     suite.expect(code == 0 and "keep" in output, f"its database may even be restarted: {output}{error}")
 
 
+def kernel_opens_for_s(lab):
+    """What is left of each element with a timeout in the packet filter of the writer's host."""
+    rules = lab.run(EAST, ["/usr/sbin/nft", "list", "ruleset"]).stdout
+    spans = re.findall(r"expires ((?:\d+(?:ms|[dhms]))+)", rules)
+    unit = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    return [round(sum(int(n) * unit[u] for n, u in re.findall(r"(\d+)(ms|[dhms])", span))) for span in spans]
+
+
 def dead_guard(suite, lab, client, epoch):
     """With a quorum again, the guard alone is killed and stays dead."""
     errors_before, began_us = errors(client), time.time_ns() // 1000
@@ -112,6 +122,9 @@ def dead_guard(suite, lab, client, epoch):
     service = e2e.status_of(lab, WEST)
     suite.expect(service["writer"] == EAST and service["epoch"] == epoch and not service["operation"]
                  and not e2e.failovers_begun(lab) and lab.databases[WEST].is_standby(), "nothing fails over", service["headline"])
+    left = kernel_opens_for_s(lab)
+    suite.expect(left and KEPT_S[0] - CALM_S - 1 <= min(left) and max(left) <= KEPT_S[1],
+                 f"and the kernel will shut the port by itself, in {left} s")
     gate = e2e.gate_in(service, WEST, "fence")
     suite.expect(not gate["open"], f"what would hold a failover back is the fence: {gate['text']}", gate)
 
