@@ -58,6 +58,7 @@ void control_act(struct control *c, const struct act *act)
     case ACT_COMPARE:
     case ACT_FREEZE:
     case ACT_THAW:
+    case ACT_FOLLOW:
     case ACT_PROMOTE:
     case ACT_HOOKS:
         if (s->database != NULL)

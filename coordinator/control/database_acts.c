@@ -128,6 +128,7 @@ static void start(struct database_acts *a, struct fault *fault)
         a->errand = promote_freeze(a->loop, &a->target, deadline, on_errand, a, fault);
         return;
     case ACT_THAW:
+    case ACT_FOLLOW:
         start_thaw(a, fault);
         return;
     case ACT_PROMOTE:

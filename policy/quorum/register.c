@@ -235,7 +235,7 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
          * missing to a majority that would grant, it has to be settled now. */
         bool votes = n == turn_self(turn) ? turn->voting : s->remotes[n].voting;
         if (heard && votes && blocked && node_in(turn->config->voters, n) &&
-            (!report->present || report->ledger.version != known))
+            (!report->present || !ledger_equal(&report->ledger, &s->learner.chosen)))
             return true;
     }
     return false;

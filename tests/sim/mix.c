@@ -268,9 +268,10 @@ void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
     m->warm_up_us = draw_range(&cluster, 10, 30) * US_PER_S;
     int64_t long_phase = draw_range(&cluster, 300, 900), short_phase = draw_range(&cluster, 300, 900);
     m->safety_us = (long_phase < short_phase ? long_phase : short_phase) * US_PER_S;
-    bool lose = draw_percent(&cluster, 50);
+    bool lose = draw_percent(&cluster, 70);
     mix_faults(m, &faults);
-    m->lose_writer = lose && can_lose_the_writer(m);
+    if (lose)
+        m->lose = can_lose_the_writer(m) && draw_percent(&cluster, 70) ? LOSE_WRITER : LOSE_OTHER;
     work_out_settling(m);
 }
 
@@ -303,5 +304,6 @@ void mix_words(const struct mix *m, char *words, size_t size)
                    p->has_endpoints ? ", endpoints" : "", (double)m->dns_sync_us / 1e6,
                    (double)m->promote_us / 1e6, (double)m->safety_us / 1e6, (double)m->settle_us / 1e6,
                    m->person_every_us > 0 ? ", a person mends old primaries" : "",
-                   m->lose_writer ? ", then the writer's region is lost for good" : "");
+                   m->lose == LOSE_WRITER ? ", then the writer's region is lost for good"
+                   : m->lose == LOSE_OTHER ? ", then another region is lost for good" : "");
 }

@@ -344,6 +344,8 @@ void world_heal(struct world *world); /* the network */
 
 struct host *world_host(struct world *world, const char *name);
 region_id world_region(const struct world *world, const char *name);
+/* A region's standby could stream from another's primary: its timeline leads there, and it is not ahead of it. */
+bool world_can_follow(const struct world *world, uint8_t service, region_id region, region_id leader);
 bool world_acknowledges(const struct world *world, uint8_t service, region_id region);
 bool world_reaches(const struct world *world, region_id from, region_id to); /* both ways */
 /* The newest ledger known chosen by any host that is alive; NULL: none. */
