@@ -12,9 +12,13 @@
 
 #define SQLSTATE_NO_FUNCTION "42883"
 #define SQLSTATE_NO_PRIVILEGE "42501"
+/* Stands where a name's address will be; nobody connects to it. */
+#define ADDRESS_TO_COME "0.0.0.0"
 
 struct fork_errand {
     struct errand base;
+    struct pg_target *named;   /* a target whose name is being looked up; else NULL */
+    struct resolve *resolve;
     struct fork_question question;
     struct timelines ours;
     fork_fn *done;
@@ -24,9 +28,19 @@ struct fork_errand {
 
 static void errand_start(void *arg);
 
-static void errand_free(struct fork_errand *errand)
+static void errand_stop(struct fork_errand *errand)
 {
     errand_release(&errand->base);
+    if (errand->resolve != NULL)
+        resolve_cancel(errand->resolve);
+    errand->resolve = NULL;
+    pg_target_free(errand->named);
+    errand->named = NULL;
+}
+
+static void errand_free(struct fork_errand *errand)
+{
+    errand_stop(errand);
     free(errand);
 }
 
@@ -40,7 +54,7 @@ void fork_cancel(struct fork_errand *errand)
 static void errand_end(struct fork_errand *errand, enum fork_outcome outcome)
 {
     errand->report.outcome = outcome;
-    errand_release(&errand->base);
+    errand_stop(errand);
     errand->done(errand->arg, &errand->report);
     free(errand);
 }
@@ -183,25 +197,65 @@ static void errand_start(void *arg)
     errand_connect(&errand->base, on_connected);
 }
 
+static void on_resolved(const struct resolve_answer *found, void *arg)
+{
+    struct fork_errand *errand = arg;
+    errand->resolve = NULL;
+    if (found->outcome != RESOLVE_OK || found->address_count == 0) {
+        fault_set(&errand->report.why, "its address is not found: %s", found->text);
+        errand_end(errand, FORK_UNREACHABLE);
+        return;
+    }
+    struct pg_target target = *errand->named;
+    struct loop *loop = errand->base.loop;
+    int64_t deadline_us = errand->base.deadline_us;
+    target.hostaddr = found->addresses[0].text;
+    errand_release(&errand->base);
+    if (errand_init(&errand->base, loop, &target, deadline_us, on_deadline, errand, &errand->report.why))
+        errand_start(errand);
+    else
+        errand_end(errand, FORK_UNREACHABLE);
+}
+
+static bool resolve_start(struct fork_errand *errand, const struct pg_target *target, struct fault *fault)
+{
+    struct resolve_lookup lookup = { .name = target->host, .done = on_resolved, .arg = errand };
+    errand->named = pg_target_copy(target, fault);
+    if (errand->named == NULL)
+        return false;
+    errand->resolve = resolver_lookup(errand->question.resolver, &lookup, fault);
+    return errand->resolve != NULL;
+}
+
 struct fork_errand *fork_start(struct loop *loop, const struct pg_target *target, const struct fork_question *question,
                                int64_t deadline_us, fork_fn *done, void *arg, struct fault *fault)
 {
     struct fork_errand *errand = calloc(1, sizeof *errand);
+    struct pg_target given = *target;
+    bool named = question->resolver != NULL && given.hostaddr == NULL && given.host != NULL && given.host[0] != '/' &&
+                 !resolver_is_literal(given.host);
     ensure(question->history == NULL || question->history->current == question->timeline);
     if (errand == NULL) {
         (void)fault_set(fault, "out of memory");
         return NULL;
     }
-    if (!errand_init(&errand->base, loop, target, deadline_us, on_deadline, errand, fault)) {
+    if (named)
+        given.hostaddr = ADDRESS_TO_COME;
+    errand->question = *question;
+    if (!errand_init(&errand->base, loop, &given, deadline_us, on_deadline, errand, fault)) {
         free(errand);
         return NULL;
     }
-    errand->question = *question;
+    if (named && !resolve_start(errand, &given, fault)) {
+        errand_free(errand);
+        return NULL;
+    }
     if (question->history != NULL)
         errand->ours = *question->history;
     errand->done = done;
     errand->arg = arg;
-    errand_start(errand);
+    if (!named)
+        errand_start(errand);
     return errand;
 }
 

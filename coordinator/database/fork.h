@@ -17,6 +17,7 @@
 #include "coordinator/base/fault.h"
 #include "coordinator/base/loop.h"
 #include "coordinator/base/pg_session.h"
+#include "coordinator/base/resolver.h"
 #include "coordinator/database/timelines.h"
 #include "probes/postgres.h"
 
@@ -34,6 +35,7 @@ struct fork_question {
     uint64_t system_id;              /* ours; 0: not compared */
     uint32_t timeline;               /* ours; 0: nothing is asked, only read */
     const struct timelines *history; /* ours, whole, copied; NULL: by the number alone */
+    struct resolver *resolver;       /* for a target whose host is a name without hostaddr; NULL: it is none */
 };
 
 struct fork_report {

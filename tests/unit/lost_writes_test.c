@@ -135,7 +135,7 @@ static void the_fork_is_found(void)
     struct timelines ours = fork_of(&primary, &(struct fork_question){ .timeline = 0 })->history;
     CU_ASSERT_EQUAL(answer.report.outcome, FORK_READ);
     CU_ASSERT_EQUAL(ours.current, 1);
-    report = fork_of(&standby, &(struct fork_question){ system_id, 1, &ours });
+    report = fork_of(&standby, &(struct fork_question){ system_id, 1, &ours, NULL });
     CU_ASSERT_TRUE(report->outcome == FORK_LEFT && report->fork.lsn == fork_lsn);
 }
 
@@ -178,6 +178,24 @@ static void the_function_reads_histories_only(void)
     CU_ASSERT_TRUE(pg_fixture_sql(&standby, "select has_function_privilege('app', 'failoverd_timeline_history(bigint)', 'execute')",
                                   out, sizeof out));
     CU_ASSERT_STRING_EQUAL(out, "f");
+}
+
+static void a_name_is_looked_up(void)
+{
+    struct fault fault;
+    struct resolver *resolver = resolver_new(pg_fixture_loop(), &fault);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    struct pg_target target = pg_fixture_tcp(&standby, "failoverd");
+    target.host = "localhost";
+    const struct fork_report *report = ask_fork(&target, &(struct fork_question){ .timeline = 1, .resolver = resolver },
+                                                10 * SECOND_US);
+    CU_ASSERT_EQUAL(report->outcome, FORK_LEFT);
+    target.host = "there.is.no.such.name.invalid";
+    report = ask_fork(&target, &(struct fork_question){ .timeline = 1, .resolver = resolver }, 4 * SECOND_US);
+    CU_ASSERT_EQUAL(report->outcome, FORK_UNREACHABLE);
+    resolver_free(resolver);
+    CU_ASSERT_PTR_NULL(fork_start(pg_fixture_loop(), &target, &(struct fork_question){ .timeline = 1 }, in_us(SECOND_US),
+                                  on_fork, &answer, &fault)); /* without a resolver it has to be an address */
 }
 
 static void a_cancelled_one_calls_nobody(void)
@@ -371,7 +389,8 @@ static void others_fail_with_a_reason(void)
 }
 
 SUITE_MAIN("lost_writes", TEST(starts_and_parts_a_pair), TEST(the_fork_is_found), TEST(what_is_no_ancestor_is_said),
-           TEST(who_can_not_answer_is_told_apart), TEST(the_function_reads_histories_only), TEST(a_cancelled_one_calls_nobody),
+           TEST(who_can_not_answer_is_told_apart), TEST(the_function_reads_histories_only), TEST(a_name_is_looked_up),
+           TEST(a_cancelled_one_calls_nobody),
            TEST(nothing_is_lost_where_nothing_was_written), TEST(writes_on_both_sides), TEST(what_was_lost_is_listed),
            TEST(the_list_is_bounded), TEST(a_crash_in_between_loses_nothing_of_it), TEST(without_the_extension_the_size_is_told),
            TEST(wal_that_is_gone_is_said), TEST(others_fail_with_a_reason))
