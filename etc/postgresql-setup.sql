@@ -63,6 +63,22 @@ create or replace function public.failoverd_timeline_history(timeline bigint) re
 revoke execute on function public.failoverd_timeline_history(bigint) from public;
 grant execute on function public.failoverd_timeline_history(bigint) to failoverd;
 
+-- A standby with a primary_slot_name needs that slot on a new primary before it can stream from there. Physical slots
+-- only, and never more than a few of ours: a slot that nobody uses keeps WAL for ever (see max_slot_wal_keep_size).
+create or replace function public.failoverd_make_slot(slot text) returns void
+  language plpgsql strict security definer set search_path = pg_catalog, pg_temp
+  as $$ begin
+    if exists (select from pg_replication_slots where slot_name = slot and slot_type = 'physical') then
+      return;
+    end if;
+    if (select count(*) from pg_replication_slots where slot_type = 'physical') >= 16 then
+      raise exception 'there are 16 physical replication slots already: drop those that nobody uses';
+    end if;
+    perform pg_create_physical_replication_slot(slot, true);
+  end $$;
+revoke execute on function public.failoverd_make_slot(text) from public;
+grant execute on function public.failoverd_make_slot(text) to failoverd;
+
 -- Optional: with pg_walinspect (a part of PostgreSQL's contrib) the writes that only an old primary has are listed when it
 -- comes back: transactions, tables, numbers of rows; no contents. Without it only their size in bytes is known.
 do $$ begin

@@ -155,12 +155,13 @@ static bool open_guarded(struct control *c, size_t index,
         .database = region->database,
         .secrets = &s->secrets,
         .node = c->parts.local->name,
+        .resolver = c->parts.resolver,
         .on_done = on_act_done,
         .arg = c,
     };
     s->fence = fence_new(c->parts.loop, &fence, fault);
-    s->database = database_acts_new(c->parts.loop, &acts);
-    return s->fence != NULL && (s->database != NULL || fault_set(fault, "out of memory"));
+    s->database = s->fence != NULL ? database_acts_new(c->parts.loop, &acts, fault) : NULL;
+    return s->database != NULL;
 }
 
 static bool open_dns(struct control *c, size_t index, struct fault *fault)

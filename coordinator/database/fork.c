@@ -210,6 +210,7 @@ static void on_resolved(const struct resolve_answer *found, void *arg)
     struct loop *loop = errand->base.loop;
     int64_t deadline_us = errand->base.deadline_us;
     target.hostaddr = found->addresses[0].text;
+    (void)text_copy(errand->report.address, sizeof errand->report.address, target.hostaddr);
     errand_release(&errand->base);
     if (errand_init(&errand->base, loop, &target, deadline_us, on_deadline, errand, &errand->report.why))
         errand_start(errand);

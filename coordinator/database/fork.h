@@ -44,6 +44,7 @@ struct fork_report {
     bool facts_known;
     struct postgres_facts facts;     /* its own */
     struct timelines history;        /* its own; current 0: not known */
+    char address[RESOLVER_ADDRESS_MAX]; /* what its name was resolved to; "" where that was not needed */
     struct fault why;                /* a sentence, also when it went well */
 };
 
