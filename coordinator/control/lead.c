@@ -77,15 +77,14 @@ static bool is_past(const struct lead *l, const struct fork_report *report, stru
     char at[TIMELINE_LSN_TEXT_MAX];
     const char *region = l->to->name;
     if (report->outcome == FORK_OTHER_SYSTEM)
-        return !fault_set(fault, "it is no copy of %s's database: %s", region, report->why.text);
+        return !fault_set(fault, "no copy of %s's database: %s", region, report->why.text);
     if (report->outcome == FORK_NOT_ANCESTOR)
-        return !fault_set(fault, "%s. Bring it back with pg_rewind or a new copy of %s", report->why.text, region);
+        return !fault_set(fault, "use pg_rewind or a new copy of %s: %s", region, report->why.text);
     if (report->outcome != FORK_LEFT || l->own.receive_lsn <= report->fork.lsn)
         return false;
-    return !fault_set(fault, "it has %" PRIu64 " bytes past %s, where %s's timeline %" PRIu32 " left its timeline %" PRIu32
-                             ": bring it back with pg_rewind or a new copy of %s",
-                      l->own.receive_lsn - report->fork.lsn, timeline_lsn_text(at, report->fork.lsn), region,
-                      report->history.current, l->own.timeline, region);
+    return !fault_set(fault, "%" PRIu64 " bytes past %s, where timeline %" PRIu32 " began: needs pg_rewind or a new copy",
+                      l->own.receive_lsn - report->fork.lsn, timeline_lsn_text(at, report->fork.lsn),
+                      report->history.current);
 }
 
 static void on_primary(void *arg, const struct fork_report *report)
