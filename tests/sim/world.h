@@ -59,6 +59,7 @@ struct world_options {
     uint8_t region_count;
     char region_name[POLICY_REGIONS_MAX][WORLD_NAME_MAX];
     uint8_t coordinators[POLICY_REGIONS_MAX];
+    bool guards_apart;            /* where a region has coordinators without a vote, they alone are its guards */
     uint8_t more_voters;          /* second coordinators that vote too, by region order; 0: none */
     uint8_t service_count;        /* 0 counts as 1; all alike but for their initial writers */
     struct service_policy policy; /* checks and guards are filled in by world_new */
