@@ -172,9 +172,14 @@ fidelity: ## The Route 53 emulator against the real aws command
 e2e: ## End-to-end tests on real PostgreSQL, TLS, DNS
 	@$(MAKE) --no-print-directory -j2 all test-tools && python3 tests/run.py e2e
 
-bench: ## What the coordinator itself takes, from majority to UPSERT; idle cost
+$(BUILD)/tests/hung_disk.so: tests/bench/hung_disk.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -fPIC -shared -o $@ $< -ldl
+
+bench: $(BUILD)/tests/hung_disk.so ## What the coordinator itself takes, from majority to UPSERT; idle cost; longest stall
 	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER)
 	@python3 tests/bench/bench.py
+	@python3 tests/bench/stall.py
 
 install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin \

@@ -58,6 +58,7 @@ void control_act(struct control *c, const struct act *act)
     case ACT_COMPARE:
     case ACT_FREEZE:
     case ACT_THAW:
+    case ACT_FOLLOW:
     case ACT_PROMOTE:
     case ACT_HOOKS:
         if (s->database != NULL)
@@ -161,15 +162,17 @@ static bool open_guarded(struct control *c, size_t index,
         .database = region->database,
         .secrets = &s->secrets,
         .node = c->parts.local->name,
+        .resolver = c->parts.resolver,
         .on_done = on_act_done,
         .arg = c,
     };
     s->fence = fence_new(c->parts.loop, &fence, fault);
-    s->database = database_acts_new(c->parts.loop, &acts);
+    s->database = s->fence != NULL ? database_acts_new(c->parts.loop, &acts, fault) : NULL;
+    if (s->database == NULL)
+        return false;
     if (has_kernel(config))
         s->sockets = socket_watch_new(c->parts.loop, region->database, &s->secrets);
-    bool watched = s->sockets != NULL || !has_kernel(config);
-    return s->fence != NULL && ((s->database != NULL && watched) || fault_set(fault, "out of memory"));
+    return s->sockets != NULL || !has_kernel(config) || fault_set(fault, "out of memory");
 }
 
 static bool open_dns(struct control *c, size_t index, struct fault *fault)

@@ -407,6 +407,10 @@ static void warn_standbys(const struct status_service *service, json_t *warnings
     const struct view_service *view = service->view;
     char lag[NAME_BYTES_MAX];
     char limit[NAME_BYTES_MAX];
+    if (view->follow.s[0] != '\0')
+        status_warn(warnings, "standby_cannot_follow", service->config->name,
+             "this region's standby does not follow %s: %s", region_of(service, view->ledger.writer),
+             view->follow.s);
     for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
         const struct view_region *region = &view->regions[i];
         const char *where = service->input->cluster->regions[i].name;

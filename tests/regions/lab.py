@@ -119,9 +119,9 @@ class Writer:
 
 
 class Lab:
-    def __init__(self, thresholds=None, namespaces=True, https=False):
+    def __init__(self, thresholds=None, namespaces=True, https=False, serving=SERVING):
         self.thresholds = thresholds or cluster_files.Thresholds()
-        self.regions, self.serving = REGIONS, SERVING
+        self.regions, self.serving = REGIONS, serving
         self.run_id = f"fo{os.getpid()}{randomness.token_hex(2)}"
         self.keep = os.environ.get("KEEP") == "1"
         self.scheme = "https" if https else "http"
