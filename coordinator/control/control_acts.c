@@ -159,7 +159,8 @@ static bool open_guarded(struct control *c, size_t index,
     };
     s->fence = fence_new(c->parts.loop, &fence, fault);
     s->database = database_acts_new(c->parts.loop, &acts);
-    return s->fence != NULL && (s->database != NULL || fault_set(fault, "out of memory"));
+    return s->fence != NULL && (s->database != NULL || fault_set(fault, "out of memory")) &&
+           control_return_open(c, index, region, fault);
 }
 
 static bool open_dns(struct control *c, size_t index, struct fault *fault)
@@ -196,6 +197,7 @@ bool control_acts_open(struct control *c, struct fault *fault)
 
 void control_acts_close(struct control *c)
 {
+    control_return_close(c);
     for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
         fence_free(c->services[s].fence);
         database_acts_free(c->services[s].database);
