@@ -52,10 +52,10 @@ def test_return(suite, lab):
     lab.network.heal()
     lab.start_region(EAST)
     stray = lab.start_writer("stray", region=EAST)
-    check_listed(suite, lab)
+    lost = check_listed(suite, lab)
     suite.expect(not stray.receipts(), "until then the returned primary has acknowledged nothing")
     check_plan(suite, lab)
-    report, text = check_rejoin(suite, lab)
+    report, text = check_rejoin(suite, lab, lost)
     suite.expect(not stray.receipts(), "and to the end nothing was acknowledged in us-east-1 to the client there")
     suite.expect(pathlib.Path(report).read_text() == text, "the report is on disk still, as it was")
     for writer in (client, stray):
@@ -98,6 +98,7 @@ def check_listed(suite, lab):
     lab.wait_for(lambda: returned(lab).get("state") == "listed", 40, "after a restart of the coordinator the report is found again")
     suite.expect(returned(lab)["file"] == seen["file"] and len(e2e.events(lab, "lost_writes", [EAST])) == 1,
                  "after a restart of the coordinator it is the same report", returned(lab))
+    return set(lost)
 
 
 def rejoin(lab, region, *words):
@@ -124,10 +125,10 @@ def check_plan(suite, lab):
     suite.expect(not lab.databases[EAST].is_standby(), "and has changed nothing")
 
 
-def check_rejoin(suite, lab):
+def check_rejoin(suite, lab, lost):
+    """Returns the report's path and its contents before."""
     report = returned(lab)["file"]
     text = pathlib.Path(report).read_text()
-    xids = {t["xid"] for t in json.loads(text)["list"]}
     lab.databases[EAST].process.expected_end = True         # the hook ends the lab's server and starts its own
     code, output, error = rejoin(lab, EAST, "--reason", "home again", "--yes")
     print("      " + output.strip().replace("\n", "\n      "))
@@ -135,10 +136,9 @@ def check_rejoin(suite, lab):
         return report, text
     suite.expect(lab.databases[EAST].is_standby(), "us-east-1's database is a standby")
     suite.expect(len(lab.databases[WEST].streaming()) == 1, "us-west-2 streams to it")
-    east = rows_of(lab, EAST)
-    suite.expect(not xids & set(east.values()), "the lost rows are gone from it")
-    receipts = [r for r in lab.count_rows(WEST).lost]
-    suite.expect(not {(r.client, r.sequence) for r in receipts} & set(east), "all that only it had")
+    there = set(rows_of(lab, EAST))
+    suite.expect(lost and not lost & there, "the lost rows are gone from it")
+    suite.expect(("client", 1) in there, "and those that both had are there")
     asked = e2e.events(lab, "order_asked", [EAST], command="rejoin")
     suite.expect(len(asked) == 1 and asked[0]["reason"] == "home again" and e2e.events(lab, "rejoin_begun", [EAST]) and
                  e2e.events(lab, "rejoin_done", [EAST]), "the journal has who asked for it, its beginning and its end", asked)
@@ -147,7 +147,41 @@ def check_rejoin(suite, lab):
     return report, text
 
 
+def test_copy(suite, lab):
+    """The server does not start, so nothing can be listed, and pg_rewind is not let in by the source."""
+    client = e2e.bring_up(lab, change=with_data_directory(lab))
+    lab.kill_region(EAST)
+    e2e.wait_for_writes_in(lab, client, WEST, 30)
+    e2e.wait_until_done(lab, WEST, 30)
+    with lab.databases[WEST].connect("postgres") as session:
+        session.query("revoke execute on function pg_read_binary_file(text, bigint, bigint, boolean) from replicator")
+    lab.start_coordinator(EAST)
+    lab.wait_for(lambda: e2e.status_of(lab, EAST).get("writer") == WEST, 20, "us-east-1's coordinator knows who the writer is")
+    code, output, error = rejoin(lab, EAST, "--dry-run", "--json")
+    plan = json.loads(output) if code == 0 else {}
+    suite.expect(plan.get("method") == "either" and not plan.get("would_run"), "rejoin --dry-run: the server is down, either way", output + error)
+    code, output, _ = rejoin(lab, EAST, "--reason", "home", "--yes", "--json")
+    suite.expect(code == 3 and json.loads(output)["error"]["code"] == "not_listed",
+                 "rejoin: refused, exit code 3, as nobody knows what would be lost", output)
+    code, output, error = rejoin(lab, EAST, "--reason", "home", "--yes", "--without-list")
+    print("      " + output.strip().replace("\n", "\n      "))
+    suite.expect(code == 0, "rejoin --without-list: done, exit code 0", output + error)
+    suite.expect(lab.databases[EAST].is_standby() and len(lab.databases[WEST].streaming()) == 1, "it is a standby that streams")
+    data = lab.databases[EAST].data
+    suite.expect((data.parent / (data.name + ".before-rejoin-1") / "PG_VERSION").exists(), "and the old data directory is kept")
+    client.process.end()
+    e2e.expect_one_writer(suite, lab, client, WEST)
+
+
+def with_data_directory(lab):
+    def change(content):
+        with_hook(content)
+        content["services"][SERVICE]["hooks"]["rejoin"].append(str(lab.databases[EAST].data))
+    return change
+
+
 if __name__ == "__main__":
     e2e.main("return", [
         ("lost with writes in flight, back, listed, rejoined", test_return, 150, e2e.brisk()),
+        ("back without its server: a new copy", test_copy, 120, e2e.brisk()),
     ])
