@@ -79,14 +79,14 @@ bool rejoin_allowed(const struct rejoin_facts *facts, struct rejoin_plan *plan)
 bool rejoin_streams(const struct rejoin_facts *facts, char *text, size_t size)
 {
     const struct server_seen *local = facts->local;
-    const char *lacks = !local->seen                      ? local->why.text
-                        : !local->facts.in_recovery       ? "it is a primary still"
-                        : local->facts.receipt_frozen     ? "it is a standby whose primary_conninfo is empty"
-                        : !local->facts.walreceiver_live  ? "it is a standby, and does not stream yet"
+    const char *lacks = !local->seen                        ? local->why.text
+                        : !local->facts.in_recovery         ? "it is a primary still"
+                        : local->facts.receipt_frozen       ? "it is a standby whose primary_conninfo is empty"
+                        : !local->facts.walreceiver_live    ? "it is a standby, and does not stream yet"
                         : facts->fork->outcome != FORK_SAME ? facts->fork->why.text
-                                                            : "";
-    (void)text_copy(text, size, lacks);
-    return lacks[0] == '\0';
+                                                            : NULL;
+    (void)text_copy(text, size, lacks != NULL ? lacks : "");
+    return lacks == NULL;
 }
 
 static void run_by(struct rejoin_plan *plan, const char *method, const char *code, const char *text)
