@@ -183,6 +183,8 @@ install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -m 0644 etc/failoverd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/failoverd.conf
 	install -m 0755 $(BUILD)/failoverd $(DESTDIR)$(PREFIX)/bin/failoverd
 	install -m 0755 $(BUILD)/failoverctl $(DESTDIR)$(PREFIX)/bin/failoverctl
+	install -d $(DESTDIR)$(PREFIX)/share/failoverd/hooks
+	install -m 0755 etc/hooks/* $(DESTDIR)$(PREFIX)/share/failoverd/hooks/
 	install -m 0644 etc/*.json etc/*.sql etc/*.conf etc/README.md $(DESTDIR)$(PREFIX)/share/failoverd/
 	sed 's|/usr/bin/failoverd|$(PREFIX)/bin/failoverd|' etc/failoverd.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/failoverd.service

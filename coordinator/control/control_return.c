@@ -14,7 +14,8 @@ static void on_look(void *arg)
     for (size_t s = 0; s < c->parts.cluster->service_count && view != NULL; s++) {
         if (c->services[s].returned == NULL)
             continue;
-        node_view(c->node, (uint8_t)s, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() }, view);
+        node_view(c->node, (uint8_t)s, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+                  view);
         returned_look(c->services[s].returned, view);
         rejoin_look(c->services[s].rejoin, view);
     }
@@ -51,7 +52,8 @@ void control_return_ask(struct control *c, const struct control_request *request
     }
     struct view_service *view = malloc(sizeof *view);
     ensure(view != NULL);
-    node_view(c->node, (uint8_t)service, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() }, view);
+    node_view(c->node, (uint8_t)service, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+              view);
     struct rejoin_request ask = {
         .ticket = request->ticket,
         .dry_run = request->arguments.dry_run,
@@ -64,7 +66,8 @@ void control_return_ask(struct control *c, const struct control_request *request
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-bool control_return_open(struct control *c, size_t index, const struct service_region_config *region, struct fault *fault)
+bool control_return_open(struct control *c, size_t index, const struct service_region_config *region,
+                         struct fault *fault)
 {
     struct control_service *s = &c->services[index];
     struct returned_settings returned = {

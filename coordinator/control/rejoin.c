@@ -76,7 +76,8 @@ static void answer(struct rejoin *r, const struct rejoin_answer *answer)
     r->settings.answer(r->settings.arg, ticket, answer);
 }
 
-static void refuse(struct rejoin *r, const char *code, enum exit_code exit, const char *text, const char *todo, json_t *body)
+static void refuse(struct rejoin *r, const char *code, enum exit_code exit, const char *text, const char *todo,
+                   json_t *body)
 {
     answer(r, &(struct rejoin_answer){ true, code, exit, text, todo, body });
 }

@@ -129,7 +129,8 @@ void rejoin_decide(const struct rejoin_facts *facts, struct rejoin_plan *plan)
     char text[REJOIN_TEXT_MAX];
     if (!rejoin_allowed(facts, plan))
         return;
-    if (facts->fork->outcome == FORK_UNREACHABLE || (facts->fork->outcome == FORK_REFUSED && !facts->fork->facts_known)) {
+    if (facts->fork->outcome == FORK_UNREACHABLE ||
+        (facts->fork->outcome == FORK_REFUSED && !facts->fork->facts_known)) {
         (void)snprintf(text, sizeof text, "refused: the writer's database in %s can't be reached from here: %s",
                        region_name(facts, plan->writer), facts->fork->why.text);
         refuse(plan, "writer_unreachable", EXIT_GATE, text, "It is the source of everything that follows: mend the way to it first.");

@@ -47,8 +47,8 @@ struct rejoin_plan {
     region_id writer;
 };
 
-/* What the ledger alone has against it, before any server is asked: writer, no_ledger, busy, no_source. True when there is
- * nothing. */
+/* What the ledger alone has against it, before any server is asked: writer, no_ledger, busy, no_source. True when
+ * there is nothing. */
 bool rejoin_allowed(const struct rejoin_facts *facts, struct rejoin_plan *plan) CHECKED;
 
 /* The whole, with `local` and `fork` asked. */

@@ -202,7 +202,8 @@ bool command_parse(const struct command *command, const json_t *request,
         if (command->parameters[i].required &&
             json_object_get(request, command->parameters[i].key) == NULL)
             return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
-    if ((command->id == COMMAND_FAILOVER || command->id == COMMAND_REJOIN) && !arguments->dry_run && arguments->reason == NULL)
+    if ((command->id == COMMAND_FAILOVER || command->id == COMMAND_REJOIN) && !arguments->dry_run &&
+        arguments->reason == NULL)
         return fault_set(fault, "%s needs a reason: it is kept with your name", command->name);
     /* Looking changes nothing, whatever it looks at. */
     if (arguments->dry_run)

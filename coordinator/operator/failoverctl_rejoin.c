@@ -91,8 +91,8 @@ static json_t *run_of(const json_t *status, const char *service, const char *id)
     return NULL;
 }
 
-static enum exit_code finish(const struct ctl_settings *settings, const char *id, const json_t *run, enum exit_code code,
-                             const char *why)
+static enum exit_code finish(const struct ctl_settings *settings, const char *id, const json_t *run,
+                             enum exit_code code, const char *why)
 {
     const char *text = why != NULL ? why : peek_str(run, "text", "?");
     if (settings->json) {

@@ -428,8 +428,10 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "operation", render_operation(service));
     put(object, "last_operation", render_last_operation(view));
     put(object, "dns", render_dns(service));
-    put(object, "returned", render_copy(service->input->returns != NULL ? service->input->returns[service->index].returned : NULL));
-    put(object, "rejoin", render_copy(service->input->returns != NULL ? service->input->returns[service->index].rejoin : NULL));
+    put(object, "returned",
+        render_copy(service->input->returns != NULL ? service->input->returns[service->index].returned : NULL));
+    put(object, "rejoin",
+        render_copy(service->input->returns != NULL ? service->input->returns[service->index].rejoin : NULL));
     put(object, "checks", render_checks(service));
     json_t *warnings = json_array();
     status_service_warnings(service, warnings);

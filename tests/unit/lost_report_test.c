@@ -125,8 +125,8 @@ static struct lost_saved save(const char *where, const char *started)
     struct lost_report report = a_report();
     (void)text_copy(report.lost.started, LOST_TIME_MAX, started);
     answer = (struct answer){ 0 };
-    CU_ASSERT_PTR_NOT_NULL_FATAL(lost_report_save(loop, where, "shop", 7, lost_report_json(&context, &report), on_saved, &answer,
-                                                  &fault));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lost_report_save(loop, where, "shop", 7, lost_report_json(&context, &report),
+                                                  on_saved, &answer, &fault));
     run_loop(LIMIT_US);
     CU_ASSERT_TRUE_FATAL(answer.done);
     return answer.saved;
@@ -209,7 +209,8 @@ static void a_dropped_one_is_written_all_the_same(void)
     struct answer answer = { 0 };
     struct lost_report report = a_report();
     (void)snprintf(path, sizeof path, "%s/lost/other-7.json", folder);
-    struct lost_save *gone = lost_report_save(loop, folder, "other", 7, lost_report_json(&context, &report), on_saved, &answer, NULL);
+    struct lost_save *gone = lost_report_save(loop, folder, "other", 7, lost_report_json(&context, &report), on_saved,
+                                              &answer, NULL);
     lost_report_drop(gone);
     for (int tries = 0; tries < 200 && access(path, F_OK) != 0; tries++)
         run_loop(20 * CLOCK_US_PER_MS);

@@ -30,14 +30,16 @@ static struct rejoin_facts the_usual(void)
         homes[i] = (struct service_region_config){ .name = regions[i].name, .region = i, .database = &databases[i] };
     service = (struct service_config){ .name = "shop", .regions = homes, .region_count = 2,
                                        .hooks = { .rejoin = { .items = hook_words, .count = 1 } } };
-    cluster = (struct cluster_config){ .regions = regions, .region_count = 2, .services = &service, .service_count = 1 };
+    cluster = (struct cluster_config){ .regions = regions, .region_count = 2, .services = &service,
+                                       .service_count = 1 };
     view = (struct view_service){ .ledger_known = true, .quorum = true, .ledger = { .writer = WEST, .epoch = 3 } };
     local = (struct server_seen){ .seen = true, .facts = { .in_recovery = false, .timeline = 1, .system_id = 5 },
                                   .data_directory = "/data/15", .config_file = "/etc/pg/postgresql.conf", .hints = true,
                                   .full_page_writes = true, .oldest_lsn = 0x1000000 };
     theirs = (struct fork_report){ .outcome = FORK_LEFT, .facts_known = true, .fork = { TIMELINES_LEFT, 1, 0x3000148 },
                                    .facts = { .in_recovery = false, .timeline = 2, .system_id = 5 } };
-    return (struct rejoin_facts){ .cluster = &cluster, .service = &service, .home = EAST, .view = &view, .local = &local,
+    return (struct rejoin_facts){ .cluster = &cluster, .service = &service, .home = EAST, .view = &view,
+                                  .local = &local,
                                   .fork = &theirs, .lost_kept = true };
 }
 
@@ -91,7 +93,8 @@ static void a_healthy_standby_needs_nothing(void)
 {
     char text[256];
     struct rejoin_facts facts = the_usual();
-    local.facts = (struct postgres_facts){ .in_recovery = true, .walreceiver_live = true, .timeline = 2, .system_id = 5 };
+    local.facts = (struct postgres_facts){ .in_recovery = true, .walreceiver_live = true, .timeline = 2,
+                                           .system_id = 5 };
     theirs.outcome = FORK_SAME;
     rejoin_decide(&facts, &plan);
     CU_ASSERT_EQUAL(plan.verdict, REJOIN_NOTHING);
