@@ -354,6 +354,7 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
     carry_out(c, &c->effects);
     work_line(c);
     control_tell_ready(c);
+    control_return_begin(c);
     if (notify_watchdog_us() > 0)
         timer_set_after_us(&c->watchdog, 0);
     return c;

@@ -172,7 +172,9 @@ static bool open_guarded(struct control *c, size_t index,
         return false;
     if (has_kernel(config))
         s->sockets = socket_watch_new(c->parts.loop, region->database, &s->secrets);
-    return s->sockets != NULL || !has_kernel(config) || fault_set(fault, "out of memory");
+    if (has_kernel(config) && s->sockets == NULL)
+        return fault_set(fault, "out of memory");
+    return control_return_open(c, index, region, fault);
 }
 
 static bool open_dns(struct control *c, size_t index, struct fault *fault)
@@ -209,6 +211,7 @@ bool control_acts_open(struct control *c, struct fault *fault)
 
 void control_acts_close(struct control *c)
 {
+    control_return_close(c);
     for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
         fence_free(c->services[s].fence);
         socket_watch_free(c->services[s].sockets);

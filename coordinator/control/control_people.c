@@ -13,6 +13,7 @@
 /* Everything that a snapshot is made from, borrowed for the call. */
 struct snapshot {
     struct status_input input;
+    struct status_return returns[POLICY_SERVICES_MAX];
     struct view_service *views;
     struct status_guarded guarded[POLICY_SERVICES_MAX];
     struct link_status links[LINK_PEERS_MAX];
@@ -52,6 +53,11 @@ static void take_snapshot(struct control *c, struct snapshot *s)
     links_expiry(c->links, &s->certificate);
     links_counters(c->links, &s->counters);
     control_counters(c->server, &s->people);
+    for (size_t i = 0; i < services; i++)
+        s->returns[i] = (struct status_return){
+            .returned = c->services[i].returned != NULL ? returned_json(c->services[i].returned) : NULL,
+            .rejoin = c->services[i].rejoin != NULL ? rejoin_json(c->services[i].rejoin) : NULL,
+        };
     s->input = (struct status_input){
         .cluster = c->parts.cluster,
         .local = c->parts.local,
@@ -73,10 +79,18 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .store_text = c->parts.store_text,
         .journal = &s->journal,
         .history = c->parts.history,
+        .returns = s->returns,
         .certificate = &s->certificate,
         .control_stall_us = loop_longest_stall_us(c->parts.loop),
         .probes_stall_us = loop_longest_stall_us(probing_loop(c->parts.probing)),
     };
+}
+
+static void drop_snapshot(struct control *c, struct snapshot *s)
+{
+    for (size_t i = 0; i < c->parts.cluster->service_count; i++)
+        json_decref(s->returns[i].rejoin);
+    free(s->views);
 }
 
 static bool known_service(struct control *c, const struct control_request *request)
@@ -98,7 +112,7 @@ static void answer_status(struct control *c, const struct control_request *reque
     take_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_render(&snapshot.input, request->arguments.service));
-    free(snapshot.views);
+    drop_snapshot(c, &snapshot);
     /* What is shown is the longest stall since it was last asked for. */
     loop_reset_stall(c->parts.loop);
     probing_reset_stall(c->parts.probing);
@@ -115,7 +129,7 @@ static void answer_order(struct control *c, const struct control_request *reques
         take_snapshot(c, &snapshot);
         control_reply(c->server, request->ticket,
                       status_dry_run(&snapshot.input, service, &order));
-        free(snapshot.views);
+        drop_snapshot(c, &snapshot);
         return;
     }
     struct node_event event = { .kind = EVENT_ORDER };
@@ -184,6 +198,7 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
+    case COMMAND_REJOIN: control_return_ask(c, request); return true;
     case COMMAND_CHECK_CONFIG:
     case COMMAND_HELP:
     case COMMAND_COUNT:

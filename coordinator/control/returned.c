@@ -153,8 +153,8 @@ static void on_lost(void *arg, const struct lost_report *report)
     r->summary = summary_of(r, document);
     r->stage = STAGE_SAVE;
     r->save_by_us = base_mono_us() + SAVE_LIMIT_US;
-    r->save = lost_report_save(r->loop, r->settings.local->state_dir, r->settings.service->name, r->epoch, document, on_saved,
-                               r, &fault);
+    r->save = lost_report_save(r->loop, r->settings.local->state_dir, r->settings.service->name, r->epoch, document,
+                               on_saved, r, &fault);
     if (r->save == NULL)
         try_later(r, "keeping the report", fault.text);
 }
@@ -221,8 +221,8 @@ static void begin(struct returned *r)
     const struct service_region_config *home = config_service_region(r->settings.service, r->settings.home);
     struct pg_target target = database_inside(home->database, r->settings.secrets);
     r->stage = STAGE_OURS;
-    r->fork = fork_start(r->loop, &target, &(struct fork_question){ .timeline = 0 }, base_mono_us() + FORK_LIMIT_US, on_ours, r,
-                         &fault);
+    r->fork = fork_start(r->loop, &target, &(struct fork_question){ .timeline = 0 }, base_mono_us() + FORK_LIMIT_US,
+                         on_ours, r, &fault);
     if (r->fork == NULL)
         try_later(r, "reading its own timeline", fault.text);
 }

@@ -373,8 +373,8 @@ static void look_start(void *arg)
     errand_connect(&errand->base, on_connected);
 }
 
-struct lost_errand *lost_start(struct loop *loop, const struct pg_target *target, uint64_t fork_lsn, int64_t deadline_us,
-                               lost_fn *done, void *arg, struct fault *fault)
+struct lost_errand *lost_start(struct loop *loop, const struct pg_target *target, uint64_t fork_lsn,
+                               int64_t deadline_us, lost_fn *done, void *arg, struct fault *fault)
 {
     struct lost_errand *errand = calloc(1, sizeof *errand);
     char options[sizeof OPTIONS + ERRAND_NUMBER_MAX];

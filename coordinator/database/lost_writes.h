@@ -94,8 +94,8 @@ typedef void lost_fn(void *arg, const struct lost_report *report);
 struct lost_errand;
 
 /* `target` is the old primary by its guard's own address. NULL with the fault set when it makes no sense. */
-struct lost_errand *lost_start(struct loop *loop, const struct pg_target *target, uint64_t fork_lsn, int64_t deadline_us,
-                               lost_fn *done, void *arg, struct fault *fault);
+struct lost_errand *lost_start(struct loop *loop, const struct pg_target *target, uint64_t fork_lsn,
+                               int64_t deadline_us, lost_fn *done, void *arg, struct fault *fault);
 /* NULL is allowed. */
 void lost_cancel(struct lost_errand *errand);
 

@@ -161,7 +161,8 @@ struct timelines_fork timelines_compare(const struct timelines *ours, const stru
 {
     size_t shared = 0;
     while (shared <= ours->count && shared <= theirs->count &&
-           timeline_at(ours, shared) == timeline_at(theirs, shared) && begin_at(ours, shared) == begin_at(theirs, shared))
+           timeline_at(ours, shared) == timeline_at(theirs, shared) &&
+           begin_at(ours, shared) == begin_at(theirs, shared))
         shared++;
     if (shared == 0 || ours->current == 0 || theirs->current == 0)
         return (struct timelines_fork){ .relation = TIMELINES_UNRELATED };
@@ -183,5 +184,6 @@ struct timelines_fork timelines_find(uint32_t ours, const struct timelines *thei
     for (size_t i = 0; i < theirs->count; i++)
         if (theirs->past[i].timeline == ours)
             return (struct timelines_fork){ TIMELINES_LEFT, ours, theirs->past[i].end_lsn };
-    return (struct timelines_fork){ .relation = ours != 0 && theirs->current != 0 ? TIMELINES_DIVERGED : TIMELINES_UNRELATED };
+    bool known = ours != 0 && theirs->current != 0;
+    return (struct timelines_fork){ .relation = known ? TIMELINES_DIVERGED : TIMELINES_UNRELATED };
 }

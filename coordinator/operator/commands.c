@@ -47,6 +47,17 @@ static const struct command commands[COMMAND_COUNT] = {
       "  another region is the writer, or none is. 8: can't know: no quorum, no failoverd here, no guard of\n"
       "  this database, no such service. etc/postgresql-may-write.conf puts it before PostgreSQL's start.\n",
       { SERVICE_PARAMETER } },
+    [COMMAND_REJOIN] = { COMMAND_REJOIN, "rejoin", "SERVICE --reason TEXT [options]", ROLE_OPERATE, true, true,
+      "make this node's old primary a standby of the new one, or say how",
+      "  --reason TEXT   why; goes into the journal with your name\n"
+      "  --dry-run       show what would be run, change nothing\n"
+      "  --without-list  go on although what only this database has could not be listed before\n"
+      "  --yes           don't ask for the service's name\n"
+      "  --no-wait       return as soon as the hook runs (exit code 6)\n"
+      "  On the node of the old primary. Runs hooks.rejoin of cluster.json and then waits until the database\n"
+      "  streams from the writer; without that hook it shows the commands and exits with 3.\n",
+      { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "without_list", PARAMETER_FLAG, false, false },
+        { "dry_run", PARAMETER_FLAG, false, false } } },
     [COMMAND_CHECK_CONFIG] = { COMMAND_CHECK_CONFIG, "check-config", "--cluster FILE [--node FILE]",
       ROLE_NONE, false, false, "check configuration files, without a daemon",
       "  --cluster FILE  usually /etc/failoverd/cluster.json\n"
@@ -162,7 +173,10 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
     case PARAMETER_FLAG:
         if (!json_is_boolean(value))
             return fault_set(fault, "%s has to be true or false", parameter->key);
-        arguments->dry_run = json_is_true(value);
+        if (strcmp(parameter->key, "without_list") == 0)
+            arguments->without_list = json_is_true(value);
+        else
+            arguments->dry_run = json_is_true(value);
         return true;
     }
     return fault_set(fault, "%s can't be read", parameter->key);
@@ -197,8 +211,9 @@ bool command_parse(const struct command *command, const json_t *request,
         if (command->parameters[i].required &&
             json_object_get(request, command->parameters[i].key) == NULL)
             return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
-    if (command->id == COMMAND_FAILOVER && !arguments->dry_run && arguments->reason == NULL)
-        return fault_set(fault, "failover needs a reason: it is kept with your name");
+    if ((command->id == COMMAND_FAILOVER || command->id == COMMAND_REJOIN) && !arguments->dry_run &&
+        arguments->reason == NULL)
+        return fault_set(fault, "%s needs a reason: it is kept with your name", command->name);
     /* Looking changes nothing, whatever it looks at. */
     if (arguments->dry_run)
         arguments->role = ROLE_READ;

@@ -22,6 +22,7 @@ enum command_id {
     COMMAND_DNS_ADOPT,
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
+    COMMAND_REJOIN,
     COMMAND_CHECK_CONFIG,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -71,6 +72,7 @@ struct command_arguments {
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */
     bool dry_run;
+    bool without_list;
     enum control_role role; /* what this request needs */
 };
 

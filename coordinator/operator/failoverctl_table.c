@@ -503,4 +503,9 @@ void table_history(const struct table_style *style, const json_t *history)
             fputs("\n", style->stream);
         print_operation(style, operation);
     }
+    json_array_foreach(json_object_get(history, "lost_writes"), index, operation) {
+        fputs(index == 0 ? "\nOld primaries that came back:\n" : "", style->stream);
+        fprintf(style->stream, "  %s  %s: %s\n", peek_str(operation, "time", "?"), peek_str(operation, "service", "?"),
+                peek_str(operation, "text", "?"));
+    }
 }

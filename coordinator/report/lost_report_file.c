@@ -145,7 +145,10 @@ static bool save_in(struct lost_save *save, int folder, struct fault *fault)
 static void on_told(void *arg)
 {
     struct lost_save *save = arg;
-    if (save->loop != NULL) /* dropped on the loop's own thread, so no lock is needed to look */
+    (void)pthread_mutex_lock(&save->lock); /* the thread that posted this may not have let go of it yet */
+    bool wanted = save->loop != NULL;
+    (void)pthread_mutex_unlock(&save->lock);
+    if (wanted)
         save->done(save->arg, &save->saved);
     save_free(save);
 }

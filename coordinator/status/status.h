@@ -29,6 +29,12 @@ struct status_guarded {
     int64_t sockets_us;             /* base_mono_us of that look; 0: none yet */
 };
 
+/* Of a service, where this node guards one of its databases: rendered as they are. */
+struct status_return {
+    const json_t *returned;         /* an old primary that is back; NULL: none */
+    json_t *rejoin;                 /* the last run of rejoin; NULL: none. Owned by who made the input */
+};
+
 struct status_input {
     const struct cluster_config *cluster;
     const struct local_config *local;
@@ -54,6 +60,7 @@ struct status_input {
 
     const struct journal_status *journal;    /* NULL: none */
     const struct history *history;           /* for the last DNS act; NULL: not told */
+    const struct status_return *returns;     /* one per service; NULL: not told */
     const struct tls_expiry *certificate;    /* NULL: not known */
 
     int64_t control_stall_us;       /* loop_longest_stall_us() of the two loops */

@@ -429,12 +429,23 @@ static void warn_standbys(const struct status_service *service, json_t *warnings
     }
 }
 
+static void warn_returned(const struct status_service *service, json_t *warnings)
+{
+    const struct status_return *returns = service->input->returns;
+    const json_t *returned = returns != NULL ? returns[service->index].returned : NULL;
+    const char *text = json_string_value(json_object_get(returned, "text"));
+    if (text != NULL)
+        status_warn(warnings, "old_primary_back", service->config->name, "%s. failoverctl rejoin %s --dry-run says how it becomes a standby",
+             text, service->config->name);
+}
+
 void status_service_warnings(const struct status_service *service, json_t *warnings)
 {
     warn_quorum(service, warnings);
     status_fence_warnings(service, warnings);
     warn_operation(service, warnings);
     warn_standbys(service, warnings);
+    warn_returned(service, warnings);
 }
 
 static void warn_disks(const struct status_input *input, json_t *warnings)

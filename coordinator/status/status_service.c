@@ -397,6 +397,12 @@ static json_t *render_quorum(const struct view_service *view)
     return object;
 }
 
+static json_t *render_copy(const json_t *value)
+{
+    json_t *copy = value != NULL ? json_deep_copy(value) : NULL;
+    return copy != NULL ? copy : json_null();
+}
+
 json_t *status_render_service(const struct status_service *service)
 {
     const struct view_service *view = service->view;
@@ -424,6 +430,10 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "operation", render_operation(service));
     put(object, "last_operation", render_last_operation(view));
     put(object, "dns", render_dns(service));
+    put(object, "returned",
+        render_copy(service->input->returns != NULL ? service->input->returns[service->index].returned : NULL));
+    put(object, "rejoin",
+        render_copy(service->input->returns != NULL ? service->input->returns[service->index].rejoin : NULL));
     put(object, "checks", render_checks(service));
     json_t *warnings = json_array();
     status_service_warnings(service, warnings);

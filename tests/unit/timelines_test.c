@@ -167,5 +167,6 @@ static void by_the_number_alone(void)
 }
 
 SUITE_MAIN("timelines", TEST(positions_are_read_as_postgresql_writes_them), TEST(a_history_is_read),
-           TEST(what_can_not_be_is_refused), TEST(bounds_hold), TEST(damaged_histories_do_no_harm), TEST(where_two_part),
+           TEST(what_can_not_be_is_refused), TEST(bounds_hold), TEST(damaged_histories_do_no_harm),
+           TEST(where_two_part),
            TEST(by_the_number_alone))
