@@ -143,18 +143,32 @@ static void check_region(struct search *s, const struct service_config *service,
         (void)check_file(&s->cluster, db->canary_password_file, true, PATH("%s.database.canary_password_file", path));
 }
 
-static void check_hook(struct search *s, const struct service_config *service, size_t self)
+static void check_program(struct search *s, const struct config_texts *program, const char *path, const char *why)
+{
+    struct stat info;
+    if (program->count == 0)
+        return;
+    if (stat(program->items[0], &info) != 0 || !S_ISREG(info.st_mode) || access(program->items[0], X_OK) != 0)
+        document_error(&s->cluster, PATH("%s[0]", path), "%s is no program that this user can run; it is needed here, %s",
+                       program->items[0], why);
+}
+
+/* Only guards run them. */
+static void check_hooks(struct search *s, const struct service_config *service, size_t self)
 {
     bool guard = false;
     for (size_t i = 0; i < service->region_count; i++)
         guard |= config_is_guard(&service->regions[i], self);
-    if (!guard || service->hooks.after_open.count == 0)
+    if (!guard)
         return;
-    const char *program = service->hooks.after_open.items[0];
-    struct stat info;
-    if (stat(program, &info) != 0 || !S_ISREG(info.st_mode) || access(program, X_OK) != 0)
-        document_error(&s->cluster, PATH("$.services.%s.hooks.after_open[0]", service->name),
-                       "%s is no program that this user can run; it is needed here, where the service may be opened", program);
+    check_program(s, &service->hooks.after_open, PATH("$.services.%s.hooks.after_open", service->name),
+                  "where the service may be opened");
+    if (!config_has_fence(service, CONFIG_FENCE_HOOK))
+        return;
+    check_program(s, &service->fence.hook.shut, PATH("$.services.%s.fence.hook.shut", service->name),
+                  "where it fences the database");
+    check_program(s, &service->fence.hook.open, PATH("$.services.%s.fence.hook.open", service->name),
+                  "where it opens the database again");
 }
 
 static void check_service(struct search *s, const struct service_config *service, const struct local_config *node,
@@ -162,7 +176,7 @@ static void check_service(struct search *s, const struct service_config *service
 {
     for (size_t i = 0; i < service->region_count; i++)
         check_region(s, service, &service->regions[i], self);
-    check_hook(s, service, self);
+    check_hooks(s, service, self);
     if (service->dns == NULL)
         return;
     (void)check_file(&s->cluster, service->dns->ca_file, false, PATH("$.services.%s.dns.ca_file", service->name));

@@ -104,9 +104,8 @@ static void on_ruleset_changed(void *arg)
 static bool any_kernel(const struct cluster_config *cluster)
 {
     for (size_t s = 0; s < cluster->service_count; s++)
-        for (size_t r = 0; r < cluster->services[s].fence.ladder_count; r++)
-            if (cluster->services[s].fence.ladder[r] == CONFIG_FENCE_KERNEL)
-                return true;
+        if (config_has_fence(&cluster->services[s], CONFIG_FENCE_KERNEL))
+            return true;
     return false;
 }
 
@@ -136,6 +135,7 @@ static bool open_guarded(struct control *c, size_t index,
     struct fence_settings fence = {
         .service = config->name,
         .config = config,
+        .region = region->name,
         .database = region->database,
         .secrets = &s->secrets,
         .kernel = c->kernel,
