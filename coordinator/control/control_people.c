@@ -12,6 +12,7 @@
 struct snapshot {
     struct status_input input;
     struct view_service *views;
+    struct status_fence fences[POLICY_SERVICES_MAX];
     struct link_status links[LINK_PEERS_MAX];
     struct store_writer_status store;
     struct journal_status journal;
@@ -25,6 +26,11 @@ static void take_snapshot(struct control *c, struct snapshot *s)
     size_t services = c->parts.cluster->service_count;
     s->views = calloc(services > 0 ? services : 1, sizeof *s->views);
     ensure(s->views != NULL);
+    for (size_t i = 0; i < services; i++) {
+        const struct fence *fence = c->services[i].fence;
+        s->fences[i] = (struct status_fence){ fence != NULL ? fence_trouble(fence) : "",
+                                              fence != NULL ? fence_said(fence) : "" };
+    }
     for (size_t i = 0; i < services; i++)
         node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
                   (struct wall_time){ base_wall_us() }, &s->views[i]);
@@ -46,6 +52,7 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .started_mono_us = c->started_us,
         .mute = node_mute(c->node),
         .views = s->views,
+        .fences = s->fences,
         .links = s->links,
         .link_count = c->link_count,
         .counters = &s->counters,

@@ -19,6 +19,12 @@
 #include "policy/message.h"
 #include "policy/view.h"
 
+/* What this node's own guard says of a service's fence. */
+struct status_fence {
+    const char *trouble; /* why it, or a later part of its ladder, can't be worked; "": nothing */
+    const char *said;    /* how the last shut is proven, or why it is not; "": nothing to say */
+};
+
 struct status_input {
     const struct cluster_config *cluster;
     const struct local_config *local;
@@ -30,6 +36,8 @@ struct status_input {
     enum mute_reason mute;          /* node_mute() */
 
     const struct view_service *views; /* one per service of the cluster, in its order */
+
+    const struct status_fence *fences; /* likewise, where this node guards; NULL: not told */
 
     const struct link_status *links;  /* by name, in any order; NULL: no links yet */
     size_t link_count;

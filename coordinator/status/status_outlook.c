@@ -392,36 +392,57 @@ static void warn_quorum(const struct status_service *service, json_t *warnings)
         warn(warnings, "manual_mode", name, "manual mode: no failover begins by itself");
 }
 
+static void warn_guarded(const struct status_service *service, json_t *warnings)
+{
+    const struct fence_config *fence = &service->config->fence;
+    char ladder[NAME_BYTES_MAX];
+    struct text text = TEXT_OF(ladder);
+    for (size_t i = 0; i < fence->ladder_count; i++)
+        text_appendf(&text, "%s%s", i > 0 ? ", " : "", config_fence_name(fence->ladder[i]));
+    if (fence->accept_unconfirmed_fence)
+        warn(warnings, "fence_guarded", service->config->name,
+             "the writer's fence is guarded (%s) and accept_unconfirmed_fence is set: after a failover whose "
+             "fence was not confirmed, the old database may still acknowledge writes", ladder);
+    else
+        warn(warnings, "fence_guarded", service->config->name,
+             "the writer's fence is guarded (%s): only a live guard can shut the old database, so a failover "
+             "without one waits for a person", ladder);
+}
+
+static void warn_guard(const struct status_service *service, const struct view_region *region,
+                       const char *where, json_t *warnings)
+{
+    const char *name = service->config->name;
+    const char *node = name_node(service->input->cluster, region->guard_node);
+    struct status_fence own = status_own_fence(service, region);
+    if (!region->guard_ready)
+        warn(warnings, "guard_not_ready", name,
+             "%s in %s can't work its database's fence: %s could neither be promoted nor fenced by it%s%s",
+             node, where, where, own.trouble[0] != '\0' ? ": " : "", own.trouble);
+    else if (own.trouble[0] != '\0')
+        warn(warnings, "fence_part_missing", name,
+             "a later fence of %s's ladder can't be worked, only those before it: %s", node, own.trouble);
+    if (region->fence == FENCE_FAILED)
+        warn(warnings, "fence_failed", name,
+             "the fence of %s could not be shut or proven, so it may still acknowledge writes; its guard goes on "
+             "trying. Stop PostgreSQL there by hand and see that no process of it is left; %s%s", where,
+             own.said[0] != '\0' ? "the last try said: " : "status on that node says why", own.said);
+}
+
 static void warn_fence(const struct status_service *service, json_t *warnings)
 {
     const struct view_service *view = service->view;
-    const char *name = service->config->name;
     if (view->ledger_known && view->ledger.fence == FENCE_GUARDED)
-        warn(warnings, "fence_guarded", name,
-             service->config->fence.accept_unconfirmed_fence
-                 ? "the writer's fence is guarded and accept_unconfirmed_fence is set: after a "
-                   "failover whose fence was not confirmed, the old database may still acknowledge writes"
-                 : "the writer's fence is guarded: only a live guard can shut the old database, so a "
-                   "failover without one waits for a person");
+        warn_guarded(service, warnings);
     if (view->ledger_known && view->ledger.operation.kind != OPERATION_NONE &&
         view->operation.here &&
         (view->operation.proof == PROOF_ACCEPTED || view->operation.proof == PROOF_PERSON))
-        warn(warnings, "fence_not_proven", name,
+        warn(warnings, "fence_not_proven", service->config->name,
              "this operation goes on although nothing proves the old writer fenced (%s): make sure "
              "by hand that its database is down", name_fence_proof((int)view->operation.proof));
-    for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
-        const struct view_region *region = &view->regions[i];
-        if (!region->serves || !region->guard_heard)
-            continue;
-        const char *where = service->input->cluster->regions[i].name;
-        if (!region->guard_ready)
-            warn(warnings, "guard_not_ready", name,
-                 "%s in %s can't work its database's fence: %s could neither be promoted nor fenced "
-                 "by it", name_node(service->input->cluster, region->guard_node), where, where);
-        if (region->fence == FENCE_FAILED)
-            warn(warnings, "fence_failed", name,
-                 "the fence of %s could not be shut or proven; its guard goes on trying", where);
-    }
+    for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++)
+        if (view->regions[i].serves && view->regions[i].guard_heard)
+            warn_guard(service, &view->regions[i], service->input->cluster->regions[i].name, warnings);
 }
 
 static void warn_operation(const struct status_service *service, json_t *warnings)

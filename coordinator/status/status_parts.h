@@ -16,6 +16,14 @@ struct status_service {
     size_t index;
 };
 
+/* What our own guard says of its fence; empty texts for every other region's. */
+static inline struct status_fence status_own_fence(const struct status_service *service,
+                                                   const struct view_region *region)
+{
+    bool own = service->input->fences != NULL && region->guard_heard && region->guard_node == service->input->self;
+    return own ? service->input->fences[service->index] : (struct status_fence){ "", "" };
+}
+
 /* Both steal the value. */
 static inline void put(json_t *object, const char *key, json_t *value)
 {
