@@ -56,7 +56,8 @@ static void make_program(void)
         abort();
     (void)snprintf(program, sizeof program, "%s/hook", folder);
     write_file("hook", 0755,
-               "#!/bin/sh\ncd %s\necho \"$FAILOVERD_ACTION ${FAILOVERD_REASON:-${FAILOVERD_UNTIL_SECONDS:+until}}\" >> log\n"
+               "#!/bin/sh\ncd %s\n"
+               "echo \"$FAILOVERD_ACTION ${FAILOVERD_REASON:-${FAILOVERD_UNTIL_SECONDS:+until}}\" >> log\n"
                "if [ -f pid ] && kill -0 \"$(cat pid)\" 2>/dev/null; then echo BOTH >> log; fi\n"
                "echo $$ > pid\n[ -f \"$FAILOVERD_ACTION\" ] && . \"./$FAILOVERD_ACTION\"\nrm -f pid\n"
                "echo \"$FAILOVERD_ACTION done\"; echo \"$FAILOVERD_ACTION done\" >> log\n", folder);
@@ -100,7 +101,7 @@ static void run_for(int64_t us)
     timer_cancel(&timer);
 }
 
-/* Until the program has begun what it was asked for. */
+/* Until the program has noted that. */
 static void run_until_logged(const char *wanted)
 {
     for (int i = 0; i < 200; i++) {
@@ -110,7 +111,7 @@ static void run_until_logged(const char *wanted)
         if (file != NULL)
             (void)fclose(file);
         text[length] = '\0';
-        if (strstr(text, wanted) != NULL && access(path("pid"), F_OK) == 0)
+        if (strstr(text, wanted) != NULL)
             return;
         run_for(20 * US_PER_MS);
     }
@@ -138,7 +139,8 @@ static void open_rung(bool has_open, int64_t deadline_us)
 {
     make_program();
     loop = loop_new("test", &fault);
-    config = (struct fence_hook_config){ .shut = { words, 2 }, .open = { words, has_open ? 2 : 0 }, .deadline_us = deadline_us };
+    config = (struct fence_hook_config){ .shut = { words, 2 }, .open = { words, has_open ? 2 : 0 },
+                                         .deadline_us = deadline_us };
     const struct fence_hook_settings settings = { "shop", "us-east-1", "use1-a", &config, &database };
     rung = fence_hook_new(loop, &settings);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rung);
@@ -155,7 +157,8 @@ static void close_rung(void)
 static struct act act_of(enum act_kind kind, int64_t until_us)
 {
     int64_t now = base_mono_us();
-    return (struct act){ .kind = kind, .key = { .epoch = 4 }, .until = { now + until_us }, .deadline = { now + 30 * US_PER_S } };
+    return (struct act){ .kind = kind, .key = { .epoch = 4 }, .until = { now + until_us },
+                         .deadline = { now + 30 * US_PER_S } };
 }
 
 static void shut(const char *reason)
@@ -233,6 +236,15 @@ static void a_shut_ends_in_the_time_it_is_given(void)
     close_rung();
 }
 
+/* One shut, and no open after it. (A busy machine may not get as far as the open's first line.) */
+static void expect_late_shut(void)
+{
+    const char *log = logged();
+    const char *open = "open until;";
+    bool begun = strncmp(log, open, strlen(open)) == 0;
+    CU_ASSERT_STRING_EQUAL(log + (begun ? strlen(open) : 0), "shut late;shut done;");
+}
+
 /* It is killed when the lease ends, whatever it does about that, and what it may have done is undone. */
 static void an_open_does_not_outlive_the_lease(void)
 {
@@ -244,8 +256,9 @@ static void an_open_does_not_outlive_the_lease(void)
     CU_ASSERT_FALSE(well);
     CU_ASSERT_PTR_NOT_NULL(strstr(detail, "the lease ended"));
     CU_ASSERT_TRUE(base_mono_us() - began < KILL_US);
-    run_for(500 * US_PER_MS);
-    CU_ASSERT_STRING_EQUAL(logged(), "open until;shut late;shut done;");
+    run_until_logged("shut done");
+    run_for(50 * US_PER_MS);
+    expect_late_shut();
     CU_ASSERT_EQUAL(calls, 1);
     CU_ASSERT_TRUE(fence_hook_must_open(rung));
     close_rung();
@@ -264,7 +277,7 @@ static void a_late_shut_is_taken_up(void)
     CU_ASSERT_TRUE(stub_run(loop));
     CU_ASSERT_TRUE(well);
     CU_ASSERT_EQUAL(calls, 2);
-    CU_ASSERT_STRING_EQUAL(logged(), "open until;shut late;shut done;");
+    expect_late_shut();
     close_rung();
 }
 
@@ -273,7 +286,7 @@ static void a_shut_overtakes_an_open(void)
     open_rung(true, 20 * US_PER_S);
     write_file("open", 0644, "trap '' TERM; sleep 300 & wait\n");
     open_for(ACT_FENCE_HOLD, 20 * US_PER_S);
-    run_until_logged("open");
+    run_until_logged("open until");
     int64_t asked = base_mono_us();
     fence_hook_overtake_open(rung);
     shut(FENCE_HOOK_ASKED);
@@ -442,7 +455,7 @@ static void the_ladder_opens_once_and_shuts_over_an_open(void)
     (void)logged();
     write_file("open", 0644, "trap '' TERM; sleep 300 & wait\n");
     work(ACT_FENCE_HOLD, 10 * US_PER_S, 30 * US_PER_S);
-    run_until_logged("open");
+    run_until_logged("open until");
     work(ACT_FENCE_SHUT, 0, 30 * US_PER_S);
     CU_ASSERT_TRUE(stub_run(loop));
     CU_ASSERT_TRUE(result.kind == ACT_FENCE_SHUT && result.outcome == ACT_DONE);

@@ -125,7 +125,7 @@ static void output_is_bounded_and_made_plain(void)
 
 static void it_knows_what_it_is_about(void)
 {
-    run("env | grep FAILOVERD_ | sort; ls /proc/self/fd | wc -l; cat; echo \"$0 $HOME\" >/dev/null", 9 * S, 4 * S + 500 * MS);
+    run("env | grep FAILOVERD_ | sort; ls /proc/self/fd | wc -l; cat", 9 * S, 4 * S + 500 * MS);
     CU_ASSERT_STRING_EQUAL(output, "FAILOVERD_ACTION=shut\nFAILOVERD_DATABASE_HOST=db.example\n"
         "FAILOVERD_DATABASE_PORT=5433\nFAILOVERD_DEADLINE_SECONDS=8\nFAILOVERD_EPOCH=7\nFAILOVERD_NODE=use1-a\n"
         "FAILOVERD_OPERATION=0000000000000abc\nFAILOVERD_REASON=fence\nFAILOVERD_REGION=us-east-1\n"
@@ -167,7 +167,8 @@ static void a_hard_end_has_no_manners(void)
 static void what_cannot_run_is_told_later(void)
 {
     const char *missing[] = { "/nonexistent/fence" };
-    struct hook_request request = { .words = missing, .word_count = 1, .deadline_us = base_mono_us() + S, .done = done };
+    struct hook_request request = { .words = missing, .word_count = 1, .deadline_us = base_mono_us() + S,
+                                    .done = done };
     begin();
     hook_run(hook, &request);
     CU_ASSERT_EQUAL(calls, 0);
@@ -208,9 +209,10 @@ static void the_next_waits_until_the_last_is_gone(void)
     char first[512], second[512];
     const char *words[2][3];
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-    (void)snprintf(first, sizeof first, "trap '' TERM INT; echo $$ > %s/pid; (trap '' TERM; echo > %s/begun; sleep 300) & wait; "
-                   "echo > %s/end", folder, folder, folder);
-    (void)snprintf(second, sizeof second, "kill -0 $(cat %s/pid) 2>/dev/null && echo both; ls %s; rm -r %s", folder, folder, folder);
+    (void)snprintf(first, sizeof first, "cd %s; trap '' TERM INT; echo $$ > pid; "
+                   "(trap '' TERM; echo > begun; sleep 300) & wait; echo > end", folder);
+    (void)snprintf(second, sizeof second, "cd %s; kill -0 $(cat pid) 2>/dev/null && echo both; ls; rm -r %s",
+                   folder, folder);
     begin();
     ask(words[0], first, 60 * S, 0);
     for (int i = 0; i < 100 && access(folder, F_OK) == 0; i++) {
@@ -253,6 +255,7 @@ static void what_is_stopped_says_nothing(void)
     CU_ASSERT_EQUAL(calls, 0);
 }
 
-SUITE_MAIN("hook", TEST(exit_code_0_alone_is_well), TEST(output_is_bounded_and_made_plain), TEST(it_knows_what_it_is_about),
-           TEST(the_deadline_ends_all_of_it), TEST(a_hard_end_has_no_manners), TEST(what_cannot_run_is_told_later),
-           TEST(the_next_waits_until_the_last_is_gone), TEST(what_is_stopped_says_nothing))
+SUITE_MAIN("hook", TEST(exit_code_0_alone_is_well), TEST(output_is_bounded_and_made_plain),
+           TEST(it_knows_what_it_is_about), TEST(the_deadline_ends_all_of_it), TEST(a_hard_end_has_no_manners),
+           TEST(what_cannot_run_is_told_later), TEST(the_next_waits_until_the_last_is_gone),
+           TEST(what_is_stopped_says_nothing))
