@@ -105,6 +105,7 @@ struct fence_hook_config {
     struct config_texts shut; /* program and arguments; count 0: none */
     struct config_texts open;
     int64_t deadline_us;      /* of each */
+    bool on_standby;
 };
 
 struct fence_config {

@@ -85,6 +85,8 @@ static const struct option cluster_rows[] = {
       .means = "Undoes it under a lease, or for a standby; exit code 0 also where nothing is to be done. Left out: a person does." },
     { S "fence.hook.deadline", OPTION_DURATION, AT(service_config, fence.hook.deadline_us), .fallback = "\"10s\"",
       .min = MS(100), .max = SECONDS(25), .means = "When a run of either is ended, with all that it started, and counts as failed." },
+    { S "fence.hook.on_standby", OPTION_BOOL, AT(service_config, fence.hook.on_standby), .fallback = "false",
+      .means = "Whether shut may be run on a standby, as on the target of a failover: only for a program that keeps others out and lets the guard in. One that stops the server leaves nothing to promote." },
     { S "fence.accept_unconfirmed_fence", OPTION_BOOL, AT(service_config, fence.accept_unconfirmed_fence),
       .fallback = "false",
       .means = "Go on after the wait although nothing enforces or confirms the fence. Two regions may then acknowledge writes at once." },

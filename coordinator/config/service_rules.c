@@ -120,10 +120,10 @@ static void check_hook(struct document *d, const struct service_config *s)
     if (hook->shut.count == 0)
         document_error(d, PATH("$.services.%s.fence.ladder", s->name), "has \"hook\", but there is no program to run: set "
                        "fence.hook.shut, or take \"hook\" out");
-    if (s->fence.ladder[0] == CONFIG_FENCE_HOOK && count_databases(s) > 1)
-        document_warn(d, PATH("$.services.%s.fence.ladder", s->name), "begins with \"hook\": the target of a failover is "
-                      "shut by it too before it is promoted, so with a hook that stops the server there is nothing left to "
-                      "promote. Put \"kernel\" or \"door\" before it, unless the guard gets in through what the hook shuts");
+    if (s->fence.ladder_count == 1 && !hook->on_standby && count_databases(s) > 1)
+        document_warn(d, PATH("$.services.%s.fence.ladder", s->name), "has the hook alone, which is not run on a standby: the "
+                      "target of a failover can't be shut and proven, so there is none, not even by a person's order. Put "
+                      "\"kernel\" or \"door\" before it; or set hook.on_standby, if the guard gets in through what it shuts");
     check_hook_deadline(d, s);
 }
 

@@ -535,6 +535,7 @@ static bool make_hook(struct fence *f, struct fault *fault)
         .node = f->settings.local->name,
         .config = &f->settings.config->fence.hook,
         .database = f->settings.database,
+        .secrets = f->settings.secrets,
     };
     if (!config_has_fence(f->settings.config, CONFIG_FENCE_HOOK))
         return true;

@@ -9,7 +9,11 @@
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
 #include "coordinator/database/hook.h"
+#include "coordinator/database/promote.h"
 
+/* The most that finding out whether it is a standby may take of the hook's own time, and which part of it. */
+#define LOOK_MAX_US US_PER_S
+#define LOOK_PART 4
 #define KILL_US ((int64_t)CHILD_KILL_AFTER_MS * CLOCK_US_PER_MS)
 
 /* What is known of the database through the hook. */
@@ -19,13 +23,18 @@ enum known {
     KNOWN_OPEN,    /* nothing of the hook's keeps it shut */
 };
 
-enum running { RUNNING_NOTHING, RUNNING_SHUT, RUNNING_OPEN };
+enum running { RUNNING_NOTHING, RUNNING_LOOK, RUNNING_SHUT, RUNNING_OPEN };
 
 struct fence_hook {
+    struct loop *loop;
     struct fence_hook_settings settings;
     struct hook *hook;
     enum known known;
     enum running running;
+    struct pg_target target;
+    struct promote_errand *look;
+    const char *reason;  /* of the shut that follows the look */
+    int64_t deadline_us;
     struct act act;      /* that the running one is for */
     fence_hook_fn *done; /* NULL: nobody waits for it */
     void *arg;
@@ -74,6 +83,13 @@ static void log_end(const struct fence_hook *h, const char *what, const struct h
 
 /* ---- shut ---- */
 
+static void stop_look(struct fence_hook *h)
+{
+    if (h->look != NULL)
+        promote_cancel(h->look);
+    h->look = NULL;
+}
+
 static void on_shut(void *arg, const struct hook_report *report)
 {
     struct fence_hook *h = arg;
@@ -86,22 +102,53 @@ static void on_shut(void *arg, const struct hook_report *report)
     tell(h, report->well, detail);
 }
 
-static void start_shut(struct fence_hook *h, const struct act *act, const char *reason, int64_t by_us)
+static void start_shut(struct fence_hook *h, const char *reason, int64_t deadline_us)
 {
-    int64_t deadline_us = base_mono_us() + h->settings.config->deadline_us;
-    deadline_us = deadline_us < by_us - KILL_US ? deadline_us : by_us - KILL_US;
     h->running = RUNNING_SHUT;
-    h->act = *act;
     start(h, "shut", reason, deadline_us, 0, on_shut);
+}
+
+static void on_look(void *arg, const struct promote_report *report)
+{
+    struct fence_hook *h = arg;
+    h->look = NULL;
+    if (!report->facts_known || !report->facts.in_recovery) {
+        start_shut(h, h->reason, h->deadline_us);
+        return;
+    }
+    h->running = RUNNING_NOTHING;
+    tell(h, false, "hook: not run: the server is a standby, and fence.hook.on_standby is not set");
+}
+
+/* Whoever does not answer is shut. */
+static void start_look(struct fence_hook *h, int64_t now_us)
+{
+    struct fault fault;
+    int64_t part_us = (h->deadline_us - now_us) / LOOK_PART;
+    h->running = RUNNING_LOOK;
+    h->look = promote_compare(h->loop, &h->target, now_us + (part_us < LOOK_MAX_US ? part_us : LOOK_MAX_US),
+                              on_look, h, &fault);
+    if (h->look == NULL)
+        start_shut(h, h->reason, h->deadline_us);
 }
 
 void fence_hook_shut(struct fence_hook *h, const struct act *act, const char *reason, int64_t by_us,
                      fence_hook_fn *done, void *arg)
 {
+    int64_t now_us = base_mono_us();
+    int64_t deadline_us = now_us + h->settings.config->deadline_us;
     h->done = done;
     h->arg = arg;
-    if (h->running != RUNNING_SHUT)
-        start_shut(h, act, reason, by_us);
+    if (h->running == RUNNING_SHUT)
+        return;
+    stop_look(h);
+    h->act = *act;
+    h->reason = reason;
+    h->deadline_us = deadline_us < by_us - KILL_US ? deadline_us : by_us - KILL_US;
+    if (h->settings.config->on_standby)
+        start_shut(h, reason, h->deadline_us);
+    else
+        start_look(h, now_us);
 }
 
 int64_t fence_hook_budget_us(const struct fence_hook *h)
@@ -124,8 +171,7 @@ static void on_open(void *arg, const struct hook_report *report)
     if (is_late(h)) {
         /* Whatever came of it, the database may be open, or about to be, without a lease. */
         log_end(h, "the fence's hook was not done opening when the lease ended; shutting again", report);
-        struct act act = h->act;
-        start_shut(h, &act, FENCE_HOOK_LATE, base_mono_us() + fence_hook_budget_us(h));
+        start_shut(h, FENCE_HOOK_LATE, base_mono_us() + h->settings.config->deadline_us);
         tell(h, false, "hook: the lease ended before open was done; it is shut again");
         return;
     }
@@ -172,6 +218,7 @@ void fence_hook_overtake(struct fence_hook *h)
 {
     if (h->running == RUNNING_NOTHING)
         return;
+    stop_look(h);
     hook_stop(h->hook);
     h->running = RUNNING_NOTHING;
     h->done = NULL;
@@ -202,7 +249,9 @@ struct fence_hook *fence_hook_new(struct loop *loop, const struct fence_hook_set
     struct fence_hook *h = calloc(1, sizeof *h);
     if (h == NULL)
         return NULL;
+    h->loop = loop;
     h->settings = *settings;
+    h->target = database_inside(settings->database, settings->secrets);
     h->hook = hook_new(loop);
     if (h->hook == NULL) {
         free(h);
@@ -215,6 +264,7 @@ void fence_hook_free(struct fence_hook *h)
 {
     if (h == NULL)
         return;
+    stop_look(h);
     hook_free(h->hook);
     free(h);
 }

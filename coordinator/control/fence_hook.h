@@ -5,6 +5,10 @@
  * promises is in etc/README.md; how a program is run is in database/hook.h. Which rung is tried when is
  * the ladder's business (fence.h).
  *
+ * A standby is not shut by it, unless `fence.hook.on_standby` says so: a hook mostly stops the server, and a
+ * standby that is stopped because another fence failed could neither be promoted nor be told from a dead
+ * one. Nothing is claimed of it either; such a shut is not confirmed.
+ *
  * One thing at a time: a shut that comes while an open runs kills that one first and waits until it is
  * gone. An open never goes on past the end of the lease: it is killed then, and one that is over too
  * late is followed by a shut.
@@ -14,6 +18,7 @@
 
 #include "coordinator/base/loop.h"
 #include "coordinator/config/config.h"
+#include "coordinator/control/database_target.h"
 #include "policy/act.h"
 
 /* Why a shut is asked for, FAILOVERD_REASON. */
@@ -30,6 +35,7 @@ struct fence_hook_settings {
     const char *node;
     const struct fence_hook_config *config;
     const struct database_config *database;
+    const struct database_secrets *secrets;
 };
 
 /* `detail` is one line of printable ASCII: how it is proven, or why it is not. */
@@ -47,7 +53,8 @@ bool fence_hook_ready(const struct fence_hook *hook, struct fault *why) CHECKED;
 /* The longest that a shut takes, with the time to kill it. */
 int64_t fence_hook_budget_us(const struct fence_hook *hook);
 
-/* Runs `shut`; it is killed so that all is over by `by_us`. A shut that runs already goes on for this one. */
+/* Runs `shut`, unless the server answers that it is a standby; it is killed so that all is over by `by_us`. A
+ * shut that runs already goes on for this one. */
 void fence_hook_shut(struct fence_hook *hook, const struct act *act, const char *reason, int64_t by_us,
                      fence_hook_fn *done, void *arg);
 

@@ -350,7 +350,7 @@ static const struct bad warned_files[] = {
     { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"shut\": [\"/s\"] }", "14: $.services.web.fence.hook: is never used" },
     { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"open\": [\"/o\"] }", "14: $.services.web.fence.hook: is never used" },
     { "[\"kernel\"]", "[\"door\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"2s\" }", "14: $.services.web.fence.ladder: shut the door or run the hook" },
-    { "[\"kernel\"]", "[\"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"2s\" }", "14: $.services.web.fence.ladder: there is nothing left to promote" },
+    { "[\"kernel\"]", "[\"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"2s\" }", "14: $.services.web.fence.ladder: not even by a person's order" },
     { "[\"kernel\"]", "[\"hook\"], \"hook\": { \"shut\": [\"/s\"] }", "14: $.services.web.fence.hook.deadline: fence_budget 10s and lease.duration longer than 14s" },
     { "[\"kernel\"]", "[\"door\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"17s\" }", "14: $.services.web.fence.hook.deadline: Make it at most 16s" },
     { "{ \"ladder\"", "{ \"accept_unconfirmed_fence\": true, \"ladder\"", "14: $.services.web.fence.accept_unconfirmed_fence: those writes will be lost" },

@@ -120,6 +120,7 @@ static void run_until_logged(const char *wanted)
 
 /* ---- the rung alone ---- */
 
+static struct database_secrets secrets;
 static struct fence_hook_config config;
 static struct fence_hook *rung;
 static bool well;
@@ -141,7 +142,7 @@ static void open_rung(bool has_open, int64_t deadline_us)
     loop = loop_new("test", &fault);
     config = (struct fence_hook_config){ .shut = { words, 2 }, .open = { words, has_open ? 2 : 0 },
                                          .deadline_us = deadline_us };
-    const struct fence_hook_settings settings = { "shop", "us-east-1", "use1-a", &config, &database };
+    const struct fence_hook_settings settings = { "shop", "us-east-1", "use1-a", &config, &database, &secrets };
     rung = fence_hook_new(loop, &settings);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rung);
     calls = 0;
@@ -318,7 +319,6 @@ static void without_an_open_a_person_starts_it(void)
 
 static struct service_config service;
 static struct local_config local;
-static struct database_secrets secrets;
 static struct fence *fence;
 static struct act_result result;
 static bool ready, told;
@@ -356,7 +356,7 @@ static void open_ladder(int first, int second, int64_t deadline_us)
     local = (struct local_config){ .name = "use1-a", .control_socket = socket_path };
     service = (struct service_config){ .name = "shop", .fence = {
         .ladder = { first, second }, .ladder_count = second >= 0 ? 2 : 1,
-        .hook = { { words, 2 }, { words, 2 }, deadline_us } } };
+        .hook = { { words, 2 }, { words, 2 }, deadline_us, false } } };
     const struct fence_settings settings = {
         .service = "shop", .config = &service, .region = "us-east-1", .database = &database, .secrets = &secrets,
         .kernel_missing = "no nftables here", .on_done = on_result, .on_ready = on_ready, .on_settled = on_settled,
