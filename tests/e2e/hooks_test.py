@@ -51,11 +51,11 @@ def run_hook(name, action, *words, path=PATH, deadline_s=HOOK_DEADLINE_S):
     return done.returncode, done.stdout.strip(), time.monotonic() - began
 
 
-def reap(pid):
+def reap(pid, how=os.WNOHANG):
     """A server that pg_ctl started is nobody's child; as its subreaper we do what init does on a host, where there may
     be none in a container: the number of a dead one would keep the next from starting."""
     try:
-        os.waitpid(pid, os.WNOHANG)
+        os.waitpid(pid, how)
     except ChildProcessError:
         pass
 
@@ -189,7 +189,9 @@ def orphans(server):
     with server.connect() as session:
         backend = int(session.value("select pg_backend_pid()"))
         os.kill(backend, signal.SIGSTOP)
-        os.kill(server.postmaster(), signal.SIGKILL)
+        postmaster = server.postmaster()
+        os.kill(postmaster, signal.SIGKILL)
+        reap(postmaster, 0)
         expect_stopped(server, server.hook("shut"), "killed", "postmaster dead, a backend of it alive")
 
 
@@ -203,8 +205,10 @@ def single_user(server):
         deadline = time.monotonic() + START_DEADLINE_S
         while single.pid not in server.processes() and time.monotonic() < deadline:
             time.sleep(0.05)
+        time.sleep(0.5)                             # until it has its lock file
+        expect((server.data / "postmaster.pid").read_text().startswith(f"-{single.pid}\n"), "a single-user server runs")
         code, output, _ = server.hook("shut")
-        expect(code == 0 and single.poll() is None, f"a single-user server is left alone: {output}")
+        expect(code == 0 and single.poll() is None, f"and is left alone: {output}")
     finally:
         single.stdin.close()
         single.wait(10)
