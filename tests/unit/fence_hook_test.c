@@ -11,6 +11,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/control/fence.h"
+#include "tests/unit/pg_fixture.h"
 #include "tests/unit/stub_server.h"
 #include "tests/unit/suite.h"
 
@@ -315,6 +316,37 @@ static void without_an_open_a_person_starts_it(void)
     close_rung();
 }
 
+/* A real primary and its standby: that one is not stopped, and nothing is claimed of it. */
+static void a_standby_is_not_shut_unless_asked_for(void)
+{
+    static struct pg_server primary, standby;
+    const struct database_config elsewhere = database;
+    pg_fixture_start(&primary, NULL);
+    pg_fixture_standby(&standby, &primary);
+    open_rung(true, 8 * US_PER_S);
+    for (int i = 0; i < 3; i++) {
+        const struct pg_server *server = i == 0 ? &primary : &standby;
+        database.guard_host = server->folder;
+        database.port = server->port;
+        database.user = "failoverd";
+        database.dbname = "postgres";
+        config.on_standby = i == 2;
+        const struct fence_hook_settings settings = { "shop", "us-east-1", "use1-a", &config, &database, &secrets };
+        fence_hook_free(rung);
+        rung = fence_hook_new(loop, &settings);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rung);
+        shut(FENCE_HOOK_ASKED);
+        CU_ASSERT_TRUE(stub_run(loop));
+        CU_ASSERT_EQUAL(well, i != 1);
+        CU_ASSERT_EQUAL(strstr(detail, "is a standby") != NULL, i == 1);
+        CU_ASSERT_STRING_EQUAL(logged(), i != 1 ? "shut fence;shut done;" : "");
+    }
+    close_rung();
+    database = elsewhere;
+    pg_fixture_stop(&standby);
+    pg_fixture_stop(&primary);
+}
+
 /* ---- the ladder ---- */
 
 static struct service_config service;
@@ -483,6 +515,7 @@ static void without_its_program_there_is_no_fence(void)
 SUITE_MAIN("fence_hook", TEST(shut_and_opened_as_needed), TEST(what_is_not_proven_is_not_shut),
            TEST(a_shut_ends_in_the_time_it_is_given), TEST(an_open_does_not_outlive_the_lease),
            TEST(a_late_shut_is_taken_up), TEST(a_shut_overtakes_an_open), TEST(without_an_open_a_person_starts_it),
+           TEST(a_standby_is_not_shut_unless_asked_for),
            TEST(a_door_that_hangs_leaves_the_hook_its_time), TEST(a_kernel_that_is_missing_does_too),
            TEST(when_none_confirms_it_has_failed), TEST(the_ladder_opens_once_and_shuts_over_an_open),
            TEST(without_its_program_there_is_no_fence))
