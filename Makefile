@@ -178,12 +178,13 @@ bench: ## What the coordinator itself takes, from majority to UPSERT; idle cost
 
 install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(PREFIX)/share/failoverd $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/share/failoverd/hooks $(DESTDIR)$(PREFIX)/lib/systemd/system \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 0644 etc/failoverd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/failoverd.conf
 	install -m 0755 $(BUILD)/failoverd $(DESTDIR)$(PREFIX)/bin/failoverd
 	install -m 0755 $(BUILD)/failoverctl $(DESTDIR)$(PREFIX)/bin/failoverctl
 	install -m 0644 etc/*.json etc/*.sql etc/*.conf etc/README.md $(DESTDIR)$(PREFIX)/share/failoverd/
+	install -m 0755 etc/hooks/* $(DESTDIR)$(PREFIX)/share/failoverd/hooks/
 	sed 's|/usr/bin/failoverd|$(PREFIX)/bin/failoverd|' etc/failoverd.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/failoverd.service
 
