@@ -124,13 +124,14 @@ def test_frozen(suite, lab):
     finally:
         resume(lab.databases[EAST].process.pid)
     e2e.wait_until_done(lab, WEST, 30)
-    confirmed = [line for line in e2e.events(lab, "fence_changed", [EAST]) if "no process of it is left" in json.dumps(line)]
-    suite.expect(confirmed, f"the hook repaired, it confirms: {confirmed[-1].get('text') if confirmed else ''}",
-                 e2e.events(lab, "fence_changed", [EAST]))
+    changes = e2e.events(lab, "fence_changed", [EAST])
+    confirmed = [line for line in changes if "no process of it is left" in json.dumps(line)]
+    suite.expect(confirmed, f"the hook repaired, it confirms: {confirmed[-1].get('text') if confirmed else ''}", changes)
     proof = e2e.events(lab, "fence_proven", [WEST])
     suite.expect(proof and proof[0]["proof"] == "released", "and that is what the failover went by", proof)
     suite.expect(not postgres_left(lab, EAST), "no process of the frozen PostgreSQL is left, its backends included")
-    old, new = last_write_us(lab, EAST), min(r.at_us for r in client.receipts() if r.address == lab.network.address[WEST])
+    old = last_write_us(lab, EAST)
+    new = min(r.at_us for r in client.receipts() if r.address == lab.network.address[WEST])
     suite.expect(old < new, f"the old writer's last acknowledged row came {(new - old) / 1e6:.2f} s before the new one's first")
     for writer in (client, inside):
         writer.process.end()
