@@ -272,8 +272,10 @@ static void a_late_shut_is_taken_up(void)
     open_rung(true, 20 * US_PER_S);
     write_file("open", 0644, "sleep 300\n");
     write_file("shut", 0644, "sleep 0.4\n");
+    config.on_standby = true; /* without a look first */
     open_for(ACT_FENCE_HOLD, 200 * US_PER_MS);
     CU_ASSERT_TRUE(stub_run(loop));
+    run_until_logged("shut late");
     fence_hook_overtake_open(rung);
     shut(FENCE_HOOK_ASKED);
     CU_ASSERT_TRUE(stub_run(loop));
