@@ -329,6 +329,14 @@ void child_cancel(struct child *child)
     end_early(child, CHILD_CANCELLED);
 }
 
+void child_kill(struct child *child)
+{
+    child->told_to_end = true;
+    child->why = CHILD_CANCELLED;
+    timer_cancel(&child->limit);
+    kill_group(child, SIGKILL);
+}
+
 void child_abandon(struct child *child)
 {
     kill_group(child, SIGKILL);

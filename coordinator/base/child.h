@@ -58,6 +58,10 @@ struct child *child_start(struct loop *loop, const struct child_request *request
 /* Ends it early as at the deadline; `done` comes with CHILD_CANCELLED when it is gone. */
 void child_cancel(struct child *child);
 
+/* The same without the polite part: SIGKILL to the whole group at once. For one that something is waiting
+ * for to be gone, or that must not go on past this moment. */
+void child_kill(struct child *child);
+
 /* Forgets the callback, kills the group at once and frees `child` (it is still reaped: this waits for
  * a killed process, microseconds). For shutting down. */
 void child_abandon(struct child *child);

@@ -135,6 +135,14 @@ bool config_is_guard(const struct service_region_config *region, size_t node)
     return false;
 }
 
+bool config_has_fence(const struct service_config *service, int fence)
+{
+    for (size_t i = 0; i < service->fence.ladder_count; i++)
+        if (service->fence.ladder[i] == fence)
+            return true;
+    return false;
+}
+
 const struct record_values *config_record_values(const struct record_config *record, size_t region)
 {
     for (size_t i = 0; i < record->value_count; i++)

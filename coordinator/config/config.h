@@ -57,7 +57,7 @@ struct config_texts {
 };
 
 enum config_mode { CONFIG_MODE_AUTOMATIC, CONFIG_MODE_MANUAL };
-enum config_fence { CONFIG_FENCE_KERNEL, CONFIG_FENCE_DOOR, CONFIG_FENCE_COUNT };
+enum config_fence { CONFIG_FENCE_KERNEL, CONFIG_FENCE_DOOR, CONFIG_FENCE_HOOK, CONFIG_FENCE_COUNT };
 enum config_quorum_loss { CONFIG_QUORUM_LOSS_FENCE, CONFIG_QUORUM_LOSS_KEEP };
 enum config_check_type {
     CONFIG_CHECK_HTTP,
@@ -97,9 +97,21 @@ struct lease_config {
     int64_t fence_budget_us;
 };
 
+/* What a guard has for all rungs of its ladder together, and what of it a door's proof may need. */
+#define CONFIG_FENCE_ACT_US (INT64_C(30) * 1000 * 1000)
+#define CONFIG_FENCE_DOOR_US (INT64_C(12) * 1000 * 1000)
+
+struct fence_hook_config {
+    struct config_texts shut; /* program and arguments; count 0: none */
+    struct config_texts open;
+    int64_t deadline_us;      /* of each */
+    bool on_standby;
+};
+
 struct fence_config {
     int ladder[CONFIG_FENCE_COUNT]; /* enum config_fence, in the order to try */
     size_t ladder_count;            /* at least 1 */
+    struct fence_hook_config hook;
     bool accept_unconfirmed_fence;
     int on_quorum_loss; /* enum config_quorum_loss */
 };
@@ -432,6 +444,9 @@ const struct service_region_config *config_service_region(const struct service_c
 
 /* Whether `node` may fence the database of the service's region. */
 bool config_is_guard(const struct service_region_config *region, size_t node);
+
+/* Whether `fence` (enum config_fence) stands in the service's ladder. */
+bool config_has_fence(const struct service_config *service, int fence);
 
 /* The part of a record that holds while `region` (of the cluster) is the writer; NULL: none. */
 const struct record_values *config_record_values(const struct record_config *record, size_t region);

@@ -143,18 +143,17 @@ static void check_region(struct search *s, const struct service_config *service,
         (void)check_file(&s->cluster, db->canary_password_file, true, PATH("%s.database.canary_password_file", path));
 }
 
-static void check_program(struct search *s, const struct service_config *service, const char *hook,
-                          const struct config_texts *words, const char *why)
+static void check_program(struct search *s, const struct config_texts *program, const char *path, const char *why)
 {
     struct stat info;
-    if (words->count == 0)
+    if (program->count == 0)
         return;
-    const char *program = words->items[0];
-    if (stat(program, &info) != 0 || !S_ISREG(info.st_mode) || access(program, X_OK) != 0)
-        document_error(&s->cluster, PATH("$.services.%s.hooks.%s[0]", service->name, hook),
-                       "%s is no program that this user can run; it is needed here, where %s", program, why);
+    if (stat(program->items[0], &info) != 0 || !S_ISREG(info.st_mode) || access(program->items[0], X_OK) != 0)
+        document_error(&s->cluster, PATH("%s[0]", path), "%s is no program that this user can run; it is needed here, %s",
+                       program->items[0], why);
 }
 
+/* Only guards run them. */
 static void check_hooks(struct search *s, const struct service_config *service, size_t self)
 {
     bool guard = false;
@@ -162,8 +161,16 @@ static void check_hooks(struct search *s, const struct service_config *service, 
         guard |= config_is_guard(&service->regions[i], self);
     if (!guard)
         return;
-    check_program(s, service, "after_open", &service->hooks.after_open, "the service may be opened");
-    check_program(s, service, "rejoin", &service->hooks.rejoin, "an old primary may come back");
+    check_program(s, &service->hooks.after_open, PATH("$.services.%s.hooks.after_open", service->name),
+                  "where the service may be opened");
+    check_program(s, &service->hooks.rejoin, PATH("$.services.%s.hooks.rejoin", service->name),
+                  "where an old primary may come back");
+    if (!config_has_fence(service, CONFIG_FENCE_HOOK))
+        return;
+    check_program(s, &service->fence.hook.shut, PATH("$.services.%s.fence.hook.shut", service->name),
+                  "where it fences the database");
+    check_program(s, &service->fence.hook.open, PATH("$.services.%s.fence.hook.open", service->name),
+                  "where it opens the database again");
 }
 
 static void check_service(struct search *s, const struct service_config *service, const struct local_config *node,

@@ -20,7 +20,7 @@
 #define ROWS(array) array, sizeof(array) / sizeof(array)[0]
 
 const char *const option_modes[] = { "automatic", "manual", NULL };
-const char *const option_fences[] = { "kernel", "door", NULL };
+const char *const option_fences[] = { "kernel", "door", "hook", NULL };
 const char *const option_check_types[] = { "http", "postgres", "tcp", "dns", NULL };
 const char *const option_record_types[] = { "A", "AAAA", "CNAME", NULL };
 const char *const option_record_kinds[] = { "simple", "alias", "weighted", "failover", NULL };
@@ -77,7 +77,18 @@ static const struct option cluster_rows[] = {
     { S "fence.ladder", OPTION_CHOICE, .list = true, AT(service_config, fence.ladder),
       COUNT_AT(service_config, fence.ladder_count), .fallback = "[\"kernel\"]", .choices = option_fences,
       .min = 1, .max = CONFIG_FENCE_COUNT,
-      .means = "The fences in the order to try: kernel (nftables on the database's host, enforced also when the guard is dead) and door (over SQL, needs a live guard)." },
+      .means = "The fences in the order to try: kernel (nftables on the database's host, enforced also when the guard is dead), "
+               "door (over SQL, needs a live guard) and hook (a program of yours, needs a live guard)." },
+    { S "fence.hook", OPTION_OBJECT, .means = "The programs behind \"hook\" in the ladder, run by the region's own guard; what they promise is told above." },
+    { S "fence.hook.shut", OPTION_TEXT, .list = true, AT(service_config, fence.hook.shut), .min = 1, .max = CONFIG_MAX_ITEMS,
+      .means = "Program (absolute path) and arguments. Exit code 0 says: this region's database can't acknowledge a write any more." },
+    { S "fence.hook.open", OPTION_TEXT, .list = true, AT(service_config, fence.hook.open), .min = 1, .max = CONFIG_MAX_ITEMS,
+      .means = "Undoes it under a lease, or for a standby; exit code 0 also where nothing is to be done. Left out: a person does." },
+    { S "fence.hook.deadline", OPTION_DURATION, AT(service_config, fence.hook.deadline_us), .fallback = "\"10s\"",
+      .min = MS(100), .max = SECONDS(25), .means = "When a run of either is ended, with all that it started, and counts as failed." },
+    { S "fence.hook.on_standby", OPTION_BOOL, AT(service_config, fence.hook.on_standby), .fallback = "false",
+      .means = "Whether shut may be run on a standby, as on the target of a failover: only for a program that keeps others out "
+               "and lets the guard in. One that stops the server leaves nothing to promote." },
     { S "fence.accept_unconfirmed_fence", OPTION_BOOL, AT(service_config, fence.accept_unconfirmed_fence),
       .fallback = "false",
       .means = "Go on after the wait although nothing enforces or confirms the fence. Two regions may then acknowledge writes at once." },

@@ -2,18 +2,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "coordinator/base/child.h"
 #include "coordinator/config/rules.h"
 #include "coordinator/config/values.h"
 
 #define DURATION_TEXT 32
-
-static bool ladder_has(const struct service_config *s, int fence)
-{
-    for (size_t i = 0; i < s->fence.ladder_count; i++)
-        if (s->fence.ladder[i] == fence)
-            return true;
-    return false;
-}
 
 static size_t count_databases(const struct service_config *s)
 {
@@ -45,13 +38,21 @@ static void check_lease(struct document *d, const struct service_config *s)
                    duration, budget, renew, sum);
 }
 
+static bool stands_before(const struct service_config *s, size_t rung)
+{
+    for (size_t i = 0; i < rung; i++)
+        if (s->fence.ladder[i] == s->fence.ladder[rung])
+            return true;
+    return false;
+}
+
 static void check_ladder(struct document *d, const struct service_config *s)
 {
     for (size_t i = 1; i < s->fence.ladder_count; i++)
-        if (s->fence.ladder[i] == s->fence.ladder[0])
+        if (stands_before(s, i))
             document_error(d, PATH("$.services.%s.fence.ladder[%zu]", s->name, i), "\"%s\" stands in it already",
                            config_fence_name(s->fence.ladder[i]));
-    bool enforced = ladder_has(s, CONFIG_FENCE_KERNEL);
+    bool enforced = config_has_fence(s, CONFIG_FENCE_KERNEL);
     if (s->fence.accept_unconfirmed_fence)
         document_warn(d, PATH("$.services.%s.fence.accept_unconfirmed_fence", s->name),
                       "%s", enforced
@@ -62,11 +63,68 @@ static void check_ladder(struct document *d, const struct service_config *s)
                         "fence, or be sure that this is wanted");
     else if (!enforced && s->mode == CONFIG_MODE_AUTOMATIC)
         document_warn(d, PATH("$.services.%s.fence.ladder", s->name),
-                      "only a live guard can shut the door, so when a whole region is lost nothing confirms the fence and "
-                      "the failover waits for a person; with \"kernel\" it goes on by itself");
+                      "only a live guard can %s, so when a whole region is lost nothing confirms the fence and "
+                      "the failover waits for a person; with \"kernel\" it goes on by itself",
+                      !config_has_fence(s, CONFIG_FENCE_HOOK) ? "shut the door"
+                      : config_has_fence(s, CONFIG_FENCE_DOOR) ? "shut the door or run the hook" : "run the hook");
     if (s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP && s->mode == CONFIG_MODE_AUTOMATIC)
         document_warn(d, PATH("$.services.%s.fence.on_quorum_loss", s->name),
                       "with \"keep\" a lapsed lease proves nothing, so a failover needs a confirmed fence or a person");
+}
+
+static void check_absolute(struct document *d, const struct config_texts *program, const char *path)
+{
+    if (program->count > 0 && program->items[0][0] != '/')
+        document_error(d, PATH("%s[0]", path), "\"%.80s\" is no absolute path; it must begin with \"/\", no shell looks "
+                       "it up", program->items[0]);
+}
+
+/* The hook's deadline against what a guard has: before the end of its lease, and beside the other rungs. */
+static void check_hook_deadline(struct document *d, const struct service_config *s)
+{
+    const struct fence_hook_config *hook = &s->fence.hook;
+    int64_t room = CONFIG_FENCE_ACT_US - CHILD_KILL_AFTER_MS * INT64_C(1000) - CONFIG_FENCE_DOOR_US;
+    char deadline[DURATION_TEXT];
+    char other[DURATION_TEXT];
+    char right[DURATION_TEXT];
+    value_duration_text(hook->deadline_us, deadline, sizeof deadline);
+    if (config_has_fence(s, CONFIG_FENCE_DOOR) && hook->deadline_us > room) {
+        value_duration_text(CONFIG_FENCE_DOOR_US, other, sizeof other);
+        value_duration_text(room, right, sizeof right);
+        document_warn(d, PATH("$.services.%s.fence.hook.deadline", s->name),
+                      "%s leaves the door less than the %s that its proof may take; a guard has 30s for all fences of the "
+                      "ladder together. Make it at most %s, or have authentication_timeout short", deadline, other, right);
+    }
+    bool first = s->fence.ladder_count > 0 && s->fence.ladder[0] == CONFIG_FENCE_HOOK;
+    if (!first || s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP || hook->deadline_us <= s->lease.fence_budget_us)
+        return;
+    value_duration_text(s->lease.fence_budget_us, other, sizeof other);
+    value_duration_text(hook->deadline_us + 2 * s->lease.renew_every_us, right, sizeof right);
+    document_warn(d, PATH("$.services.%s.fence.hook.deadline", s->name),
+                  "the hook may take %s, but the guard runs it only fence_budget (%s) before its lease ends: a writer that is "
+                  "cut off may acknowledge writes for longer than its lease. Make the deadline at most %s, or fence_budget %s "
+                  "and lease.duration longer than %s", deadline, other, other, deadline, right);
+}
+
+static void check_hook(struct document *d, const struct service_config *s)
+{
+    const struct fence_hook_config *hook = &s->fence.hook;
+    const char *path = PATH("$.services.%s.fence.hook", s->name);
+    check_absolute(d, &hook->shut, PATH("%s.shut", path));
+    check_absolute(d, &hook->open, PATH("%s.open", path));
+    bool used = config_has_fence(s, CONFIG_FENCE_HOOK);
+    if (!used && (hook->shut.count > 0 || hook->open.count > 0))
+        document_warn(d, path, "is never used: \"hook\" does not stand in fence.ladder");
+    if (!used)
+        return;
+    if (hook->shut.count == 0)
+        document_error(d, PATH("$.services.%s.fence.ladder", s->name), "has \"hook\", but there is no program to run: set "
+                       "fence.hook.shut, or take \"hook\" out");
+    if (s->fence.ladder_count == 1 && !hook->on_standby && count_databases(s) > 1)
+        document_warn(d, PATH("$.services.%s.fence.ladder", s->name), "has the hook alone, which is not run on a standby: the "
+                      "target of a failover can't be shut and proven, so there is none, not even by a person's order. Put "
+                      "\"kernel\" or \"door\" before it; or set hook.on_standby, if the guard gets in through what it shuts");
+    check_hook_deadline(d, s);
 }
 
 static void check_ages(struct document *d, const struct cluster_config *c, const struct service_config *s)
@@ -174,7 +232,7 @@ static void check_canary(struct document *d, const struct service_config *s, con
     if (db->canary_user != NULL && db->user != NULL && strcmp(db->canary_user, db->user) == 0)
         document_error(d, PATH("%s.canary_user", path), "is the guard's own role; the guard is let in through a shut door, so "
                        "it must be another one, an ordinary one");
-    if (ladder_has(s, CONFIG_FENCE_DOOR) && db->canary_user == NULL)
+    if (config_has_fence(s, CONFIG_FENCE_DOOR) && db->canary_user == NULL)
         document_warn(d, path, "the fence ladder has \"door\", but there is no canary_user: nothing can prove that the "
                       "door is shut, so it never counts as confirmed");
     if (db->canary_user == NULL && db->canary_password_file != NULL)
@@ -202,7 +260,7 @@ static void check_database(struct document *d, const struct service_config *s, c
     if (db->replication_conninfo == NULL)
         document_warn(d, path, "there is no replication_conninfo: after a failover to here the other standbys are not "
                       "made to follow");
-    if (ladder_has(s, CONFIG_FENCE_KERNEL) && db->kernel_allow.count == 0)
+    if (config_has_fence(s, CONFIG_FENCE_KERNEL) && db->kernel_allow.count == 0)
         document_warn(d, path, "kernel_allow is empty: while it is fenced the other regions' databases can't stream from "
                       "here either; list their addresses");
 }
@@ -292,14 +350,6 @@ static void check_initial_writer(struct document *d, struct service_config *s)
                        "name another region", s->initial_writer_name);
 }
 
-static void check_program(struct document *d, const struct service_config *s, const char *hook,
-                          const struct config_texts *words)
-{
-    if (words->count > 0 && words->items[0][0] != '/')
-        document_error(d, PATH("$.services.%s.hooks.%s[0]", s->name, hook), "\"%.80s\" is no absolute path; it must begin "
-                       "with \"/\", no shell looks it up", words->items[0]);
-}
-
 void rules_service(struct document *d, const struct cluster_config *c, struct service_config *s)
 {
     for (size_t i = 0; i < s->region_count; i++)
@@ -313,9 +363,10 @@ void rules_service(struct document *d, const struct cluster_config *c, struct se
                       "nowhere to fail over to");
     check_lease(d, s);
     check_ladder(d, s);
+    check_hook(d, s);
     check_ages(d, c, s);
-    check_program(d, s, "after_open", &s->hooks.after_open);
-    check_program(d, s, "rejoin", &s->hooks.rejoin);
+    check_absolute(d, &s->hooks.after_open, PATH("$.services.%s.hooks.after_open", s->name));
+    check_absolute(d, &s->hooks.rejoin, PATH("$.services.%s.hooks.rejoin", s->name));
     if (s->dns == NULL)
         document_warn(d, PATH("$.services.%s", s->name), "there is no \"dns\": a failover moves the database, but nobody "
                       "is told where to go");

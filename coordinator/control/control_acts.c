@@ -113,7 +113,7 @@ static bool has_kernel(const struct service_config *service)
 static bool any_kernel(const struct cluster_config *cluster)
 {
     for (size_t s = 0; s < cluster->service_count; s++)
-        if (has_kernel(&cluster->services[s]))
+        if (config_has_fence(&cluster->services[s], CONFIG_FENCE_KERNEL))
             return true;
     return false;
 }
@@ -144,6 +144,7 @@ static bool open_guarded(struct control *c, size_t index,
     struct fence_settings fence = {
         .service = config->name,
         .config = config,
+        .region = region->name,
         .database = region->database,
         .secrets = &s->secrets,
         .kernel = c->kernel,

@@ -30,6 +30,7 @@ static void look_at_fence(const struct control_service *s, struct status_guarded
     if (!guarded->here)
         return;
     guarded->trouble = fence_trouble(s->fence);
+    guarded->said = fence_said(s->fence);
     guarded->kernel = s->sockets != NULL;
     if (guarded->kernel)
         guarded->sockets = *socket_watch_last(s->sockets, &guarded->sockets_us);

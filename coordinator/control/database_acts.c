@@ -1,15 +1,12 @@
 /* Acts on our own region's database, and hooks: see database_acts.h. */
 #include "coordinator/control/database_acts.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "coordinator/base/child.h"
-#include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
 #include "coordinator/control/lead.h"
+#include "coordinator/database/hook.h"
 #include "coordinator/database/promote.h"
 
 struct database_acts {
@@ -18,7 +15,7 @@ struct database_acts {
     struct pg_target target;
     struct promote_errand *errand;
     struct lead *lead;
-    struct child *hook;
+    struct hook *hook;
     struct act act;
     bool busy;
     bool leading;
@@ -67,47 +64,32 @@ static void on_led(void *arg, enum promote_outcome outcome, const struct postgre
     done(a, &result, why);
 }
 
-static void on_hook(const struct child_result *child, void *arg)
+static void on_hook(void *arg, const struct hook_report *report)
 {
     struct database_acts *a = arg;
-    a->hook = NULL;
-    bool well = child->end == CHILD_EXITED && child->status == 0;
-    struct act_result result = { .outcome = well ? ACT_DONE : ACT_FAILED };
-    log_event(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "hook after_open ended",
-              LOG_STR("service", a->settings.service->name), LOG_STR("result", child->text),
-              LOG_STR("output", child->output));
-    done(a, &result, child->text);
+    struct act_result result = { .outcome = report->well ? ACT_DONE : ACT_FAILED };
+    log_event(report->well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "hook after_open ended",
+              LOG_STR("service", a->settings.service->name), LOG_STR("result", report->text),
+              LOG_STR("output", report->output));
+    done(a, &result, report->text);
 }
 
-#define HOOK_TEXT_MAX 160
-
-static void start_hook(struct database_acts *a, struct fault *fault)
+static void start_hook(struct database_acts *a)
 {
     const struct service_config *service = a->settings.service;
-    const struct config_texts *hook = &service->hooks.after_open;
-    const char *argv[CONFIG_MAX_ITEMS + 1];
-    for (size_t i = 0; i < hook->count; i++)
-        argv[i] = hook->items[i];
-    argv[hook->count] = NULL;
-    char texts[5][HOOK_TEXT_MAX];
-    (void)snprintf(texts[0], HOOK_TEXT_MAX, "FAILOVERD_SERVICE=%s", service->name);
-    (void)snprintf(texts[1], HOOK_TEXT_MAX, "FAILOVERD_EPOCH=%" PRIu64, a->act.key.epoch);
-    (void)snprintf(texts[2], HOOK_TEXT_MAX, "FAILOVERD_OPERATION=%016" PRIx64,
-                   a->act.key.operation);
-    (void)snprintf(texts[3], HOOK_TEXT_MAX, "FAILOVERD_REGION=%s",
-                   a->settings.cluster->regions[a->act.region].name);
-    (void)snprintf(texts[4], HOOK_TEXT_MAX, "FAILOVERD_NODE=%s", a->settings.node);
-    const char *environment[] = { texts[0], texts[1], texts[2], texts[3], texts[4], NULL };
-    struct child_request request = {
-        .argv = argv,
-        .environment = environment,
-        .deadline_ms = (a->act.deadline.us - base_mono_us()) / US_PER_MS,
+    struct hook_request request = {
+        .words = service->hooks.after_open.items,
+        .word_count = service->hooks.after_open.count,
+        .service = service->name,
+        .region = a->settings.cluster->regions[a->act.region].name,
+        .node = a->settings.node,
+        .epoch = a->act.key.epoch,
+        .operation = a->act.key.operation,
+        .deadline_us = a->act.deadline.us,
         .done = on_hook,
         .arg = a,
     };
-    if (request.deadline_ms < 1)
-        request.deadline_ms = 1;
-    a->hook = child_start(a->loop, &request, fault);
+    hook_run(a->hook, &request);
 }
 
 /* How others stream from a region's database; what a frozen standby goes back to. */
@@ -151,7 +133,7 @@ static void start(struct database_acts *a, struct fault *fault)
                                   fault);
         return;
     case ACT_HOOKS:
-        start_hook(a, fault);
+        start_hook(a);
         return;
     case ACT_FENCE_HOLD:
     case ACT_FENCE_READS:
@@ -172,9 +154,7 @@ static void stop(struct database_acts *a)
     if (a->errand != NULL)
         promote_cancel(a->errand);
     a->errand = NULL;
-    if (a->hook != NULL)
-        child_abandon(a->hook);
-    a->hook = NULL;
+    hook_stop(a->hook);
     if (a->lead != NULL)
         lead_stop(a->lead);
     a->leading = a->busy = false;
@@ -187,7 +167,7 @@ void database_acts_run(struct database_acts *a, const struct act *act)
     a->act = *act;
     a->busy = true;
     start(a, &fault);
-    if (a->errand == NULL && a->hook == NULL && !a->leading && a->busy) {
+    if (a->errand == NULL && !a->leading && act->kind != ACT_HOOKS) {
         struct act_result result = { .outcome = ACT_FAILED };
         done(a, &result, fault.text);
     }
@@ -212,12 +192,14 @@ struct database_acts *database_acts_new(struct loop *loop, const struct database
         .done = on_led,
         .arg = a,
     };
-    a->lead = lead_new(loop, &lead, fault);
-    if (a->lead == NULL) {
-        database_acts_free(a);
-        return NULL;
-    }
-    return a;
+    a->hook = hook_new(loop);
+    a->lead = a->hook != NULL ? lead_new(loop, &lead, fault) : NULL;
+    if (a->lead != NULL)
+        return a;
+    if (a->hook == NULL)
+        (void)fault_set(fault, "out of memory");
+    database_acts_free(a);
+    return NULL;
 }
 
 void database_acts_free(struct database_acts *a)
@@ -226,5 +208,6 @@ void database_acts_free(struct database_acts *a)
         return;
     stop(a);
     lead_free(a->lead);
+    hook_free(a->hook);
     free(a);
 }

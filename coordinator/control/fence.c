@@ -8,6 +8,7 @@
 #include "coordinator/base/ensure.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
+#include "coordinator/control/fence_hook.h"
 #include "coordinator/control/held.h"
 #include "coordinator/database/door.h"
 
@@ -20,6 +21,12 @@
 /* Somebody else may shut a door that we opened (a person, another coordinator of the region), so a hold
  * opens it again this long after the last time; opening an open door changes nothing. */
 #define DOOR_TRUST_US (30 * US_PER_S)
+/* What is left for a rung that comes after others, whatever those take. */
+#define KERNEL_NEEDS_US US_PER_S
+/* Even where the parts of the rungs after it add up to more than the whole. */
+#define RUNG_LEAST_US US_PER_S
+
+#define NOT_CONFIRMED (-1)
 
 struct fence {
     struct loop *loop;
@@ -40,12 +47,17 @@ struct fence {
     bool door_ready;
     bool told;                       /* readiness was reported at least once */
     bool told_ready;
+    struct fence_hook *hook;         /* NULL: it does not stand in the ladder */
+    bool hook_ready;
     struct act act;                  /* in progress */
     bool busy;
-    size_t rung;                     /* of a shut in progress */
+    int order[CONFIG_FENCE_COUNT];   /* of a shut in progress, */
+    size_t rung;                     /* and how far it is */
+    int confirmed;                   /* the rung that proved the last shut; NOT_CONFIRMED since it was opened */
     struct timer watch;
     int64_t door_readiness_at_us;
-    char trouble[FENCE_TROUBLE_MAX];
+    char trouble[CONFIG_FENCE_COUNT][FENCE_TROUBLE_MAX]; /* of each rung: why it can't be worked */
+    char said[FENCE_TROUBLE_MAX];
 };
 
 /* ---- readiness ---- */
@@ -53,7 +65,18 @@ struct fence {
 static bool is_ready(const struct fence *f)
 {
     /* The first rung decides: it is what an automatic failover counts on. */
-    return f->kernel_first ? f->kernel_ready : f->door_ready;
+    switch (f->settings.config->fence.ladder[0]) {
+    case CONFIG_FENCE_KERNEL: return f->kernel_ready;
+    case CONFIG_FENCE_HOOK: return f->hook_ready;
+    case CONFIG_FENCE_DOOR:
+    default: return f->door_ready;
+    }
+}
+
+/* "" says that nothing is wrong with that rung. */
+static void set_trouble(struct fence *f, enum config_fence rung, const char *words)
+{
+    (void)text_copy(f->trouble[rung], sizeof f->trouble[rung], words);
 }
 
 static void tell_ready(struct fence *f)
@@ -63,23 +86,16 @@ static void tell_ready(struct fence *f)
         return;
     f->told = true;
     f->told_ready = ready;
-    if (ready)
-        f->trouble[0] = '\0';
     f->settings.on_ready(f->settings.arg, f->settings.index, ready,
-                         f->has_kernel && f->kernel_ready, f->trouble);
-}
-
-static void set_trouble(struct fence *f, const char *words)
-{
-    (void)text_copy(f->trouble, sizeof f->trouble, words);
+                         f->has_kernel && f->kernel_ready,
+                         ready ? "" : f->trouble[f->settings.config->fence.ladder[0]]);
 }
 
 static void on_installed(void *arg, const struct kernel_lease_report *report)
 {
     struct fence *f = arg;
     f->kernel_ready = report->outcome == KERNEL_LEASE_DONE;
-    if (!f->kernel_ready)
-        set_trouble(f, report->why.text);
+    set_trouble(f, CONFIG_FENCE_KERNEL, f->kernel_ready ? "" : report->why.text);
     tell_ready(f);
     if (!f->installing)
         return;
@@ -107,6 +123,7 @@ static void on_inspected(void *arg, const struct kernel_lease_report *report)
     f->inspecting = f->inspect_again = false;
     if (report->outcome == KERNEL_LEASE_DONE) {
         f->kernel_ready = true;
+        set_trouble(f, CONFIG_FENCE_KERNEL, "");
         tell_ready(f);
         if (again)
             inspect(f);
@@ -129,12 +146,13 @@ static void on_findings(void *arg, const struct door_findings *findings)
     if (!findings->complete) {
         /* The server can't be asked: nothing new is known of it. */
         if (!f->door_ready)
-            set_trouble(f, findings->why.text);
+            set_trouble(f, CONFIG_FENCE_DOOR, findings->why.text);
         tell_ready(f);
         return;
     }
     f->door_readiness_at_us = base_mono_us() + DOOR_READINESS_EVERY_US;
     f->door_ready = true;
+    set_trouble(f, CONFIG_FENCE_DOOR, "");
     for (size_t i = 0; i < findings->count; i++) {
         const struct door_finding *finding = &findings->list[i];
         log_event(finding->serious ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, finding->text,
@@ -142,9 +160,23 @@ static void on_findings(void *arg, const struct door_findings *findings)
         if (!finding->serious)
             continue;
         f->door_ready = false;
-        set_trouble(f, finding->text);
+        set_trouble(f, CONFIG_FENCE_DOOR, finding->text);
     }
     tell_ready(f);
+}
+
+/* Its programs are files that somebody may take away. */
+static void look_at_hook(struct fence *f)
+{
+    struct fault fault;
+    bool ready = fence_hook_ready(f->hook, &fault);
+    set_trouble(f, CONFIG_FENCE_HOOK, ready ? "" : fault.text);
+    if (!ready && f->hook_ready)
+        log_event(LOG_LEVEL_ERROR, "the fence's hook can't be run",
+                  LOG_STR("service", f->settings.service), LOG_STR("reason", fault.text));
+    f->hook_ready = ready;
+    if (f->settings.config->fence.ladder[0] == CONFIG_FENCE_HOOK)
+        tell_ready(f);
 }
 
 static void on_watch(void *arg)
@@ -152,13 +184,15 @@ static void on_watch(void *arg)
     struct fence *f = arg;
     struct fault fault;
     int64_t now = base_mono_us();
+    if (f->hook != NULL)
+        look_at_hook(f);
     if (f->installed)
         inspect(f);
     if (f->has_door && f->readiness == NULL && now >= f->door_readiness_at_us) {
         f->readiness = door_readiness(f->loop, &f->door, now + KERNEL_REQUEST_US, on_findings, f,
                                       &fault);
         if (f->readiness == NULL)
-            set_trouble(f, fault.text);
+            set_trouble(f, CONFIG_FENCE_DOOR, fault.text);
     }
     timer_set_after_us(&f->watch, READINESS_EVERY_US);
 }
@@ -181,6 +215,7 @@ static void done(struct fence *f, enum act_outcome outcome, const char *detail)
         return;
     f->busy = false;
     struct act_result result = { .kind = f->act.kind, .key = f->act.key, .outcome = outcome };
+    (void)text_copy(f->said, sizeof f->said, f->act.kind == ACT_FENCE_SHUT || outcome != ACT_DONE ? detail : "");
     if (outcome == ACT_DONE && f->act.kind == ACT_FENCE_HOLD && !f->kernel_first)
         held_note(f->settings.local, f->settings.service, f->act.until.us);
     (void)text_copy(result.detail.s, sizeof result.detail.s, detail);
@@ -209,17 +244,34 @@ static struct kernel_ticket *ticket_for(struct fence *f)
 
 static void shut_next(struct fence *f, const char *why);
 
+static void shut_by(struct fence *f, int rung, const char *how)
+{
+    f->confirmed = rung;
+    done(f, ACT_DONE, how);
+}
+
+static void not_shut_by(struct fence *f, int rung, const char *why)
+{
+    char words[FENCE_TROUBLE_MAX];
+    struct text text = TEXT_OF(words);
+    bool named = rung == CONFIG_FENCE_HOOK; /* it says its name itself */
+    text_appendf(&text, "%s%s%s", named ? "" : config_fence_name(rung), named ? "" : ": ", why);
+    log_event(LOG_LEVEL_WARNING, "a fence of the ladder is not confirmed",
+              LOG_STR("service", f->settings.service), LOG_STR("fence", config_fence_name(rung)),
+              LOG_STR("reason", words));
+    f->rung++;
+    shut_next(f, words);
+}
+
 static void on_door_shut(void *arg, const struct door_report *report)
 {
     struct fence *f = arg;
     f->errand = NULL;
     f->door_open_until_us = 0;
-    if (report->outcome == DOOR_DONE) {
-        done(f, ACT_DONE, "door: the canary is refused and no writer's session is left");
-        return;
-    }
-    f->rung++;
-    shut_next(f, report->why.text);
+    if (report->outcome == DOOR_DONE)
+        shut_by(f, CONFIG_FENCE_DOOR, "door: the canary is refused and no writer's session is left");
+    else
+        not_shut_by(f, CONFIG_FENCE_DOOR, report->why.text);
 }
 
 static void on_kernel_shut(void *arg, const struct kernel_lease_report *report)
@@ -231,13 +283,67 @@ static void on_kernel_shut(void *arg, const struct kernel_lease_report *report)
     if (!current)
         return;
     if (report->outcome == KERNEL_LEASE_DONE) {
-        done(f, ACT_DONE, "kernel: no packet of a client passes");
+        shut_by(f, CONFIG_FENCE_KERNEL, "kernel: no packet of a client passes");
         return;
     }
     if (report->outcome == KERNEL_LEASE_VANISHED)
         kernel_lease_install(f->kernel, 0, base_mono_us() + KERNEL_REQUEST_US, on_installed, f);
-    f->rung++;
-    shut_next(f, report->why.text);
+    not_shut_by(f, CONFIG_FENCE_KERNEL, report->why.text);
+}
+
+static void on_hook_shut(void *arg, bool well, const char *detail)
+{
+    struct fence *f = arg;
+    if (well)
+        shut_by(f, CONFIG_FENCE_HOOK, detail);
+    else
+        not_shut_by(f, CONFIG_FENCE_HOOK, detail);
+}
+
+static int64_t needs_us(const struct fence *f, int rung)
+{
+    switch (rung) {
+    case CONFIG_FENCE_DOOR: return CONFIG_FENCE_DOOR_US;
+    case CONFIG_FENCE_HOOK: return fence_hook_budget_us(f->hook);
+    case CONFIG_FENCE_KERNEL:
+    default: return KERNEL_NEEDS_US;
+    }
+}
+
+/* By when the present rung has to be done, so that those after it still have their time. */
+static int64_t rung_by_us(const struct fence *f)
+{
+    int64_t least = base_mono_us() + RUNG_LEAST_US;
+    int64_t by = f->act.deadline.us;
+    for (size_t i = f->rung + 1; i < f->settings.config->fence.ladder_count; i++)
+        by -= needs_us(f, f->order[i]);
+    by = by > least ? by : least;
+    return by < f->act.deadline.us ? by : f->act.deadline.us;
+}
+
+static const char *hook_reason(const struct fence *f)
+{
+    if (f->rung > 0)
+        return FENCE_HOOK_ESCALATION;
+    return f->confirmed == CONFIG_FENCE_HOOK ? FENCE_HOOK_RECHECK : FENCE_HOOK_ASKED;
+}
+
+/* Begins a rung; false when it can't be, with the reason. */
+static bool shut_with(struct fence *f, int rung, struct fault *fault)
+{
+    if (rung == CONFIG_FENCE_KERNEL) {
+        if (f->kernel == NULL)
+            return fault_set(fault, "%s", f->settings.kernel_missing);
+        install(f, 0);
+        kernel_lease_shut(f->kernel, rung_by_us(f), on_kernel_shut, ticket_for(f));
+        return true;
+    }
+    if (rung == CONFIG_FENCE_HOOK) {
+        fence_hook_shut(f->hook, &f->act, hook_reason(f), rung_by_us(f), on_hook_shut, f);
+        return true;
+    }
+    f->errand = door_shut(f->loop, &f->door, rung_by_us(f), NULL, on_door_shut, f, fault);
+    return f->errand != NULL;
 }
 
 /* The next rung of a shut; when none is left it has failed, with the last reason. */
@@ -245,21 +351,33 @@ static void shut_next(struct fence *f, const char *why)
 {
     struct fault fault;
     for (; f->rung < f->settings.config->fence.ladder_count; f->rung++) {
-        int rung = f->settings.config->fence.ladder[f->rung];
-        if (rung == CONFIG_FENCE_KERNEL && f->kernel != NULL) {
-            install(f, 0);
-            kernel_lease_shut(f->kernel, f->act.deadline.us, on_kernel_shut, ticket_for(f));
+        if (shut_with(f, f->order[f->rung], &fault))
             return;
-        }
-        if (rung == CONFIG_FENCE_DOOR) {
-            f->errand = door_shut(f->loop, &f->door, f->act.deadline.us, NULL, on_door_shut, f,
-                                  &fault);
-            if (f->errand != NULL)
-                return;
-            why = fault.text;
-        }
+        why = fault.text;
     }
+    f->confirmed = NOT_CONFIRMED;
     done(f, ACT_FAILED, why);
+}
+
+/* As configured; but what the last proof came from goes first when that is looked at again, so that a server
+ * which the hook has stopped does not keep the door busy each time. The kernel's fence costs nothing. */
+static void put_in_order(struct fence *f)
+{
+    const struct fence_config *config = &f->settings.config->fence;
+    bool again = f->confirmed != NOT_CONFIRMED && f->confirmed != CONFIG_FENCE_KERNEL;
+    size_t count = 0;
+    if (again && config->ladder[0] == CONFIG_FENCE_KERNEL)
+        f->order[count++] = CONFIG_FENCE_KERNEL;
+    if (again)
+        f->order[count++] = f->confirmed;
+    for (size_t i = 0; i < config->ladder_count; i++) {
+        bool placed = false;
+        for (size_t j = 0; j < count; j++)
+            placed = placed || f->order[j] == config->ladder[i];
+        if (!placed)
+            f->order[count++] = config->ladder[i];
+    }
+    ensure(count == config->ladder_count);
 }
 
 static void on_door_opened(void *arg, const struct door_report *report)
@@ -284,6 +402,24 @@ static void open_door(struct fence *f)
         done(f, ACT_FAILED, fault.text);
 }
 
+static void on_hook_opened(void *arg, bool well, const char *detail)
+{
+    struct fence *f = arg;
+    if (well)
+        open_door(f);
+    else
+        done(f, ACT_FAILED, detail);
+}
+
+/* Before the door: that one needs a server that runs. */
+static void open_hook(struct fence *f)
+{
+    if (f->hook != NULL && fence_hook_must_open(f->hook))
+        fence_hook_open(f->hook, &f->act, on_hook_opened, f);
+    else
+        open_door(f);
+}
+
 static void on_kernel_held(void *arg, const struct kernel_lease_report *report)
 {
     struct kernel_ticket *ticket = arg;
@@ -292,7 +428,7 @@ static void on_kernel_held(void *arg, const struct kernel_lease_report *report)
     free(ticket);
     if (report->outcome == KERNEL_LEASE_VANISHED) {
         f->kernel_ready = false;
-        set_trouble(f, report->why.text);
+        set_trouble(f, CONFIG_FENCE_KERNEL, report->why.text);
         tell_ready(f);
         /* Put back open where the lease that this hold stands for still runs. */
         kernel_lease_install(f->kernel, current ? f->act.until.us : 0,
@@ -301,15 +437,16 @@ static void on_kernel_held(void *arg, const struct kernel_lease_report *report)
     if (!current)
         return;
     if (report->outcome == KERNEL_LEASE_DONE)
-        open_door(f);
+        open_hook(f);
     else
         done(f, ACT_FAILED, report->why.text);
 }
 
 static void open_all(struct fence *f)
 {
+    f->confirmed = NOT_CONFIRMED;
     if (f->kernel == NULL) {
-        open_door(f);
+        open_hook(f);
         return;
     }
     int64_t until = f->act.until.us;
@@ -319,6 +456,17 @@ static void open_all(struct fence *f)
     kernel_lease_hold(f->kernel, until, f->act.deadline.us, on_kernel_held, ticket_for(f));
 }
 
+/* At once, also where a rung before it will do the shutting. */
+static void overtake_hook(struct fence *f, enum act_kind next)
+{
+    if (f->hook == NULL)
+        return;
+    if (next == ACT_FENCE_SHUT)
+        fence_hook_overtake_open(f->hook);
+    else
+        fence_hook_overtake(f->hook);
+}
+
 void fence_act(struct fence *f, const struct act *act)
 {
     if (f->errand != NULL) {
@@ -326,13 +474,16 @@ void fence_act(struct fence *f, const struct act *act)
         f->errand = NULL;
         f->door_open_until_us = 0;
     }
+    overtake_hook(f, act->kind);
     f->act = *act;
     f->busy = true;
     f->rung = 0;
-    if (act->kind == ACT_FENCE_SHUT)
+    if (act->kind == ACT_FENCE_SHUT) {
+        put_in_order(f);
         shut_next(f, "no fence of the ladder can be worked here");
-    else
+    } else {
         open_all(f);
+    }
 }
 
 void fence_ruleset_changed(struct fence *f)
@@ -350,7 +501,16 @@ bool fence_settled(const struct fence *f)
 
 const char *fence_trouble(const struct fence *f)
 {
-    return f->trouble;
+    const struct fence_config *config = &f->settings.config->fence;
+    for (size_t i = 0; i < config->ladder_count; i++)
+        if (f->trouble[config->ladder[i]][0] != '\0')
+            return f->trouble[config->ladder[i]];
+    return "";
+}
+
+const char *fence_said(const struct fence *f)
+{
+    return f->said;
 }
 
 /* ---- life ---- */
@@ -362,9 +522,26 @@ static void read_ladder(struct fence *f)
         f->has_kernel = f->has_kernel || config->ladder[i] == CONFIG_FENCE_KERNEL;
         f->has_door = f->has_door || config->ladder[i] == CONFIG_FENCE_DOOR;
     }
-    f->kernel_first = config->ladder_count > 0 && config->ladder[0] == CONFIG_FENCE_KERNEL;
+    f->kernel_first = config->ladder[0] == CONFIG_FENCE_KERNEL; /* there is one, or the file is refused */
     f->door.guard = database_inside(f->settings.database, f->settings.secrets);
     f->door.canary = database_canary(f->settings.database, f->settings.secrets);
+}
+
+static bool make_hook(struct fence *f, struct fault *fault)
+{
+    const struct fence_hook_settings settings = {
+        .service = f->settings.service,
+        .region = f->settings.region,
+        .node = f->settings.local->name,
+        .config = &f->settings.config->fence.hook,
+        .database = f->settings.database,
+        .secrets = f->settings.secrets,
+    };
+    if (!config_has_fence(f->settings.config, CONFIG_FENCE_HOOK))
+        return true;
+    f->hook = fence_hook_new(f->loop, &settings);
+    f->hook_ready = true; /* until looked at; what is wrong then is news */
+    return f->hook != NULL || fault_set(fault, "out of memory for the fence of %s", f->settings.service);
 }
 
 static bool make_kernel(struct fence *f, struct fault *fault)
@@ -372,7 +549,7 @@ static bool make_kernel(struct fence *f, struct fault *fault)
     if (!f->has_kernel)
         return true;
     if (f->settings.kernel == NULL) {
-        set_trouble(f, f->settings.kernel_missing);
+        set_trouble(f, CONFIG_FENCE_KERNEL, f->settings.kernel_missing);
         return true; /* not ready, and says so; the daemon still observes and votes */
     }
     struct kernel_lease_settings settings = {
@@ -405,7 +582,8 @@ struct fence *fence_new(struct loop *loop, const struct fence_settings *settings
     f->settings = *settings;
     read_ladder(f);
     timer_init(&f->watch, loop, on_watch, f);
-    if (!make_kernel(f, fault)) {
+    f->confirmed = NOT_CONFIRMED;
+    if (!make_hook(f, fault) || !make_kernel(f, fault)) {
         fence_free(f);
         return NULL;
     }
@@ -424,6 +602,7 @@ void fence_free(struct fence *f)
         door_cancel(f->errand);
     if (f->readiness != NULL)
         door_cancel(f->readiness);
+    fence_hook_free(f->hook);
     kernel_lease_free(f->kernel);
     free(f);
 }

@@ -1,12 +1,14 @@
 /* fence: the ladder of one service's fences on this node's own region, worked for the core.
  *
- * Rungs: `kernel` (kernel_lease.h) and `door` (door.h), in the configured order. Shutting tries them
- * in that order until one is confirmed; opening opens each. An act that shuts overtakes one that
- * opens: that one's completion is then never reported, and the core does not wait for it.
+ * Rungs: `kernel` (kernel_lease.h), `door` (door.h) and `hook` (fence_hook.h), in the configured order.
+ * Shutting tries them in that order until one is confirmed; each has what is left of the act's deadline
+ * less what the rungs after it need, so that a server on which one hangs still meets the next. Opening
+ * opens each. An act that shuts overtakes one that opens: that one's completion is then never
+ * reported, and the core does not wait for it.
  *
  * Also keeps watch over whether the fence can be worked at all (readiness), and tells when that
- * changes: without the kernel's rules in place, or with a server on which the door would not hold,
- * a guard gets no lease.
+ * changes: without the kernel's rules in place, with a server on which the door would not hold, or
+ * without the hook's program, whichever comes first in the ladder, a guard gets no lease.
  */
 #ifndef FAILOVERD_CONTROL_FENCE_H
 #define FAILOVERD_CONTROL_FENCE_H
@@ -22,6 +24,7 @@ struct fence;
 struct fence_settings {
     const char *service;
     const struct service_config *config;
+    const char *region;                     /* our own */
     const struct database_config *database; /* of our own region */
     const struct database_secrets *secrets;
     struct kernel_lease_worker *kernel;     /* NULL: no nftables here */
@@ -52,7 +55,11 @@ void fence_ruleset_changed(struct fence *fence);
 /* Nothing of the fence's own start is under way any more. */
 bool fence_settled(const struct fence *fence);
 
-/* Why the fence can't be worked; "" when it can. */
+/* Why the fence, or a later part of its ladder, can't be worked; "" when it can. */
 const char *fence_trouble(const struct fence *fence);
+
+/* What the last shut said: how it is proven, or why it is not. "" before the first, and since the last
+ * opening. */
+const char *fence_said(const struct fence *fence);
 
 #endif

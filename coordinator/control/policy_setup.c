@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/base/ensure.h"
+#include "policy/service.h"
 
 _Static_assert(CONFIG_MAX_NODES <= POLICY_NODES_MAX, "the core has room for every node");
 _Static_assert(CONFIG_MAX_REGIONS <= POLICY_REGIONS_MAX, "the core has room for every region");
@@ -11,6 +12,8 @@ _Static_assert(CONFIG_MAX_SERVICES <= POLICY_SERVICES_MAX, "the core has room fo
 _Static_assert(CONFIG_MAX_CHECKS <= POLICY_CHECKS_MAX, "the core has room for every check");
 _Static_assert(CONFIG_MAX_ZONES <= POLICY_ZONES_MAX, "the core has room for every zone");
 _Static_assert(CONFIG_MAX_VOTERS <= POLICY_VOTERS_MAX, "the core has room for every voter");
+
+_Static_assert(CONFIG_FENCE_ACT_US == GUARD_ACT_DEADLINE_US, "the ladder's rules count on the guard's deadline");
 
 static enum check_kind kind_of(int type)
 {
@@ -45,7 +48,8 @@ static void setup_region(struct service_policy *policy, const struct service_reg
     }
 }
 
-/* The kernel enforces a lease's end only where it is the first rung, and where the end counts. */
+/* The kernel enforces a lease's end only where it is the first rung, and where the end counts. Door and
+ * hook are worked by the guard: without a live one they enforce nothing. */
 static enum fence_mode fence_of(const struct service_config *service)
 {
     bool kernel = service->fence.ladder_count > 0 &&

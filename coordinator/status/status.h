@@ -24,7 +24,8 @@
 struct status_guarded {
     bool here;                      /* this node guards it; else nothing below is told */
     bool kernel;                    /* the kernel's lease is among its fences */
-    const char *trouble;            /* why the fence can't be worked; "" when it can */
+    const char *trouble;            /* why the fence, or a later part of its ladder, can't be worked; "" when it can */
+    const char *said;               /* how the last shut is proven, or why it is not; "": nothing to say */
     struct socket_sessions sockets; /* with `kernel` only */
     int64_t sockets_us;             /* base_mono_us of that look; 0: none yet */
 };

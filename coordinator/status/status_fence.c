@@ -121,6 +121,26 @@ static void warn_old_primaries(const struct status_service *service, json_t *war
     }
 }
 
+static void warn_guard(const struct status_service *service, const struct view_region *region,
+                       const char *where, json_t *warnings)
+{
+    const char *name = service->config->name;
+    const char *node = name_node(service->input->cluster, region->guard_node);
+    struct status_own_fence own = status_own_fence(service, region);
+    if (!region->guard_ready)
+        status_warn(warnings, "guard_not_ready", name,
+                    "%s in %s can't work its database's fence: %s could neither be promoted nor fenced by it%s%s",
+                    node, where, where, own.trouble[0] != '\0' ? ": " : "", own.trouble);
+    else if (own.trouble[0] != '\0')
+        status_warn(warnings, "fence_part_missing", name,
+                    "a later fence of %s's ladder can't be worked, only those before it: %s", node, own.trouble);
+    if (region->fence == FENCE_FAILED)
+        status_warn(warnings, "fence_failed", name,
+                    "the fence of %s could not be shut or proven, so it may still acknowledge writes; its guard goes on "
+                    "trying. Stop PostgreSQL there by hand and see that no process of it is left; %s%s", where,
+                    own.said[0] != '\0' ? "the last try said: " : "status on that node says why", own.said);
+}
+
 void status_fence_warnings(const struct status_service *service, json_t *warnings)
 {
     const struct view_service *view = service->view;
@@ -135,16 +155,8 @@ void status_fence_warnings(const struct status_service *service, json_t *warning
                     "by hand that its database is down", name_fence_proof((int)view->operation.proof));
     for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
         const struct view_region *region = &view->regions[i];
-        if (!region->serves || !region->guard_heard)
-            continue;
-        const char *where = service->input->cluster->regions[i].name;
-        if (!region->guard_ready)
-            status_warn(warnings, "guard_not_ready", name,
-                        "%s in %s can't work its database's fence: %s could neither be promoted nor fenced "
-                        "by it", name_node(service->input->cluster, region->guard_node), where, where);
-        if (region->fence == FENCE_FAILED)
-            status_warn(warnings, "fence_failed", name,
-                        "the fence of %s could not be shut or proven; its guard goes on trying", where);
+        if (region->serves && region->guard_heard)
+            warn_guard(service, region, service->input->cluster->regions[i].name, warnings);
     }
     warn_sockets(service, warnings);
     warn_old_primaries(service, warnings);

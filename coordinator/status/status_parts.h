@@ -16,6 +16,21 @@ struct status_service {
     size_t index;
 };
 
+/* What our own guard says of its fence; empty texts for every other region's. */
+struct status_own_fence {
+    const char *trouble, *said;
+};
+
+static inline struct status_own_fence status_own_fence(const struct status_service *service,
+                                                       const struct view_region *region)
+{
+    const struct status_guarded *guarded = service->input->guarded;
+    bool own = guarded != NULL && guarded[service->index].here && region->guard_heard &&
+               region->guard_node == service->input->self;
+    return own ? (struct status_own_fence){ guarded[service->index].trouble, guarded[service->index].said }
+               : (struct status_own_fence){ "", "" };
+}
+
 /* Both steal the value. */
 static inline void put(json_t *object, const char *key, json_t *value)
 {

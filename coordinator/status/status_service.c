@@ -133,6 +133,9 @@ static json_t *render_guard(const struct status_service *service, const struct v
     put(object, "kernel", json_boolean(region->guard_kernel));
     put(object, "fence", json_string(name_fence_state((int)region->fence)));
     put(object, "fence_text", json_string(name_fence_state_text((int)region->fence)));
+    struct status_own_fence own = status_own_fence(service, region);
+    put(object, "fence_said", own.said[0] != '\0' ? json_string(own.said) : json_null());
+    put(object, "trouble", own.trouble[0] != '\0' ? json_string(own.trouble) : json_null());
     put(object, "lease_left_ms",
         region->lease_left_us > 0 ? json_of_ms_or_null(region->lease_left_us) : json_null());
     return object;
@@ -201,6 +204,14 @@ static json_t *render_region(const struct status_service *service, size_t index)
 
 /* ---- the service ------------------------------------------------------------------------- */
 
+static json_t *render_ladder(const struct service_config *config)
+{
+    json_t *ladder = json_array();
+    for (size_t i = 0; i < config->fence.ladder_count; i++)
+        add(ladder, json_string(config_fence_name(config->fence.ladder[i])));
+    return ladder;
+}
+
 static json_t *render_lease(const struct status_service *service)
 {
     const struct view_service *view = service->view;
@@ -219,6 +230,7 @@ static json_t *render_lease(const struct status_service *service)
     put(object, "left_ms", left != NULL ? left : json_null());
     put(object, "duration_ms", json_of_ms(ledger->lease_us));
     put(object, "fence", json_string(name_fence_mode((int)ledger->fence)));
+    put(object, "ladder", render_ladder(service->config));
     put(object, "on_quorum_loss", json_string(ledger->keep_on_quorum_loss ? "keep" : "fence"));
     put(object, "clock_error_percent", json_real((double)ledger->clock_error_ppm / 10000.0));
     return object;

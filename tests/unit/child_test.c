@@ -182,7 +182,24 @@ static void cancel_and_abandon(void)
     loop_free(loop);
 }
 
+static void a_kill_does_not_wait_for_manners(void)
+{
+    loop = loop_new("test", &fault);
+    struct child *child = start_with("trap '' TERM; sleep 300 & echo $!; wait", NULL, 60000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(child);
+    usleep(200000); /* until it ignores SIGTERM and has a child of its own */
+    child_kill(child);
+    child_kill(child);
+    CU_ASSERT_TRUE(stub_run(loop));
+    CU_ASSERT_EQUAL(result.end, CHILD_CANCELLED);
+    CU_ASSERT_EQUAL(result.status, SIGKILL);
+    CU_ASSERT_TRUE(result.took_us < (int64_t)CHILD_KILL_AFTER_MS * CLOCK_US_PER_MS);
+    CU_ASSERT_TRUE(is_gone(strtol(output, NULL, 10)));
+    loop_free(loop);
+}
+
 SUITE_MAIN("child", TEST(exit_code_and_output_come_back), TEST(a_signal_is_told), TEST(a_flood_of_output_is_bounded),
            TEST(the_deadline_ends_it), TEST(one_that_ignores_sigterm_is_killed), TEST(a_stopped_one_is_ended_too),
            TEST(grandchildren_go_as_well), TEST(nothing_of_ours_leaks_into_it),
-           TEST(what_cannot_run_is_refused_at_once), TEST(cancel_and_abandon))
+           TEST(what_cannot_run_is_refused_at_once), TEST(cancel_and_abandon),
+           TEST(a_kill_does_not_wait_for_manners))

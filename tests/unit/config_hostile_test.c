@@ -263,7 +263,9 @@ static bool check_named(struct config_problems *problems)
     char *three = fixture_replace(two, "\"ca_file\": \"/ca\",", "\"sslmode\": \"disable\",");
     char *four = fixture_replace(three, "\"initial_writer\"", "\"hooks\": { \"after_open\": [\"PROG\"] },\n\"initial_writer\"");
     char *five = fixture_replace(four, "PROG", fixture_path("program"));
-    struct cluster_config *cluster = config_load_cluster(fixture_write("cluster.json", five), problems);
+    char *six = fixture_replace(five, "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [\"PROG\"] }");
+    char *seven = fixture_replace(six, "PROG", fixture_path("program"));
+    struct cluster_config *cluster = config_load_cluster(fixture_write("cluster.json", seven), problems);
     (void)snprintf(text, sizeof text,
                    "{ \"name\": \"n1\",\n\"tls\": {\n\"ca\": \"%s/ca\",\n\"certificate\": \"%s/cert\",\n\"key\": \"%s/key\" },\n"
                    "\"state_dir\": \"%s\", \"journal\": \"%s/j\", \"control_socket\": \"%s/s\" }",
@@ -280,6 +282,8 @@ static bool check_named(struct config_problems *problems)
     free(three);
     free(four);
     free(five);
+    free(six);
+    free(seven);
     return good;
 }
 
@@ -328,6 +332,10 @@ static void named_files_must_be_there_and_kept_secret(void)
     expect_named(false, CONFIG_ERROR, "26: $.services.web.regions.alpha.database.password_file: can't be read");
     (void)chmod(fixture_path("program"), 0644);
     expect_named(false, CONFIG_ERROR, "11: $.services.web.hooks.after_open[0]: is no program that this user can run");
+    (void)chmod(fixture_path("program"), 0644);
+    expect_named(false, CONFIG_ERROR, "15: $.services.web.fence.hook.shut[0]: is no program that this user can run");
+    (void)unlink(fixture_path("program"));
+    expect_named(false, CONFIG_ERROR, "15: $.services.web.fence.hook.shut[0]: is no program that this user can run");
     stub_good = false;
     expect_named(false, CONFIG_ERROR, "4: $.tls.certificate: does not name n1");
     stub_days = 29;

@@ -116,8 +116,12 @@ static void the_samples_load_whole(void)
     CU_ASSERT_EQUAL(problems.count, 0);
     const struct service_config *ledger = &c->services[config_find_service(c, "ledger")];
     const struct service_config *shop = &c->services[config_find_service(c, "shop")];
-    CU_ASSERT_TRUE(ledger->mode == CONFIG_MODE_MANUAL && ledger->fence.ladder_count == 2);
+    CU_ASSERT_TRUE(ledger->mode == CONFIG_MODE_MANUAL && ledger->fence.ladder_count == 3);
     CU_ASSERT_EQUAL(ledger->fence.ladder[1], CONFIG_FENCE_DOOR);
+    CU_ASSERT_EQUAL(ledger->fence.ladder[2], CONFIG_FENCE_HOOK);
+    CU_ASSERT_EQUAL(ledger->fence.hook.shut.count, 3);
+    CU_ASSERT_STRING_EQUAL(ledger->fence.hook.open.items[1], "postgresql@15-main.service");
+    CU_ASSERT_EQUAL(ledger->fence.hook.deadline_us, SECONDS(10));
     CU_ASSERT_EQUAL(ledger->fence.on_quorum_loss, CONFIG_QUORUM_LOSS_KEEP);
     CU_ASSERT_STRING_EQUAL(ledger->dns->credentials.file, "/etc/failoverd/aws.credentials");
     const struct record_config *weighted = &ledger->dns->zones[0].records[0];
@@ -237,9 +241,16 @@ static const struct bad bad_files[] = {
     { "\"duration\": \"10s\"", "\"clock_error_percent\": 99999999999999999999", "12: $.services.web.lease.clock_error_percent: is not JSON" },
     { "\"fence\": {", "\"rpo\": { \"bytes\": \"16MB\" }, \"fence\": {", "14: $.services.web.rpo.bytes: ends in no known unit; they are B, KiB" },
     { "{ \"ladder\": [\"kernel\"] }", "\"kernel\"", "14: $.services.web.fence: is a text; must be an object" },
-    { "[\"kernel\"]", "\"kernel\"", "14: $.services.web.fence.ladder: is a text; must be a list [ ... ] with \"kernel\" or \"door\"" },
-    { "[\"kernel\"]", "[]", "14: $.services.web.fence.ladder: has 0 items; must have 1 to 2" },
+    { "[\"kernel\"]", "\"kernel\"", "14: $.services.web.fence.ladder: is a text; must be a list [ ... ] with \"kernel\", \"door\" or \"hook\"" },
+    { "[\"kernel\"]", "[]", "14: $.services.web.fence.ladder: has 0 items; must have 1 to 3" },
     { "[\"kernel\"]", "[\"kernel\", \"dor\"]", "14: $.services.web.fence.ladder[1]: did you mean \"door\"?" },
+    { "[\"kernel\"]", "[\"kernel\", \"door\", \"door\"]", "14: $.services.web.fence.ladder[2]: \"door\" stands in it already" },
+    { "[\"kernel\"]", "[\"kernel\", \"hook\"]", "14: $.services.web.fence.ladder: there is no program to run: set fence.hook.shut" },
+    { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"open\": [\"/o\"] }", "14: $.services.web.fence.ladder: there is no program to run: set fence.hook.shut" },
+    { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [] }", "14: $.services.web.fence.hook.shut: has 0 items" },
+    { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [\"stop\"] }", "14: $.services.web.fence.hook.shut[0]: \"stop\" is no absolute path" },
+    { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"open\": [\"./o\"] }", "14: $.services.web.fence.hook.open[0]: \"./o\" is no absolute path" },
+    { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"26s\" }", "14: $.services.web.fence.hook.deadline: 26s" },
     { "[\"kernel\"]", "[\"kernel\", \"kernel\"]", "14: $.services.web.fence.ladder[1]: \"kernel\" stands in it already" },
     { "\"http://192.0.2.2/\"", "\"192.0.2.2/\"", "22: " ALPHA ".checks.health.url: must begin with http:// or https://" },
     { "\"http://192.0.2.2/\"", "\"http://u:p@192.0.2.2/\"", "22: " ALPHA ".checks.health.url: the config holds no secrets" },
@@ -336,6 +347,12 @@ static void bad_files_are_refused_with_line_path_and_words(void)
 static const struct bad warned_files[] = {
     { "[\"kernel\"]", "[\"kernel\", \"door\"]", "25: " ALPHA ".database: there is no canary_user" },
     { "[\"kernel\"]", "[\"door\"]", "14: $.services.web.fence.ladder: the failover waits for a person" },
+    { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"shut\": [\"/s\"] }", "14: $.services.web.fence.hook: is never used" },
+    { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"open\": [\"/o\"] }", "14: $.services.web.fence.hook: is never used" },
+    { "[\"kernel\"]", "[\"door\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"2s\" }", "14: $.services.web.fence.ladder: shut the door or run the hook" },
+    { "[\"kernel\"]", "[\"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"2s\" }", "14: $.services.web.fence.ladder: not even by a person's order" },
+    { "[\"kernel\"]", "[\"hook\"], \"hook\": { \"shut\": [\"/s\"] }", "14: $.services.web.fence.hook.deadline: fence_budget 10s and lease.duration longer than 14s" },
+    { "[\"kernel\"]", "[\"door\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"17s\" }", "14: $.services.web.fence.hook.deadline: Make it at most 16s" },
     { "{ \"ladder\"", "{ \"accept_unconfirmed_fence\": true, \"ladder\"", "14: $.services.web.fence.accept_unconfirmed_fence: those writes will be lost" },
     { "{ \"ladder\"", "{ \"on_quorum_loss\": \"keep\", \"ladder\"", "14: $.services.web.fence.on_quorum_loss: a lapsed lease proves nothing" },
     { "\"ttl\": 60", "\"ttl\": 3600", "31: " RECORD ".ttl: 3600 s after a failover" },

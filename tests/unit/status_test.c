@@ -187,6 +187,34 @@ static void warnings_say_what_is_wrong(void)
     json_decref(status);
 }
 
+/* What only the guard's own node knows: why, and how it is proven. */
+static void our_own_fence_is_explained(void)
+{
+    fixture_view(&view);
+    struct status_guarded fence = { .here = true, .trouble = "fence.hook.shut can't be run", .said = "hook: exited with 3" };
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST,
+                                  .views = &view, .guarded = &fence };
+    for (int i = 0; i < 3; i++) {
+        struct view_region *region = &view.regions[i < 2 ? FIXTURE_EAST : FIXTURE_WEST];
+        region->guard_ready = i != 1;
+        region->fence = FENCE_FAILED;
+        json_t *status = status_render(&input, NULL);
+        const char *wanted = i == 0 ? "fence_part_missing" : "guard_not_ready";
+        CU_ASSERT_EQUAL(warned(status, wanted), i < 2);
+        char *all = json_dumps(json_object_get(status, "warnings"), 0);
+        CU_ASSERT_EQUAL(strstr(all, "shut can't be run") != NULL, i < 2);
+        CU_ASSERT_EQUAL(strstr(all, "the last try said: hook: exited with 3") != NULL, i < 2);
+        CU_ASSERT_EQUAL(strstr(all, "status on that node says why") != NULL, i == 2);
+        CU_ASSERT_PTR_NOT_NULL(strstr(all, "Stop PostgreSQL there by hand"));
+        free(all);
+        json_decref(status);
+        if (i == 1) { /* and now another region's, of which nothing is known but that it failed */
+            fixture_view(&view);
+            fence.trouble = "";
+        }
+    }
+}
+
 static void the_nodes_own_troubles(void)
 {
     fixture_view(&view);
@@ -293,5 +321,5 @@ static void units(void)
 SUITE_MAIN("status", TEST(all_well), TEST(unknown_is_null_and_never_zero),
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(an_operation_shows_its_step), TEST(warnings_say_what_is_wrong),
-           TEST(the_nodes_own_troubles), TEST(a_dry_run_tells_and_changes_nothing),
+           TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(a_dry_run_tells_and_changes_nothing),
            TEST(text_survives_anything), TEST(units))
