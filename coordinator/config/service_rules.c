@@ -69,6 +69,20 @@ static void check_ladder(struct document *d, const struct service_config *s)
                       "with \"keep\" a lapsed lease proves nothing, so a failover needs a confirmed fence or a person");
 }
 
+static void check_commit_lease(struct document *d, const struct service_config *s)
+{
+    if (!s->commit_lease.enabled)
+        return;
+    if (s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP)
+        document_error(d, PATH("$.services.%s.commit_lease.enabled", s->name),
+                       "is true, but on_quorum_loss is \"keep\": that leaves the database open without a live guard, in which "
+                       "the commit lease would make commits hang. Set on_quorum_loss to \"fence\", or enabled to false");
+    if (s->fence.accept_unconfirmed_fence)
+        document_warn(d, PATH("$.services.%s.commit_lease.enabled", s->name),
+                      "is true beside accept_unconfirmed_fence: the commit lease makes two writers less likely, but it proves "
+                      "nothing (a frozen server may acknowledge late, sessions may switch it off for themselves)");
+}
+
 static void check_ages(struct document *d, const struct cluster_config *c, const struct service_config *s)
 {
     char have[DURATION_TEXT];
@@ -181,6 +195,21 @@ static void check_canary(struct document *d, const struct service_config *s, con
         document_warn(d, PATH("%s.canary_password_file", path), "is never used: there is no canary_user");
 }
 
+static void check_commit_user(struct document *d, const struct service_config *s, const struct database_config *db,
+                              const char *path)
+{
+    const char *user = db->commit_user;
+    if (user == NULL && s->commit_lease.enabled)
+        document_error(d, path, "there is no commit_user, but commit_lease.enabled is true: name the role as which the guard "
+                       "streams, such as failoverd_commit of etc/postgresql-setup.sql");
+    if (user != NULL && ((db->user != NULL && strcmp(user, db->user) == 0) ||
+                         (db->canary_user != NULL && strcmp(user, db->canary_user) == 0)))
+        document_error(d, PATH("%s.commit_user", path), "is the role of user or canary_user; it may replicate, so copy everything, "
+                       "and neither of those should: give it a role of its own");
+    if (user == NULL && db->commit_password_file != NULL)
+        document_warn(d, PATH("%s.commit_password_file", path), "is never used: there is no commit_user");
+}
+
 static void check_database(struct document *d, const struct service_config *s, const struct service_region_config *r)
 {
     const struct database_config *db = r->database;
@@ -194,6 +223,7 @@ static void check_database(struct document *d, const struct service_config *s, c
         document_warn(d, PATH("%s.sslmode", path), "\"%s\" does not prove that it is the right server; \"verify-full\" does",
                       db->sslmode);
     check_canary(d, s, db, path);
+    check_commit_user(d, s, db, path);
     if (db->replication_conninfo != NULL && holds_password(db->replication_conninfo))
         document_error(d, PATH("%s.replication_conninfo", path), "holds a password; the config holds no secrets: use "
                        "passfile= or a certificate");
@@ -305,6 +335,7 @@ void rules_service(struct document *d, const struct cluster_config *c, struct se
                       "nowhere to fail over to");
     check_lease(d, s);
     check_ladder(d, s);
+    check_commit_lease(d, s);
     check_ages(d, c, s);
     if (s->hooks.after_open.count > 0 && s->hooks.after_open.items[0][0] != '/')
         document_error(d, PATH("$.services.%s.hooks.after_open[0]", s->name), "\"%.80s\" is no absolute path; it must begin "

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "coordinator/control/commit_hold.h"
 #include "coordinator/control/control.h"
 #include "coordinator/control/database_acts.h"
 #include "coordinator/control/database_target.h"
@@ -13,6 +14,7 @@
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/codec.h"
 #include "coordinator/peer/link.h"
+#include "coordinator/status/status.h"
 #include "coordinator/store/store_writer.h"
 #include "policy/node.h"
 
@@ -25,6 +27,7 @@ struct queued_event {
 struct control_service {
     struct database_secrets secrets;
     struct fence *fence;
+    struct commit_hold *commit;
     struct database_acts *database;
     struct dns_acts *dns;
 };
@@ -61,6 +64,7 @@ struct control {
     struct nft_watch *nft_watch;
     bool told_ready;   /* systemd knows that we are up */
     struct control_service services[POLICY_SERVICES_MAX];
+    struct status_waits waits[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS]; /* as this node's checks see them */
 
     struct control_server *server;
     uint64_t refused_messages;

@@ -12,6 +12,7 @@
 struct snapshot {
     struct status_input input;
     struct view_service *views;
+    struct commit_status *commits;
     struct link_status links[LINK_PEERS_MAX];
     struct store_writer_status store;
     struct journal_status journal;
@@ -24,7 +25,11 @@ static void take_snapshot(struct control *c, struct snapshot *s)
 {
     size_t services = c->parts.cluster->service_count;
     s->views = calloc(services > 0 ? services : 1, sizeof *s->views);
-    ensure(s->views != NULL);
+    s->commits = calloc(services > 0 ? services : 1, sizeof *s->commits);
+    ensure(s->views != NULL && s->commits != NULL);
+    for (size_t i = 0; i < services; i++)
+        if (c->services[i].commit != NULL)
+            commit_hold_status(c->services[i].commit, &s->commits[i]);
     for (size_t i = 0; i < services; i++)
         node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
                   (struct wall_time){ base_wall_us() }, &s->views[i]);
@@ -46,6 +51,8 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .started_mono_us = c->started_us,
         .mute = node_mute(c->node),
         .views = s->views,
+        .commits = s->commits,
+        .waits = (const struct status_waits (*)[CONFIG_MAX_REGIONS])c->waits,
         .links = s->links,
         .link_count = c->link_count,
         .counters = &s->counters,
@@ -60,6 +67,12 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .control_stall_us = loop_longest_stall_us(c->parts.loop),
         .probes_stall_us = loop_longest_stall_us(probing_loop(c->parts.probing)),
     };
+}
+
+static void drop_snapshot(struct snapshot *s)
+{
+    free(s->views);
+    free(s->commits);
 }
 
 static bool known_service(struct control *c, const struct control_request *request)
@@ -81,7 +94,7 @@ static void answer_status(struct control *c, const struct control_request *reque
     take_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_render(&snapshot.input, request->arguments.service));
-    free(snapshot.views);
+    drop_snapshot(&snapshot);
     /* What is shown is the longest stall since it was last asked for. */
     loop_reset_stall(c->parts.loop);
     probing_reset_stall(c->parts.probing);
@@ -98,7 +111,7 @@ static void answer_order(struct control *c, const struct control_request *reques
         take_snapshot(c, &snapshot);
         control_reply(c->server, request->ticket,
                       status_dry_run(&snapshot.input, service, &order));
-        free(snapshot.views);
+        drop_snapshot(&snapshot);
         return;
     }
     struct node_event event = { .kind = EVENT_ORDER };

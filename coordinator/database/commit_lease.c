@@ -502,6 +502,7 @@ void commit_lease_shut(struct commit_lease *lease)
 void commit_lease_status(const struct commit_lease *lease, struct commit_status *out)
 {
     *out = lease->status;
+    out->held_here = true;
     out->enabled = lease->settings.enabled;
     out->lease_left_us = lease->until_us - base_mono_us();
 }

@@ -47,6 +47,7 @@ enum commit_phase {
 };
 
 struct commit_status {
+    bool held_here;         /* this node guards the database; false in a status that is all zero */
     enum commit_phase phase;
     bool enabled;
     bool named;             /* the setting names us, this or an earlier instance: without us commits hang */
