@@ -71,16 +71,10 @@ static void check_ladder(struct document *d, const struct service_config *s)
 
 static void check_commit_lease(struct document *d, const struct service_config *s)
 {
-    if (!s->commit_lease.enabled)
-        return;
-    if (s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP)
+    if (s->commit_lease.enabled && s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP)
         document_error(d, PATH("$.services.%s.commit_lease.enabled", s->name),
                        "is true, but on_quorum_loss is \"keep\": that leaves the database open without a live guard, in which "
                        "the commit lease would make commits hang. Set on_quorum_loss to \"fence\", or enabled to false");
-    if (s->fence.accept_unconfirmed_fence)
-        document_warn(d, PATH("$.services.%s.commit_lease.enabled", s->name),
-                      "is true beside accept_unconfirmed_fence: the commit lease makes two writers less likely, but it proves "
-                      "nothing (a frozen server may acknowledge late, sessions may switch it off for themselves)");
 }
 
 static void check_ages(struct document *d, const struct cluster_config *c, const struct service_config *s)

@@ -114,7 +114,8 @@ static void turn_fail(struct commit_lease *lease, const char *doing, const struc
     turn_end(lease, ERRAND_RETRY_US);
 }
 
-static void query(struct commit_lease *lease, const char *sql, const char *const *params, size_t count, pg_result_fn *fn)
+static void query(struct commit_lease *lease, const char *sql, const char *const *params, size_t count,
+                  pg_result_fn *fn)
 {
     pg_session_query(lease->session, sql, params, count, ERRAND_PART_MAX_US, fn, lease);
 }
@@ -302,7 +303,8 @@ struct look {
     struct sync_mark mark;
 };
 
-static bool look_read(struct commit_lease *lease, const struct pg_result *result, struct look *look, struct fault *fault)
+static bool look_read(struct commit_lease *lease, const struct pg_result *result, struct look *look,
+                      struct fault *fault)
 {
     if (result->rows != 1 || result->columns != COLUMN_COUNT ||
         !pg_result_bool(result, 0, COLUMN_RECOVERY, &look->in_recovery) ||
@@ -342,9 +344,13 @@ static bool decide_attach(struct commit_lease *lease, const struct look *look, c
 {
     struct fault fault;
     char name[SYNC_NAME_MAX];
-    lease->status.phase = lease->settings.enabled ? COMMIT_ATTACHING : COMMIT_LEAVING;
+    enum commit_phase phase = lease->settings.enabled ? COMMIT_ATTACHING : COMMIT_LEAVING;
+    if (lease->status.phase != phase)
+        lease->status.why[0] = '\0'; /* it was of another phase */
+    lease->status.phase = phase;
     /* The letter says what was before us; a setting that names an earlier instance keeps it. */
-    sync_mark_make(name, lease->service, look->mark.present ? look->mark.by_alter_system : look->by_alter_system, lease->random);
+    bool by_alter_system = look->mark.present ? look->mark.by_alter_system : look->by_alter_system;
+    sync_mark_make(name, lease->service, by_alter_system, lease->random);
     (void)text_copy(lease->status.name, sizeof lease->status.name, name);
     if (!sync_names_combine(&look->theirs, name, lease->text, sizeof lease->text, &fault)) {
         stream_drop(lease);
@@ -521,7 +527,8 @@ static bool targets_keep(struct commit_lease *lease, const struct commit_setting
     return lease->stream_target != NULL;
 }
 
-struct commit_lease *commit_lease_new(struct loop *loop, const struct commit_settings *settings, struct fault *fault)
+struct commit_lease *commit_lease_new(struct loop *loop, const struct commit_settings *settings,
+                                      struct fault *fault)
 {
     struct commit_lease *lease = calloc(1, sizeof *lease);
     if (lease == NULL) {

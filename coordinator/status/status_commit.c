@@ -12,8 +12,8 @@
 
 static const struct commit_status *own(const struct status_service *service)
 {
-    const struct commit_status *commit = service->input->commits != NULL ? &service->input->commits[service->index] : NULL;
-    return commit != NULL && commit->held_here ? commit : NULL;
+    const struct commit_status *commits = service->input->commits;
+    return commits != NULL && commits[service->index].held_here ? &commits[service->index] : NULL;
 }
 
 static const char *phase_text(const struct commit_status *commit)
@@ -98,7 +98,8 @@ static bool warn_own(const struct status_service *service, json_t *warnings)
     char longest[CLOCK_DURATION_TEXT_MAX];
     if (commit == NULL || (!commit->enabled && commit->phase == COMMIT_OFF))
         return false;
-    bool hangs = commit->named && commit->waiting > 0 && commit->longest_us >= HANGS_US && commit->phase != COMMIT_STANDBY;
+    bool hangs = commit->named && commit->waiting > 0 && commit->longest_us >= HANGS_US &&
+                 commit->phase != COMMIT_STANDBY;
     if (hangs)
         status_warn(warnings, "commits_wait", name, "%" PRIu64 " commits wait for this guard's lease, the longest for %s: %s",
                     commit->waiting, base_format_duration(longest, sizeof longest, commit->longest_us),

@@ -440,8 +440,9 @@ static void what_cannot_be_combined_is_left_alone_and_said(void)
 
 static bool has_finding(const struct guard *guard, const char *name, const char *words)
 {
+    const struct commit_finding *list = guard->status.findings.list;
     for (size_t i = 0; i < guard->status.findings.count; i++)
-        if (strcmp(guard->status.findings.list[i].name, name) == 0 && strstr(guard->status.findings.list[i].text, words) != NULL)
+        if (strcmp(list[i].name, name) == 0 && strstr(list[i].text, words) != NULL)
             return true;
     return false;
 }
