@@ -176,6 +176,11 @@ bench: ## What the coordinator itself takes, from majority to UPSERT; idle cost
 	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER)
 	@python3 tests/bench/bench.py
 
+bench-commit-lease: ## What the commit lease costs: pgbench without and with it, in pairs
+	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER)
+	@python3 tests/bench/commit_lease_bench.py $(BENCH_ARGS)
+
+.PHONY: bench-commit-lease
 install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/failoverd $(DESTDIR)$(PREFIX)/lib/systemd/system \

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/pg_wal_stream.h"
@@ -215,6 +216,28 @@ static void past_the_lease_a_commit_hangs(void)
     CU_ASSERT_FALSE(client.done);
     CU_ASSERT_TRUE(pg_fixture_await(&server, "select count(*) from pg_stat_replication", "0"));
     guard_hold(&guard, 60 * SECOND_US); /* regained: what waited was written under this very writer */
+    CU_ASSERT_TRUE(client_gets_through(&client));
+    commit_lease_free(guard.lease);
+    pg_session_free(client.session);
+    clean();
+}
+
+/* A guard that was paused past its lease finds WAL in its socket before any timer of it has run. */
+static void a_guard_that_wakes_too_late_confirms_nothing(void)
+{
+    struct guard guard;
+    struct client client;
+    struct timespec pause = { .tv_nsec = 700 * 1000000 };
+    guard_start(&guard, true);
+    client_start(&client);
+    guard_hold(&guard, 60 * SECOND_US);
+    CU_ASSERT_TRUE(guard_reaches(&guard, COMMIT_IN_FORCE));
+    guard_hold(&guard, SECOND_US / 5);
+    client_run(&client, "insert into t (who) select 'late' from pg_sleep(0.4)");
+    run_for(20);
+    (void)nanosleep(&pause, NULL);
+    CU_ASSERT_TRUE(client_hangs(&client, 600));
+    guard_hold(&guard, 60 * SECOND_US);
     CU_ASSERT_TRUE(client_gets_through(&client));
     commit_lease_free(guard.lease);
     pg_session_free(client.session);
@@ -494,7 +517,8 @@ static void a_stopped_server_holds_up_nothing(void)
 }
 
 SUITE_MAIN("commit_lease", TEST(starts_a_server), TEST(lets_commits_through_while_held), TEST(past_the_lease_a_commit_hangs),
-           TEST(shut_ends_what_waits_and_acknowledges_nothing), TEST(leaving_acknowledges_nothing_without_a_lease),
+           TEST(a_guard_that_wakes_too_late_confirms_nothing), TEST(shut_ends_what_waits_and_acknowledges_nothing),
+           TEST(leaving_acknowledges_nothing_without_a_lease),
            TEST(a_standby_of_the_administrators_is_needed_too), TEST(an_older_instance_is_ended),
            TEST(a_restarted_server_is_attached_to_again), TEST(what_cannot_be_combined_is_left_alone_and_said),
            TEST(what_gets_round_it_is_found), TEST(a_stopped_server_holds_up_nothing))
