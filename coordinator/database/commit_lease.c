@@ -14,6 +14,7 @@
 #include "coordinator/base/ensure.h"
 #include "coordinator/base/random.h"
 #include "coordinator/base/text.h"
+#include "coordinator/database/commit_look.h"
 #include "coordinator/database/commit_stream.h"
 #include "coordinator/database/errand.h"
 
@@ -24,7 +25,8 @@
 #define SOON_TRIES 25
 /* A lease may have no end; a timer has one. */
 #define LAPSE_MAX_US (3600 * (int64_t)CLOCK_US_PER_S)
-#define SQL_MAX (2 * SYNC_TEXT_MAX + 64)
+/* Every byte of the setting may need an escape. */
+#define SQL_MAX (2 * SYNC_TEXT_MAX + 128)
 
 struct commit_lease {
     struct loop *loop;
@@ -48,8 +50,7 @@ struct commit_lease {
     bool again;                       /* another is wanted as soon as it is over */
     int soon;                         /* turns in a row that looked for the effect of the one before */
     int64_t findings_at_us;
-    int64_t server_wall_us;           /* of the last look: the server's clock, */
-    int64_t looked_us;                /* when it was received */
+    int64_t server_wall_us;           /* the server's clock at status.looked_us */
     char text[SYNC_TEXT_MAX];         /* what the setting should be */
     char sql[SQL_MAX];
     struct commit_status status;
@@ -228,7 +229,7 @@ static void on_leave_set(void *arg, const struct pg_result *result)
         return;
     }
     /* Whoever waits when this takes effect goes on: under the lease, by the server's own clock. */
-    errand_server_deadline(deadline, sizeof deadline, lease->server_wall_us, lease->looked_us, lease->until_us);
+    errand_server_deadline(deadline, sizeof deadline, lease->server_wall_us, lease->status.looked_us, lease->until_us);
     query(lease, "select case when clock_timestamp() < " ERRAND_SQL_DEADLINE " then pg_reload_conf() end", params, 1,
           on_taken_back);
 }
@@ -240,12 +241,6 @@ static void leave_begin(struct commit_lease *lease, const struct sync_names *the
     ensure(fits); /* it was longer with us in it */
     query(lease, by_alter_system ? lease->sql : "alter system reset synchronous_standby_names", NULL, 0, on_leave_set);
 }
-
-/* A session that waits and is ended does not acknowledge; one that is cancelled would. */
-static const char end_waiting_sql[] =
-    "with me as (select rolsuper as super from pg_roles where rolname = current_user)"
-    " select count(pg_terminate_backend(a.pid)) from me cross join pg_stat_activity a join pg_roles r on r.oid = a.usesysid"
-    " where a.wait_event = 'SyncRep' and a.backend_type = 'client backend' and (me.super or not r.rolsuper)";
 
 static void on_ended(void *arg, const struct pg_result *result)
 {
@@ -260,11 +255,6 @@ static void on_ended(void *arg, const struct pg_result *result)
     turn_end(lease, LOOK_ILL_US);
 }
 
-static const char end_older_sql[] =
-    "select count(pg_terminate_backend(pid)) from pg_stat_replication where application_name <> $1"
-    " and left(application_name, length($2)) = $2"
-    " and substr(application_name, length($2) + 1) ~ '^[af][0-9a-f]{12}$'";
-
 static void on_older_ended(void *arg, const struct pg_result *result)
 {
     struct commit_lease *lease = arg;
@@ -274,73 +264,20 @@ static void on_older_ended(void *arg, const struct pg_result *result)
         turn_end(lease, ERRAND_POLL_US);
 }
 
-/* ---- looking ----------------------------------------------------------------------------- */
-
-/* $1: our name, or the one last chosen; $2: what all our names begin with. */
-static const char look_sql[] =
-    "select pg_is_in_recovery(), current_setting('synchronous_standby_names'),"
-    " coalesce((select sourcefile like '%postgresql.auto.conf' from pg_settings where name = 'synchronous_standby_names'), false),"
-    " w.count, w.longest_us,"
-    " coalesce((select max(sync_state) from pg_stat_replication where application_name = $1 and state = 'streaming'), ''),"
-    " (select count(*) from pg_stat_replication where application_name <> $1 and left(application_name, length($2)) = $2"
-    "  and substr(application_name, length($2) + 1) ~ '^[af][0-9a-f]{12}$'),"
-    " " ERRAND_SQL_CLOCK ", pg_has_role('pg_read_all_stats', 'usage')"
-    " from (select count(*), coalesce(max(extract(epoch from clock_timestamp() - query_start) * 1000000), 0)::bigint"
-    "  as longest_us from pg_stat_activity where wait_event = 'SyncRep') w";
-
-enum look_column {
-    COLUMN_RECOVERY, COLUMN_SETTING, COLUMN_AUTO, COLUMN_WAITING, COLUMN_LONGEST, COLUMN_STATE, COLUMN_OLDER,
-    COLUMN_CLOCK, COLUMN_MAY_SEE, COLUMN_COUNT
-};
-
-struct look {
-    bool in_recovery;
-    bool by_alter_system;   /* the setting comes from there */
-    bool may_see;
-    bool waited_for;        /* our stream counts */
-    uint64_t older;
-    struct sync_names theirs;
-    struct sync_mark mark;
-};
-
-static bool look_read(struct commit_lease *lease, const struct pg_result *result, struct look *look,
-                      struct fault *fault)
-{
-    if (result->rows != 1 || result->columns != COLUMN_COUNT ||
-        !pg_result_bool(result, 0, COLUMN_RECOVERY, &look->in_recovery) ||
-        !pg_result_bool(result, 0, COLUMN_AUTO, &look->by_alter_system) ||
-        !pg_result_u64(result, 0, COLUMN_WAITING, &lease->status.waiting) ||
-        !pg_result_i64(result, 0, COLUMN_LONGEST, &lease->status.longest_us) ||
-        !pg_result_u64(result, 0, COLUMN_OLDER, &look->older) ||
-        !pg_result_i64(result, 0, COLUMN_CLOCK, &lease->server_wall_us) ||
-        !pg_result_bool(result, 0, COLUMN_MAY_SEE, &look->may_see))
-        return fault_set(fault, "the server's answer about its commits makes no sense");
-    if (!look->may_see)
-        return fault_set(fault, "the guard's role may not see who waits: grant pg_monitor to it "
-                                "(etc/postgresql-setup.sql does)");
-    const char *state = pg_result_text(result, 0, COLUMN_STATE);
-    look->waited_for = strcmp(state, "sync") == 0 || strcmp(state, "quorum") == 0;
-    lease->looked_us = result->received_us;
-    lease->status.looked_us = result->received_us;
-    lease->status.waiting_known = true;
-    return sync_names_parse(pg_result_text(result, 0, COLUMN_SETTING), &look->theirs, fault) &&
-           sync_names_strip(&look->theirs, lease->service, &look->mark, fault);
-}
-
 /* ---- deciding ---------------------------------------------------------------------------- */
 
-static void decide_without(struct commit_lease *lease, const struct look *look)
+static void decide_without(struct commit_lease *lease, const struct commit_look *look)
 {
     stream_drop(lease);
     lease->status.phase = COMMIT_NO_LEASE;
     if (!lease->shut || !look->mark.present || lease->status.waiting == 0)
         turn_phase(lease, COMMIT_NO_LEASE, lease->shut ? "the fence is shut" : "this guard holds no lease", LOOK_ILL_US);
     else
-        query(lease, end_waiting_sql, NULL, 0, on_ended);
+        query(lease, commit_end_waiting_sql, NULL, 0, on_ended);
 }
 
 /* Everything that being attached takes, one step a turn. True when commits wait for us and we confirm. */
-static bool decide_attach(struct commit_lease *lease, const struct look *look, const char *setting)
+static bool decide_attach(struct commit_lease *lease, const struct commit_look *look)
 {
     struct fault fault;
     char name[SYNC_NAME_MAX];
@@ -363,8 +300,8 @@ static bool decide_attach(struct commit_lease *lease, const struct look *look, c
     }
     const char *params[] = { name, lease->prefix };
     if (look->older > 0)
-        query(lease, end_older_sql, params, 2, on_older_ended);
-    else if (strcmp(setting, lease->text) != 0)
+        query(lease, commit_end_older_sql, params, 2, on_older_ended);
+    else if (strcmp(look->setting, lease->text) != 0)
         set_begin(lease);
     else if (!commit_stream_confirm(lease->stream) || !look->waited_for)
         turn_end(lease, ERRAND_POLL_US);
@@ -373,7 +310,7 @@ static bool decide_attach(struct commit_lease *lease, const struct look *look, c
     return false;
 }
 
-static void decide(struct commit_lease *lease, const struct look *look, const char *setting)
+static void decide(struct commit_lease *lease, const struct commit_look *look)
 {
     if (look->in_recovery) {
         stream_drop(lease);
@@ -388,7 +325,7 @@ static void decide(struct commit_lease *lease, const struct look *look, const ch
         pg_session_close(lease->session);
     } else if (!is_held(lease)) {
         decide_without(lease, look);
-    } else if (decide_attach(lease, look, setting)) {
+    } else if (decide_attach(lease, look)) {
         if (lease->settings.enabled)
             turn_phase(lease, COMMIT_IN_FORCE, "", LOOK_WELL_US);
         else
@@ -401,24 +338,31 @@ static void decide(struct commit_lease *lease, const struct look *look, const ch
 static void on_look(void *arg, const struct pg_result *result)
 {
     struct commit_lease *lease = arg;
-    struct look look = { 0 };
+    struct commit_look look;
     struct fault fault;
     if (result->outcome != PG_OK) {
         turn_fail(lease, "looking at the server's commits", result);
         return;
     }
-    bool read = look_read(lease, result, &look, &fault);
+    bool read = commit_look_read(result, lease->service, &look, &fault);
     lease->status.named = look.mark.present;
-    if (!read) /* not ours to change as it is; the lease is told from it all the same */
+    if (look.known) {
+        lease->status.waiting_known = true;
+        lease->status.waiting = look.waiting;
+        lease->status.longest_us = look.longest_us;
+        lease->status.looked_us = look.looked_us;
+        lease->server_wall_us = look.server_wall_us;
+    }
+    if (!read) /* not ours to change as it is */
         turn_phase(lease, is_held(lease) ? COMMIT_ATTACHING : COMMIT_NO_LEASE, fault.text, LOOK_WELL_US);
     else
-        decide(lease, &look, pg_result_text(result, 0, COLUMN_SETTING));
+        decide(lease, &look);
 }
 
 static void look_begin(struct commit_lease *lease)
 {
     const char *params[] = { lease->status.name, lease->prefix };
-    query(lease, look_sql, params, 2, on_look);
+    query(lease, commit_look_sql, params, 2, on_look);
 }
 
 static void on_findings(void *arg, const struct pg_result *result)

@@ -39,8 +39,9 @@ class CannotMeasure(Exception):
 
 def pgbench(lab, *arguments, timeout_s):
     database = lab.databases[EAST]
-    argv = lab.prefix(EAST, database.user) + [str(postgres.binaries() / "pgbench"), "-h", str(database.run), "-p", str(postgres.PORT),
-                                              "-U", postgres.SUPERUSER, *map(str, arguments), "shop"]
+    argv = lab.prefix(EAST, database.user) + [
+        str(postgres.binaries() / "pgbench"), "-h", str(database.run), "-p", str(postgres.PORT),
+        "-U", postgres.SUPERUSER, *map(str, arguments), "shop"]
     return labs.network.run(argv, timeout_s=timeout_s, cwd=database.folder,
                                 env={**lab.environment(EAST), "PGPASSWORD": lab.secrets.get("superuser")})
 

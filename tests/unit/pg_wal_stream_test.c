@@ -155,7 +155,8 @@ static void on_liar_event(struct bufferevent *peer, short what, void *arg)
     liar->peer = NULL;
 }
 
-static void on_liar_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length, void *arg)
+static void on_liar_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length,
+                           void *arg)
 {
     struct liar *liar = arg;
     (void)listener;
@@ -173,8 +174,8 @@ static void liar_open(struct liar *liar, const void *script, size_t length)
     *liar = (struct liar){ .script = script, .length = length };
     timer_init(&liar->pace, pg_fixture_loop(), on_pace, liar);
     liar->listener = evconnlistener_new_bind(loop_base(pg_fixture_loop()), on_liar_accept, liar,
-                                             LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 4, (struct sockaddr *)&address,
-                                             sizeof address);
+                                             LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 4,
+                                             (struct sockaddr *)&address, sizeof address);
     CU_ASSERT_PTR_NOT_NULL_FATAL(liar->listener);
     CU_ASSERT_EQUAL(getsockname(evconnlistener_get_fd(liar->listener), (struct sockaddr *)&address, &size), 0);
     liar->port = ntohs(address.sin_port);
@@ -288,9 +289,9 @@ static void a_good_stream_is_taken_and_confirmed(void)
     static unsigned char script[64 * 1024], message[4096];
     size_t length = 0;
     uint64_t at = START;
-    for (int i = 0; i < 400; i++) { /* more than a batch */
-        length += copy_data(script + length, message, wal(message, at, at, 50));
-        at += 50;
+    for (int i = 0; i < 500; i++) { /* more than a batch, and all of it in libpq's buffer at once */
+        length += copy_data(script + length, message, wal(message, at, at, 1));
+        at += 1;
     }
     struct liar liar;
     struct client client;
