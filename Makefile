@@ -181,6 +181,11 @@ bench: $(BUILD)/tests/hung_disk.so ## What the coordinator itself takes, from ma
 	@python3 tests/bench/bench.py
 	@python3 tests/bench/stall.py
 
+bench-commit-lease: ## What the commit lease costs: pgbench without and with it, in pairs
+	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER)
+	@python3 tests/bench/commit_lease_bench.py $(BENCH_ARGS)
+
+.PHONY: bench-commit-lease
 install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/failoverd/hooks $(DESTDIR)$(PREFIX)/lib/systemd/system \

@@ -3,6 +3,7 @@
 --     psql -v ON_ERROR_STOP=1 -d postgres -f postgresql-setup.sql
 --     psql -d postgres -c '\password failoverd'
 --     psql -d postgres -c '\password failoverd_canary'
+--     psql -d postgres -c '\password failoverd_commit'      (with a commit lease)
 --
 -- Run it in the database that cluster.json names as "dbname". It may be run again.
 -- Needs PostgreSQL 15 or later. No role of it is a superuser.
@@ -21,11 +22,12 @@ grant pg_signal_backend to failoverd;
 -- Promoting, and having the server read its settings.
 grant execute on function pg_promote(boolean, integer) to failoverd;
 grant execute on function pg_reload_conf() to failoverd;
--- The door, and where a standby receives from. These four and no other.
+-- The door, where a standby receives from, and whom commits wait for. These five and no other.
 grant alter system on parameter session_preload_libraries to failoverd;
 grant alter system on parameter default_transaction_read_only to failoverd;
 grant alter system on parameter primary_conninfo to failoverd;
 grant alter system on parameter primary_slot_name to failoverd;
+grant alter system on parameter synchronous_standby_names to failoverd;
 -- A shut door names a library that does not exist. With a value of its own this role gets in.
 -- (Not '': that reads as a library named "", and would lock it out too.)
 alter role failoverd set session_preload_libraries = 'plpgsql';
@@ -41,6 +43,18 @@ end $$;
 grant pg_read_all_settings to failoverd_canary;
 do $$ begin
   execute format('grant connect on database %I to failoverd, failoverd_canary', current_database());
+end $$;
+
+-- The commit lease (commit_lease in cluster.json) streams as this role and can do nothing else. It is
+-- not the guard's own, which every coordinator uses from afar: whoever may replicate may copy the whole
+-- cluster. So pg_hba.conf lets it in from the guard's own place only:
+--     local  replication  failoverd_commit                scram-sha-256
+--  or host   replication  failoverd_commit  127.0.0.1/32  scram-sha-256     (guard_host an address)
+-- Not needed without a commit lease; drop it then, or leave it without a password.
+do $$ begin
+  if not exists (select from pg_roles where rolname = 'failoverd_commit') then
+    create role failoverd_commit login replication connection limit 5;
+  end if;
 end $$;
 
 -- What the write check writes: one row per observer.

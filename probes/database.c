@@ -51,6 +51,8 @@ static void on_facts(void *arg, const struct postgres_facts *facts)
     round->phases.first_byte_us = facts->query_us;
     round->phases.rest_us = facts->write_us;
     postgres_facts_to_policy(facts, &round->database);
+    round->waits = (struct probe_waits){ facts->facts_received_us != 0 && !facts->in_recovery, facts->commit_lease,
+                                         facts->commits_waiting, facts->commits_longest_us };
     probe_say(round, "%s", facts->detail);
     conclude(probe);
 }

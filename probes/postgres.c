@@ -41,13 +41,19 @@ const char *const postgres_facts_sql =
     " w.sender_host,"
     " w.slot_name,"
     " (extract(epoch from clock_timestamp()) * 1000000)::bigint,"
-    " pg_has_role('pg_read_all_stats', 'usage')"
-    " from (select pg_is_in_recovery() as r offset 0) s left join pg_stat_wal_receiver w on true";
+    " pg_has_role('pg_read_all_stats', 'usage'),"
+    " c.waiting, c.longest, c.own, current_setting('synchronous_standby_names') like '%failoverd\\_%'"
+    " from (select pg_is_in_recovery() as r offset 0) s left join pg_stat_wal_receiver w on true cross join"
+    " (select count(*) as waiting, coalesce(max(age), 0)::bigint as longest,"
+    "   coalesce(max(age) filter (where usename = current_user), 0)::bigint as own"
+    "  from (select usename, extract(epoch from clock_timestamp() - query_start) * 1000000 as age"
+    "   from pg_stat_activity where wait_event = 'SyncRep') a) c";
 
 enum facts_column {
     COLUMN_RECOVERY, COLUMN_SYSTEM_ID, COLUMN_TIMELINE, COLUMN_INSERT, COLUMN_FLUSH, COLUMN_RECEIVE,
     COLUMN_REPLAY, COLUMN_PAUSED, COLUMN_FROZEN, COLUMN_RECEIVER, COLUMN_STATUS, COLUMN_AGE,
-    COLUMN_SENDER, COLUMN_SLOT, COLUMN_CLOCK, COLUMN_MAY_SEE, COLUMN_COUNT
+    COLUMN_SENDER, COLUMN_SLOT, COLUMN_CLOCK, COLUMN_MAY_SEE, COLUMN_WAITING, COLUMN_LONGEST, COLUMN_OWN,
+    COLUMN_LEASED, COLUMN_COUNT
 };
 
 static const char write_sql[] =
@@ -103,6 +109,17 @@ static void receiver_read(const struct pg_result *result, struct postgres_facts 
     (void)text_copy(facts->slot, sizeof facts->slot, pg_result_text(result, 0, COLUMN_SLOT));
 }
 
+static void waits_read(const struct pg_result *result, struct postgres_facts *facts)
+{
+    if (!pg_result_u64(result, 0, COLUMN_WAITING, &facts->commits_waiting))
+        facts->commits_waiting = 0;
+    if (!pg_result_i64(result, 0, COLUMN_LONGEST, &facts->commits_longest_us))
+        facts->commits_longest_us = 0;
+    if (!pg_result_i64(result, 0, COLUMN_OWN, &facts->own_longest_us))
+        facts->own_longest_us = 0;
+    flag_read(result, COLUMN_LEASED, &facts->commit_lease);
+}
+
 bool postgres_facts_read(const struct pg_result *result, struct postgres_facts *facts, struct fault *fault)
 {
     bool may_see = false;
@@ -114,6 +131,7 @@ bool postgres_facts_read(const struct pg_result *result, struct postgres_facts *
         !pg_result_i64(result, 0, COLUMN_CLOCK, &facts->server_wall_us) ||
         !pg_result_bool(result, 0, COLUMN_MAY_SEE, &may_see))
         return fault_set(fault, "the server's answer to the facts query makes no sense");
+    waits_read(result, facts);
     facts->timeline = (uint32_t)timeline;
     facts->facts_received_us = result->received_us;
     lsn_read(result, COLUMN_INSERT, &facts->insert_lsn);
@@ -290,6 +308,15 @@ static void on_facts(void *arg, const struct pg_result *result)
     bool may_write = probe->may_write == NULL || *probe->may_write;
     if (probe->facts.in_recovery || !probe->write_check || !may_write) {
         probe_end(probe, POSTGRES_FINE, "");
+        return;
+    }
+    if (probe->facts.own_longest_us >= probe->deadline_us - probe->begun_us) {
+        char said[POSTGRES_DETAIL_MAX], age[CLOCK_DURATION_TEXT_MAX];
+        (void)snprintf(said, sizeof said, "%" PRIu64 " commits wait for %s, %s", probe->facts.commits_waiting,
+                       probe->facts.commit_lease ? "the commit lease" : "a standby",
+                       base_format_duration(age, sizeof age, probe->facts.commits_longest_us));
+        probe->facts.write_checked = true;
+        probe_end(probe, POSTGRES_WRITE_TIMEOUT, said);
         return;
     }
     const char *params[] = { probe->observer };

@@ -10,6 +10,8 @@
  * How an ending counts as a sample (facts.outcome):
  *   failed     nobody answers, refused, too late, connection broken twice, starting up or shutting
  *              down, query failed, a write on a primary refused or not acknowledged in time
+ *              (a write of an earlier round that still waits for a synchronous standby counts as this
+ *              round's: another would only wait behind it, and take one more of the server's slots)
  *   observer   we can't tell: no file descriptor here, login or certificate refused, privileges or
  *              the heartbeat table missing, no connection slot free for us. A password changed on
  *              one side must not fail a region over, and neither must a full house: the same clients
@@ -74,6 +76,10 @@ struct postgres_facts {
     char slot[POSTGRES_SLOT_MAX];
     int64_t server_wall_us;    /* the server's clock (since 1970) as read at facts_received_us or earlier */
     int64_t facts_received_us; /* base_mono_us */
+    uint64_t commits_waiting;  /* for a synchronous standby, in this server, */
+    int64_t commits_longest_us;/* the longest of them so long */
+    int64_t own_longest_us;    /* of the writes of checks such as this one; 0: none waits */
+    bool commit_lease;         /* a guard's commit lease is among those that they wait for */
     bool write_checked;
     bool write_ok;
     int64_t tcp_us;            /* durations of the phases; 0 when the round had none of it */

@@ -24,11 +24,21 @@ struct probe_phases {
     int64_t rest_us;       /* from there to the end; of a database: the write */
 };
 
+/* Commits that wait for a synchronous standby, as a database check saw them. For people: no decision
+ * rests on them. */
+struct probe_waits {
+    bool known;
+    bool commit_lease;  /* a guard's commit lease is among those that they wait for */
+    uint64_t count;
+    int64_t longest_us;
+};
+
 /* What came of one round. */
 struct probe_round {
     enum sample_outcome outcome;
     int64_t latency_us; /* of the whole round, as seen here; of a DNS check: of the first right answer */
     struct probe_phases phases;
+    struct probe_waits waits;        /* database checks only: whose commits hang */
     struct database_facts database;  /* database checks only; .known says whether it holds anything */
     int64_t certificate_not_after_s; /* https: the earliest end seen, wall seconds; 0 unknown */
     char detail[POLICY_TEXT_MAX];    /* one line for people, printable ASCII */

@@ -7,6 +7,7 @@
  */
 #include "coordinator/base/pg_session.h"
 
+#include <inttypes.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,18 +16,24 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/base/pg_trouble.h"
+#include "coordinator/base/pg_wal_stream.h"
 #include "coordinator/base/text.h"
 
 /* A path at which there is nothing and nothing can be made, for the files that libpq would look for
  * in the home folder: it must be told some name, an empty one means "the usual". */
 #define NO_FILE "/dev/null/none"
 #define OPTIONS_MAX 24
+/* Of a stream, in one go: what the loop is kept busy with at most. */
+#define STREAM_BATCH_MESSAGES 256
+#define STREAM_BATCH_BYTES (1 << 20)
+#define STREAM_SQL_MAX 64
 
 enum session_state {
     SESSION_DOWN,       /* no connection; owns nothing of libpq */
     SESSION_CONNECTING, /* connection, event, timer */
     SESSION_READY,      /* connection, event (a server may hang up) */
     SESSION_QUERYING,   /* connection, event, timer; the head of the queue is on its way */
+    SESSION_STREAMING,  /* connection, event; WAL comes in, confirmations go out, nothing else */
 };
 
 struct query {
@@ -36,6 +43,7 @@ struct query {
     size_t param_count;
     int64_t timeout_us;
     bool doomed; /* the connection that it was meant for is gone */
+    bool streams; /* a stream is to come of it */
     pg_result_fn *fn;
     void *arg;
 };
@@ -56,6 +64,11 @@ struct pg_session {
     pg_result_fn *connect_fn; /* NULL when no connect is waiting for its callback */
     void *connect_arg;
     bool connect_doomed;      /* closed while connecting */
+    struct pg_stream_handler stream;
+    struct pg_wal_stream wal; /* where the stream is */
+    bool stream_more;         /* the last batch was cut short: libpq still holds some */
+    bool stream_doomed;       /* ended, and on_end has yet to be called */
+    unsigned stream_reads;    /* since the last whole message */
     char down_message[PG_MESSAGE_MAX]; /* why there is no connection */
     bool *gone;               /* set when freed within a callback */
     struct pg_target *target; /* our own copy */
@@ -166,6 +179,7 @@ static void session_fail(struct pg_session *session, const char *message)
 {
     if (session->connect_fn != NULL)
         session->connect_doomed = true;
+    session->stream_doomed = session->stream_doomed || session->state == SESSION_STREAMING;
     pg_message_tidy(session->down_message, sizeof session->down_message, message);
     connection_drop(session);
     timer_set_after_us(&session->kick, 0);
@@ -181,6 +195,13 @@ static bool doomed_tell(struct pg_session *session)
         struct pg_result result = { .outcome = PG_LOST, .message = session->down_message,
                                     .sent_us = session->sent_us, .received_us = base_mono_us() };
         if (!session_call(session, fn, session->connect_arg, &result))
+            return false;
+    }
+    if (session->stream_doomed) {
+        session->stream_doomed = false;
+        struct pg_result result = { .outcome = PG_LOST, .message = session->down_message,
+                                    .received_us = base_mono_us() };
+        if (!session_call(session, session->stream.on_end, session->stream.arg, &result))
             return false;
     }
     while (session->head != NULL && session->head->doomed) {
@@ -200,8 +221,10 @@ static void on_kick(void *arg)
     struct pg_session *session = arg;
     if (!doomed_tell(session))
         return;
-    if (session->state == SESSION_CONNECTING ? session->connection == NULL
-                                             : session->state == SESSION_READY && session->head != NULL)
+    bool due = session->state == SESSION_CONNECTING ? session->connection == NULL
+               : session->state == SESSION_READY    ? session->head != NULL
+                                                    : session->state == SESSION_STREAMING;
+    if (due)
         session_advance(session);
 }
 
@@ -427,6 +450,12 @@ static void query_done(struct pg_session *session)
         query_lost(session, PG_LOST, PQerrorMessage(session->connection));
         return;
     }
+    if (status == PGRES_COPY_BOTH && session->head->streams) {
+        session->state = SESSION_STREAMING;
+        timer_set_after_us(&session->kick, 0); /* the first of it may have come along */
+        query_finish(session, &result);
+        return;
+    }
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY) {
         const char *said = PQresultErrorField(session->last, PG_DIAG_MESSAGE_PRIMARY);
         const char *state = PQresultErrorField(session->last, PG_DIAG_SQLSTATE);
@@ -517,6 +546,92 @@ static void idle_advance(struct pg_session *session)
         PQfreemem(note);
 }
 
+/* ---- streaming --------------------------------------------------------------------------- */
+
+/* The stream is over: what the server said of it, or else `text`. */
+static void stream_end(struct pg_session *session, const char *text)
+{
+    char message[PG_MESSAGE_MAX];
+    pg_message_tidy(message, sizeof message, text);
+    while (PQisBusy(session->connection) == 0) {
+        PGresult *result = PQgetResult(session->connection);
+        const char *said = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        ExecStatusType status = PQresultStatus(result);
+        if (said != NULL)
+            pg_message_tidy(message, sizeof message, said);
+        PQclear(result);
+        if (result == NULL || said != NULL || status == PGRES_COPY_BOTH || status == PGRES_COPY_IN)
+            break;
+    }
+    session_fail(session, message);
+}
+
+/* Takes what has come, up to a batch. False when the stream is over. */
+static bool stream_take(struct pg_session *session, bool *any)
+{
+    size_t bytes_taken = 0;
+    struct fault fault;
+    session->stream_more = false;
+    for (int count = 0; count < STREAM_BATCH_MESSAGES && bytes_taken < STREAM_BATCH_BYTES; count++) {
+        char *bytes = NULL;
+        int length = PQgetCopyData(session->connection, &bytes, 1);
+        if (length == 0)
+            return true;
+        if (length < 0) {
+            stream_end(session, length == -1 ? "the server ended the stream" : PQerrorMessage(session->connection));
+            return false;
+        }
+        bool good = pg_wal_stream_take(&session->wal, (const unsigned char *)bytes, (size_t)length, &fault);
+        PQfreemem(bytes);
+        if (!good) {
+            session_fail(session, fault.text);
+            return false;
+        }
+        *any = true;
+        session->stream_reads = 0;
+        bytes_taken += (size_t)length;
+    }
+    session->stream_more = true;
+    return true;
+}
+
+static void stream_advance(struct pg_session *session)
+{
+    bool any = false;
+    /* Nothing more is read while libpq holds some: its buffer stays as big as one message. */
+    bool read = session->stream_more || PQconsumeInput(session->connection) == 1;
+    session->stream_reads += session->stream_more ? 0 : 1;
+    if (!stream_take(session, &any))
+        return;
+    if (!read) {
+        stream_end(session, PQerrorMessage(session->connection));
+        return;
+    }
+    if (session->stream_reads > PG_STREAM_READS_MAX) {
+        session_fail(session, "the server began a message and does not finish it");
+        return;
+    }
+    if (session->stream_more)
+        timer_set_after_us(&session->kick, 0);
+    struct pg_stream_progress progress = { session->wal.received_lsn, session->wal.reply_wanted };
+    session->wal.reply_wanted = false;
+    if (any)
+        session->stream.on_progress(session->stream.arg, &progress);
+}
+
+bool pg_session_stream_confirm(struct pg_session *session, uint64_t lsn)
+{
+    unsigned char status[PG_WAL_STATUS_BYTES];
+    if (session->state != SESSION_STREAMING)
+        return false;
+    pg_wal_stream_status(status, lsn, base_wall_us());
+    if (PQputCopyData(session->connection, (const char *)status, sizeof status) == 1 &&
+        PQflush(session->connection) == 0)
+        return true;
+    session_fail(session, "the server takes no confirmations (a stopped one does this)");
+    return false;
+}
+
 static void session_advance(struct pg_session *session)
 {
     switch (session->state) {
@@ -524,6 +639,7 @@ static void session_advance(struct pg_session *session)
     case SESSION_CONNECTING: connect_advance(session); return;
     case SESSION_READY: idle_advance(session); return;
     case SESSION_QUERYING: query_advance(session); return;
+    case SESSION_STREAMING: stream_advance(session); return;
     }
 }
 
@@ -547,11 +663,12 @@ static void on_timeout(void *arg)
 
 /* ---- the queue --------------------------------------------------------------------------- */
 
-void pg_session_query(struct pg_session *session, const char *sql, const char *const *params,
-                      size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg)
+static struct query *query_add(struct pg_session *session, const char *sql, const char *const *params,
+                               size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg)
 {
     ensure(session->queued < PG_QUEUE_MAX && param_count <= PG_PARAMS_MAX);
     ensure(!session->target->replication || param_count == 0);
+    ensure(session->state != SESSION_STREAMING);
     struct query *query = calloc(1, sizeof *query);
     ensure(query != NULL);
     query->sql = strdup(sql);
@@ -573,6 +690,27 @@ void pg_session_query(struct pg_session *session, const char *sql, const char *c
     session->queued++;
     if (session->state == SESSION_DOWN || session->state == SESSION_READY)
         timer_set_after_us(&session->kick, 0);
+    return query;
+}
+
+void pg_session_query(struct pg_session *session, const char *sql, const char *const *params,
+                      size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg)
+{
+    (void)query_add(session, sql, params, param_count, timeout_us, fn, arg);
+}
+
+void pg_session_stream(struct pg_session *session, uint64_t start_lsn, int64_t timeout_us,
+                       const struct pg_stream_handler *handler, pg_result_fn *begun, void *arg)
+{
+    char sql[STREAM_SQL_MAX];
+    ensure(session->target->replication);
+    (void)snprintf(sql, sizeof sql, "START_REPLICATION PHYSICAL %" PRIX64 "/%" PRIX64, start_lsn >> 32,
+                   start_lsn & UINT32_MAX);
+    session->stream = *handler;
+    session->wal = (struct pg_wal_stream){ .received_lsn = start_lsn };
+    session->stream_more = false;
+    session->stream_reads = 0;
+    query_add(session, sql, NULL, 0, timeout_us, begun, arg)->streams = true;
 }
 
 void pg_session_close(struct pg_session *session)
@@ -583,7 +721,8 @@ void pg_session_close(struct pg_session *session)
 
 bool pg_session_is_connected(const struct pg_session *session)
 {
-    return session->state == SESSION_READY || session->state == SESSION_QUERYING;
+    return session->state == SESSION_READY || session->state == SESSION_QUERYING ||
+           session->state == SESSION_STREAMING;
 }
 
 int pg_session_server_version(const struct pg_session *session)

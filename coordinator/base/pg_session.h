@@ -106,6 +106,36 @@ void pg_session_close(struct pg_session *session);
 
 bool pg_session_is_connected(const struct pg_session *session);
 
+/* ---- physical replication ---------------------------------------------------------------- */
+
+/* How far a stream has come. */
+struct pg_stream_progress {
+    uint64_t received_lsn; /* everything before it was received, and dropped */
+    bool reply_wanted;     /* the server waits for a confirmation, of whatever we like */
+};
+
+struct pg_stream_handler {
+    /* After each batch of messages, not after each. Last thing that is done, so it may free the session. */
+    void (*on_progress)(void *arg, const struct pg_stream_progress *progress);
+    /* Once, when the stream is over and the connection is dropped; outcome PG_LOST. Not when we free it. */
+    pg_result_fn *on_end;
+    void *arg;
+};
+
+/* Begins to stream WAL from `start_lsn` on a session made with `replication`, and nothing else may be asked
+ * of it any more. `begun` is called with PG_OK when the stream stands. Only a few messages are taken at
+ * once, so that a flood of WAL does not hold up the loop; what is not taken waits in the socket. A
+ * message that makes no sense (pg_wal_stream.h), or that is not whole after PG_STREAM_READS_MAX reads,
+ * ends the session. */
+#define PG_STREAM_READS_MAX 1024
+void pg_session_stream(struct pg_session *session, uint64_t start_lsn, int64_t timeout_us,
+                       const struct pg_stream_handler *handler, pg_result_fn *begun, void *arg);
+
+/* Tells the server that everything before `lsn` is safe with us. It leaves for the kernel at once or
+ * not at all: a confirmation that the socket doesn't take ends the session (on_end follows), so that none
+ * lies in a buffer of ours and leaves later. False when it was not sent. */
+bool pg_session_stream_confirm(struct pg_session *session, uint64_t lsn) CHECKED;
+
 /* The server's version as a number (150004), 0 without a connection. */
 int pg_session_server_version(const struct pg_session *session);
 

@@ -116,6 +116,10 @@ struct fence_config {
     int on_quorum_loss; /* enum config_quorum_loss */
 };
 
+struct commit_lease_config {
+    bool enabled;
+};
+
 struct rpo_config {
     int64_t bytes_bytes;
     int64_t seconds_us;
@@ -205,6 +209,8 @@ struct database_config {
     const char *guard_host; /* socket folder or address as seen by the guard; NULL: host/hostaddr */
     const char *canary_user;
     const char *canary_password_file;
+    const char *commit_user; /* streams for the commit lease; NULL: there is none */
+    const char *commit_password_file;
     struct config_texts kernel_allow; /* IP addresses */
     const char *replication_conninfo;
 };
@@ -287,6 +293,7 @@ struct service_config {
     size_t initial_writer; /* index into regions[] below */
     struct lease_config lease;
     struct fence_config fence;
+    struct commit_lease_config commit_lease;
     struct rpo_config rpo;
     int64_t outage_min_us;
     int64_t cooldown_us;

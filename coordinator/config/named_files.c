@@ -139,8 +139,10 @@ static void check_region(struct search *s, const struct service_config *service,
         return;
     (void)check_file(&s->cluster, db->ca_file, false, PATH("%s.database.ca_file", path));
     (void)check_file(&s->cluster, db->password_file, true, PATH("%s.database.password_file", path));
-    if (guard)
-        (void)check_file(&s->cluster, db->canary_password_file, true, PATH("%s.database.canary_password_file", path));
+    if (!guard)
+        return;
+    (void)check_file(&s->cluster, db->canary_password_file, true, PATH("%s.database.canary_password_file", path));
+    (void)check_file(&s->cluster, db->commit_password_file, true, PATH("%s.database.commit_password_file", path));
 }
 
 static void check_program(struct search *s, const struct config_texts *program, const char *path, const char *why)

@@ -127,6 +127,14 @@ static void check_hook(struct document *d, const struct service_config *s)
     check_hook_deadline(d, s);
 }
 
+static void check_commit_lease(struct document *d, const struct service_config *s)
+{
+    if (s->commit_lease.enabled && s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP)
+        document_error(d, PATH("$.services.%s.commit_lease.enabled", s->name),
+                       "is true, but on_quorum_loss is \"keep\": that leaves the database open without a live guard, in which "
+                       "the commit lease would make commits hang. Set on_quorum_loss to \"fence\", or enabled to false");
+}
+
 static void check_ages(struct document *d, const struct cluster_config *c, const struct service_config *s)
 {
     char have[DURATION_TEXT];
@@ -239,6 +247,21 @@ static void check_canary(struct document *d, const struct service_config *s, con
         document_warn(d, PATH("%s.canary_password_file", path), "is never used: there is no canary_user");
 }
 
+static void check_commit_user(struct document *d, const struct service_config *s, const struct database_config *db,
+                              const char *path)
+{
+    const char *user = db->commit_user;
+    if (user == NULL && s->commit_lease.enabled)
+        document_error(d, path, "there is no commit_user, but commit_lease.enabled is true: name the role as which the guard "
+                       "streams, such as failoverd_commit of etc/postgresql-setup.sql");
+    if (user != NULL && ((db->user != NULL && strcmp(user, db->user) == 0) ||
+                         (db->canary_user != NULL && strcmp(user, db->canary_user) == 0)))
+        document_error(d, PATH("%s.commit_user", path), "is the role of user or canary_user; it may replicate, so copy everything, "
+                       "and neither of those should: give it a role of its own");
+    if (user == NULL && db->commit_password_file != NULL)
+        document_warn(d, PATH("%s.commit_password_file", path), "is never used: there is no commit_user");
+}
+
 static void check_database(struct document *d, const struct service_config *s, const struct service_region_config *r)
 {
     const struct database_config *db = r->database;
@@ -252,6 +275,7 @@ static void check_database(struct document *d, const struct service_config *s, c
         document_warn(d, PATH("%s.sslmode", path), "\"%s\" does not prove that it is the right server; \"verify-full\" does",
                       db->sslmode);
     check_canary(d, s, db, path);
+    check_commit_user(d, s, db, path);
     if (db->replication_conninfo != NULL && holds_password(db->replication_conninfo))
         document_error(d, PATH("%s.replication_conninfo", path), "holds a password; the config holds no secrets: use "
                        "passfile= or a certificate");
@@ -364,6 +388,7 @@ void rules_service(struct document *d, const struct cluster_config *c, struct se
     check_lease(d, s);
     check_ladder(d, s);
     check_hook(d, s);
+    check_commit_lease(d, s);
     check_ages(d, c, s);
     check_absolute(d, &s->hooks.after_open, PATH("$.services.%s.hooks.after_open", s->name));
     check_absolute(d, &s->hooks.rejoin, PATH("$.services.%s.hooks.rejoin", s->name));

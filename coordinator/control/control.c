@@ -228,23 +228,39 @@ static void on_state(size_t peer, enum link_direction direction, bool up, const 
 struct posted_sample {
     struct control *control;
     struct event_sample sample;
+    struct probe_waits waits;
 };
+
+/* For status alone: the core hears nothing of it. */
+static void note_waits(struct control *c, const struct posted_sample *posted)
+{
+    const struct service_config *service = &c->parts.cluster->services[posted->sample.service];
+    if (!posted->waits.known)
+        return;
+    for (size_t r = 0; r < service->region_count; r++)
+        for (size_t i = 0; i < service->regions[r].check_count; i++)
+            if (service->regions[r].checks[i].index == posted->sample.sample.check)
+                c->waits[posted->sample.service][service->regions[r].region] =
+                    (struct status_waits){ posted->waits, posted->sample.sample.at.us };
+}
 
 static void on_sample(void *arg)
 {
     struct posted_sample *posted = arg;
     struct node_event event = { .kind = EVENT_SAMPLE };
     event.as.sample = posted->sample;
+    note_waits(posted->control, posted);
     control_event(posted->control, &event);
     free(posted);
 }
 
-void control_post_sample(struct control *c, uint8_t service, const struct sample *sample)
+void control_post_sample(struct control *c, uint8_t service, const struct sample *sample,
+                         const struct probe_waits *waits)
 {
     struct posted_sample *posted = malloc(sizeof *posted);
     if (posted == NULL)
         return; /* a round that nobody hears of; the next one comes */
-    *posted = (struct posted_sample){ c, { service, *sample } };
+    *posted = (struct posted_sample){ c, { service, *sample }, *waits };
     if (!loop_post(c->parts.loop, on_sample, posted))
         free(posted);
 }

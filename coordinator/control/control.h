@@ -15,6 +15,7 @@
 #include "coordinator/report/journal.h"
 #include "coordinator/store/store.h"
 #include "policy/facts.h"
+#include "probes/probe.h"
 
 struct control;
 struct probing;
@@ -45,7 +46,8 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
 void control_free(struct control *control);
 
 /* A sample of the probes loop, from its thread. */
-void control_post_sample(struct control *control, uint8_t service, const struct sample *sample);
+void control_post_sample(struct control *control, uint8_t service, const struct sample *sample,
+                         const struct probe_waits *waits);
 
 /* New certificates, from now on. */
 bool control_reload_tls(struct control *control, struct fault *fault) CHECKED;

@@ -50,6 +50,8 @@ void control_act(struct control *c, const struct act *act)
     case ACT_FENCE_HOLD:
     case ACT_FENCE_READS:
     case ACT_FENCE_SHUT:
+        if (s->commit != NULL)
+            commit_hold_act(s->commit, act);
         if (s->fence != NULL)
             fence_act(s->fence, act);
         else
@@ -167,6 +169,9 @@ static bool open_guarded(struct control *c, size_t index,
         .on_done = on_act_done,
         .arg = c,
     };
+    s->commit = commit_hold_new(c->parts.loop, config, region->database, &s->secrets, fault);
+    if (s->commit == NULL)
+        return false;
     s->fence = fence_new(c->parts.loop, &fence, fault);
     s->database = s->fence != NULL ? database_acts_new(c->parts.loop, &acts, fault) : NULL;
     if (s->database == NULL)
@@ -214,6 +219,7 @@ void control_acts_close(struct control *c)
 {
     control_return_close(c);
     for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
+        commit_hold_free(c->services[s].commit);
         fence_free(c->services[s].fence);
         socket_watch_free(c->services[s].sockets);
         database_acts_free(c->services[s].database);

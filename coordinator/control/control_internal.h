@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "coordinator/control/commit_hold.h"
 #include "coordinator/control/control.h"
 #include "coordinator/control/database_acts.h"
 #include "coordinator/control/database_target.h"
@@ -16,6 +17,7 @@
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/codec.h"
 #include "coordinator/peer/link.h"
+#include "coordinator/status/status.h"
 #include "coordinator/store/store_writer.h"
 #include "policy/node.h"
 
@@ -29,6 +31,7 @@ struct control_service {
     struct database_secrets secrets;
     struct fence *fence;
     struct socket_watch *sockets; /* where the kernel is a fence */
+    struct commit_hold *commit;
     struct database_acts *database;
     struct dns_acts *dns;
     bool ledger_reported; /* a peer has said that its voter accepted a ledger of the service */
@@ -69,6 +72,7 @@ struct control {
     struct nft_watch *nft_watch;
     bool told_ready;   /* systemd knows that we are up */
     struct control_service services[POLICY_SERVICES_MAX];
+    struct status_waits waits[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS]; /* as this node's checks see them */
 
     struct control_server *server;
     uint64_t refused_messages;

@@ -16,6 +16,7 @@ struct snapshot {
     struct status_return returns[POLICY_SERVICES_MAX];
     struct view_service *views;
     struct status_guarded guarded[POLICY_SERVICES_MAX];
+    struct commit_status *commits;
     struct link_status links[LINK_PEERS_MAX];
     struct store_writer_status store;
     struct journal_status journal;
@@ -40,7 +41,11 @@ static void take_snapshot(struct control *c, struct snapshot *s)
 {
     size_t services = c->parts.cluster->service_count;
     s->views = calloc(services > 0 ? services : 1, sizeof *s->views);
-    ensure(s->views != NULL);
+    s->commits = calloc(services > 0 ? services : 1, sizeof *s->commits);
+    ensure(s->views != NULL && s->commits != NULL);
+    for (size_t i = 0; i < services; i++)
+        if (c->services[i].commit != NULL)
+            commit_hold_status(c->services[i].commit, &s->commits[i]);
     for (size_t i = 0; i < services; i++)
         node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
                   (struct wall_time){ base_wall_us() }, &s->views[i]);
@@ -70,6 +75,8 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .mute = node_mute(c->node),
         .views = s->views,
         .guarded = s->guarded,
+        .commits = s->commits,
+        .waits = (const struct status_waits (*)[CONFIG_MAX_REGIONS])c->waits,
         .links = s->links,
         .link_count = c->link_count,
         .counters = &s->counters,
@@ -92,6 +99,7 @@ static void drop_snapshot(struct control *c, struct snapshot *s)
     for (size_t i = 0; i < c->parts.cluster->service_count; i++)
         json_decref(s->returns[i].rejoin);
     free(s->views);
+    free(s->commits);
 }
 
 static bool known_service(struct control *c, const struct control_request *request)

@@ -4,7 +4,7 @@
 bool database_secrets_read(const struct database_config *database, struct database_secrets *secrets,
                            struct fault *fault)
 {
-    *secrets = (struct database_secrets){ "", "" };
+    *secrets = (struct database_secrets){ "", "", "" };
     if (database->password_file != NULL &&
         !config_read_secret(database->password_file, secrets->password, sizeof secrets->password,
                             fault))
@@ -13,6 +13,10 @@ bool database_secrets_read(const struct database_config *database, struct databa
         !config_read_secret(database->canary_password_file, secrets->canary,
                             sizeof secrets->canary, fault))
         return fault_wrap(fault, "the canary's password");
+    if (database->commit_password_file != NULL &&
+        !config_read_secret(database->commit_password_file, secrets->commit,
+                            sizeof secrets->commit, fault))
+        return fault_wrap(fault, "the password of commit_user");
     return true;
 }
 
@@ -52,5 +56,14 @@ struct pg_target database_canary(const struct database_config *database,
     struct pg_target target = database_inside(database, secrets);
     target.user = database->canary_user;
     target.password = secrets->canary[0] != '\0' ? secrets->canary : NULL;
+    return target;
+}
+
+struct pg_target database_commit(const struct database_config *database,
+                                 const struct database_secrets *secrets)
+{
+    struct pg_target target = database_inside(database, secrets);
+    target.user = database->commit_user;
+    target.password = secrets->commit[0] != '\0' ? secrets->commit : NULL;
     return target;
 }

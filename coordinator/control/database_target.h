@@ -14,6 +14,7 @@
 struct database_secrets {
     char password[DATABASE_SECRET_MAX];
     char canary[DATABASE_SECRET_MAX];
+    char commit[DATABASE_SECRET_MAX];
 };
 
 /* Blocking: at start or reload only. */
@@ -26,6 +27,9 @@ struct pg_target database_outside(const struct database_config *database,
 struct pg_target database_inside(const struct database_config *database,
                                  const struct database_secrets *secrets);
 struct pg_target database_canary(const struct database_config *database,
+                                 const struct database_secrets *secrets);
+/* As the role that streams for the commit lease; its user is NULL where there is none. */
+struct pg_target database_commit(const struct database_config *database,
                                  const struct database_secrets *secrets);
 
 #endif

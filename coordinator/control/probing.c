@@ -45,7 +45,7 @@ static void on_round(void *arg, size_t id, const struct probe_round *round)
         .database = round->database,
     };
     (void)text_copy(sample.detail.s, sizeof sample.detail.s, round->detail);
-    control_post_sample(p->control, (uint8_t)(id / CONFIG_MAX_CHECKS), &sample);
+    control_post_sample(p->control, (uint8_t)(id / CONFIG_MAX_CHECKS), &sample, &round->waits);
 }
 
 /* ---- settings ---- */

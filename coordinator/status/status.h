@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "coordinator/config/config.h"
+#include "coordinator/database/commit_lease.h"
 #include "coordinator/database/socket_sessions.h"
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/link.h"
@@ -19,6 +20,13 @@
 #include "coordinator/store/store_writer.h"
 #include "policy/message.h"
 #include "policy/view.h"
+#include "probes/probe.h"
+
+/* Commits that hang on a region's primary, as this node's own checks last saw them. */
+struct status_waits {
+    struct probe_waits seen;
+    int64_t at_us;
+};
 
 /* What the shell knows of the fence of one service's database in this node's region. */
 struct status_guarded {
@@ -48,6 +56,8 @@ struct status_input {
 
     const struct view_service *views; /* one per service of the cluster, in its order */
     const struct status_guarded *guarded; /* likewise; NULL: not told */
+    const struct commit_status *commits; /* likewise; NULL: not told. `held_here` false: not this node's */
+    const struct status_waits (*waits)[CONFIG_MAX_REGIONS]; /* by service and region; NULL: not told */
 
     const struct link_status *links;  /* by name, in any order; NULL: no links yet */
     size_t link_count;

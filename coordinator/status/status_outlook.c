@@ -443,6 +443,7 @@ void status_service_warnings(const struct status_service *service, json_t *warni
 {
     warn_quorum(service, warnings);
     status_fence_warnings(service, warnings);
+    status_commit_warnings(service, warnings);
     warn_operation(service, warnings);
     warn_standbys(service, warnings);
     warn_returned(service, warnings);

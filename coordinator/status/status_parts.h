@@ -74,6 +74,15 @@ void status_warn(json_t *warnings, const char *code, const char *service, const 
 /* state, headline, outlook and warnings into the rendered service. */
 void status_outlook(const struct status_service *service, json_t *object);
 void status_service_warnings(const struct status_service *service, json_t *warnings);
+/* Adds one; `service` NULL: of the node. */
+void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* Who waits to commit: of this node's guard, and of a region as this node's checks see it. */
+json_t *status_commit_lease(const struct status_service *service);
+json_t *status_commits_waiting(const struct status_service *service, size_t region);
+void status_commit_warnings(const struct status_service *service, json_t *warnings);
+
 void status_node_warnings(const struct status_input *input, json_t *warnings);
 
 #endif

@@ -196,6 +196,7 @@ static json_t *render_region(const struct status_service *service, size_t index)
     put(object, "database", render_database(service, region));
     put(object, "lag", render_lag(service, region, index));
     put(object, "guard", render_guard(service, region));
+    put(object, "commits_waiting", status_commits_waiting(service, index));
     put(object, "candidate", json_boolean(region->candidate));
     put(object, "gates_open", json_boolean(region->gates_open));
     put(object, "gates", region->candidate ? status_gates(service, region) : json_array());
@@ -434,6 +435,7 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "lease", render_lease(service));
     put(object, "fence", status_fence(service));
     put(object, "quorum_loss", status_quorum_loss(service));
+    put(object, "commit_lease", status_commit_lease(service));
     put(object, "votes", render_votes(service));
     json_t *regions = json_array();
     for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++)

@@ -43,6 +43,7 @@ class Thresholds:
     accept_unconfirmed_fence: bool = False
     on_quorum_loss: str = "fence"
     mode: str = "automatic"
+    commit_lease: bool = False
 
 
 def cluster(lab):
@@ -66,6 +67,7 @@ def _service(lab):
                   "fence_budget": t.fence_budget},
         "fence": {"ladder": list(t.ladder), "accept_unconfirmed_fence": t.accept_unconfirmed_fence,
                   "on_quorum_loss": t.on_quorum_loss},
+        "commit_lease": {"enabled": t.commit_lease},
         "rpo": {"bytes": t.rpo_bytes, "seconds": t.rpo_seconds},
         "outage_min": t.outage_min,
         "cooldown": t.cooldown,
@@ -99,6 +101,7 @@ def _region(lab, region, priority):
             "password_file": str(lab.secrets.file("failoverd")), "sslmode": "disable",
             "guard_host": str(database.run),
             "canary_user": "failoverd_canary", "canary_password_file": str(lab.secrets.file("canary")),
+            "commit_user": "failoverd_commit", "commit_password_file": str(lab.secrets.file("commit")),
             "kernel_allow": [lab.network.address[r] for r in lab.regions if r != region],
             "replication_conninfo": database.replication_conninfo(lab.secrets),
         },

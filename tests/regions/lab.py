@@ -61,7 +61,7 @@ class Secrets:
         self._folder = folder
         folder.mkdir(mode=0o711)
         self._values = {name: randomness.token_urlsafe(18)
-                        for name in ("superuser", "replicator", "application", "failoverd", "canary", "aws_secret")}
+                        for name in ("superuser", "replicator", "application", "failoverd", "canary", "commit", "aws_secret")}
         for name, value in self._values.items():
             self._write(self.file(name), value + "\n")
         self._write(self.file("replicator.pgpass"), f"*:*:*:{postgres.REPLICATOR}:{self._values['replicator']}\n")
@@ -293,13 +293,15 @@ class Lab:
             "--insync-after", str(self.thresholds.insync_ms), "--ready-file", ready])
         self.wait_for(ready.exists, 10, "the Route 53 emulator is ready")
 
-    def start_writer(self, client, rate=50, region=None):
+    def start_writer(self, client, rate=50, region=None, patience_ms=None):
         """A client outside of all regions that follows the name; with `region`, one inside it that
-        knows that region's address only."""
+        knows that region's address only. `patience_ms`: how long it waits for a row's acknowledgement."""
         place = region or "clients"
         argv = [BUILD / "tests/writer", "--user", postgres.APPLICATION, "--client", client,
                 "--password-file", self.secrets.file("application"), "--rate", str(rate),
                 "--receipts", self.folder / "clients" / f"{client}.receipts"]
+        if patience_ms:
+            argv += ["--query-ms", str(patience_ms)]
         if region:
             argv += ["--address", self.network.address[region]]
         else:

@@ -42,6 +42,7 @@ log_connections = off
 """
 ACCESS = """
 local all          all                     scram-sha-256
+local replication  failoverd_commit        scram-sha-256
 host  all          all         {subnet}  scram-sha-256
 host  replication  {replicator}  {subnet}  scram-sha-256
 """
@@ -141,7 +142,8 @@ class Postgres:
             session.query("create database shop")
             # the file that people run with psql, as it is; it holds no psql commands
             session.query(SETUP_SQL.read_text())
-            for role, secret in (("failoverd", "failoverd"), ("failoverd_canary", "canary")):
+            for role, secret in (("failoverd", "failoverd"), ("failoverd_canary", "canary"),
+                                 ("failoverd_commit", "commit")):
                 session.query(f"alter role {role} password {pgwire.literal(secrets.get(secret))}")
         with self.connect() as session:
             session.query(APPLICATION_SQL.format(application=APPLICATION))

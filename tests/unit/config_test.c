@@ -286,6 +286,11 @@ static const struct bad bad_files[] = {
     { "\"beta\": { \"guards\"", "\"betta\": { \"guards\"", "16: $.services.web.regions.betta: no node is in a region \"betta\" (did you mean \"beta\"?)" },
     { "\"initial_writer\": \"alpha\",", "\"initial_writer\": \"alpha\", \"hooks\": { \"after_open\": [\"ls\"] },", "11: $.services.web.hooks.after_open[0]: no absolute path" },
     { "\"a.example.com\",", "\"a.example.com\", \"canary_user\": \"failoverd\",", "25: " ALPHA ".database.canary_user: is the guard's own role" },
+    { "\"a.example.com\",", "\"a.example.com\", \"commit_user\": \"failoverd\",", "25: " ALPHA ".database.commit_user: give it a role of its own" },
+    { "\"a.example.com\",", "\"a.example.com\", \"canary_user\": \"c\", \"commit_user\": \"c\",", "25: " ALPHA ".database.commit_user: give it a role of its own" },
+    { "\"fence\": {", "\"commit_lease\": { \"enabled\": true }, \"fence\": {", "25: " ALPHA ".database: there is no commit_user, but commit_lease.enabled is true" },
+    { "\"fence\": {", "\"commit_lease\": { \"enabled\": true }, \"fence\": { \"on_quorum_loss\": \"keep\",",
+      "14: $.services.web.commit_lease.enabled: Set on_quorum_loss to \"fence\", or enabled to false" },
     { "{ \"type\": \"postgres\" } },\n        \"database\": { \"host\": \"b.example.com\", \"ca_file\": \"/ca\",\n"
       "          \"kernel_allow\": [\"192.0.2.9\"], \"replication_conninfo\": \"host=b\" } },",
       "{ \"type\": \"postgres\" } } },", "17: $.services.web.regions.beta.checks.db: the region has none" },
@@ -346,6 +351,7 @@ static void bad_files_are_refused_with_line_path_and_words(void)
 
 static const struct bad warned_files[] = {
     { "[\"kernel\"]", "[\"kernel\", \"door\"]", "25: " ALPHA ".database: there is no canary_user" },
+    { "\"a.example.com\",", "\"a.example.com\", \"commit_password_file\": \"/p\",", "25: " ALPHA ".database.commit_password_file: is never used" },
     { "[\"kernel\"]", "[\"door\"]", "14: $.services.web.fence.ladder: the failover waits for a person" },
     { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"shut\": [\"/s\"] }", "14: $.services.web.fence.hook: is never used" },
     { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"open\": [\"/o\"] }", "14: $.services.web.fence.hook: is never used" },

@@ -164,6 +164,25 @@ static void a_commit_that_hangs_has_failed(void)
     CU_ASSERT_EQUAL(facts.problem, POSTGRES_WRITE_TIMEOUT);
     CU_ASSERT_EQUAL(facts.outcome, SAMPLE_FAILED);
     CU_ASSERT_TRUE(facts.reachable && facts.write_checked && !facts.write_ok);
+    /* Its write waits on in the server. The next rounds say so and add no other, so that the checks don't
+     * take up the role's connections one by one, and they tell for what. */
+    bool never = false;
+    (void)pg_fixture_run(pg_fixture_loop(), &never, 200);
+    for (int i = 0; i < 3; i++) {
+        facts = look(probe, SECOND_US / 2);
+        CU_ASSERT_EQUAL(facts.problem, POSTGRES_WRITE_TIMEOUT);
+        CU_ASSERT_TRUE(facts.reachable && facts.write_checked && !facts.write_ok && facts.total_us < SECOND_US / 2);
+        CU_ASSERT_TRUE(facts.commits_waiting == 1 && facts.commits_longest_us >= SECOND_US / 2 && !facts.commit_lease);
+        CU_ASSERT_PTR_NOT_NULL(strstr(facts.detail, "1 commits wait for a standby"));
+    }
+    CU_ASSERT_TRUE(pg_fixture_await(&primary, "select count(*) from pg_stat_activity where wait_event = 'SyncRep'", "1"));
+    CU_ASSERT_TRUE(pg_fixture_sql(&primary, "alter system set synchronous_standby_names = 'failoverd_shop_f0123456789ab'", NULL, 0));
+    CU_ASSERT_TRUE(pg_fixture_sql(&primary, "select pg_reload_conf()", NULL, 0));
+    CU_ASSERT_TRUE(pg_fixture_await(&primary, "show synchronous_standby_names", "failoverd_shop_f0123456789ab"));
+    (void)look(probe, SECOND_US / 2); /* may be of a session that has not read it yet */
+    facts = look(probe, SECOND_US / 2);
+    CU_ASSERT_TRUE(facts.commit_lease);
+    CU_ASSERT_PTR_NOT_NULL(strstr(facts.detail, "1 commits wait for the commit lease"));
     CU_ASSERT_TRUE(pg_fixture_sql(&primary, "alter system reset synchronous_standby_names", NULL, 0));
     CU_ASSERT_TRUE(pg_fixture_sql(&primary, "select pg_reload_conf()", NULL, 0));
     CU_ASSERT_EQUAL(look(probe, 5 * SECOND_US).problem, POSTGRES_FINE);

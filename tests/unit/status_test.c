@@ -238,6 +238,67 @@ static void the_nodes_own_troubles(void)
     json_decref(status);
 }
 
+static const char *warning_text(const json_t *status, const char *code)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(json_object_get(status, "warnings"), index, warning)
+        if (strcmp(peek_str(warning, "code", ""), code) == 0)
+            return peek_str(warning, "text", "");
+    return "";
+}
+
+static void says_why_commits_hang(void)
+{
+    static struct status_waits waits[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS];
+    static struct commit_status commit; /* all zero: this node guards nothing */
+    fixture_view(&view);
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST,
+                                  .now_mono_us = 9000000, .views = &view, .commits = &commit,
+                                  .waits = (const struct status_waits (*)[CONFIG_MAX_REGIONS])waits };
+    json_t *status = status_render(&input, NULL);
+    CU_ASSERT_TRUE(json_is_null(json_object_get(service_of(status), "commit_lease")));
+    CU_ASSERT_FALSE(warned(status, "commits_wait"));
+    json_decref(status);
+    /* Another node's guard is silent; this node's check saw them wait. Old news is none. */
+    waits[0][FIXTURE_WEST] = (struct status_waits){ { true, true, 3, 2500000 }, 8000000 };
+    status = status_render(&input, NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning_text(status, "commits_wait"), "3 commits in us-west-2 wait for the commit lease"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning_text(status, "commits_wait"), "2.5s"));
+    json_decref(status);
+    waits[0][FIXTURE_WEST].seen.longest_us = 2000; /* on their way, as ever */
+    status = status_render(&input, NULL);
+    CU_ASSERT_FALSE(warned(status, "commits_wait"));
+    json_decref(status);
+    waits[0][FIXTURE_WEST].seen.longest_us = 2500000;
+    input.now_mono_us = 60000000;
+    status = status_render(&input, NULL);
+    CU_ASSERT_FALSE(warned(status, "commits_wait"));
+    json_decref(status);
+    /* The guard itself, restarted and without a lease. */
+    input.now_mono_us = 9000000;
+    commit = (struct commit_status){ .held_here = true, .phase = COMMIT_NO_LEASE, .enabled = true, .named = true,
+                                     .waiting_known = true, .waiting = 2, .longest_us = 4000000, .looked_us = 8500000,
+                                     .lease_left_us = -5, .why = "this guard holds no lease" };
+    status = status_render(&input, "shop");
+    const json_t *lease = json_object_get(service_of(status), "commit_lease");
+    CU_ASSERT_STRING_EQUAL(peek_str(lease, "phase", ""), "no_lease");
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(lease, "waiting")), 2);
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(lease, "longest_ms")), 4000);
+    CU_ASSERT_TRUE(json_is_null(json_object_get(lease, "lease_left_ms")));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning_text(status, "commits_wait"), "2 commits wait for this guard's lease, the longest for 4s: this guard holds no lease"));
+    json_decref(status);
+    commit.phase = COMMIT_ATTACHING;
+    (void)snprintf(commit.why, sizeof commit.why, "role x lacks REPLICATION");
+    status = status_render(&input, "shop");
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning_text(status, "commit_lease_not_attached"), "role x lacks REPLICATION"));
+    json_decref(status);
+    for (int phase = -1; phase <= COMMIT_PHASE_COUNT; phase++) { /* whatever it is, it is survived */
+        commit.phase = (enum commit_phase)phase;
+        json_decref(status_render(&input, "shop"));
+    }
+}
+
 static void a_dry_run_tells_and_changes_nothing(void)
 {
     fixture_view(&view);
@@ -321,5 +382,6 @@ static void units(void)
 SUITE_MAIN("status", TEST(all_well), TEST(unknown_is_null_and_never_zero),
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(an_operation_shows_its_step), TEST(warnings_say_what_is_wrong),
-           TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(a_dry_run_tells_and_changes_nothing),
+           TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
+           TEST(a_dry_run_tells_and_changes_nothing),
            TEST(text_survives_anything), TEST(units))

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""The commit lease: a guard that is paused or dead hangs commits, over TCP and over a Unix socket alike,
+and none is acknowledged before it holds its lease again; the other nodes say why.
+
+    commit_lease_test.py [WORD...]      only the cases whose title holds one of the words
+
+Where the guard is paused the fence is the door, which a paused guard can't shut: what keeps commits from
+being acknowledged there is the commit lease alone.
+"""
+import signal
+import threading
+import time
+
+import e2e
+from e2e import EAST, WEST, cluster_files
+
+import pgwire                                                                          # noqa: E402
+import postgres                                                                        # noqa: E402
+
+HANGS_FOR_S = 4                 # well past the lease
+SETTING = "select current_setting('synchronous_standby_names')"
+
+
+class SocketClient:
+    """Writes rows one by one over the database's Unix socket, which no kernel fence covers, and keeps when
+    each was acknowledged. Ends with stop(), whatever the server does."""
+
+    def __init__(self, lab, region):
+        self._database, self._password = lab.databases[region], lab.secrets.get("application")
+        self.acknowledged, self.errors, self._ends = [], [], False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        sequence = 0
+        while not self._ends:
+            try:
+                with pgwire.connect_unix(self._database.run, postgres.PORT, postgres.APPLICATION, "shop", self._password,
+                                         timeout_s=5, application="socket") as session:
+                    while not self._ends:
+                        sequence += 1
+                        session.query(f"insert into orders (client, sequence) values ('socket', {sequence})", timeout_s=60)
+                        self.acknowledged.append((time.time(), sequence))
+                        time.sleep(0.01)
+            except (pgwire.PgError, OSError) as error:
+                self.errors.append(str(error))
+                time.sleep(0.05)
+
+    def stop(self):
+        self._ends = True
+        self._thread.join(5)
+
+    def after(self, moment):
+        return [a for a in self.acknowledged if a[0] > moment]
+
+
+def commit_lease(lab, region=EAST):
+    return e2e.status_of(lab, region).get("commit_lease") or {}
+
+
+def in_force(lab):
+    lab.wait_for(lambda: commit_lease(lab).get("phase") == "in_force", 15, "the commit lease of us-east-1 is in force")
+
+
+def errors_of(client):
+    return [e for e in client.events() if e["event"] == "error"]
+
+
+def warning(lab, region, code):
+    return next((w["text"] for w in (lab.status(region) or {}).get("warnings", []) if w["code"] == code), "")
+
+
+def acknowledged_after(client, moment):
+    return [r for r in client.receipts() if r.at_us / 1e6 > moment]
+
+
+def test_paused(suite, lab):
+    """SIGSTOP of the guard under load; nobody fails over, since a person would have to."""
+    client = e2e.bring_up(lab)
+    in_force(lab)
+    local = SocketClient(lab, EAST)
+    try:
+        paused(suite, lab, client, local)
+    finally:
+        local.stop()
+
+
+def paused(suite, lab, client, local):
+    lab.wait_for(lambda: len(local.acknowledged) > 20, 10, "a client writes over the Unix socket")
+    east = lab.databases[EAST]
+    suite.expect(east.value("select sync_state from pg_stat_replication where usename = 'failoverd_commit'") == "sync",
+                 "the guard is a synchronous standby of its own primary")
+    suite.expect("failoverd_shop_f" in east.value(SETTING), "the setting names it", east.value(SETTING))
+    guard = lab.coordinators[EAST]
+    guard.send(signal.SIGSTOP)
+    stopped = time.time() + 0.1                         # what it confirmed before may still be on its way
+    try:
+        time.sleep(HANGS_FOR_S)
+        late, local_late = acknowledged_after(client, stopped), local.after(stopped)
+        suite.expect(not late and not local_late, f"guard paused: no commit acknowledged for {HANGS_FOR_S} s, nor over the Unix socket",
+                     (late[:3], local_late[:3]))
+        waiting = int(east.value("select count(*) from pg_stat_activity where wait_event = 'SyncRep'"))
+        suite.expect(waiting >= 2 and east.value("select count(*) from orders") is not None,
+                     f"{waiting} commits wait, and reads go on")
+        lab.wait_for(lambda: "commit lease" in warning(lab, WEST, "commits_wait"), 5, "us-west-2 says why")
+        suite.expect(True, "us-west-2 says why: " + warning(lab, WEST, "commits_wait"))
+        waits = e2e.region_in(e2e.status_of(lab, WEST), EAST).get("commits_waiting") or {}
+        suite.expect(waits.get("count", 0) >= 2 and waits.get("commit_lease") and waits.get("longest_ms", 0) > 1000,
+                     f"and how many for how long: {waits}")
+        code, output = e2e.order(lab, WEST, "status")
+        suite.expect("wait for the commit lease" in output, f"failoverctl status shows it (exit code {code})", output)
+        suite.expect(waiting_probes(east) <= len(lab.regions), "the checks leave at most one waiting session each behind",
+                     waiting_probes(east))
+    finally:
+        resumed = time.time()
+        guard.send(signal.SIGCONT)
+    lab.wait_for(lambda: acknowledged_after(client, resumed) and local.after(resumed), 20, "both clients write again after SIGCONT")
+    in_force(lab)
+    suite.expect(not e2e.failovers_begun(lab), "guard continued: both clients write again, no failover")
+    local.stop()
+    client.process.end()
+    present = {int(n) for (n,) in rows(east, "select sequence from orders where client = 'socket'")}
+    suite.expect(all(n in present for _at, n in local.acknowledged), "every acknowledged row of the Unix socket is there")
+    counted = e2e.expect_one_writer(suite, lab, client, EAST)
+    suite.expect(not counted.lost, "and of the other client's", counted.lost[:5])
+
+
+def waiting_probes(database):
+    return int(database.value("select count(*) from pg_stat_activity where wait_event = 'SyncRep' and usename = 'failoverd'"))
+
+
+def rows(database, sql):
+    with database.connect() as session:
+        return session.query(sql)
+
+
+def test_restarted(suite, lab):
+    """kill -9 of the guard and a start within its lease, then the mode is left. Commits stall while there is no
+    guard, so the client that is asked is one that waits for its answer as an application does."""
+    e2e.bring_up(lab).process.end()
+    in_force(lab)
+    client = lab.start_writer("patient", rate=100, patience_ms=10000)
+    lab.wait_for(lambda: len(client.receipts()) > 50, 10, "the client writes")
+    errors, first = len(errors_of(client)), commit_lease(lab)["name"]
+    east, epoch = lab.databases[EAST], e2e.status_of(lab, EAST)["epoch"]
+    killed = time.time()
+    lab.coordinators[EAST].kill()
+    lab.start_coordinator(EAST)
+    lab.wait_for(lambda: acknowledged_after(client, killed + 0.1), 15, "the client writes on")
+    in_force(lab)
+    second = commit_lease(lab)["name"]
+    before = client.last_receipt().sequence
+    lab.wait_for(lambda: client.last_receipt().sequence > before + 50, 10, "50 rows more")
+    gap = e2e.gap_s(client.receipts(), int((killed - 0.5) * 1e6))
+    suite.expect(len(errors_of(client)) == errors, f"guard killed and restarted within its lease: no write refused, the longest pause {gap:.2f} s",
+                 errors_of(client)[-3:])
+    suite.expect(first != second and second in east.value(SETTING) and first not in east.value(SETTING),
+                 "the new instance took the old one's place in the setting", (first, second, east.value(SETTING)))
+    suite.expect(e2e.status_of(lab, WEST)["epoch"] == epoch and not e2e.failovers_begun(lab), "no failover, the same epoch")
+    left(suite, lab, client, east)
+
+
+def left(suite, lab, client, east):
+    """commit_lease.enabled becomes false: under its first lease the guard takes the setting back."""
+    configuration = lab.folder / "cluster.json"
+    configuration.write_text(configuration.read_text().replace('"commit_lease": {\n        "enabled": true', '"commit_lease": {\n        "enabled": false'))
+    errors = len(errors_of(client))
+    lab.coordinators[EAST].end()
+    stopped = time.time() + 0.2
+    time.sleep(0.4)
+    suite.expect(not acknowledged_after(client, stopped) and "failoverd_shop" in east.value(SETTING),
+                 "stopped, the guard leaves the setting as it is: commits wait for the next")
+    lab.start_coordinator(EAST)
+    lab.wait_for(lambda: east.value(SETTING) == "", 15, "the setting is taken back")
+    before = client.last_receipt().sequence
+    lab.wait_for(lambda: client.last_receipt().sequence > before + 50, 10, "the client writes on")
+    suite.expect(len(errors_of(client)) == errors and commit_lease(lab) == {}, "not enabled any more: restored, what waited went on, no write refused",
+                 errors_of(client)[-3:])
+    suite.expect(east.value("select count(*) from pg_stat_replication where usename = 'failoverd_commit'") == "0", "and the guard streams no more")
+    client.process.end()
+    counted = e2e.expect_one_writer(suite, lab, client, EAST)
+    suite.expect(not counted.lost, "no acknowledged row is lost", counted.lost[:5])
+
+
+PAUSED = {"thresholds": cluster_files.Thresholds(commit_lease=True, mode="manual", ladder=("door",), lease="2s")}
+RESTARTED = {"thresholds": cluster_files.Thresholds(commit_lease=True, lease="4s", renew_every="500ms")}
+
+e2e.main("commit lease", [
+    ("the guard paused", test_paused, 90, PAUSED),
+    ("the guard restarted within its lease, and the mode left", test_restarted, 90, RESTARTED),
+])
