@@ -296,7 +296,8 @@ static int64_t fresh_of(const struct service_region_config *home)
 {
     int64_t fresh_us = FACTS_FRESH_US;
     for (size_t i = 0; i < home->check_count; i++)
-        if (home->checks[i].type == CONFIG_CHECK_POSTGRES && fresh_us < FACTS_FRESH_ROUNDS * home->checks[i].interval_us)
+        if (home->checks[i].type == CONFIG_CHECK_POSTGRES &&
+            fresh_us < FACTS_FRESH_ROUNDS * home->checks[i].interval_us)
             fresh_us = FACTS_FRESH_ROUNDS * home->checks[i].interval_us;
     return fresh_us;
 }
