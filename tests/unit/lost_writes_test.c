@@ -443,4 +443,5 @@ SUITE_MAIN("lost_writes", TEST(starts_and_parts_a_pair), TEST(the_fork_is_found)
            TEST(a_cancelled_one_calls_nobody), TEST(a_server_says_where_its_files_are),
            TEST(nothing_is_lost_where_nothing_was_written), TEST(writes_on_both_sides), TEST(what_was_lost_is_listed),
            TEST(the_list_is_bounded), TEST(a_crash_in_between_loses_nothing_of_it),
-           TEST(without_the_extension_the_size_is_told), TEST(wal_that_is_gone_is_said), TEST(others_fail_with_a_reason))
+           TEST(without_the_extension_the_size_is_told), TEST(wal_that_is_gone_is_said),
+           TEST(others_fail_with_a_reason))
