@@ -21,8 +21,10 @@
 #define LIST_LIMIT_US (60 * US_PER_S)
 #define SAVE_LIMIT_US (30 * US_PER_S)
 #define RETRY_US (5 * US_PER_S)
-/* Older facts are of a server that does not answer any more; the next one is another life of it. */
+/* Older facts, or older than some rounds of the check, are of a server that does not answer any more; the next one is
+ * another life of it. */
 #define FACTS_FRESH_US (20 * US_PER_S)
+#define FACTS_FRESH_ROUNDS 3
 #define JOURNAL_TABLES_MAX 16
 
 enum stage {
@@ -42,6 +44,7 @@ struct returned {
     enum stage stage;
     uint64_t epoch;          /* of the sight that the stage is about */
     region_id writer;
+    int64_t fresh_us;        /* how old facts of our database may be */
     int64_t retry_us;
     int64_t save_by_us;
     struct fork_errand *fork;
@@ -236,7 +239,7 @@ static bool is_old_primary(const struct returned *r, const struct view_service *
     const struct view_region *home = &view->regions[r->settings.home];
     return view->ledger_known && ledger->writer != REGION_NONE && ledger->writer != r->settings.home &&
            ledger->operation.kind == OPERATION_NONE && home->database.known && !home->database.in_recovery &&
-           home->database_age_us < FACTS_FRESH_US && home->fence == FENCE_CONFIRMED;
+           home->database_age_us < r->fresh_us && home->fence == FENCE_CONFIRMED;
 }
 
 void returned_look(struct returned *r, const struct view_service *view)
@@ -289,6 +292,16 @@ bool returned_target(const struct returned *r, region_id region, struct pg_targe
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+static int64_t fresh_of(const struct service_region_config *home)
+{
+    int64_t fresh_us = FACTS_FRESH_US;
+    for (size_t i = 0; i < home->check_count; i++)
+        if (home->checks[i].type == CONFIG_CHECK_POSTGRES &&
+            fresh_us < FACTS_FRESH_ROUNDS * home->checks[i].interval_us)
+            fresh_us = FACTS_FRESH_ROUNDS * home->checks[i].interval_us;
+    return fresh_us;
+}
+
 struct returned *returned_new(struct loop *loop, const struct returned_settings *settings, struct fault *fault)
 {
     struct returned *r = calloc(1, sizeof *r);
@@ -298,6 +311,7 @@ struct returned *returned_new(struct loop *loop, const struct returned_settings 
     }
     r->loop = loop;
     r->settings = *settings;
+    r->fresh_us = fresh_of(config_service_region(settings->service, settings->home));
     for (size_t i = 0; i < settings->service->region_count && i < CONFIG_MAX_REGIONS; i++) {
         const struct database_config *database = settings->service->regions[i].database;
         if (database == NULL)

@@ -115,9 +115,18 @@ static struct history_step *step_of(struct history_operation *operation, const j
 
 /* ---- what leads to an operation ------------------------------------------------------------ */
 
+/* Of rejoin no operation begins. */
+static bool leads_to_operation(const json_t *line)
+{
+    const char *command = json_string_value(json_object_get(line, "command"));
+    return command == NULL || strcmp(command, "rejoin") != 0;
+}
+
 static void on_order_asked(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
+    if (!leads_to_operation(line))
+        return;
     service->ordered = true;
     (void)take(service->who, sizeof service->who, line, "user");
     (void)take(service->why, sizeof service->why, line, "reason");
@@ -143,12 +152,14 @@ static void forget_order(struct history_service *service)
 static void on_order_refused(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
-    (void)line;
-    forget_order(service);
+    if (leads_to_operation(line))
+        forget_order(service);
 }
 
 static void on_order_answered(struct history *history, struct history_service *service, const json_t *line)
 {
+    if (!leads_to_operation(line))
+        return;
     struct history_operation *operation = operation_of(history, service, line);
     if (operation != NULL) {
         operation->automatic = false;

@@ -102,6 +102,7 @@ def check_listed(suite, lab):
 
 
 def rejoin(lab, region, *words):
+    """(exit code, output, error text)"""
     code, output, error = lab.failoverctl(region, "rejoin", SERVICE, *words, timeout_s=REJOIN_DEADLINE_S)
     return code, output, error
 
@@ -111,6 +112,11 @@ def check_plan(suite, lab):
     suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer", "asked on the writer's node: refused, exit code 3", output)
     code, output, _ = rejoin(lab, WITNESS, "--dry-run", "--json")
     suite.expect(code == 3 and json.loads(output)["error"]["code"] == "not_here", "asked on the witness: refused, exit code 3", output)
+    lab.network.cut(EAST, WEST)
+    code, output, _ = rejoin(lab, EAST, "--reason", "too early", "--yes", "--json")
+    suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer_unreachable",
+                 "with the writer out of reach: refused, exit code 3", output)
+    lab.network.heal()
     code, output, error = rejoin(lab, EAST, "--yes")
     suite.expect(code == 2 and "reason" in error, "without a reason: exit code 2", error)
     code, output, error = rejoin(lab, EAST, "--dry-run", "--json")
@@ -140,7 +146,7 @@ def check_rejoin(suite, lab, lost):
     suite.expect(lost and not lost & there, "the lost rows are gone from it")
     suite.expect(("client", 1) in there, "and those that both had are there")
     asked = e2e.events(lab, "order_asked", [EAST], command="rejoin")
-    suite.expect(len(asked) == 1 and asked[0]["reason"] == "home again" and e2e.events(lab, "rejoin_begun", [EAST]) and
+    suite.expect([line["reason"] for line in asked] == ["too early", "home again"] and e2e.events(lab, "rejoin_begun", [EAST]) and
                  e2e.events(lab, "rejoin_done", [EAST]), "the journal has who asked for it, its beginning and its end", asked)
     code, output, error = rejoin(lab, EAST, "--reason", "again", "--yes")
     suite.expect(code == 0 and "nothing to do" in output, "asked again: nothing to do, exit code 0", output + error)

@@ -84,6 +84,7 @@ static void what_is_left_out_has_its_default(void)
     CU_ASSERT_TRUE(s->evidence_max_age_us == SECONDS(15) && s->confirm_timeout_us == SECONDS(2));
     CU_ASSERT_TRUE(s->step_deadline.dns_us == SECONDS(300) && s->step_deadline.verify_us == SECONDS(120));
     CU_ASSERT_TRUE(s->hooks.after_open.count == 0 && s->hooks.deadline_us == SECONDS(30));
+    CU_ASSERT_TRUE(s->hooks.rejoin.count == 0 && s->hooks.rejoin_deadline_us == SECONDS(3600));
     /* The seeded thresholds: /health failing for 5 minutes, the database unreachable for 2. */
     CU_ASSERT_EQUAL(health->type, CONFIG_CHECK_HTTP);
     CU_ASSERT_TRUE(health->for_us == SECONDS(300) && health->fall == 3 && health->rise == 2);
@@ -135,6 +136,7 @@ static void the_samples_load_whole(void)
     CU_ASSERT_STRING_EQUAL(http->json[1].value_json, "\"ok\"");
     CU_ASSERT_STRING_EQUAL(http->json[0].value_json, "true");
     CU_ASSERT_STRING_EQUAL(shop->hooks.after_open.items[2], "shop");
+    CU_ASSERT_STRING_EQUAL(shop->hooks.rejoin.items[1], "postgresql@15-main");
     CU_ASSERT_STRING_EQUAL(n->control.read.items[1], "group:failoverd");
     CU_ASSERT_STRING_EQUAL(n->aws_credentials->profile, "default");
     CU_ASSERT_TRUE(n->log.level == CONFIG_LOG_INFO && n->log.format == CONFIG_LOG_TEXT);
@@ -285,6 +287,7 @@ static const struct bad bad_files[] = {
     { "\"guards\": [\"n1\"],", "", "20: " ALPHA ": has a database but no guards" },
     { "\"beta\": { \"guards\"", "\"betta\": { \"guards\"", "16: $.services.web.regions.betta: no node is in a region \"betta\" (did you mean \"beta\"?)" },
     { "\"initial_writer\": \"alpha\",", "\"initial_writer\": \"alpha\", \"hooks\": { \"after_open\": [\"ls\"] },", "11: $.services.web.hooks.after_open[0]: no absolute path" },
+    { "\"initial_writer\": \"alpha\",", "\"initial_writer\": \"alpha\", \"hooks\": { \"rejoin\": [\"ls\"] },", "11: $.services.web.hooks.rejoin[0]: no absolute path" },
     { "\"a.example.com\",", "\"a.example.com\", \"canary_user\": \"failoverd\",", "25: " ALPHA ".database.canary_user: is the guard's own role" },
     { "\"a.example.com\",", "\"a.example.com\", \"commit_user\": \"failoverd\",", "25: " ALPHA ".database.commit_user: give it a role of its own" },
     { "\"a.example.com\",", "\"a.example.com\", \"canary_user\": \"c\", \"commit_user\": \"c\",", "25: " ALPHA ".database.commit_user: give it a role of its own" },

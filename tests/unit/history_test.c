@@ -116,6 +116,35 @@ static void others_operations_are_known_by_the_ledger(void)
     history_free(history);
 }
 
+static void an_old_primary_that_is_back_is_kept(void)
+{
+    struct history *history = history_new();
+    int64_t number = 0;
+    char line[512];
+    feed(history, LINE("order_asked", ",\"command\":\"failover\",\"user\":\"ann\",\"reason\":\"fire\""));
+    feed(history, LINE("order_asked", ",\"command\":\"rejoin\",\"user\":\"bob\",\"reason\":\"back\""));
+    feed(history, LINE("order_answered", ",\"command\":\"rejoin\",\"user\":\"bob\""));
+    feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    feed(history, LINE("lost_writes", ",\"region\":\"us-east-1\",\"transactions\":null,\"bytes\":\"x\""));
+    for (int i = 0; i < HISTORY_LOST_MAX; i++) {
+        (void)snprintf(line, sizeof line, LINE("lost_writes", ",\"region\":\"us-east-1\",\"writer\":\"us-west-2\","
+                       "\"bytes\":2048,\"transactions\":%d,\"file\":\"/f\",\"text\":\"it is back\""), i);
+        feed(history, line);
+    }
+    json_t *list = history_json(history, "shop", 0);
+    const json_t *lost = json_object_get(list, "lost_writes");
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "ann"); /* rejoin leads to no operation */
+    CU_ASSERT_EQUAL(json_array_size(lost), HISTORY_LOST_MAX);
+    CU_ASSERT_TRUE(peek_int(json_array_get(lost, 0), "transactions", &number) && number == HISTORY_LOST_MAX - 1);
+    CU_ASSERT_TRUE(peek_int(json_array_get(lost, HISTORY_LOST_MAX - 1), "transactions", &number) && number == 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(json_array_get(lost, 0), "text", ""), "it is back");
+    json_decref(list);
+    list = history_json(history, "other", 0);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(list, "lost_writes")), 0);
+    json_decref(list);
+    history_free(history);
+}
+
 static void the_oldest_are_forgotten(void)
 {
     struct history *history = history_new();
@@ -192,5 +221,6 @@ static void rubbish_in_the_file_is_skipped(void)
 }
 
 SUITE_MAIN("history", TEST(a_failover_is_put_together), TEST(a_persons_order_keeps_the_name),
-           TEST(others_operations_are_known_by_the_ledger), TEST(the_oldest_are_forgotten),
+           TEST(others_operations_are_known_by_the_ledger), TEST(an_old_primary_that_is_back_is_kept),
+           TEST(the_oldest_are_forgotten),
            TEST(rubbish_in_the_file_is_skipped))

@@ -8,6 +8,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/database/fork.h"
 #include "coordinator/database/promote.h"
+#include "coordinator/database/server_look.h"
 #include "tests/unit/pg_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -217,6 +218,45 @@ static void a_cancelled_one_calls_nobody(void)
     CU_ASSERT_FALSE(answer.done);
 }
 
+struct look_answer {
+    bool done;
+    struct server_seen seen;
+};
+
+static void on_seen(void *arg, const struct server_seen *seen)
+{
+    struct look_answer *look = arg;
+    look->done = true;
+    look->seen = *seen;
+}
+
+static struct server_seen look_at(const struct pg_target *target, int64_t limit_us)
+{
+    static struct look_answer look;
+    look = (struct look_answer){ 0 };
+    CU_ASSERT_PTR_NOT_NULL_FATAL(server_look_start(pg_fixture_loop(), target, in_us(limit_us), on_seen, &look, NULL));
+    CU_ASSERT_TRUE_FATAL(pg_fixture_run(pg_fixture_loop(), &look.done, 20000));
+    return look.seen;
+}
+
+static void a_server_says_where_its_files_are(void)
+{
+    struct pg_target target = pg_fixture_target(&primary, "failoverd");
+    struct server_seen seen = look_at(&target, 10 * SECOND_US);
+    CU_ASSERT_TRUE_FATAL(seen.seen);
+    CU_ASSERT_STRING_EQUAL(seen.data_directory, primary.data);
+    CU_ASSERT_TRUE(strncmp(seen.config_file, primary.data, strlen(primary.data)) == 0);
+    CU_ASSERT_TRUE(seen.hints && !seen.full_page_writes && !seen.facts.in_recovery); /* as the fixture has them */
+    CU_ASSERT_TRUE(seen.oldest_lsn > 0 && seen.oldest_lsn <= fork_lsn);
+    target = pg_fixture_target(&standby, "app"); /* may not look into the WAL's folder */
+    seen = look_at(&target, 10 * SECOND_US);
+    CU_ASSERT_TRUE(!seen.seen && seen.why.text[0] != '\0');
+    target.port = 1;
+    seen = look_at(&target, 5 * SECOND_US);
+    CU_ASSERT_TRUE(!seen.seen && seen.why.text[0] != '\0');
+    server_look_cancel(NULL);
+}
+
 /* ---- what was lost ------------------------------------------------------------------------- */
 
 static struct lost_table tables[LOST_TABLES_MAX];
@@ -400,8 +440,8 @@ static void others_fail_with_a_reason(void)
 
 SUITE_MAIN("lost_writes", TEST(starts_and_parts_a_pair), TEST(the_fork_is_found), TEST(what_is_no_ancestor_is_said),
            TEST(who_can_not_answer_is_told_apart), TEST(the_function_reads_histories_only), TEST(a_name_is_looked_up),
-           TEST(a_cancelled_one_calls_nobody),
+           TEST(a_cancelled_one_calls_nobody), TEST(a_server_says_where_its_files_are),
            TEST(nothing_is_lost_where_nothing_was_written), TEST(writes_on_both_sides), TEST(what_was_lost_is_listed),
            TEST(the_list_is_bounded), TEST(a_crash_in_between_loses_nothing_of_it),
-           TEST(without_the_extension_the_size_is_told),
-           TEST(wal_that_is_gone_is_said), TEST(others_fail_with_a_reason))
+           TEST(without_the_extension_the_size_is_told), TEST(wal_that_is_gone_is_said),
+           TEST(others_fail_with_a_reason))

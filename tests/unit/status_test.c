@@ -379,7 +379,29 @@ static void units(void)
     }
 }
 
-SUITE_MAIN("status", TEST(all_well), TEST(unknown_is_null_and_never_zero),
+static void an_old_primary_that_is_back_is_warned_of(void)
+{
+    fixture_view(&view);
+    json_t *status = render();
+    CU_ASSERT_FALSE(warned(status, "old_primary_back"));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(service_of(status), "returned")));
+    json_decref(status);
+    json_t *returned = json_pack("{s:s, s:s}", "state", "listed", "text", "it has 3 transactions");
+    json_t *rejoin = json_pack("{s:s}", "state", "running");
+    struct status_return returns[] = { { returned, rejoin } };
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST,
+                                  .now_mono_us = 9000000, .mute = MUTE_NOT, .views = &view, .returns = returns };
+    status = status_render(&input, NULL);
+    CU_ASSERT_TRUE(warned(status, "old_primary_back"));
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(service_of(status), "returned"), "state", ""), "listed");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(service_of(status), "rejoin"), "state", ""), "running");
+    json_decref(status);
+    CU_ASSERT_EQUAL(rejoin->refcount, 1); /* copied, not taken */
+    json_decref(returned);
+    json_decref(rejoin);
+}
+
+SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(all_well), TEST(unknown_is_null_and_never_zero),
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(an_operation_shows_its_step), TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
