@@ -186,6 +186,7 @@ bench-commit-lease: ## What the commit lease costs: pgbench without and with it,
 	@python3 tests/bench/commit_lease_bench.py $(BENCH_ARGS)
 
 .PHONY: bench-commit-lease
+
 install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/failoverd/hooks $(DESTDIR)$(PREFIX)/lib/systemd/system \
@@ -193,7 +194,6 @@ install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -m 0644 etc/failoverd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/failoverd.conf
 	install -m 0755 $(BUILD)/failoverd $(DESTDIR)$(PREFIX)/bin/failoverd
 	install -m 0755 $(BUILD)/failoverctl $(DESTDIR)$(PREFIX)/bin/failoverctl
-	install -d $(DESTDIR)$(PREFIX)/share/failoverd/hooks
 	install -m 0644 etc/*.json etc/*.sql etc/*.conf etc/README.md $(DESTDIR)$(PREFIX)/share/failoverd/
 	install -m 0755 etc/hooks/* $(DESTDIR)$(PREFIX)/share/failoverd/hooks/
 	sed -i 's|/usr/share/failoverd|$(PREFIX)/share/failoverd|' $(DESTDIR)$(PREFIX)/share/failoverd/*.conf

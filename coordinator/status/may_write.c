@@ -160,6 +160,7 @@ static void named(const struct may_write_facts *f, struct may_write_answer *answ
 static void elsewhere(const struct may_write_facts *f, struct may_write_answer *answer, struct words *words)
 {
     const struct ledger *ledger = &f->view->ledger;
+    const struct view_region *home = &f->view->regions[f->cluster->nodes[f->self].region];
     if (ledger->writer == REGION_NONE) {
         decide(answer, MAY_WRITE_NO, false, "no_writer");
         text_appendf(&words->text, "no: at epoch %" PRIu64 " no region is the writer: a failover from %s to %s is "
@@ -172,9 +173,15 @@ static void elsewhere(const struct may_write_facts *f, struct may_write_answer *
     text_appendf(&words->text, "no: %s is the writer at epoch %" PRIu64 "; as a primary the database of %s would take "
                                "writes that are lost", name_region(f->cluster, ledger->writer), ledger->epoch,
                  home_of(f));
-    text_appendf(&words->todo, "Make this one a standby of %s: pg_rewind or a new pg_basebackup from there, with "
-                               "standby.signal and primary_conninfo; then start it.",
-                 name_region(f->cluster, ledger->writer));
+    text_appendf(&words->todo, "Make this one a standby of %s: ", name_region(f->cluster, ledger->writer));
+    /* What only it has can be listed while it runs, and behind the kernel's fence it may: by a person's hand. */
+    if (home->guard_kernel && home->fence == FENCE_CONFIRMED)
+        text_appendf(&words->todo, "start it by hand behind its fence, past its unit (pg_ctl start, or pg_ctlcluster "
+                                   "--skip-systemctl-redirect ... start), so that what only it has is listed; then "
+                                   "failoverctl rejoin %s --dry-run.", f->service->name);
+    else
+        text_append(&words->todo, "pg_rewind or a new pg_basebackup from there, with standby.signal and "
+                                  "primary_conninfo; then start it.");
 }
 
 void may_write(const struct may_write_facts *f, struct may_write_answer *answer)

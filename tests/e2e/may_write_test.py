@@ -126,6 +126,7 @@ def old_primary(suite, lab, client):
     suite.expect("runs as a primary although us-west-2 is the writer" in warned()[0], f"status: {warned()[0]}")
     guard = e2e.region_in(e2e.status_of(lab, EAST), EAST)["guard"]
     suite.expect(guard["fence"] == "confirmed", f"and its fence is {guard['fence']}")
+    lab.wait_for(lambda: e2e.order(lab, EAST, "rejoin", SERVICE, "--dry-run")[0] == 0, 30, "failoverctl rejoin has a plan for it")
     client.process.end()
     e2e.expect_one_writer(suite, lab, client, WEST)
 

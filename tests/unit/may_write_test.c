@@ -82,6 +82,14 @@ static void an_old_primary_may_not(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(answer.text, "no: us-west-2 is the writer at epoch 9"));
     CU_ASSERT_PTR_NOT_NULL(strstr(answer.todo, "standby of us-west-2"));
     CU_ASSERT_TRUE(answer.final);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.todo, "pg_basebackup"));
+    home()->fence = FENCE_CONFIRMED; /* by the kernel: there it can be listed first what it has */
+    CU_ASSERT_TRUE(answers(MAY_WRITE_NO, "other_writer"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.todo, "standby of us-west-2: start it by hand behind its fence"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.todo, "failoverctl rejoin shop --dry-run"));
+    home()->guard_kernel = false;
+    CU_ASSERT_TRUE(answers(MAY_WRITE_NO, "other_writer"));
+    CU_ASSERT_PTR_NULL(strstr(answer.todo, "by hand"));
     /* A lease of an epoch that is over, or `keep`, changes nothing. */
     view.ledger.keep_on_quorum_loss = true;
     view.quorum = facts.ledger_reported = false;
