@@ -110,9 +110,11 @@ static void turn_fail(struct commit_lease *lease, const char *doing, const struc
 {
     struct text why = TEXT_OF(lease->status.why);
     text_appendf(&why, "%s: %s", doing, result->message);
-    if (lease->status.phase == COMMIT_IN_FORCE)
+    /* What just went well may do so again at once; a server that is down is not asked five times a second. */
+    bool was_well = lease->status.phase == COMMIT_IN_FORCE;
+    if (was_well)
         lease->status.phase = COMMIT_ATTACHING;
-    turn_end(lease, ERRAND_RETRY_US);
+    turn_end(lease, was_well ? ERRAND_RETRY_US : LOOK_ILL_US);
 }
 
 static void query(struct commit_lease *lease, const char *sql, const char *const *params, size_t count,
@@ -353,8 +355,11 @@ static void on_look(void *arg, const struct pg_result *result)
         lease->status.looked_us = look.looked_us;
         lease->server_wall_us = look.server_wall_us;
     }
+    enum commit_phase phase = !lease->settings.enabled && !look.mark.present ? COMMIT_OFF
+                              : is_held(lease)                                ? COMMIT_ATTACHING
+                                                                              : COMMIT_NO_LEASE;
     if (!read) /* not ours to change as it is */
-        turn_phase(lease, is_held(lease) ? COMMIT_ATTACHING : COMMIT_NO_LEASE, fault.text, LOOK_WELL_US);
+        turn_phase(lease, phase, fault.text, LOOK_WELL_US);
     else
         decide(lease, &look);
 }
