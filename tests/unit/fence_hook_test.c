@@ -2,6 +2,7 @@
  * shut, that an open never outlives the lease, and that a fence which hangs leaves the next its time. */
 #include "coordinator/control/fence_hook.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -498,6 +499,28 @@ static void the_ladder_opens_once_and_shuts_over_an_open(void)
     close_ladder();
 }
 
+/* Also where the door is to shut first: nothing goes on opening beside it. */
+static void an_open_ends_at_once_whatever_shuts(void)
+{
+    open_ladder(CONFIG_FENCE_DOOR, CONFIG_FENCE_HOOK, 20 * US_PER_S);
+    write_file("open", 0644, "echo $$ > pid; trap '' TERM; echo opening >> log; sleep 300 & wait\n");
+    work(ACT_FENCE_HOLD, 60 * US_PER_S, 30 * US_PER_S);
+    run_until_logged("opening");
+    FILE *file = fopen(path("pid"), "r");
+    char text[32] = "";
+    CU_ASSERT_TRUE(file != NULL && fgets(text, sizeof text, file) != NULL);
+    if (file != NULL)
+        (void)fclose(file);
+    pid_t pid = (pid_t)strtol(text, NULL, 10);
+    CU_ASSERT_TRUE_FATAL(pid > 0);
+    CU_ASSERT_EQUAL(kill(pid, 0), 0);
+    work(ACT_FENCE_SHUT, 0, 30 * US_PER_S); /* of which the door has 8 s */
+    run_for(US_PER_S);
+    CU_ASSERT_EQUAL(kill(pid, 0), -1);
+    CU_ASSERT_EQUAL(calls, 0);
+    close_ladder();
+}
+
 static void without_its_program_there_is_no_fence(void)
 {
     open_ladder(CONFIG_FENCE_HOOK, -1, US_PER_S);
@@ -520,4 +543,5 @@ SUITE_MAIN("fence_hook", TEST(shut_and_opened_as_needed), TEST(what_is_not_prove
            TEST(a_standby_is_not_shut_unless_asked_for),
            TEST(a_door_that_hangs_leaves_the_hook_its_time), TEST(a_kernel_that_is_missing_does_too),
            TEST(when_none_confirms_it_has_failed), TEST(the_ladder_opens_once_and_shuts_over_an_open),
+           TEST(an_open_ends_at_once_whatever_shuts),
            TEST(without_its_program_there_is_no_fence))
