@@ -124,7 +124,8 @@ struct slot_errand *slot_start(struct loop *loop, const struct pg_target *standb
     errand->done = done;
     errand->arg = arg;
     errand->primary = pg_target_copy(primary, fault);
-    if (errand->primary == NULL || !errand_init(&errand->base, loop, standby, deadline_us, on_deadline, errand, fault)) {
+    if (errand->primary == NULL ||
+        !errand_init(&errand->base, loop, standby, deadline_us, on_deadline, errand, fault)) {
         pg_target_free(errand->primary);
         free(errand);
         return NULL;

@@ -3,10 +3,10 @@
 
     stall.py [--seconds N]         (part of make bench; needs root)
 
-One coordinator with 31 services, 30 HTTPS checks in each of 30 of them, every 2 s, each a TLS handshake of its own with a
-server here, and a disk that takes writes and never says that they are durable (hung_disk.c, preloaded). Quorum, lease and
-guard live on the control loop, so its longest stall is what a storm of probes can take from a lease. `failoverctl status`
-tells it, for the time since it was last asked. The probes loop's stall stands beside it: that one may.
+One coordinator with 31 services, 30 HTTPS checks in each of 30 of them, every 2 s, each a TLS handshake of its own
+with a server here, and a disk that takes writes and never says that they are durable (hung_disk.c, preloaded). Quorum,
+lease and guard live on the control loop, so its longest stall is what a storm of probes can take from a lease.
+`failoverctl status` tells it, for the time since it was last asked. The probes loop's stall stands beside it.
 
 Prints a table and "met" or "over"; exits with 0 unless it can't measure.
 """
