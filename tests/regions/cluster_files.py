@@ -149,7 +149,7 @@ def node(lab, region):
                 "key": str(lab.pki / f"{NODE_NAMES[region]}.key")},
         "control": {"read": may, "operate": may, "force": may},
         "log": {"level": "info", "format": "json"},
-        "journal": str(folder / "state" / "journal.jsonl"),
+        "journal": str(lab.journal_path(region)),
     }
 
 
