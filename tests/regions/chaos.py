@@ -38,8 +38,10 @@ WELL_DEADLINE_S = 60
 MOVE_DEADLINE_S = 20            # an enforced fence: two seconds of checks, a lease and a bit, a promotion
 BACK_DEADLINE_S = 60
 REBUILD_DEADLINE_S = 30
+ROWS_DEADLINE_S = 20
 STREAM_AGAIN_S = 10
 WATCH_S = 0.1
+CALM_BEFORE_US = 2_000_000      # the clients wrote in the half of that before a round begins
 WAL_BYTES_PER_ROW = 100         # a row takes well over that
 BACKGROUND_DEADLINE_S = 60
 MANY_LINES = 12
@@ -156,6 +158,10 @@ class Chaos:
                 self._inside[region] = self.lab.start_writer(f"inside-{region}-{number}", rate=INSIDE_RATE, region=region,
                                                              retry_ms=INSIDE_RETRY_MS)
 
+    def inside(self, region):
+        """The client that lives in that region now."""
+        return self._inside[region]
+
     def play(self, number, rng, chosen, patient=None):
         """One round with these faults. Returns its row; raises only when the lab itself is of no more use."""
         began = time.monotonic()
@@ -180,7 +186,7 @@ class Chaos:
 
     def _writes_now(self, client):
         last = client.last_receipt()
-        return last is not None and boot_us() - last.boot_us < 1_000_000
+        return last is not None and boot_us() - last.boot_us < CALM_BEFORE_US / 2
 
     # -- playing --------------------------------------------------------------------------------
 
@@ -228,14 +234,15 @@ class Chaos:
                 lab.start_coordinator(region)
 
     def _settle(self, r):
-        """The writer that all coordinators agree on, once its clients write again."""
+        """The writer that all coordinators agree on, once its clients write again and nobody holds it for failed
+        any more: what failed may be acted upon rightly for a while after it was healed."""
         healed_us, regions = boot_us(), {}
 
         def settled():
             found = [self.service(region) for region in self.lab.regions]
             regions.update({region: (s.get("state"), s.get("writer"), s.get("headline")) for region, s in zip(self.lab.regions, found)})
             writers = {s.get("writer") for s in found}
-            if len(writers) != 1 or any(s.get("operation") for s in found):
+            if len(writers) != 1 or any(s.get("operation") or not s or (s.get("votes") or {}).get("failed") for s in found):
                 return None
             writer = writers.pop()
             return writer if writer in self.lab.serving and r.writes_in(writer, healed_us) else None
@@ -252,10 +259,9 @@ class Chaos:
 
     def _judge(self, r, row, chosen, after):
         receipts = self.lab.all_receipts()
-        mine = [receipt for receipt in receipts if receipt.boot_us >= r.began_us]
-        with self.lab.databases[after].connect() as session:
-            rows = checker.read_rows(session)
-        counted = checker.count(receipts, rows)
+        # from a moment before the first fault on, so that the old writer's reign is among them in any case
+        mine = [receipt for receipt in receipts if receipt.boot_us >= r.began_us - CALM_BEFORE_US]
+        counted = checker.count(receipts, self._rows_in(after))
         fresh = [x for x in counted.lost if (x.client, x.sequence) not in self._lost_before]
         self._lost_before |= {(x.client, x.sequence) for x in fresh}
         self._judge_writers(r, row, mine)
@@ -266,6 +272,18 @@ class Chaos:
         if after != r.old and fresh:
             self._look_behind(r, row, fresh)
 
+    def _rows_in(self, region):
+        """A guard that has just come back shuts the door for a moment, also to us."""
+        deadline = time.monotonic() + ROWS_DEADLINE_S
+        while True:
+            try:
+                with self.lab.databases[region].connect() as session:
+                    return checker.read_rows(session)
+            except pgwire.PgError as error:
+                if time.monotonic() > deadline:
+                    raise Broken(f"the rows in {region} can't be read: {error}") from error
+                time.sleep(WATCH_S)
+
     def _judge_writers(self, r, row, receipts):
         window_us, late = checker.split_brain(receipts)
         row.window_ms, row.window_writes = window_us / 1000, len(late)
@@ -273,6 +291,7 @@ class Chaos:
             row.broken.append(f"two writers: {len(late)} rows acknowledged by an earlier reign up to {window_us / 1000:.1f} ms "
                               f"after a later one's first: {late[:3]}")
         moved = list(checker.reigns(receipts).values())[1:]
+        row.failovers = len(moved)
         if moved:
             row.first_write_s = (moved[0][0].boot_us - r.began_us) / 1e6
 
@@ -294,8 +313,7 @@ class Chaos:
     def _judge_outcome(self, r, row, chosen, after):
         done = {line["operation"] for line in r.events("operation_done") if line.get("region") != line.get("from")}
         begun = {line["operation"] for line in r.events("operation_begun") if line.get("from") != line.get("region")}
-        moves = len(checker.reigns([x for x in self.lab.all_receipts() if x.boot_us >= r.began_us])) - 1
-        row.failovers = max(moves, 0)
+        moves = row.failovers
         gates = sorted({line["gate"] for line in r.events("gate_shut") if line["gate"] != "majority_failed"}
                        | {line["gate"] for line in r.events("order_refused") if line.get("gate")})
         aborted = r.events("operation_aborted")
@@ -331,7 +349,7 @@ class Chaos:
         """The other region's database streams from the writer's again: by itself, or made anew."""
         lab = self.lab
         other = next(region for region in lab.serving if region != after)
-        streams = lambda: postgres.slot_name(other) in lab.databases[after].streaming()
+        streams = lambda: self._streams(other, after)
         if after == r.old:
             try:
                 lab.wait_for(streams, STREAM_AGAIN_S, "streams")
@@ -348,6 +366,12 @@ class Chaos:
                     raise labs.LabError(f"the standby in {other} can't be made anew: {error}") from error
                 time.sleep(0.3)
         lab.wait_for(streams, REBUILD_DEADLINE_S, f"{other} streams from {after}")
+
+    def _streams(self, other, after):
+        try:
+            return postgres.slot_name(other) in self.lab.databases[after].streaming()
+        except pgwire.PgError:
+            return False        # its door is shut at the moment
 
     def service(self, region):
         status = self.lab.status(region)
