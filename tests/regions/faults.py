@@ -279,8 +279,8 @@ def kill_executor(r):
 FAULTS = (
     Fault("region killed", kill_region, MOVES),
     Fault("region cut off", cut_off, MOVES),
-    Fault("cut one way, out", cut_out, MOVES),
-    Fault("cut one way, in", cut_in, MOVES),
+    Fault("cut off outwards", cut_out, MOVES),
+    Fault("cut off inwards", cut_in, MOVES),
     Fault("PostgreSQL frozen", freeze_postgres, MOVES, undo=wake),
     Fault("guard frozen", freeze_guard, MOVES, undo=wake),
     Fault("both frozen", freeze_both, MOVES, undo=wake),
