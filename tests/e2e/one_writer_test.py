@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One writer, whatever happens: a handful of fixed rounds of the lab. `make chaos` plays as many drawn ones as one likes.
+"""One writer, whatever happens: a handful of fixed rounds of the lab. `make chaos` plays as many as one likes.
 
     one_writer_test.py [WORD...]      only the cases whose title holds one of the words
 """
@@ -7,10 +7,9 @@ import os
 import random
 
 import e2e
-from e2e import cluster_files
 
-import chaos as rounds
 import faults as catalogue
+import rounds
 
 SEED = os.environ.get("SEED", "4")
 LONGEST_PAUSE_S = 1.0           # of a client whose writer stays: half a lease
@@ -48,7 +47,8 @@ def calm(suite, lab, chaos):
     began_us = rounds.boot_us()
     errors = [sum(e["event"] == "error" for e in w.events()) for w in (client, inside)]
     row = play(suite, chaos, 1, "guard restarted")
-    suite.expect(row.failovers == 0 and row.lost == 0, "guard killed and restarted within the lease: the writer stays", row.outcome)
+    suite.expect(row.failovers == 0 and row.lost == 0, "guard killed and restarted within the lease: the writer stays",
+                 row.outcome)
     suite.expect([sum(e["event"] == "error" for e in w.events()) for w in (client, inside)] == errors,
                  "no write was refused", (client.events() + inside.events())[-3:])
     for writer in (client, inside):
@@ -61,15 +61,13 @@ def test_door(suite, lab):
     """Guarded: without a guard the database goes on and a person is asked; with one the writer can be moved."""
     chaos = rounds.Chaos(lab, "door")
     chaos.bring_up()
-    before = {}
     row = play(suite, chaos, 1, "guard killed")
-    before.update(outcome=row.outcome)
-    suite.expect(row.failovers == 0, "guard killed: no failover without a confirmed fence", before)
-    moved(suite, play(suite, chaos, 2, "planned move", "late logins"), "a planned move, with logins from before the door was shut")
+    suite.expect(row.failovers == 0, "guard killed: no failover without a confirmed fence", row.outcome)
+    moved(suite, play(suite, chaos, 2, "planned move", "late logins"), "a planned move, with logins from before it")
 
 
 if __name__ == "__main__":
     e2e.main("one writer", [
-        ("the fence is the kernel's", test_kernel, 150, {"thresholds": rounds.thresholds("kernel"), "small_stores": True}),
-        ("the fence is the door", test_door, 120, {"thresholds": rounds.thresholds("door"), "small_stores": True}),
+        ("the fence is the kernel's", test_kernel, 150, rounds.lab_options("kernel")),
+        ("the fence is the door", test_door, 120, rounds.lab_options("door")),
     ])

@@ -1,9 +1,9 @@
 """The faults that `make chaos` draws from: how each strikes, strikes again, and is taken back.
 
 `strike(round)` begins it, `again(round)` comes once in the middle (when the writer has moved, or half
-of the time is over), `undo(round)` takes back what Round.heal() in chaos.py does not: that one wakes
-everything, joins the network and starts whatever is dead. All of them are told who is who by the
-round: `old` is the region whose database takes the writes, `new` the other one, `witness` the third.
+of the time is over), `undo(round)` takes back what Chaos.play() in rounds.py does not: that one joins
+the network and starts whatever is dead. All of them are told who is who by the round: `old` is the
+region whose database takes the writes, `new` the other one, `witness` the third.
 
 Nothing here judges. What a fault may lead to is in the last column of the table at the end.
 """
@@ -85,7 +85,8 @@ def freeze_both(r):
 
 def wake(r):
     """In either order, with a moment between: a server that wakes before its guard, or after it."""
-    both = [lambda: r.lab.databases[r.old].signal(signal.SIGCONT), lambda: r.lab.coordinators[r.old].send(signal.SIGCONT)]
+    both = [lambda: r.lab.databases[r.old].signal(signal.SIGCONT),
+            lambda: r.lab.coordinators[r.old].send(signal.SIGCONT)]
     r.rng.shuffle(both)
     both[0]()
     time.sleep(r.rng.uniform(0, 0.5))

@@ -112,8 +112,8 @@ class Postgres:
         """An old primary, running, frozen or dead, becomes a standby of the present one: a fresh copy.
         What only it had is gone afterwards; who wants to count that reads it before."""
         self.kill()
-        shutil.rmtree(self.data)
-        shutil.rmtree(self.run)
+        for folder in (self.data, self.run):
+            shutil.rmtree(folder, ignore_errors=not folder.exists())     # gone already when this is tried again
         with primary.connect("postgres") as session:
             session.query("select pg_drop_replication_slot(slot_name) from pg_replication_slots "
                           f"where slot_name = {pgwire.literal(slot_name(self.region))} and not active")
