@@ -5,6 +5,7 @@
 """
 import os
 import random
+import time
 
 import e2e
 
@@ -13,6 +14,7 @@ import rounds
 
 SEED = os.environ.get("SEED", "4")
 LONGEST_PAUSE_S = 1.0           # of a client whose writer stays: half a lease
+WITHOUT_GUARD_S = 5             # more than twice the lease, and than any check's `for` but that of /health
 
 
 def play(suite, chaos, number, *names, patient=True):
@@ -52,18 +54,34 @@ def calm(suite, lab, chaos):
     suite.expect([sum(e["event"] == "error" for e in w.events()) for w in (client, inside)] == errors,
                  "no write was refused", (client.events() + inside.events())[-3:])
     for writer in (client, inside):
-        times = [r.boot_us for r in writer.receipts() if r.boot_us >= began_us]
-        pause = max(b - a for a, b in zip(times, times[1:])) / 1e6
+        pause = pause_s(writer, began_us)
         suite.expect(pause < LONGEST_PAUSE_S, f"the longest pause of the client {writer.client}: {pause:.2f} s")
 
 
+def pause_s(writer, since_us):
+    """The longest time between two rows, the present moment included."""
+    times = [since_us, *(r.boot_us for r in writer.receipts() if r.boot_us >= since_us), rounds.boot_us()]
+    return max(b - a for a, b in zip(times, times[1:])) / 1e6
+
+
 def test_door(suite, lab):
-    """Guarded: without a guard the database goes on and a person is asked; with one the writer can be moved."""
+    """Guarded: with a guard the writer can be moved; without one the database goes on and a person is asked."""
     chaos = rounds.Chaos(lab, "door")
     chaos.bring_up()
-    row = play(suite, chaos, 1, "guard killed")
-    suite.expect(row.failovers == 0, "guard killed: no failover without a confirmed fence", row.outcome)
-    moved(suite, play(suite, chaos, 2, "planned move", "late logins"), "a planned move, with logins from before it")
+    moved(suite, play(suite, chaos, 1, "planned move", "late logins"), "a planned move, with logins from before it")
+    client, began_us = lab.writers["anywhere"], rounds.boot_us()
+    lab.coordinators[chaos.writer].kill()
+    time.sleep(WITHOUT_GUARD_S)
+    other = next(region for region in lab.serving if region != chaos.writer)
+    service = chaos.service(other)
+    suite.expect(service.get("writer") == chaos.writer and not service.get("operation"),
+                 "the writer's guard killed for good: no failover without a confirmed fence", service.get("headline"))
+    pause = pause_s(client, began_us)
+    suite.expect(pause < LONGEST_PAUSE_S, f"and the client writes on, with a pause of {pause:.2f} s at most")
+    code, output = e2e.order(lab, other, "failover", e2e.SERVICE, "--to", other, "--dry-run")
+    suite.expect(code == 3 and "fence" in output, "a dry run names the fence as what holds a failover back", output)
+    suite.expect(any(w["code"] == "fence_guarded" for w in service.get("warnings", [])),
+                 "and status says that a person is needed", service.get("warnings"))
 
 
 if __name__ == "__main__":
