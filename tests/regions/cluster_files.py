@@ -51,7 +51,7 @@ def cluster(lab):
     return {
         "cluster": "lab",
         "voters": [NODE_NAMES[r] for r in lab.regions],
-        "nodes": {NODE_NAMES[r]: {"region": r, "address": f"{net.address[r]}:{PEER_PORT}"} for r in lab.regions},
+        "nodes": {NODE_NAMES[r]: {"region": r, "address": lab.peer_address(r)} for r in lab.regions},
         "heartbeat": lab.thresholds.heartbeat,
         "services": {SERVICE: _service(lab)},
     }
@@ -99,7 +99,7 @@ def _region(lab, region, priority):
             "password_file": str(lab.secrets.file("failoverd")), "sslmode": "disable",
             "guard_host": str(database.run),
             "canary_user": "failoverd_canary", "canary_password_file": str(lab.secrets.file("canary")),
-            "kernel_allow": [lab.network.address[r] for r in lab.regions if r != region],
+            "kernel_allow": [lab.network.address[r] for r in lab.others(region)],
             "replication_conninfo": database.replication_conninfo(lab.secrets),
         },
     }

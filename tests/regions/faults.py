@@ -57,13 +57,36 @@ def cut_off(r):
 
 def cut_out(r):
     """What the region says is heard by nobody; it hears the others."""
-    for other in (r.new, r.witness, "clients"):
+    for other in (r.new, r.witness, "clients", "internet"):
         r.lab.network.cut(r.old, other, both=False)
 
 
 def cut_in(r):
-    for other in (r.new, r.witness, "clients"):
+    for other in (r.new, r.witness, "clients", "internet"):
         r.lab.network.cut(other, r.old, both=False)
+
+
+def slow_links(r):
+    """Coordinators and replication hear of each other late; a lease's answer takes twice that."""
+    r.lab.links(delay_ms=r.rng.choice((20, 60, 150)))
+
+
+def silent_links(r):
+    """Half open: every connection stands and one direction, or both, carries nothing any more."""
+    r.lab.links(silent=r.rng.choice(("there", "back", "both")))
+
+
+def reset_links(r):
+    def reset():
+        count = 0
+        while not r.ending.wait(r.rng.uniform(0.2, 1.5)):
+            count += 1
+            r.lab.links(resets=count)
+    r.background(reset)
+
+
+def good_links(r):
+    r.lab.links()
 
 
 # ---- PostgreSQL and guard, frozen or killed -----------------------------------------------------
@@ -282,6 +305,9 @@ FAULTS = (
     Fault("region cut off", cut_off, MOVES),
     Fault("cut off outwards", cut_out, MOVES),
     Fault("cut off inwards", cut_in, MOVES),
+    Fault("links slow", slow_links, EITHER, undo=good_links, companion=True),
+    Fault("links silent", silent_links, EITHER, undo=good_links),
+    Fault("links reset", reset_links, EITHER, undo=good_links, companion=True),
     Fault("PostgreSQL frozen", freeze_postgres, MOVES, undo=wake),
     Fault("guard frozen", freeze_guard, MOVES, undo=wake),
     Fault("both frozen", freeze_both, MOVES, undo=wake),

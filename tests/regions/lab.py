@@ -43,6 +43,7 @@ SERVING = ("us-east-1", "us-west-2")
 POLL_S = 0.05
 JANITOR_DEADLINE_S = 30
 SMALL_STORE = "1m"
+PROXIED_PEERS, PROXIED_REPLICATION = 7500, 5500
 CONTROL_DEADLINE_S = 3
 PASSED_ON = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
 
@@ -119,19 +120,20 @@ class Writer:
 
 
 class Lab:
-    def __init__(self, thresholds=None, namespaces=True, https=False, small_stores=False):
+    def __init__(self, thresholds=None, namespaces=True, https=False, small_stores=False, proxied=False):
         self.thresholds = thresholds or cluster_files.Thresholds()
         self.regions, self.serving = REGIONS, SERVING
         self.run_id = f"fo{os.getpid()}{randomness.token_hex(2)}"
         self.keep = os.environ.get("KEEP") == "1"
         self.scheme = "https" if https else "http"
         self.small_stores = small_stores        # state_dir on a small file system of its own, which can be filled
+        self.proxied = proxied                  # peers and replication go through a proxy that can be told to be bad
         self._namespaces = namespaces
         self._janitor = None
         self._processes = []
         self._old_handlers = {}
         self.coordinators, self.services, self.writers = {}, {}, {}
-        self.emulator = None
+        self.emulator = self.proxy = None
 
     # -- coming and going -----------------------------------------------------------------------
 
@@ -254,12 +256,49 @@ class Lab:
     # -- parts ----------------------------------------------------------------------------------
 
     def start_databases(self):
+        if self.proxied:
+            self._start_proxy()
         first, *others = self.serving
         primary = self.databases[first]
         primary.make_primary(self.secrets)
         for region in others:
             self.databases[region].make_standby(primary, self.secrets)
         self.wait_for(lambda: len(primary.streaming()) == len(others), 20, "the standby streams from the primary")
+
+    # -- the proxy between the regions ----------------------------------------------------------
+
+    def peer_address(self, region):
+        """Where the others find that region's coordinator."""
+        if self.proxied:
+            return f"{self.network.address['internet']}:{PROXIED_PEERS + self.regions.index(region)}"
+        return f"{self.network.address[region]}:{cluster_files.PEER_PORT}"
+
+    def replication_address(self, region):
+        """(host, port) at which standbys stream from that region's database."""
+        if self.proxied:
+            return self.network.address["internet"], PROXIED_REPLICATION + self.regions.index(region)
+        return self.network.address[region], postgres.PORT
+
+    def others(self, region):
+        """Places that the kernel's fence lets through to that region's database."""
+        return [r for r in self.regions if r != region] + (["internet"] if self.proxied else [])
+
+    def links(self, **orders):
+        """How the proxied links are from now on: delay_ms, silent, resets. See proxy.py."""
+        fresh = self._proxy_control.with_suffix(".new")
+        fresh.write_text(json.dumps(orders))
+        fresh.rename(self._proxy_control)
+
+    def _start_proxy(self):
+        self._proxy_control = self.folder / "proxy.json"
+        address = self.network.address
+        routes = [f"{PROXIED_PEERS + i}={address[r]}:{cluster_files.PEER_PORT}" for i, r in enumerate(self.regions)]
+        routes += [f"{PROXIED_REPLICATION + i}={address[r]}:{postgres.PORT}" for i, r in enumerate(self.regions)]
+        self.links()
+        self.proxy = self.spawn("internet", "proxy", [
+            sys.executable, REPOSITORY / "tests/regions/proxy.py", "--listen", address["internet"],
+            "--control", self._proxy_control, *routes])
+        self.wait_for(lambda: self.proxy.tail() == ["ready"], 10, "the proxy is ready")
 
     def start_services(self):
         for region in self.serving:

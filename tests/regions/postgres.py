@@ -122,7 +122,8 @@ class Postgres:
     def replication_conninfo(self, secrets, name=None):
         """How another region's server streams from this one. The password is in a file."""
         application = f" application_name={slot_name(name)}" if name else ""
-        return (f"host={self.address} port={PORT} user={REPLICATOR} sslmode=disable gssencmode=disable "
+        host, port = self.lab.replication_address(self.region)
+        return (f"host={host} port={port} user={REPLICATOR} sslmode=disable gssencmode=disable "
                 f"passfile={secrets.server_file('replicator.pgpass', self.user)}{application}")
 
     def _make_folders(self):

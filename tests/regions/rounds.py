@@ -26,6 +26,9 @@ MOVE_DEADLINE_S = 20            # an enforced fence: two seconds of checks, a le
 BACK_DEADLINE_S = 60
 REBUILD_DEADLINE_S = 30
 STREAM_AGAIN_S = 10
+# A coordinator that is killed, or whose vote is gone with its disk, may be the one that the majority needs;
+# so may links be that carry little.
+MAY_HOLD_BACK = {"executor killed", "disk full", "links slow", "links silent", "links reset"}
 STEADY_S = 2                    # as long as a check has to fail before it counts
 CLIENTS_DEADLINE_S = 20
 WATCH_S = 0.1
@@ -45,7 +48,7 @@ def thresholds(fence):
 
 
 def lab_options(fence):
-    return {"thresholds": thresholds(fence), "small_stores": True}
+    return {"thresholds": thresholds(fence), "small_stores": True, "proxied": True}
 
 
 # ---- one round ----------------------------------------------------------------------------------
@@ -244,9 +247,8 @@ class Chaos:
     # -- judging --------------------------------------------------------------------------------
 
     def _has_to_move(self, chosen):
-        """With these, an enforced fence and nobody who heals too early. A coordinator that is killed, or whose
-        vote is gone with its disk, may be the one that the majority needs."""
-        return (self.fence == "kernel" and not {"executor killed", "disk full"} & {fault.name for fault in chosen}
+        """With these, an enforced fence and nobody who heals too early."""
+        return (self.fence == "kernel" and not MAY_HOLD_BACK & {fault.name for fault in chosen}
                 and all(fault.allows == catalogue.MOVES or fault.companion for fault in chosen))
 
     def _judge(self, r, row, chosen, after):
