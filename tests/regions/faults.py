@@ -131,6 +131,14 @@ def restart_guard(r):
     restart(r, r.old, r.rng.uniform(0.05, 0.5))
 
 
+def restart_all(r):
+    """All coordinators, one right after the other: an upgrade in a hurry."""
+    regions = [r.old, r.new, r.witness]
+    r.rng.shuffle(regions)
+    for region in regions:
+        restart(r, region, r.rng.uniform(0, 0.1))
+
+
 def sick_service(r):
     r.lab.misbehave(r.old, "unhealthy")
 
@@ -313,6 +321,7 @@ FAULTS = (
     Fault("both frozen", freeze_both, MOVES, undo=wake),
     Fault("guard killed", kill_guard, MOVES),
     Fault("guard restarted", restart_guard, STAYS),
+    Fault("all restarted", restart_all, STAYS),
     Fault("service sick", sick_service, MOVES, undo=well_service),
     Fault("planned move", planned_move, MOVES),
     Fault("late logins", come_late, EITHER, companion=True),

@@ -23,6 +23,7 @@ import postgres
 CLIENT_RATE, INSIDE_RATE, INSIDE_RETRY_MS = 50, 50, 60
 WELL_DEADLINE_S = 60
 MOVE_DEADLINE_S = 20            # an enforced fence: two seconds of checks, a lease and a bit, a promotion
+PATIENCE_S, CALM_S = 7, 4.5     # longer than a failover usually takes; than a check's `for` and a lease
 BACK_DEADLINE_S = 60
 REBUILD_DEADLINE_S = 30
 STREAM_AGAIN_S = 10
@@ -177,7 +178,7 @@ class Chaos:
 
     def _strike(self, r, chosen, patient):
         """`patient`: until the writer has moved, if it does; else healed at a drawn moment, whatever goes on."""
-        limit_s = (MOVE_DEADLINE_S if self._has_to_move(chosen) else 7.0) if patient else r.rng.uniform(0.3, 5.0)
+        limit_s = self._patience_s(chosen) if patient else r.rng.uniform(0.3, 5.0)
         half = min(limit_s / 2, 4.0)
         r.patient = patient
         for fault in chosen:
@@ -196,6 +197,11 @@ class Chaos:
         time.sleep(r.rng.uniform(0.3, 1.5))
         if not moved and patient:
             r.quorum = all(self.service(region).get("state") != "no_quorum" for region in (r.new, r.witness))
+
+    def _patience_s(self, chosen):
+        if self._has_to_move(chosen):
+            return MOVE_DEADLINE_S
+        return PATIENCE_S if any(fault.allows != catalogue.STAYS for fault in chosen) else CALM_S
 
     def _again(self, r, chosen):
         for fault in chosen:
