@@ -49,7 +49,8 @@ def test_checker():
 def test_reigns():
     """Back and forth is fine; a row of an earlier reign after a later one's first is two writers."""
     def told(*rows):
-        return [checker.Receipt("a", n, 0, address, boot_us, timeline) for n, (boot_us, address, timeline) in enumerate(rows)]
+        return [checker.Receipt("a", number, 0, address, boot_us, timeline)
+                for number, (boot_us, address, timeline) in enumerate(rows)]
     there_and_back = told((10, "x", 1), (20, "y", 2), (30, "y", 2), (40, "x", 3), (50, "x", 3))
     expect(checker.split_brain(there_and_back) == (0, []), "checker: the writer may go there and back")
     window, late = checker.split_brain(there_and_back + told((35, "x", 1), (45, "x", 1)))
