@@ -184,22 +184,31 @@ lab: ## One writer, whatever happens: a handful of fixed rounds of the lab
 
 chaos: ## Rounds of drawn faults, each checked: ROUNDS=20 SEED=n FENCE=kernel|door (CHAOS_ARGS)
 	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER) $(SHIM)
-	@python3 tests/regions/chaos.py --rounds $(or $(ROUNDS),20) $(if $(SEED),--seed $(SEED)) \
+	@python3 tests/regions/chaos.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) \
 	    --fence $(or $(FENCE),kernel) $(CHAOS_ARGS)
 .PHONY: lab chaos
 
-bench: ## What the coordinator itself takes, from majority to UPSERT; idle cost
+$(BUILD)/tests/hung_disk.so: tests/bench/hung_disk.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -fPIC -shared -o $@ $< -ldl
+
+bench: $(BUILD)/tests/hung_disk.so ## What the coordinator itself takes, from majority to UPSERT; idle cost; longest stall
 	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER)
 	@python3 tests/bench/bench.py
+	@python3 tests/bench/stall.py
 
 install: all ## Install programs, units, samples and schemas (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(PREFIX)/share/failoverd $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/share/failoverd/hooks $(DESTDIR)$(PREFIX)/lib/systemd/system \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 0644 etc/failoverd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/failoverd.conf
 	install -m 0755 $(BUILD)/failoverd $(DESTDIR)$(PREFIX)/bin/failoverd
 	install -m 0755 $(BUILD)/failoverctl $(DESTDIR)$(PREFIX)/bin/failoverctl
+	install -d $(DESTDIR)$(PREFIX)/share/failoverd/hooks
+	install -m 0755 etc/hooks/* $(DESTDIR)$(PREFIX)/share/failoverd/hooks/
 	install -m 0644 etc/*.json etc/*.sql etc/*.conf etc/README.md $(DESTDIR)$(PREFIX)/share/failoverd/
+	install -m 0755 etc/hooks/* $(DESTDIR)$(PREFIX)/share/failoverd/hooks/
+	sed -i 's|/usr/share/failoverd|$(PREFIX)/share/failoverd|' $(DESTDIR)$(PREFIX)/share/failoverd/*.conf
 	sed 's|/usr/bin/failoverd|$(PREFIX)/bin/failoverd|' etc/failoverd.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/failoverd.service
 

@@ -53,6 +53,49 @@ grant usage on schema public to failoverd;
 grant select, insert, update on public.failoverd_heartbeat to failoverd;
 comment on table public.failoverd_heartbeat is 'failoverd: proof that a write is acknowledged, one row per observer';
 
+-- Where the timelines of two servers part, which is asked before a standby is pointed at a new primary and when an
+-- old one comes back. The function reads history files (some lines of text) and nothing else; the role needs neither
+-- REPLICATION nor pg_read_server_files for it.
+create or replace function public.failoverd_timeline_history(timeline bigint) returns text
+  language sql stable strict security definer set search_path = pg_catalog, pg_temp
+  as $$ select pg_read_file('pg_wal/' || lpad(upper(to_hex(timeline)), 8, '0') || '.history', 0, 65536, true)
+        where timeline between 2 and 4294967295 $$;
+revoke execute on function public.failoverd_timeline_history(bigint) from public;
+grant execute on function public.failoverd_timeline_history(bigint) to failoverd;
+
+-- A standby with a primary_slot_name needs that slot on a new primary before it can stream from there. Physical slots
+-- only, and never more than a few of ours: a slot that nobody uses keeps WAL for ever (see max_slot_wal_keep_size).
+create or replace function public.failoverd_make_slot(slot text) returns void
+  language plpgsql strict security definer set search_path = pg_catalog, pg_temp
+  as $$ begin
+    if exists (select from pg_replication_slots where slot_name = slot and slot_type = 'physical') then
+      return;
+    end if;
+    if (select count(*) from pg_replication_slots where slot_type = 'physical') >= 16 then
+      raise exception 'there are 16 physical replication slots already: drop those that nobody uses';
+    end if;
+    perform pg_create_physical_replication_slot(slot, true);
+  end $$;
+revoke execute on function public.failoverd_make_slot(text) from public;
+grant execute on function public.failoverd_make_slot(text) to failoverd;
+
+-- Optional: with pg_walinspect (a part of PostgreSQL's contrib) the writes that only an old primary has are listed when it
+-- comes back: transactions, tables, numbers of rows; no contents. Without it only their size in bytes is known.
+do $$ begin
+  if exists (select from pg_available_extensions where name = 'pg_walinspect') then
+    create extension if not exists pg_walinspect;
+    execute (select format('grant execute on function %I.pg_get_wal_records_info(pg_lsn, pg_lsn) to failoverd', n.nspname)
+             from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_walinspect');
+  else
+    raise notice 'pg_walinspect is not installed: lost writes will be counted in bytes only';
+  end if;
+end $$;
+
+-- Optional: for pg_rewind (etc/hooks/rejoin-pg_rewind), which copies over an ordinary session, the role in
+-- replication_conninfo needs what follows, a database that it may log in to, and a line for it in pg_hba.conf:
+--   grant execute on function pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean),
+--     pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean) to replicator;
+
 -- Worth having in postgresql.conf:
 --   authentication_timeout = 5s      the proof that the door is shut takes twice this
 --   wal_log_hints = on               (or data checksums) lets pg_rewind bring an old primary back

@@ -17,6 +17,7 @@ enum act_kind {
     ACT_COMPARE,      /* fresh facts of our region's database */
     ACT_FREEZE,       /* stop receiving WAL, so that what is compared stays what is promoted */
     ACT_THAW,         /* undo FREEZE: stream from region `region` again */
+    ACT_FOLLOW,       /* have our region's standby stream from region `region`, unless it has gone past the fork */
     ACT_PROMOTE,      /* promote our region's standby; not to start after `until` */
     ACT_HOOKS,
     ACT_DNS_READ,

@@ -41,6 +41,9 @@ enum note_kind {
     NOTE_LEASE_HELD,         /* first grant of this epoch; a: us left */
     NOTE_LEASE_LOST,         /* the deadline passed */
     NOTE_FENCE_CHANGED,      /* a: enum fence_state, b: old; detail */
+    NOTE_FOLLOWS,            /* our own standby streams from region */
+    NOTE_FOLLOW_FAILED,      /* it does not; region; a: enum act_outcome, REFUSED: it can't; detail */
+    NOTE_STANDBY_AHEAD,      /* region's standby has more than the target that is about to be promoted; a: bytes */
     NOTE_DNS_READ,           /* a: enum dns_mark, b: epoch read */
     NOTE_DNS_STOPPED,        /* a: enum dns_ruling; a person decides */
     NOTE_ORDER,              /* a: enum order_kind; detail: by whom */

@@ -155,6 +155,8 @@ void service_act_done(struct service *s, struct turn *turn, const struct act_res
 {
     if (result->key.step == STEP_GUARD)
         guard_act_done(s, turn, result);
+    else if (result->key.step == STEP_FOLLOW)
+        follow_act_done(s, turn, result);
     else
         operation_act_done(s, turn, result);
 }
@@ -233,6 +235,7 @@ void service_run(struct service *s, struct turn *turn)
         candidate_run(s, turn);
         operation_run_step(s, turn);
         guard_run(s, turn);
+        follow_run(s, turn);
         gossip_run(s, turn);
         if (!mono_reached(turn->now, s->timer_at))
             break;

@@ -42,6 +42,11 @@
 /* How long a writer that is kept without a quorum is held open at a time, by its live guard alone. Half of
  * it later it is held again; a fence that could be held for ever would outlive its guard. */
 #define GUARD_KEEP_US (600 * US_PER_S)
+/* A standby that has not streamed for this much longer than evidence may be old is led to the writer once more. */
+#define FOLLOW_PATIENCE_US (10 * US_PER_S)
+#define FOLLOW_DEADLINE_US (5 * US_PER_S)
+#define FOLLOW_RETRY_US US_PER_S
+#define FOLLOW_RETRY_MAX_US (60 * US_PER_S)
 /* A shut fence is looked at again this often, for ever. */
 #define GUARD_RECHECK_US (10 * US_PER_S)
 
@@ -206,6 +211,18 @@ struct operation_run {
     struct policy_text detail;
 };
 
+/* Our own region's standby on its way to the writer. */
+struct follow {
+    uint64_t epoch;
+    region_id leader;
+    bool in_flight;
+    uint32_t attempt;
+    struct mono_time retry_at;
+    int64_t wait_us;
+    bool told, refused;        /* what was said of it last */
+    struct policy_text detail; /* why it does not; "" */
+};
+
 struct service {
     uint8_t index;
     const struct service_policy *policy;
@@ -227,7 +244,7 @@ struct service {
     struct operation_run run;
     uint64_t settings;               /* digest */
     struct mono_time start;          /* of this process */
-    struct mono_time thaw_at;        /* our standby is not told to stream again before */
+    struct follow follow;
     struct mono_time next_gossip;
     bool gossip_now;
     bool gossip_ask;
@@ -339,6 +356,8 @@ void guard_init(struct service *service, struct turn *turn, struct mono_time hel
 void guard_act_done(struct service *service, struct turn *turn, const struct act_result *result);
 void guard_granted(struct service *service, struct turn *turn, node_id voter,
                    const struct message_grant *grant);
+void follow_run(struct service *service, struct turn *turn);     /* failover/follow.c */
+void follow_act_done(struct service *service, struct turn *turn, const struct act_result *result);
 void candidate_run(struct service *service, struct turn *turn);  /* failover/candidate.c */
 void candidate_verdict(struct service *service, struct turn *turn, node_id from,
                        const struct message_verdict *verdict);

@@ -178,6 +178,9 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
                            l->clock_error_ppm != s->policy->clock_error_ppm ||
                            l->fence != s->policy->fence;
     }
+    const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
+    if (!own->known || !own->facts.walreceiver_live)
+        v->follow = s->follow.detail;
     v->abstaining = s->health.abstaining;
     view_nodes(s, turn, v);
     for (region_id r = 0; r < turn->config->region_count; r++)

@@ -106,6 +106,7 @@ struct view_service {
     bool settings_differ;        /* a peer runs with other settings */
     node_id settings_differ_node;
     bool lease_differs;          /* the file's lease settings wait for the next grant */
+    struct policy_text follow;   /* why our own region's standby does not stream from the writer; "": it does, or is asked to */
     struct view_node nodes[POLICY_NODES_MAX];
     struct view_region regions[POLICY_REGIONS_MAX];
     struct view_check checks[POLICY_CHECKS_MAX];

@@ -119,6 +119,8 @@ struct step_deadline_config {
 struct hooks_config {
     struct config_texts after_open; /* program and arguments; count 0: no hook */
     int64_t deadline_us;
+    struct config_texts rejoin;     /* the same */
+    int64_t rejoin_deadline_us;
 };
 
 struct status_range {

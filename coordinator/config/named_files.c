@@ -143,18 +143,27 @@ static void check_region(struct search *s, const struct service_config *service,
         (void)check_file(&s->cluster, db->canary_password_file, true, PATH("%s.database.canary_password_file", path));
 }
 
-static void check_hook(struct search *s, const struct service_config *service, size_t self)
+static void check_program(struct search *s, const struct service_config *service, const char *hook,
+                          const struct config_texts *words, const char *why)
+{
+    struct stat info;
+    if (words->count == 0)
+        return;
+    const char *program = words->items[0];
+    if (stat(program, &info) != 0 || !S_ISREG(info.st_mode) || access(program, X_OK) != 0)
+        document_error(&s->cluster, PATH("$.services.%s.hooks.%s[0]", service->name, hook),
+                       "%s is no program that this user can run; it is needed here, where %s", program, why);
+}
+
+static void check_hooks(struct search *s, const struct service_config *service, size_t self)
 {
     bool guard = false;
     for (size_t i = 0; i < service->region_count; i++)
         guard |= config_is_guard(&service->regions[i], self);
-    if (!guard || service->hooks.after_open.count == 0)
+    if (!guard)
         return;
-    const char *program = service->hooks.after_open.items[0];
-    struct stat info;
-    if (stat(program, &info) != 0 || !S_ISREG(info.st_mode) || access(program, X_OK) != 0)
-        document_error(&s->cluster, PATH("$.services.%s.hooks.after_open[0]", service->name),
-                       "%s is no program that this user can run; it is needed here, where the service may be opened", program);
+    check_program(s, service, "after_open", &service->hooks.after_open, "the service may be opened");
+    check_program(s, service, "rejoin", &service->hooks.rejoin, "an old primary may come back");
 }
 
 static void check_service(struct search *s, const struct service_config *service, const struct local_config *node,
@@ -162,7 +171,7 @@ static void check_service(struct search *s, const struct service_config *service
 {
     for (size_t i = 0; i < service->region_count; i++)
         check_region(s, service, &service->regions[i], self);
-    check_hook(s, service, self);
+    check_hooks(s, service, self);
     if (service->dns == NULL)
         return;
     (void)check_file(&s->cluster, service->dns->ca_file, false, PATH("$.services.%s.dns.ca_file", service->name));

@@ -113,6 +113,10 @@ static const struct option cluster_rows[] = {
       .means = "Program (absolute path) and arguments, run by the target's coordinator after its database was opened." },
     { S "hooks.deadline", OPTION_DURATION, AT(service_config, hooks.deadline_us), .fallback = "\"30s\"",
       .min = SECONDS(1), .max = HOURS(1), .means = "When a hook is killed and counts as failed." },
+    { S "hooks.rejoin", OPTION_TEXT, .list = true, AT(service_config, hooks.rejoin), .min = 1, .max = CONFIG_MAX_ITEMS,
+      .means = "Program (absolute path) and arguments that make an old primary a standby, run by failoverctl rejoin." },
+    { S "hooks.rejoin_deadline", OPTION_DURATION, AT(service_config, hooks.rejoin_deadline_us), .fallback = "\"1h\"",
+      .min = SECONDS(1), .max = DAYS(1), .means = "When that program is killed; a new copy of the database takes its time." },
 
     { S "regions", OPTION_MAP, .required = true, AT(service_config, regions), COUNT_AT(service_config, region_count),
       KEYED(service_region_config, name, OPTION_NAME), .min = 1, .max = CONFIG_MAX_REGIONS,

@@ -292,6 +292,14 @@ static void check_initial_writer(struct document *d, struct service_config *s)
                        "name another region", s->initial_writer_name);
 }
 
+static void check_program(struct document *d, const struct service_config *s, const char *hook,
+                          const struct config_texts *words)
+{
+    if (words->count > 0 && words->items[0][0] != '/')
+        document_error(d, PATH("$.services.%s.hooks.%s[0]", s->name, hook), "\"%.80s\" is no absolute path; it must begin "
+                       "with \"/\", no shell looks it up", words->items[0]);
+}
+
 void rules_service(struct document *d, const struct cluster_config *c, struct service_config *s)
 {
     for (size_t i = 0; i < s->region_count; i++)
@@ -306,9 +314,8 @@ void rules_service(struct document *d, const struct cluster_config *c, struct se
     check_lease(d, s);
     check_ladder(d, s);
     check_ages(d, c, s);
-    if (s->hooks.after_open.count > 0 && s->hooks.after_open.items[0][0] != '/')
-        document_error(d, PATH("$.services.%s.hooks.after_open[0]", s->name), "\"%.80s\" is no absolute path; it must begin "
-                       "with \"/\", no shell looks it up", s->hooks.after_open.items[0]);
+    check_program(d, s, "after_open", &s->hooks.after_open);
+    check_program(d, s, "rejoin", &s->hooks.rejoin);
     if (s->dns == NULL)
         document_warn(d, PATH("$.services.%s", s->name), "there is no \"dns\": a failover moves the database, but nobody "
                       "is told where to go");

@@ -156,6 +156,38 @@ static void on_timer(void *arg)
     control_event(arg, &(struct node_event){ .kind = EVENT_TIMER });
 }
 
+/* What a message says that its sender's voter has accepted; NULL where it says nothing of that. */
+static const struct register_report *report_in(const struct message *m)
+{
+    switch (m->kind) {
+    case MESSAGE_PROMISE: return &m->as.promise.report;
+    case MESSAGE_ACCEPTED: return &m->as.accepted.report;
+    case MESSAGE_GRANT:
+    case MESSAGE_REFUSE: return &m->as.grant.report;
+    case MESSAGE_GOSSIP: return &m->as.gossip.report;
+    case MESSAGE_PREPARE:
+    case MESSAGE_ACCEPT:
+    case MESSAGE_REJECT:
+    case MESSAGE_RENEW:
+    case MESSAGE_RELEASE:
+    case MESSAGE_CONFIRM:
+    case MESSAGE_VERDICT:
+    case MESSAGE_ORDER:
+    case MESSAGE_ORDER_REPLY:
+    case MESSAGE_GENERATION:
+    case MESSAGE_KIND_COUNT:
+    default: return NULL;
+    }
+}
+
+/* Kept for people who ask whether a database may start: a service of which nobody has a ledger is new. */
+static void note_report(struct control *c, const struct message *m)
+{
+    const struct register_report *report = report_in(m);
+    if (report != NULL && report->present && m->service < c->policy.service_count)
+        c->services[m->service].ledger_reported = true;
+}
+
 static void on_frame(size_t peer, const unsigned char *payload, size_t length, void *arg)
 {
     struct control *c = arg;
@@ -163,6 +195,7 @@ static void on_frame(size_t peer, const unsigned char *payload, size_t length, v
     struct node_event event = { .kind = EVENT_MESSAGE };
     if (codec_decode_message(&c->names, payload, length, c->link_node[peer], &event.as.message,
                              &fault)) {
+        note_report(c, &event.as.message);
         control_event(c, &event);
         return;
     }
@@ -321,6 +354,7 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
     carry_out(c, &c->effects);
     work_line(c);
     control_tell_ready(c);
+    control_return_begin(c);
     if (notify_watchdog_us() > 0)
         timer_set_after_us(&c->watchdog, 0);
     return c;

@@ -58,6 +58,7 @@ void control_act(struct control *c, const struct act *act)
     case ACT_COMPARE:
     case ACT_FREEZE:
     case ACT_THAW:
+    case ACT_FOLLOW:
     case ACT_PROMOTE:
     case ACT_HOOKS:
         if (s->database != NULL)
@@ -101,12 +102,19 @@ static void on_ruleset_changed(void *arg)
             fence_ruleset_changed(c->services[s].fence);
 }
 
+static bool has_kernel(const struct service_config *service)
+{
+    for (size_t r = 0; r < service->fence.ladder_count; r++)
+        if (service->fence.ladder[r] == CONFIG_FENCE_KERNEL)
+            return true;
+    return false;
+}
+
 static bool any_kernel(const struct cluster_config *cluster)
 {
     for (size_t s = 0; s < cluster->service_count; s++)
-        for (size_t r = 0; r < cluster->services[s].fence.ladder_count; r++)
-            if (cluster->services[s].fence.ladder[r] == CONFIG_FENCE_KERNEL)
-                return true;
+        if (has_kernel(&cluster->services[s]))
+            return true;
     return false;
 }
 
@@ -154,12 +162,19 @@ static bool open_guarded(struct control *c, size_t index,
         .database = region->database,
         .secrets = &s->secrets,
         .node = c->parts.local->name,
+        .resolver = c->parts.resolver,
         .on_done = on_act_done,
         .arg = c,
     };
     s->fence = fence_new(c->parts.loop, &fence, fault);
-    s->database = database_acts_new(c->parts.loop, &acts);
-    return s->fence != NULL && (s->database != NULL || fault_set(fault, "out of memory"));
+    s->database = s->fence != NULL ? database_acts_new(c->parts.loop, &acts, fault) : NULL;
+    if (s->database == NULL)
+        return false;
+    if (has_kernel(config))
+        s->sockets = socket_watch_new(c->parts.loop, region->database, &s->secrets);
+    if (has_kernel(config) && s->sockets == NULL)
+        return fault_set(fault, "out of memory");
+    return control_return_open(c, index, region, fault);
 }
 
 static bool open_dns(struct control *c, size_t index, struct fault *fault)
@@ -196,8 +211,10 @@ bool control_acts_open(struct control *c, struct fault *fault)
 
 void control_acts_close(struct control *c)
 {
+    control_return_close(c);
     for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
         fence_free(c->services[s].fence);
+        socket_watch_free(c->services[s].sockets);
         database_acts_free(c->services[s].database);
         dns_acts_free(c->services[s].dns);
     }

@@ -10,6 +10,9 @@
 #include "coordinator/control/dns_acts.h"
 #include "coordinator/control/fence.h"
 #include "coordinator/control/outbox.h"
+#include "coordinator/control/socket_watch.h"
+#include "coordinator/control/rejoin.h"
+#include "coordinator/control/returned.h"
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/codec.h"
 #include "coordinator/peer/link.h"
@@ -25,8 +28,12 @@ struct queued_event {
 struct control_service {
     struct database_secrets secrets;
     struct fence *fence;
+    struct socket_watch *sockets; /* where the kernel is a fence */
     struct database_acts *database;
     struct dns_acts *dns;
+    bool ledger_reported; /* a peer has said that its voter accepted a ledger of the service */
+    struct returned *returned;
+    struct rejoin *rejoin;
 };
 
 struct control {
@@ -38,6 +45,7 @@ struct control {
     struct effects effects;
     struct timer timer;
     struct timer watchdog;
+    struct timer look;         /* at what has come back: see returned.h */
 
     /* Events wait here while one is being worked, so that an effect that answers at once (a message
      * to ourselves, an act that fails right away) never steps the node within a step. */
@@ -77,6 +85,13 @@ void control_acts_close(struct control *control);
  * us (the database) never runs without it. */
 void control_tell_ready(struct control *control);
 void control_act(struct control *control, const struct act *act);
+
+/* control_return.c: an old primary that is back, and making it a standby. */
+bool control_return_open(struct control *control, size_t service, const struct service_region_config *region,
+                         struct fault *fault) CHECKED;
+void control_return_close(struct control *control);
+void control_return_begin(struct control *control);
+void control_return_ask(struct control *control, const struct control_request *request);
 
 /* control_people.c: requests of the control socket. */
 bool control_people_open(struct control *control, struct fault *fault) CHECKED;

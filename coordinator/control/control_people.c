@@ -6,12 +6,16 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/control/probing.h"
+#include "coordinator/status/may_write.h"
+#include "coordinator/status/names.h"
 #include "coordinator/status/status.h"
 
 /* Everything that a snapshot is made from, borrowed for the call. */
 struct snapshot {
     struct status_input input;
+    struct status_return returns[POLICY_SERVICES_MAX];
     struct view_service *views;
+    struct status_guarded guarded[POLICY_SERVICES_MAX];
     struct link_status links[LINK_PEERS_MAX];
     struct store_writer_status store;
     struct journal_status journal;
@@ -19,6 +23,17 @@ struct snapshot {
     struct links_counters counters;
     struct control_counters people;
 };
+
+static void look_at_fence(const struct control_service *s, struct status_guarded *guarded)
+{
+    *guarded = (struct status_guarded){ .here = s->fence != NULL };
+    if (!guarded->here)
+        return;
+    guarded->trouble = fence_trouble(s->fence);
+    guarded->kernel = s->sockets != NULL;
+    if (guarded->kernel)
+        guarded->sockets = *socket_watch_last(s->sockets, &guarded->sockets_us);
+}
 
 static void take_snapshot(struct control *c, struct snapshot *s)
 {
@@ -28,6 +43,8 @@ static void take_snapshot(struct control *c, struct snapshot *s)
     for (size_t i = 0; i < services; i++)
         node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
                   (struct wall_time){ base_wall_us() }, &s->views[i]);
+    for (size_t i = 0; i < services; i++)
+        look_at_fence(&c->services[i], &s->guarded[i]);
     for (size_t i = 0; i < c->link_count; i++)
         links_status(c->links, i, &s->links[i]);
     if (c->writer != NULL)
@@ -36,6 +53,11 @@ static void take_snapshot(struct control *c, struct snapshot *s)
     links_expiry(c->links, &s->certificate);
     links_counters(c->links, &s->counters);
     control_counters(c->server, &s->people);
+    for (size_t i = 0; i < services; i++)
+        s->returns[i] = (struct status_return){
+            .returned = c->services[i].returned != NULL ? returned_json(c->services[i].returned) : NULL,
+            .rejoin = c->services[i].rejoin != NULL ? rejoin_json(c->services[i].rejoin) : NULL,
+        };
     s->input = (struct status_input){
         .cluster = c->parts.cluster,
         .local = c->parts.local,
@@ -46,6 +68,7 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .started_mono_us = c->started_us,
         .mute = node_mute(c->node),
         .views = s->views,
+        .guarded = s->guarded,
         .links = s->links,
         .link_count = c->link_count,
         .counters = &s->counters,
@@ -56,10 +79,18 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .store_text = c->parts.store_text,
         .journal = &s->journal,
         .history = c->parts.history,
+        .returns = s->returns,
         .certificate = &s->certificate,
         .control_stall_us = loop_longest_stall_us(c->parts.loop),
         .probes_stall_us = loop_longest_stall_us(probing_loop(c->parts.probing)),
     };
+}
+
+static void drop_snapshot(struct control *c, struct snapshot *s)
+{
+    for (size_t i = 0; i < c->parts.cluster->service_count; i++)
+        json_decref(s->returns[i].rejoin);
+    free(s->views);
 }
 
 static bool known_service(struct control *c, const struct control_request *request)
@@ -81,7 +112,7 @@ static void answer_status(struct control *c, const struct control_request *reque
     take_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_render(&snapshot.input, request->arguments.service));
-    free(snapshot.views);
+    drop_snapshot(c, &snapshot);
     /* What is shown is the longest stall since it was last asked for. */
     loop_reset_stall(c->parts.loop);
     probing_reset_stall(c->parts.probing);
@@ -98,7 +129,7 @@ static void answer_order(struct control *c, const struct control_request *reques
         take_snapshot(c, &snapshot);
         control_reply(c->server, request->ticket,
                       status_dry_run(&snapshot.input, service, &order));
-        free(snapshot.views);
+        drop_snapshot(c, &snapshot);
         return;
     }
     struct node_event event = { .kind = EVENT_ORDER };
@@ -114,6 +145,50 @@ static void answer_history(struct control *c, const struct control_request *requ
                                    (size_t)request->arguments.limit));
 }
 
+static json_t *render_may_write(struct control *c, const struct may_write_facts *facts,
+                                const struct may_write_answer *answer)
+{
+    const struct ledger *ledger = &facts->view->ledger;
+    bool known = facts->view->ledger_known;
+    bool writer = known && ledger->writer != REGION_NONE;
+    return json_pack("{s:b, s:s, s:s, s:s, s:b, s:s?, s:o}", "may_write", answer->may == MAY_WRITE_YES, "reason",
+                     answer->reason, "service", facts->service->name, "node", c->parts.local->name, "final",
+                     answer->final, "writer", writer ? name_region(c->parts.cluster, ledger->writer) : NULL, "epoch",
+                     known ? json_of_u64(ledger->epoch) : json_null());
+}
+
+static void answer_may_write(struct control *c, const struct control_request *request)
+{
+    if (!known_service(c, request))
+        return;
+    size_t index = config_find_service(c->parts.cluster, request->arguments.service);
+    struct view_service *view = malloc(sizeof *view);
+    ensure(view != NULL);
+    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() },
+              (struct wall_time){ base_wall_us() }, view);
+    struct may_write_facts facts = {
+        .cluster = c->parts.cluster,
+        .service = &c->parts.cluster->services[index],
+        .view = view,
+        .self = c->parts.self,
+        .instance = c->policy.instance,
+        .ledger_reported = c->services[index].ledger_reported ||
+                           node_durable(c->node)->services[index].accepted.present,
+    };
+    struct may_write_answer answer;
+    may_write(&facts, &answer);
+    json_t *more = render_may_write(c, &facts, &answer);
+    free(view);
+    if (answer.may == MAY_WRITE_YES) {
+        (void)json_object_set_new(more, "text", json_of_text(answer.text));
+        control_reply(c->server, request->ticket, more);
+        return;
+    }
+    bool no = answer.may == MAY_WRITE_NO;
+    control_refuse(c->server, request->ticket, no ? "not_writer" : "cant_know",
+                   no ? EXIT_NOT_WRITER : EXIT_CANT_KNOW, answer.text, answer.todo, more);
+}
+
 static bool on_request(void *arg, const struct control_request *request)
 {
     struct control *c = arg;
@@ -122,6 +197,8 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_FAILOVER:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_HISTORY: answer_history(c, request); return true;
+    case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
+    case COMMAND_REJOIN: control_return_ask(c, request); return true;
     case COMMAND_CHECK_CONFIG:
     case COMMAND_HELP:
     case COMMAND_COUNT:

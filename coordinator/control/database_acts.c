@@ -9,6 +9,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
+#include "coordinator/control/lead.h"
 #include "coordinator/database/promote.h"
 
 struct database_acts {
@@ -16,9 +17,11 @@ struct database_acts {
     struct database_acts_settings settings;
     struct pg_target target;
     struct promote_errand *errand;
+    struct lead *lead;
     struct child *hook;
     struct act act;
     bool busy;
+    bool leading;
 };
 
 static void done(struct database_acts *a, struct act_result *result, const char *detail)
@@ -52,6 +55,16 @@ static void on_errand(void *arg, const struct promote_report *report)
     if (report->facts_known)
         postgres_facts_to_policy(&report->facts, &result.database);
     done(a, &result, report->why.text);
+}
+
+static void on_led(void *arg, enum promote_outcome outcome, const struct postgres_facts *facts, const char *why)
+{
+    struct database_acts *a = arg;
+    a->leading = false;
+    struct act_result result = { .outcome = outcome_of(outcome) };
+    if (facts != NULL)
+        postgres_facts_to_policy(facts, &result.database);
+    done(a, &result, why);
 }
 
 static void on_hook(const struct child_result *child, void *arg)
@@ -130,6 +143,9 @@ static void start(struct database_acts *a, struct fault *fault)
     case ACT_THAW:
         start_thaw(a, fault);
         return;
+    case ACT_FOLLOW:
+        a->leading = lead_start(a->lead, a->act.region, deadline, fault);
+        return;
     case ACT_PROMOTE:
         a->errand = promote_start(a->loop, &a->target, a->act.until.us, deadline, on_errand, a,
                                   fault);
@@ -159,7 +175,9 @@ static void stop(struct database_acts *a)
     if (a->hook != NULL)
         child_abandon(a->hook);
     a->hook = NULL;
-    a->busy = false;
+    if (a->lead != NULL)
+        lead_stop(a->lead);
+    a->leading = a->busy = false;
 }
 
 void database_acts_run(struct database_acts *a, const struct act *act)
@@ -169,21 +187,36 @@ void database_acts_run(struct database_acts *a, const struct act *act)
     a->act = *act;
     a->busy = true;
     start(a, &fault);
-    if (a->errand == NULL && a->hook == NULL) {
+    if (a->errand == NULL && a->hook == NULL && !a->leading && a->busy) {
         struct act_result result = { .outcome = ACT_FAILED };
         done(a, &result, fault.text);
     }
 }
 
-struct database_acts *database_acts_new(struct loop *loop,
-                                        const struct database_acts_settings *settings)
+struct database_acts *database_acts_new(struct loop *loop, const struct database_acts_settings *settings,
+                                        struct fault *fault)
 {
     struct database_acts *a = calloc(1, sizeof *a);
-    if (a == NULL)
+    if (a == NULL) {
+        (void)fault_set(fault, "out of memory");
         return NULL;
+    }
     a->loop = loop;
     a->settings = *settings;
     a->target = database_inside(settings->database, settings->secrets);
+    struct lead_settings lead = {
+        .cluster = settings->cluster,
+        .service = settings->service,
+        .own = &a->target,
+        .resolver = settings->resolver,
+        .done = on_led,
+        .arg = a,
+    };
+    a->lead = lead_new(loop, &lead, fault);
+    if (a->lead == NULL) {
+        database_acts_free(a);
+        return NULL;
+    }
     return a;
 }
 
@@ -192,5 +225,6 @@ void database_acts_free(struct database_acts *a)
     if (a == NULL)
         return;
     stop(a);
+    lead_free(a->lead);
     free(a);
 }

@@ -1,4 +1,4 @@
-/* database_acts: COMPARE, FREEZE, THAW and PROMOTE on this node's own region's database, and the
+/* database_acts: COMPARE, FREEZE, THAW, FOLLOW and PROMOTE on this node's own region's database, and the
  * service's hooks, as acts of the core. One act of a service at a time; a new one replaces one that
  * is still under way, whose completion the core no longer waits for.
  */
@@ -6,6 +6,7 @@
 #define FAILOVERD_CONTROL_DATABASE_ACTS_H
 
 #include "coordinator/base/loop.h"
+#include "coordinator/base/resolver.h"
 #include "coordinator/config/config.h"
 #include "coordinator/control/database_target.h"
 #include "policy/act.h"
@@ -20,13 +21,14 @@ struct database_acts_settings {
     const struct database_config *database;
     const struct database_secrets *secrets;
     const char *node;
+    struct resolver *resolver;
     act_done *on_done;
     void *arg;
 };
 
-/* What the settings point to outlives it. NULL without memory. */
-struct database_acts *database_acts_new(struct loop *loop,
-                                        const struct database_acts_settings *settings);
+/* What the settings point to outlives it. Reads secrets: at start only. */
+struct database_acts *database_acts_new(struct loop *loop, const struct database_acts_settings *settings,
+                                        struct fault *fault);
 void database_acts_free(struct database_acts *acts);
 
 void database_acts_run(struct database_acts *acts, const struct act *act);

@@ -38,6 +38,26 @@ static const struct command commands[COMMAND_COUNT] = {
       "operations with their steps, times, gates, loss and fence proof",
       "  --limit N       the newest N only\n",
       { { "service", PARAMETER_NAME, false, false }, { "limit", PARAMETER_COUNT, false, false } } },
+    [COMMAND_MAY_WRITE] = { COMMAND_MAY_WRITE, "may-write", "SERVICE [--wait DURATION]", ROLE_READ, true, false,
+      "may this host's database start as a primary now? for its unit (exit codes 0, 7, 8)",
+      "  --wait DURATION  ask again until it may, or another region is the writer, or this long (such as\n"
+      "                   60s) has passed\n"
+      "\n"
+      "  Exit code 0 only if it may: this node is the guard that the ledger names and holds the lease. 7: no,\n"
+      "  another region is the writer, or none is. 8: can't know: no quorum, no failoverd here, no guard of\n"
+      "  this database, no such service. etc/postgresql-may-write.conf puts it before PostgreSQL's start.\n",
+      { SERVICE_PARAMETER } },
+    [COMMAND_REJOIN] = { COMMAND_REJOIN, "rejoin", "SERVICE --reason TEXT [options]", ROLE_OPERATE, true, true,
+      "make this node's old primary a standby of the new one, or say how",
+      "  --reason TEXT   why; goes into the journal with your name\n"
+      "  --dry-run       show what would be run, change nothing\n"
+      "  --without-list  go on although what only this database has could not be listed before\n"
+      "  --yes           don't ask for the service's name\n"
+      "  --no-wait       return as soon as the hook runs (exit code 6)\n"
+      "  On the node of the old primary. Runs hooks.rejoin of cluster.json and then waits until the database\n"
+      "  streams from the writer; without that hook it shows the commands and exits with 3.\n",
+      { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "without_list", PARAMETER_FLAG, false, false },
+        { "dry_run", PARAMETER_FLAG, false, false } } },
     [COMMAND_CHECK_CONFIG] = { COMMAND_CHECK_CONFIG, "check-config", "--cluster FILE [--node FILE]",
       ROLE_NONE, false, false, "check configuration files, without a daemon",
       "  --cluster FILE  usually /etc/failoverd/cluster.json\n"
@@ -153,7 +173,10 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
     case PARAMETER_FLAG:
         if (!json_is_boolean(value))
             return fault_set(fault, "%s has to be true or false", parameter->key);
-        arguments->dry_run = json_is_true(value);
+        if (strcmp(parameter->key, "without_list") == 0)
+            arguments->without_list = json_is_true(value);
+        else
+            arguments->dry_run = json_is_true(value);
         return true;
     }
     return fault_set(fault, "%s can't be read", parameter->key);
@@ -188,8 +211,9 @@ bool command_parse(const struct command *command, const json_t *request,
         if (command->parameters[i].required &&
             json_object_get(request, command->parameters[i].key) == NULL)
             return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
-    if (command->id == COMMAND_FAILOVER && !arguments->dry_run && arguments->reason == NULL)
-        return fault_set(fault, "failover needs a reason: it is kept with your name");
+    if ((command->id == COMMAND_FAILOVER || command->id == COMMAND_REJOIN) && !arguments->dry_run &&
+        arguments->reason == NULL)
+        return fault_set(fault, "%s needs a reason: it is kept with your name", command->name);
     /* Looking changes nothing, whatever it looks at. */
     if (arguments->dry_run)
         arguments->role = ROLE_READ;
@@ -218,7 +242,9 @@ void command_print_help(FILE *stream)
           "  3  refused by a gate or by the service's state; nothing was changed\n"
           "  4  no quorum: no majority of voters could be reached\n"
           "  5  no failoverd answers on the socket\n"
-          "  6  the operation is still running; it goes on without failoverctl\n", stream);
+          "  6  the operation is still running; it goes on without failoverctl\n"
+          "  7  may-write: no, this database may not start as a primary\n"
+          "  8  may-write: whether it may can't be known\n", stream);
 }
 
 bool command_print_help_of(FILE *stream, const char *name)

@@ -21,6 +21,8 @@ enum command_id {
     COMMAND_FAILOVER,
     COMMAND_DNS_ADOPT,
     COMMAND_HISTORY,
+    COMMAND_MAY_WRITE,
+    COMMAND_REJOIN,
     COMMAND_CHECK_CONFIG,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -70,6 +72,7 @@ struct command_arguments {
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */
     bool dry_run;
+    bool without_list;
     enum control_role role; /* what this request needs */
 };
 
@@ -87,6 +90,8 @@ enum exit_code {
     EXIT_NO_QUORUM = 4,
     EXIT_UNREACHABLE = 5,  /* no daemon there, or it stopped answering */
     EXIT_RUNNING = 6,      /* it goes on without us */
+    EXIT_NOT_WRITER = 7,   /* may-write: no */
+    EXIT_CANT_KNOW = 8,    /* may-write: nothing says yes, and nothing says no */
 };
 
 void command_print_help(FILE *stream);

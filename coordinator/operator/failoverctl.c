@@ -7,9 +7,12 @@
 
 #include "coordinator/base/text.h"
 #include "coordinator/config/config_report.h"
+#include "coordinator/config/values.h"
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
+#include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_order.h"
+#include "coordinator/operator/failoverctl_rejoin.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
@@ -22,13 +25,14 @@ struct line {
     size_t word_count;
     const char *cluster_file;
     const char *node_file;
+    int64_t wait_us;      /* may-write: 0, ask once */
     bool no_color;
     json_t *request;
 };
 
 enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COLOR, OPTION_TO,
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
-                 OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
+                 OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
                  OPTION_VERBOSE, OPTION_HELP };
 
 static const struct option options[] = {
@@ -41,9 +45,10 @@ static const struct option options[] = {
     { "skip-gate", required_argument, NULL, OPTION_SKIP_GATE },
     { "accept-loss", required_argument, NULL, OPTION_ACCEPT_LOSS },
     { "yes", no_argument, NULL, OPTION_YES },
-    { "wait", no_argument, NULL, OPTION_WAIT },
+    { "wait", required_argument, NULL, OPTION_WAIT },
     { "no-wait", no_argument, NULL, OPTION_NO_WAIT },
     { "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+    { "without-list", no_argument, NULL, OPTION_WITHOUT_LIST },
     { "limit", required_argument, NULL, OPTION_LIMIT },
     { "cluster", required_argument, NULL, OPTION_CLUSTER },
     { "node", required_argument, NULL, OPTION_NODE },
@@ -58,13 +63,14 @@ static const struct {
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
     { OPTION_TO, 1u << COMMAND_FAILOVER },
-    { OPTION_REASON, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
+    { OPTION_REASON, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_SKIP_GATE, 1u << COMMAND_FAILOVER },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER },
-    { OPTION_DRY_RUN, 1u << COMMAND_FAILOVER },
-    { OPTION_YES, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
-    { OPTION_WAIT, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
-    { OPTION_NO_WAIT, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT },
+    { OPTION_DRY_RUN, 1u << COMMAND_FAILOVER | 1u << COMMAND_REJOIN },
+    { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
+    { OPTION_YES, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
+    { OPTION_NO_WAIT, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
     { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },
@@ -109,6 +115,13 @@ static bool set_timeout(struct line *line, const char *text)
     return true;
 }
 
+static bool set_wait(struct line *line, const char *text)
+{
+    struct fault fault;
+    return value_duration(text, &line->wait_us, &fault) &&
+           line->wait_us <= MAY_WRITE_WAIT_MAX_S * US_PER_SECOND;
+}
+
 /* False: its value is wrong. */
 static bool take_option(struct line *line, int option, const char *value)
 {
@@ -122,9 +135,10 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_SKIP_GATE: return add_gate(line, value);
     case OPTION_ACCEPT_LOSS: return set_number(line, "accept_loss_bytes", value);
     case OPTION_YES: line->settings.yes = true; return true;
-    case OPTION_WAIT: line->settings.no_wait = false; return true;
+    case OPTION_WAIT: return set_wait(line, value);
     case OPTION_NO_WAIT: line->settings.no_wait = true; return true;
     case OPTION_DRY_RUN: line->settings.dry_run = true; return true;
+    case OPTION_WITHOUT_LIST: return set(line, "without_list", json_true());
     case OPTION_LIMIT: return set_number(line, "limit", value);
     case OPTION_CLUSTER: line->cluster_file = value; return true;
     case OPTION_NODE: line->node_file = value; return true;
@@ -234,6 +248,10 @@ static int run_command(struct line *line)
         return run_ask(line, table_status);
     if (line->command->id == COMMAND_HISTORY)
         return run_ask(line, table_history);
+    if (line->command->id == COMMAND_MAY_WRITE)
+        return (int)ctl_may_write(&line->settings, json_incref(line->request), line->wait_us);
+    if (line->command->id == COMMAND_REJOIN)
+        return (int)ctl_rejoin(&line->settings, json_incref(line->request));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 

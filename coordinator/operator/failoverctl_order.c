@@ -114,7 +114,7 @@ static bool read_word(char *out, size_t size)
     return true;
 }
 
-static enum exit_code confirm(const struct ctl_settings *settings, const json_t *request)
+enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *request)
 {
     char typed[CONFIG_MAX_NAME + 2];
     if (settings->yes)
@@ -331,7 +331,7 @@ enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request)
             return code;
         }
     }
-    code = confirm(settings, request);
+    code = ctl_confirm(settings, request);
     if (code != EXIT_DONE) {
         json_decref(request);
         return code;

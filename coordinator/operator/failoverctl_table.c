@@ -339,6 +339,12 @@ static void print_service(const struct table_style *style, const json_t *service
                 peek_str(lease, "held_by", "nobody"), peek_str(lease, "fence", "?"));
     fprintf(style->stream, "\n  %s\n  %s\n", peek_str(service, "headline", "?"),
             peek_str(service, "outlook", "?"));
+    const json_t *loss = json_object_get(service, "quorum_loss");
+    if (json_is_false(json_object_get(loss, "lost"))) /* else the outlook says it */
+        fprintf(style->stream, "  %s\n", peek_str(loss, "text", "?"));
+    const json_t *fence = json_object_get(service, "fence");
+    if (style->verbose && json_is_string(json_object_get(fence, "text")))
+        fprintf(style->stream, "  The fence is %s.\n", peek_str(fence, "text", "?"));
     if (json_is_object(operation)) {
         char line[1024];
         struct text text = TEXT_OF(line);
@@ -496,5 +502,10 @@ void table_history(const struct table_style *style, const json_t *history)
         if (index > 0)
             fputs("\n", style->stream);
         print_operation(style, operation);
+    }
+    json_array_foreach(json_object_get(history, "lost_writes"), index, operation) {
+        fputs(index == 0 ? "\nOld primaries that came back:\n" : "", style->stream);
+        fprintf(style->stream, "  %s  %s: %s\n", peek_str(operation, "time", "?"), peek_str(operation, "service", "?"),
+                peek_str(operation, "text", "?"));
     }
 }

@@ -393,6 +393,22 @@ static void on_dns_stopped(struct history *history, struct history_service *serv
     service->has_dns = true;
 }
 
+static void on_lost_writes(struct history *history, struct history_service *service, const json_t *line)
+{
+    if (history->lost_count == HISTORY_LOST_MAX) {
+        memmove(&history->lost[0], &history->lost[1], (HISTORY_LOST_MAX - 1) * sizeof history->lost[0]);
+        history->lost_count--;
+    }
+    struct history_lost *lost = &history->lost[history->lost_count++];
+    *lost = (struct history_lost){ .bytes = take_number(line, "bytes"), .transactions = take_number(line, "transactions") };
+    (void)text_copy(lost->service, sizeof lost->service, service->name);
+    (void)take(lost->region, sizeof lost->region, line, "region");
+    (void)take(lost->writer, sizeof lost->writer, line, "writer");
+    (void)take(lost->when, sizeof lost->when, line, "time");
+    (void)take(lost->text, sizeof lost->text, line, "text");
+    (void)take(lost->file, sizeof lost->file, line, "file");
+}
+
 static const struct {
     const char *event;
     void (*apply)(struct history *history, struct history_service *service, const json_t *line);
@@ -421,6 +437,7 @@ static const struct {
     { "loss_estimated", on_loss },
     { "act_done", on_act_done },
     { "dns_stopped", on_dns_stopped },
+    { "lost_writes", on_lost_writes },
 };
 
 void history_line(struct history *history, const json_t *line)

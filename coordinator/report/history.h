@@ -23,6 +23,8 @@
 #define HISTORY_SERVICES_MAX 32
 #define HISTORY_TAIL_BYTES_MAX (8 * 1024 * 1024)
 #define HISTORY_LINE_MAX 16384
+#define HISTORY_LOST_MAX 16       /* reports of lost writes */
+#define HISTORY_LOST_TEXT_MAX 1024
 #define HISTORY_NAME_MAX 64
 #define HISTORY_TEXT_MAX 200
 
@@ -39,7 +41,7 @@ void history_line(struct history *history, const json_t *line);
 bool history_load(struct history *history, const char *path, uint64_t *last_seq, bool *torn,
                   struct fault *fault) CHECKED;
 
-/* { "operations": [ newest first ], "forgotten": n } as README.md says; `service` NULL: of all,
+/* { "operations": [ newest first ], "forgotten": n, "lost_writes": [ newest first ] } as README.md says; `service` NULL: of all,
  * `limit` 0: as many as are kept. A new reference; NULL without memory. */
 json_t *history_json(const struct history *history, const char *service, size_t limit);
 

@@ -64,10 +64,24 @@ struct history_service {
     struct history_dns dns;
 };
 
+/* What an old primary had that the new one lacks, as a line told it. */
+struct history_lost {
+    char service[HISTORY_NAME_MAX];
+    char region[HISTORY_NAME_MAX];
+    char writer[HISTORY_NAME_MAX];
+    char when[CLOCK_WALL_TEXT_MAX];
+    char text[HISTORY_LOST_TEXT_MAX];
+    char file[HISTORY_LOST_TEXT_MAX];
+    double bytes;                   /* -1: not known */
+    double transactions;            /* -1: not known */
+};
+
 struct history {
     struct history_operation *operations[HISTORY_OPERATIONS_MAX]; /* oldest first */
     size_t count;
     uint64_t forgotten;
+    struct history_lost lost[HISTORY_LOST_MAX]; /* oldest first */
+    size_t lost_count;
     struct history_service *services[HISTORY_SERVICES_MAX];
     size_t service_count;
     bool loading;

@@ -102,6 +102,27 @@ static json_t *render_operation(const struct history_operation *operation)
     return object;
 }
 
+static json_t *render_lost_writes(const struct history *history, const char *service, size_t limit)
+{
+    json_t *list = json_array();
+    for (size_t i = history->lost_count; i > 0; i--) {
+        const struct history_lost *lost = &history->lost[i - 1];
+        if ((service != NULL && strcmp(lost->service, service) != 0) || (limit > 0 && json_array_size(list) >= limit))
+            continue;
+        json_t *object = json_object();
+        put(object, "service", json_of_text(lost->service));
+        put(object, "region", text_or_null(lost->region));
+        put(object, "writer", text_or_null(lost->writer));
+        put(object, "time", text_or_null(lost->when));
+        put(object, "bytes", lost->bytes >= 0 ? json_integer((json_int_t)lost->bytes) : json_null());
+        put(object, "transactions", lost->transactions >= 0 ? json_integer((json_int_t)lost->transactions) : json_null());
+        put(object, "file", text_or_null(lost->file));
+        put(object, "text", json_of_text(lost->text));
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
 json_t *history_json(const struct history *history, const char *service, size_t limit)
 {
     json_t *result = json_object();
@@ -116,6 +137,7 @@ json_t *history_json(const struct history *history, const char *service, size_t 
     }
     put(result, "operations", list);
     put(result, "forgotten", json_of_u64(history->forgotten));
+    put(result, "lost_writes", render_lost_writes(history, service, limit));
     return result;
 }
 

@@ -93,6 +93,13 @@ static const struct vocabulary_row rows[] = {
     { NOTE_FENCE_CHANGED, "fence_changed", LOG_LEVEL_WARNING,
       { { "fence", WORD_FENCE }, { "was", WORD_FENCE } },
       "our database's fence is {a} now, was {b}[: {detail}]", NULL },
+    { NOTE_FOLLOWS, "follows", LOG_LEVEL_INFO, { { NULL, WORD_NONE } },
+      "our standby streams from {region}", NULL },
+    { NOTE_FOLLOW_FAILED, "follow_failed", LOG_LEVEL_WARNING, { { "outcome", WORD_ACT_OUTCOME } },
+      "our standby does not stream from {region} ({a})[: {detail}]", NULL },
+    { NOTE_STANDBY_AHEAD, "standby_ahead", LOG_LEVEL_WARNING, { { "ahead_bytes", WORD_BYTES } },
+      "the standby of {region} has {a} more than the one that is about to be promoted: it can't follow that one, "
+      "and needs pg_rewind or a new copy", NULL },
     { NOTE_DNS_READ, "dns_read", LOG_LEVEL_INFO, { { "mark", WORD_DNS_MARK }, { "mark_epoch", WORD_COUNT } },
       "the zone's mark is {a}, of epoch {b}", NULL },
     { NOTE_DNS_STOPPED, "dns_stopped", LOG_LEVEL_ERROR, { { "ruling", WORD_DNS_RULING } },

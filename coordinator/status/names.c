@@ -136,10 +136,10 @@ static const char *const act_kinds[] = {
     [ACT_FENCE_HOLD] = "fence_hold", [ACT_FENCE_READS] = "fence_reads",
     [ACT_FENCE_SHUT] = "fence_shut", [ACT_COMPARE] = "compare",
     [ACT_FREEZE] = "freeze",         [ACT_THAW] = "thaw",
-    [ACT_PROMOTE] = "promote",       [ACT_HOOKS] = "hooks",
-    [ACT_DNS_READ] = "dns_read",     [ACT_DNS_SUBMIT] = "dns_submit",
-    [ACT_DNS_POLL] = "dns_poll",     [ACT_DNS_VERIFY] = "dns_verify",
-    [ACT_ENDPOINTS] = "endpoints",
+    [ACT_FOLLOW] = "follow",         [ACT_PROMOTE] = "promote",
+    [ACT_HOOKS] = "hooks",           [ACT_DNS_READ] = "dns_read",
+    [ACT_DNS_SUBMIT] = "dns_submit", [ACT_DNS_POLL] = "dns_poll",
+    [ACT_DNS_VERIFY] = "dns_verify", [ACT_ENDPOINTS] = "endpoints",
 };
 _Static_assert(sizeof act_kinds / sizeof act_kinds[0] == ACT_KIND_COUNT, "an act without a name");
 

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "coordinator/config/config.h"
+#include "coordinator/database/socket_sessions.h"
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/link.h"
 #include "coordinator/peer/tls.h"
@@ -18,6 +19,21 @@
 #include "coordinator/store/store_writer.h"
 #include "policy/message.h"
 #include "policy/view.h"
+
+/* What the shell knows of the fence of one service's database in this node's region. */
+struct status_guarded {
+    bool here;                      /* this node guards it; else nothing below is told */
+    bool kernel;                    /* the kernel's lease is among its fences */
+    const char *trouble;            /* why the fence can't be worked; "" when it can */
+    struct socket_sessions sockets; /* with `kernel` only */
+    int64_t sockets_us;             /* base_mono_us of that look; 0: none yet */
+};
+
+/* Of a service, where this node guards one of its databases: rendered as they are. */
+struct status_return {
+    const json_t *returned;         /* an old primary that is back; NULL: none */
+    json_t *rejoin;                 /* the last run of rejoin; NULL: none. Owned by who made the input */
+};
 
 struct status_input {
     const struct cluster_config *cluster;
@@ -30,6 +46,7 @@ struct status_input {
     enum mute_reason mute;          /* node_mute() */
 
     const struct view_service *views; /* one per service of the cluster, in its order */
+    const struct status_guarded *guarded; /* likewise; NULL: not told */
 
     const struct link_status *links;  /* by name, in any order; NULL: no links yet */
     size_t link_count;
@@ -43,6 +60,7 @@ struct status_input {
 
     const struct journal_status *journal;    /* NULL: none */
     const struct history *history;           /* for the last DNS act; NULL: not told */
+    const struct status_return *returns;     /* one per service; NULL: not told */
     const struct tls_expiry *certificate;    /* NULL: not known */
 
     int64_t control_stall_us;       /* loop_longest_stall_us() of the two loops */

@@ -218,17 +218,10 @@ static void append_shut(struct text *text, const struct view_region *region, boo
 
 static void outlook_no_quorum(const struct status_service *service, struct text *text)
 {
-    const struct view_service *view = service->view;
     text_append(text, "Nothing can be decided: no failover begins, and no lease is renewed. ");
-    bool keep = view->ledger_known ? view->ledger.keep_on_quorum_loss
-                                   : service->config->fence.on_quorum_loss ==
-                                         CONFIG_QUORUM_LOSS_KEEP;
-    if (keep)
-        text_append(text, "on_quorum_loss is keep, so the writer's database stays open. ");
-    else
-        text_append(text, "on_quorum_loss is fence, so the writer's database is fenced when its "
-                          "lease has run out. ");
-    text_append(text, "Bring the missing voters or the network between them back; see peers.");
+    status_quorum_text(service, text);
+    text_append(text, " ");
+    status_quorum_todo(service, text);
 }
 
 static void outlook_failing(const struct status_service *service, struct text *text)
@@ -345,10 +338,7 @@ void status_outlook(const struct status_service *service, json_t *object)
 
 /* ---- warnings ---------------------------------------------------------------------------- */
 
-static void warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
-    PRINTF_LIKE(4, 5);
-
-static void warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
+void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
 {
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
@@ -368,60 +358,28 @@ static void warn_quorum(const struct status_service *service, json_t *warnings)
     const struct view_service *view = service->view;
     const char *name = service->config->name;
     if (!view->quorum)
-        warn(warnings, "no_quorum", name,
+        status_warn(warnings, "no_quorum", name,
              "only %u of the %u voters needed are heard: no failover can begin and no lease can be "
              "renewed until more are back", view->voters_heard, view->voters_needed);
     if (!view->ledger_known)
-        warn(warnings, "ledger_unknown", name,
+        status_warn(warnings, "ledger_unknown", name,
              "no majority has confirmed who is the writer since this node started");
     if (view->abstaining)
-        warn(warnings, "abstaining", name,
+        status_warn(warnings, "abstaining", name,
              "most of what this node looks at fails, so it suspects itself and does not vote that "
              "a region failed; look at this node's own network");
     if (view->settings_differ)
-        warn(warnings, "settings_differ", name,
+        status_warn(warnings, "settings_differ", name,
              "%s runs with other settings of this service: bring cluster.json in line on all nodes",
              name_node(service->input->cluster, view->settings_differ_node));
     if (view->lease_differs)
-        warn(warnings, "lease_differs", name,
+        status_warn(warnings, "lease_differs", name,
              "the lease or fence settings of the file differ from those in force; they take effect "
              "when a writer is next named");
     if (view->ledger_known && view->ledger.paused)
-        warn(warnings, "paused", name, "the service is paused: no failover begins by itself");
+        status_warn(warnings, "paused", name, "the service is paused: no failover begins by itself");
     if (service->config->mode == CONFIG_MODE_MANUAL)
-        warn(warnings, "manual_mode", name, "manual mode: no failover begins by itself");
-}
-
-static void warn_fence(const struct status_service *service, json_t *warnings)
-{
-    const struct view_service *view = service->view;
-    const char *name = service->config->name;
-    if (view->ledger_known && view->ledger.fence == FENCE_GUARDED)
-        warn(warnings, "fence_guarded", name,
-             service->config->fence.accept_unconfirmed_fence
-                 ? "the writer's fence is guarded and accept_unconfirmed_fence is set: after a "
-                   "failover whose fence was not confirmed, the old database may still acknowledge writes"
-                 : "the writer's fence is guarded: only a live guard can shut the old database, so a "
-                   "failover without one waits for a person");
-    if (view->ledger_known && view->ledger.operation.kind != OPERATION_NONE &&
-        view->operation.here &&
-        (view->operation.proof == PROOF_ACCEPTED || view->operation.proof == PROOF_PERSON))
-        warn(warnings, "fence_not_proven", name,
-             "this operation goes on although nothing proves the old writer fenced (%s): make sure "
-             "by hand that its database is down", name_fence_proof((int)view->operation.proof));
-    for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
-        const struct view_region *region = &view->regions[i];
-        if (!region->serves || !region->guard_heard)
-            continue;
-        const char *where = service->input->cluster->regions[i].name;
-        if (!region->guard_ready)
-            warn(warnings, "guard_not_ready", name,
-                 "%s in %s can't work its database's fence: %s could neither be promoted nor fenced "
-                 "by it", name_node(service->input->cluster, region->guard_node), where, where);
-        if (region->fence == FENCE_FAILED)
-            warn(warnings, "fence_failed", name,
-                 "the fence of %s could not be shut or proven; its guard goes on trying", where);
-    }
+        status_warn(warnings, "manual_mode", name, "manual mode: no failover begins by itself");
 }
 
 static void warn_operation(const struct status_service *service, json_t *warnings)
@@ -432,14 +390,14 @@ static void warn_operation(const struct status_service *service, json_t *warning
     if (!view->ledger_known)
         return;
     if (view->ledger.operation.kind != OPERATION_NONE && operation->overdue)
-        warn(warnings, "operation_overdue", service->config->name,
+        status_warn(warnings, "operation_overdue", service->config->name,
              "step %s has taken %s, longer than it should: %s", step_name(operation->step),
              base_format_duration(duration, sizeof duration, operation->step_us),
              operation->detail.s[0] != '\0' ? operation->detail.s : "no reason is known");
     if (service->config->dns != NULL && view->ledger.dns_epoch > 0 &&
         view->ledger.writer != REGION_NONE && view->ledger.operation.kind == OPERATION_NONE &&
         view->ledger.dns_epoch < view->ledger.epoch)
-        warn(warnings, "dns_behind", service->config->name,
+        status_warn(warnings, "dns_behind", service->config->name,
              "DNS was last seen in force for epoch %" PRIu64 ", the ledger is at %" PRIu64,
              view->ledger.dns_epoch, view->ledger.epoch);
 }
@@ -449,6 +407,10 @@ static void warn_standbys(const struct status_service *service, json_t *warnings
     const struct view_service *view = service->view;
     char lag[NAME_BYTES_MAX];
     char limit[NAME_BYTES_MAX];
+    if (view->follow.s[0] != '\0')
+        status_warn(warnings, "standby_cannot_follow", service->config->name,
+             "this region's standby does not follow %s: %s", region_of(service, view->ledger.writer),
+             view->follow.s);
     for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
         const struct view_region *region = &view->regions[i];
         const char *where = service->input->cluster->regions[i].name;
@@ -457,22 +419,33 @@ static void warn_standbys(const struct status_service *service, json_t *warnings
         if (!standby || view->ledger.operation.kind != OPERATION_NONE)
             continue;
         if (!region->database.walreceiver_live)
-            warn(warnings, "standby_not_streaming", service->config->name,
+            status_warn(warnings, "standby_not_streaming", service->config->name,
                  "the standby in %s is not streaming: it falls behind with every write", where);
         if (region->lag_known && region->lag_bytes > service->config->rpo.bytes_bytes)
-            warn(warnings, "lag_beyond_rpo", service->config->name,
+            status_warn(warnings, "lag_beyond_rpo", service->config->name,
                  "the standby in %s is %s behind, more than the %s that may be lost", where,
                  format_bytes(lag, sizeof lag, region->lag_bytes),
                  format_bytes(limit, sizeof limit, service->config->rpo.bytes_bytes));
     }
 }
 
+static void warn_returned(const struct status_service *service, json_t *warnings)
+{
+    const struct status_return *returns = service->input->returns;
+    const json_t *returned = returns != NULL ? returns[service->index].returned : NULL;
+    const char *text = json_string_value(json_object_get(returned, "text"));
+    if (text != NULL)
+        status_warn(warnings, "old_primary_back", service->config->name, "%s. failoverctl rejoin %s --dry-run says how it becomes a standby",
+             text, service->config->name);
+}
+
 void status_service_warnings(const struct status_service *service, json_t *warnings)
 {
     warn_quorum(service, warnings);
-    warn_fence(service, warnings);
+    status_fence_warnings(service, warnings);
     warn_operation(service, warnings);
     warn_standbys(service, warnings);
+    warn_returned(service, warnings);
 }
 
 static void warn_disks(const struct status_input *input, json_t *warnings)
@@ -480,22 +453,22 @@ static void warn_disks(const struct status_input *input, json_t *warnings)
     const struct journal_status *journal = input->journal;
     char duration[CLOCK_DURATION_TEXT_MAX];
     if (input->mute != MUTE_NOT && input->mute != MUTE_NO_VOTE)
-        warn(warnings, "mute", NULL, "%s. %s", name_mute_text((int)input->mute),
+        status_warn(warnings, "mute", NULL, "%s. %s", name_mute_text((int)input->mute),
              name_mute_todo((int)input->mute));
     if (input->store != NULL && input->store->failed)
-        warn(warnings, "store_failed", NULL,
+        status_warn(warnings, "store_failed", NULL,
              "a write to state_dir failed, so this node does not vote until it is repaired and "
              "restarted: %s", input->store->failure);
     if (input->store_doubt)
-        warn(warnings, "store_doubt", NULL, "the newest save may have been lost: %s",
+        status_warn(warnings, "store_doubt", NULL, "the newest save may have been lost: %s",
              input->store_text != NULL ? input->store_text : "");
     if (journal != NULL && journal->failing)
-        warn(warnings, "journal_failing", NULL,
+        status_warn(warnings, "journal_failing", NULL,
              "the journal %s can't be written for %s (%s): orders of people are refused meanwhile",
              journal->path, base_format_duration(duration, sizeof duration, journal->failing_us),
              journal->text);
     if (journal != NULL && journal->lost > 0)
-        warn(warnings, "journal_lost", NULL, "%" PRIu64 " lines of the journal were lost since start",
+        status_warn(warnings, "journal_lost", NULL, "%" PRIu64 " lines of the journal were lost since start",
              journal->lost);
 }
 
@@ -505,12 +478,12 @@ void status_node_warnings(const struct status_input *input, json_t *warnings)
     warn_disks(input, warnings);
     if (input->certificate != NULL && (input->certificate->days_left < CERTIFICATE_WARNING_DAYS ||
                                        input->certificate->ca_days_left < CERTIFICATE_WARNING_DAYS))
-        warn(warnings, "certificate", NULL,
+        status_warn(warnings, "certificate", NULL,
              "this node's certificate ends in %" PRId64 " days, its authority's in %" PRId64
              ": replace and reload before that, or its peers refuse it",
              input->certificate->days_left, input->certificate->ca_days_left);
     if (input->control_stall_us > STALL_WARNING_US)
-        warn(warnings, "loop_stalled", NULL,
+        status_warn(warnings, "loop_stalled", NULL,
              "the control loop was held up for %s: the machine or its disk is overloaded",
              base_format_duration(duration, sizeof duration, input->control_stall_us));
     for (size_t i = 0; i < input->link_count; i++) {
@@ -518,7 +491,7 @@ void status_node_warnings(const struct status_input *input, json_t *warnings)
         bool out = link->out.phase == LINK_PHASE_UP;
         bool in = link->in.phase == LINK_PHASE_UP;
         if (!out || !in)
-            warn(warnings, "peer_down", NULL, "%s: %s%s%s", link->name,
+            status_warn(warnings, "peer_down", NULL, "%s: %s%s%s", link->name,
                  !out && !in ? "no connection either way"
                  : !out      ? "we can't send to it"
                              : "it does not send to us",

@@ -37,10 +37,24 @@ region_id status_subject(const struct view_service *view);
 /* The region that would be failed over to first, going by what is shown; REGION_NONE: none. */
 region_id status_best_target(const struct status_service *service);
 
+/* status_fence.c: what the fence allows, and where it leaks. */
+json_t *status_fence(const struct status_service *service);
+void status_fence_warnings(const struct status_service *service, json_t *warnings);
+
+/* status_quorum.c: what the loss of the quorum means right now; the texts are appended. The second says nothing
+ * while there is a quorum. */
+json_t *status_quorum_loss(const struct status_service *service);
+void status_quorum_text(const struct status_service *service, struct text *text);
+void status_quorum_todo(const struct status_service *service, struct text *text);
+
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 
 json_t *status_render_service(const struct status_service *service);
+
+/* Adds {"code", "service", "text"}; `service` may be NULL. */
+void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 
 /* state, headline, outlook and warnings into the rendered service. */
 void status_outlook(const struct status_service *service, json_t *object);

@@ -397,6 +397,12 @@ static json_t *render_quorum(const struct view_service *view)
     return object;
 }
 
+static json_t *render_copy(const json_t *value)
+{
+    json_t *copy = value != NULL ? json_deep_copy(value) : NULL;
+    return copy != NULL ? copy : json_null();
+}
+
 json_t *status_render_service(const struct status_service *service)
 {
     const struct view_service *view = service->view;
@@ -414,6 +420,8 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "paused", json_boolean(known && ledger->paused));
     put(object, "quorum", render_quorum(view));
     put(object, "lease", render_lease(service));
+    put(object, "fence", status_fence(service));
+    put(object, "quorum_loss", status_quorum_loss(service));
     put(object, "votes", render_votes(service));
     json_t *regions = json_array();
     for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++)
@@ -422,6 +430,10 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "operation", render_operation(service));
     put(object, "last_operation", render_last_operation(view));
     put(object, "dns", render_dns(service));
+    put(object, "returned",
+        render_copy(service->input->returns != NULL ? service->input->returns[service->index].returned : NULL));
+    put(object, "rejoin",
+        render_copy(service->input->returns != NULL ? service->input->returns[service->index].rejoin : NULL));
     put(object, "checks", render_checks(service));
     json_t *warnings = json_array();
     status_service_warnings(service, warnings);

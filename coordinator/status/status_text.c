@@ -92,6 +92,9 @@ void status_text_service(struct text *text, const json_t *service)
     text_append(text, "\n");
     text_appendf(text, "  %s\n  %s\n", peek_str(service, "headline", "?"),
                  peek_str(service, "outlook", "?"));
+    const json_t *loss = json_object_get(service, "quorum_loss");
+    if (json_is_false(json_object_get(loss, "lost"))) /* else the outlook says it */
+        text_appendf(text, "  %s\n", peek_str(loss, "text", "?"));
     const json_t *operation = json_object_get(service, "operation");
     if (json_is_object(operation)) {
         text_append(text, "  ");

@@ -231,27 +231,6 @@ bool operation_adopt_zone(struct service *s, struct turn *turn)
     return true;
 }
 
-/* A standby whose WAL receipt was frozen for an operation that went on without it, or was given up by
- * others, streams again: nobody else would ever tell it to. Once asked for, its database's facts say
- * when it is done. */
-static void thaw_own_standby(struct service *s, struct turn *turn, const struct ledger *l)
-{
-    const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
-    bool target = l->operation.kind == OPERATION_FAILOVER && l->operation.to == s->home;
-    bool frozen = own->known && own->facts.in_recovery && own->facts.frozen &&
-                  mono_since(turn->now, own->at) <= s->policy->evidence_max_age_us;
-    if (!s->guard.mine || s->run.active || target || !frozen || l->writer == REGION_NONE ||
-        l->writer == s->home || !mono_reached(turn->now, s->thaw_at))
-        return;
-    s->thaw_at = mono_after(turn->now, ACT_RETRY_MAX_US);
-    effects_add(turn->effects, EFFECT_ACT)->as.act = (struct act){
-        .kind = ACT_THAW,
-        .key = { s->index, STEP_UNDO, 0, l->epoch, 0 },
-        .deadline = mono_after(turn->now, THAW_DEADLINE_US),
-        .region = l->writer,
-    };
-}
-
 void operation_run_step(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
@@ -288,5 +267,4 @@ void operation_run_step(struct service *s, struct turn *turn)
         advance(s, turn);
     else if (l->operation.kind != OPERATION_NONE && !ours)
         rescue(s, turn, l);
-    thaw_own_standby(s, turn, l);
 }

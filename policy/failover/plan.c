@@ -34,6 +34,7 @@ static const char *const step_names[STEP_COUNT] = {
     [STEP_OPEN] = "open",       [STEP_HOOKS] = "hooks",     [STEP_CUT_OVER] = "cut_over",
     [STEP_VERIFY] = "verify",   [STEP_FINISH] = "finish",   [STEP_UNDO] = "undo",
     [STEP_ABORT] = "abort",     [STEP_GUARD] = "guard",
+    [STEP_FOLLOW] = "follow",
 };
 
 const char *step_name(enum step_id step)
@@ -79,6 +80,7 @@ int64_t plan_deadline_us(const struct service_policy *policy, enum step_id step)
         return policy->verify_deadline_us;
     case STEP_NONE:
     case STEP_GUARD:
+    case STEP_FOLLOW:
     case STEP_COUNT:
     default:
         return policy->promote_deadline_us;

@@ -29,6 +29,7 @@ enum step_id {
     STEP_UNDO,      /* before an abort: the target streams again */
     STEP_ABORT,     /* the register names the old writer again */
     STEP_GUARD,     /* not of a plan: the guard's own acts carry it */
+    STEP_FOLLOW,    /* nor this: a standby is led to the writer */
     STEP_COUNT
 };
 

@@ -237,6 +237,20 @@ static enum step_said step_freeze(struct service *s, struct turn *turn)
     return wait_for_target(s, turn);
 }
 
+/* What has more than the target will not be able to follow it: said before it is too late to choose another. */
+static void note_ahead(struct service *s, struct turn *turn, const struct database_facts *target)
+{
+    for (region_id r = 0; r < turn->config->region_count; r++) {
+        const struct sighting *seen = service_sighting(s, r, NULL);
+        if (r == s->home || seen == NULL || !s->policy->regions[r].serves || !target->in_recovery ||
+            !seen->facts.in_recovery || seen->facts.timeline != target->timeline || seen->facts.lsn <= target->lsn)
+            continue;
+        struct note *note = service_note(s, turn, NOTE_STANDBY_AHEAD);
+        note->region = r;
+        note->a = (int64_t)(seen->facts.lsn - target->lsn);
+    }
+}
+
 static enum step_said step_compare(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
@@ -257,6 +271,7 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     note->a = run->loss.known ? run->loss.bytes : -1;
     note->b = run->loss.us;
     note->c = run->loss.age_us;
+    note_ahead(s, turn, &r->database);
     return STEP_IS_DONE;
 }
 

@@ -195,13 +195,13 @@ static void on_release(struct service *s, struct turn *turn, node_id from,
         r->released_epoch = release->epoch;
 }
 
-/* The very first value: proposed by the initial writer's first coordinator, once a majority votes
- * and its database is seen to be a primary. An empty register on a majority of voters means a new
- * service; lost disks don't look like that, their voters are mute (node.c). */
+/* The very first value: proposed by the initial writer's first guard, with a vote or without, once a majority
+ * votes and its database is seen to be a primary. An empty register on a majority of voters means a new
+ * service; lost disks don't look like that, their voters are mute (node.c) and promise nothing. */
 static void run_bootstrap(struct service *s, struct turn *turn)
 {
     const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
-    if (s->learner.known || !s->guard.mine || !s->guard.ready || !turn->voting ||
+    if (s->learner.known || !s->guard.mine || !s->guard.ready || !turn->may_propose ||
         s->home != s->policy->initial_writer || !own->known || own->facts.in_recovery)
         return;
     node_set guards = s->policy->regions[s->home].guards;
@@ -235,7 +235,7 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
          * missing to a majority that would grant, it has to be settled now. */
         bool votes = n == turn_self(turn) ? turn->voting : s->remotes[n].voting;
         if (heard && votes && blocked && node_in(turn->config->voters, n) &&
-            (!report->present || report->ledger.version != known))
+            (!report->present || !ledger_equal(&report->ledger, &s->learner.chosen)))
             return true;
     }
     return false;

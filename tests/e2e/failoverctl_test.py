@@ -3,7 +3,7 @@
 odd, crashes it, fools it or reaches the terminal raw.
 
 The command comes from FAILOVERCTL (build/failoverctl by default). Exit codes: 0 done, 1 failed, 2 usage,
-3 refused by a gate, 4 no quorum, 5 unreachable, 6 still running.
+3 refused by a gate, 4 no quorum, 5 unreachable, 6 still running; of may-write 7 no, 8 can't know.
 """
 import copy
 import json
@@ -160,7 +160,7 @@ class Daemon:
 def script(**answers):
     """By command; a list is used up one by one, its last answer stays."""
     def answer(request):
-        key = request["command"].replace(" ", "_")
+        key = request["command"].replace(" ", "_").replace("-", "_")
         if request.get("dry_run"):
             key = "dry_run"
         entry = answers[key]
@@ -188,7 +188,7 @@ class Ctl(unittest.TestCase):
                               env=environment, check=False)
         out, err = done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
         self.assertGreaterEqual(done.returncode, 0, f"died of a signal: {err}")
-        self.assertLessEqual(done.returncode, 6, err)
+        self.assertLessEqual(done.returncode, 8, err)
         return done.returncode, out, err
 
     def check(self, answer, arguments, code, *expected):
@@ -216,6 +216,16 @@ class Showing(Ctl):
                                "majority_failed", "SHUT", "what majority_failed says")
         self.assertLess(out.index("failing"), out.index("REGION"))
 
+    def test_status_says_what_a_lost_quorum_would_mean(self):
+        loss = {"mode": "fence", "lost": False, "text": "If use1-a lost the quorum: fenced.", "todo": None}
+        fence = {"kind": "guarded", "text": "guarded: only a live guard"}
+        view = status(quorum_loss=loss, fence=fence)
+        _, out, _ = self.check(script(status=good(view)), ["status"], 0, "If use1-a lost the quorum: fenced.")
+        self.assertNotIn("only a live guard", out)
+        self.check(script(status=good(view)), ["status", "-v"], 0, "The fence is guarded: only a live guard.")
+        _, out, _ = self.check(script(status=good(status(quorum_loss={**loss, "lost": True}))), ["status"], 0)
+        self.assertNotIn("If use1-a", out)  # the outlook says it then
+
     def test_status_during_an_operation(self):
         self.check(script(status=good(running())), ["status"], 0, ID, "step fence (3 of 13)", "900ms")
 
@@ -237,13 +247,16 @@ class Showing(Ctl):
                                 (["status", "a", "b"], 2), (["status", "--to", "x"], 2), (["failover"], 2),
                                 (["failover", "shop", "--to", "us-west-2"], 2), (["history", "--limit", "0"], 2),
                                 (["failover", "Shop", "--to", "r", "--reason", "x"], 2),
+                                (["may-write"], 2), (["may-write", "Shop"], 2), (["help", "may-write"], 0),
+                                (["may-write", "shop", "--wait", "10"], 2), (["may-write", "shop", "--wait", "8d"], 2),
+                                (["status", "--wait", "1s"], 2), (ORDER + ["--wait", "1s"], 2),
                                 (ORDER + ["--skip-gate", "everything"], 2), (ORDER + ["--accept-loss", "-1"], 2),
                                 (ORDER + ["--accept-loss", "1MiB"], 2), (["check-config"], 2), (["--bogus"], 2)):
             got, out, err = self.run_ctl("/nonexistent", *arguments)
             self.assertEqual(got, code, f"{arguments}: {out}{err}")
             self.assertTrue(out or err)
         _, out, _ = self.run_ctl("/nonexistent", "help")
-        for line in ("0  done", "1  failed", "2  ", "3  refused by a gate", "4  no quorum", "5  ", "6  "):
+        for line in ("0  done", "1  failed", "2  ", "3  refused by a gate", "4  no quorum", "5  ", "6  ", "7  may-write: no", "8  may-write: "):
             self.assertIn(line, out)
 
     def test_check_config_needs_no_daemon(self):
@@ -251,6 +264,81 @@ class Showing(Ctl):
         self.assertEqual(code, 1, out + err)
         code, out, err = self.run_ctl("/nonexistent", "check-config", "--cluster", str(ROOT / "etc/cluster.sample.json"))
         self.assertEqual(code, 0, out + err)
+
+
+YES = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a", "final": True,
+       "writer": "us-east-1", "epoch": 7, "text": "yes: us-east-1 is the writer"}
+NO = refusal("not_writer", 7, may_write=False, service="shop", final=True)
+UNKNOWN = refusal("cant_know", 8, may_write=False, service="shop", final=False)
+
+
+class MayWrite(Ctl):
+    """It stands before a database's start: nothing but a plain yes may be a 0."""
+    ASK = ["may-write", "shop"]
+
+    def test_yes_no_and_cant_know(self):
+        daemon, _, _ = self.check(script(may_write=good(YES)), self.ASK, 0, "yes: us-east-1 is the writer")
+        self.assertEqual(daemon.requests, [{"id": 1, "command": "may-write", "service": "shop"}])
+        self.check(script(may_write=NO), self.ASK, 7, "refused: not_writer", "do this next")
+        self.check(script(may_write=UNKNOWN), self.ASK, 8, "refused: cant_know", "do this next")
+
+    def test_as_json(self):
+        _, out, _ = self.check(script(may_write=good(YES)), ["--json"] + self.ASK, 0)
+        self.assertEqual(json.loads(out), YES)
+        for answer, code in ((NO, 7), (UNKNOWN, 8)):
+            _, out, _ = self.check(script(may_write=answer), ["--json"] + self.ASK, code)
+            self.assertEqual(json.loads(out), {"ok": False, "error": answer["error"]})
+
+    def test_whatever_else_comes_is_no_yes(self):
+        answers = [b"", b"\n", b"hello\n", b"{}\n", b'{"ok":true,"id":1}\n', good({}), good([]), good(None), good("yes"),
+                   good({**YES, "may_write": 1}), good({**YES, "may_write": "true"}), good({**YES, "service": "shoe"}),
+                   good({**YES, "may_write": False}), {**good(YES), "id": 2}, {"id": 1, "ok": False, "error": YES}]
+        answers += [refusal("cant_know", number) for number in (0, 1, 2, 3, -1, 256, "7", None, 1.5)]
+        answers += [refusal(code, 2) for code in ("denied", "unknown_service", "usage")]
+        for answer in answers:
+            self.check(script(may_write=answer), self.ASK, 8)
+            self.check(script(may_write=answer), ["--json"] + self.ASK, 8)
+        self.assertEqual(self.run_ctl("/nonexistent/sock", *self.ASK)[0], 8)
+        daemon = self.daemon(lambda request: lambda connection: time.sleep(3))
+        self.assertEqual(self.run_ctl(daemon.path, *self.ASK, timeout=1)[0], 8)
+
+    def test_a_yes_that_nobody_can_read_is_none(self):
+        daemon = self.daemon(script(may_write=good(YES)))
+        with open("/dev/full", "wb") as full:
+            for words in (self.ASK, ["--json", *self.ASK]):
+                done = subprocess.run([COMMAND, "--socket", daemon.path, *words], stdout=full, check=False,
+                                      stderr=subprocess.DEVNULL, timeout=TIMEOUT_S)
+                self.assertEqual(done.returncode, 8)
+
+    def test_waiting(self):
+        wait = self.ASK + ["--wait", "20s"]
+        daemon, out, err = self.check(script(may_write=[UNKNOWN, b"", UNKNOWN, good(YES)]), wait, 0, "yes:")
+        self.assertEqual(len(daemon.requests), 4)
+        self.assertEqual(out.count("yes:"), 1)
+        self.assertEqual(err.count("waiting:"), 3)
+        again = refusal("not_writer", 7, final=False)
+        self.check(script(may_write=[again, again, good(YES)]), wait, 0)
+        began = time.monotonic()
+        daemon, _, _ = self.check(script(may_write=[UNKNOWN, NO]), wait, 7)
+        self.assertEqual(len(daemon.requests), 2)
+        self.check(script(may_write=UNKNOWN), self.ASK + ["--wait", "1s"], 8, "waiting: refused: cant_know")
+        self.assertLess(time.monotonic() - began, 15)
+
+    def test_ctrl_c_ends_the_waiting(self):
+        daemon = self.daemon(script(may_write=UNKNOWN))
+        process = subprocess.Popen([COMMAND, "--socket", daemon.path, *self.ASK, "--wait", "60s"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + TIMEOUT_S
+            while len(daemon.requests) < 2 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=TIMEOUT_S)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        self.assertEqual(process.returncode, 8, err)
 
 
 class Ordering(Ctl):

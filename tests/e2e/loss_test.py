@@ -8,6 +8,7 @@ import time
 
 import e2e
 from e2e import EAST, NAMES, WEST, WITNESS, checker
+from postgres import slot_name
 
 CALM_S = 4                      # twice the thresholds: what would fail over has done so by then
 
@@ -33,6 +34,23 @@ def test_region(suite, lab):
     client.process.end()
     check_loss(suite, lab, client)
     check_return(suite, lab)
+
+
+def test_synchronous(suite, lab):
+    """Every commit waits for the standby: then a failover loses none that was acknowledged."""
+    client = e2e.bring_up(lab)
+    primary = lab.databases[EAST]
+    for statement in (f"alter system set synchronous_standby_names = '{slot_name(WEST)}'", "select pg_reload_conf()"):
+        primary.value(statement, "postgres")
+    lab.wait_for(lambda: primary.value("select sync_state from pg_stat_replication", "postgres") == "sync", 10,
+                 "the standby is synchronous")
+    written = len(client.receipts())
+    lab.wait_for(lambda: len(client.receipts()) > written + 100, 10, "the client writes, and each commit waits")
+    lab.kill_region(EAST)
+    e2e.wait_for_writes_in(lab, client, WEST, 30)
+    e2e.wait_until_done(lab, WEST, 30)
+    client.process.end()
+    e2e.expect_one_writer(suite, lab, client, WEST, lost_at_most=0)
 
 
 def check_epoch(suite, lab, epoch):
@@ -198,5 +216,6 @@ if __name__ == "__main__":
         ("loss of the primary region", test_region, 90, {}),
         ("a coordinator alone, the witness, a guard that stays away", test_parts, 120, {}),
         ("the primary region cut off, its database alive", test_cut_off, 60, e2e.brisk()),
+        ("the primary region, with a synchronous standby", test_synchronous, 60, e2e.brisk()),
         ("the primary region frozen, then awake again", test_frozen, 60, e2e.brisk()),
     ])

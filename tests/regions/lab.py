@@ -120,9 +120,10 @@ class Writer:
 
 
 class Lab:
-    def __init__(self, thresholds=None, namespaces=True, https=False, small_stores=False, proxied=False):
+    def __init__(self, thresholds=None, namespaces=True, https=False, serving=SERVING, small_stores=False,
+                 proxied=False):
         self.thresholds = thresholds or cluster_files.Thresholds()
-        self.regions, self.serving = REGIONS, SERVING
+        self.regions, self.serving = REGIONS, serving
         self.run_id = f"fo{os.getpid()}{randomness.token_hex(2)}"
         self.keep = os.environ.get("KEEP") == "1"
         self.scheme = "https" if https else "http"

@@ -142,6 +142,11 @@ void play_remember(struct play *p, const struct host *h, const struct note *n)
     case NOTE_STEP_STARTED: p->steps_started |= 1u << n->step; break;
     case NOTE_FENCE_PROVEN: p->proofs |= 1u << n->a; break;
     case NOTE_DNS_STOPPED: p->ruling = n->a; break;
+    case NOTE_STANDBY_AHEAD: p->ahead |= 1u << n->region; break;
+    case NOTE_FOLLOW_FAILED:
+        if (n->a == ACT_REFUSED)
+            p->stuck |= 1u << h->region;
+        break;
     case NOTE_LEASE_LOST: p->lost++; break;
     case NOTE_ABSTAINING: p->abstained += n->a != 0; break;
     case NOTE_FENCE_CHANGED:

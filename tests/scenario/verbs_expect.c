@@ -146,6 +146,15 @@ static bool is_primary(struct match *m) { return !match_service(m)->databases[ma
 static bool is_standby(struct match *m) { return match_service(m)->databases[match_region(m, 0)].in_recovery; }
 static bool is_streaming(struct match *m) { return match_service(m)->databases[match_region(m, 0)].streaming; }
 
+static bool streams_from(struct match *m)
+{
+    const struct database *db = &match_service(m)->databases[match_region(m, 0)];
+    return db->streaming && db->upstream == match_region(m, 1);
+}
+
+static bool was_ahead(struct match *m) { return (m->play->ahead >> match_region(m, 0) & 1u) != 0; }
+static bool cannot_follow(struct match *m) { return (m->play->stuck >> match_region(m, 0) & 1u) != 0; }
+
 const struct condition expect_rows[] = {
     { "writer %", is_writer },
     { "writes in %", is_writing },
@@ -177,5 +186,8 @@ const struct condition expect_rows[] = {
     { "database % primary", is_primary },
     { "database % standby", is_standby },
     { "database % streaming", is_streaming },
+    { "database % streams from %", streams_from },
+    { "standby % ahead", was_ahead },
+    { "standby % can't follow", cannot_follow },
     { NULL, NULL },
 };

@@ -241,7 +241,11 @@ static const struct host *who_should_have_shut(const struct world *w, uint8_t se
     const struct host *h = &w->hosts[t->chosen[v].guard.node % POLICY_NODES_MAX];
     const struct service_policy *policy = &h->config.services[service];
     int64_t takes = 8 * h->config.heartbeat_us + 2 * policy->fence_budget_us + 4 * w->act_us[ACT_FENCE_SHUT];
-    int64_t lapsed_us = truth_leased_until_us(w, service, &t->chosen[v]) + 4 * w->act_us[ACT_FENCE_SHUT];
+    /* It starts early by what shutting may take; where that takes longer, it is late by as much. */
+    int64_t shut_us = 2 * w->act_us[ACT_FENCE_HOLD] + w->act_us[ACT_FENCE_SHUT];
+    int64_t lapsed_us = truth_leased_until_us(w, service, &t->chosen[v]);
+    if (shut_us > policy->fence_budget_us || shut_us > t->chosen[v].lease_us / 2)
+        lapsed_us += 4 * shut_us;
     int64_t since = h->trouble_until_us > t->silent_us[region] ? h->trouble_until_us : t->silent_us[region];
     bool same = h->config.instance == t->chosen[v].guard.id;
     bool due = w->now_us > lapsed_us && w->now_us - since > truth_longest_us(h, takes);

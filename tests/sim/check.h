@@ -55,8 +55,10 @@ void check_voting(struct world *world, struct host *host);
 /* ---- leases, evidence, steps (check_acts.c) ---- */
 
 /* A voter lets a grant out (when it leaves, not when it is made): check_sent() tells. */
-void check_granted(struct world *world, struct host *voter, uint8_t service,
-                   const struct message_grant *grant);
+void check_granted(struct world *world, struct host *voter, const struct message *message);
+/* A guard gives its lease back; a voter says how old its last grant is (as above). */
+void check_released(struct world *world, const struct host *host, const struct message *message);
+void check_grant_age(struct world *world, const struct host *host, const struct message *message);
 /* A host's probe ended a round. */
 void check_sampled(struct world *world, struct host *host, uint8_t service,
                    const struct sample *sample);
@@ -78,6 +80,8 @@ void check_ordered(struct world *world, uint8_t service, uint64_t ticket, region
 void check_refused(struct world *world, uint64_t ticket);
 /* A database is opened for writes, or kept open, until true time `until_us`. */
 void check_opened(struct world *world, struct host *host, const struct act *act, int64_t until_us);
+/* A standby is led to another region's database. */
+void check_follows(struct world *world, const struct host *host, const struct act *act);
 /* A promotion starts: from here it can't be called back. */
 void check_promotion(struct world *world, struct host *host, const struct act *act);
 /* It is done: the region's standby left `parent` at `fork_lsn`. */

@@ -8,21 +8,57 @@
 
 /* ---- leases ---- */
 
-void check_granted(struct world *w, struct host *h, uint8_t service,
-                   const struct message_grant *grant)
+void check_granted(struct world *w, struct host *h, const struct message *m)
 {
+    uint8_t service = m->service;
+    const struct message_grant *grant = &m->as.grant;
     struct truth_voter *voter = truth_voter(w, service, h);
     truth_quiet_ends(w, service, h);
     for (size_t i = 0; i < TRUTH_LEASES; i++) {
         struct truth_lease *lease = &voter->leases[i];
         if (lease->epoch == grant->epoch && truth_same_instance(lease->instance, grant->instance)) {
             lease->last_us = w->now_us;
+            lease->made_mono_us = m->sent_us;
+            lease->nonce = grant->nonce > lease->nonce ? grant->nonce : lease->nonce;
             return;
         }
     }
     voter->leases[voter->next_lease] =
-        (struct truth_lease){ grant->instance, grant->epoch, w->now_us };
+        (struct truth_lease){ grant->instance, grant->epoch, grant->nonce, w->now_us, m->sent_us };
     voter->next_lease = (uint8_t)((voter->next_lease + 1u) % TRUTH_LEASES);
+}
+
+void check_released(struct world *w, const struct host *h, const struct message *m)
+{
+    const struct message_release *release = &m->as.release;
+    struct message_release *newest = &w->services[m->service].truth->voters[host_index(w, h)].released;
+    if (!truth_same_instance(newest->instance, release->instance) || release->epoch > newest->epoch)
+        *newest = *release;
+}
+
+static bool gave_back(const struct truth *t, const struct truth_lease *lease)
+{
+    const struct message_release *said = &t->voters[lease->instance.node % POLICY_NODES_MAX].released;
+    return truth_same_instance(said->instance, lease->instance) &&
+           (said->epoch > lease->epoch || (said->epoch == lease->epoch && said->nonce >= lease->nonce));
+}
+
+/* A voter accepts that nobody writes, and says how long ago it last let the outgoing guard have a lease: whoever
+ * waits that lease out counts from there. Both readings are of its own clock. */
+void check_grant_age(struct world *w, const struct host *h, const struct message *m)
+{
+    const struct truth *t = w->services[m->service].truth;
+    const struct message_accepted *said = &m->as.accepted;
+    const struct ledger *l = &said->report.ledger;
+    if (!said->report.present || l->writer != REGION_NONE)
+        return;
+    for (size_t i = 0; i < TRUTH_LEASES; i++) {
+        const struct truth_lease *lease = &t->voters[host_index(w, h)].leases[i];
+        if (lease->epoch != l->guard_epoch || !truth_same_instance(lease->instance, l->guard) || gave_back(t, lease))
+            continue;
+        if (said->grant_age_us > m->sent_us - lease->made_mono_us)
+            world_break(w, INVARIANT_LEASE, "%s makes a lease that it granted older than it is", h->name);
+    }
 }
 
 /* Who waits for a lease to end counts from a voter's last grant: L of a clock that is slow by rho lasts
@@ -105,6 +141,24 @@ void check_opened(struct world *w, struct host *h, const struct act *act, int64_
         world_break(w, INVARIANT_LEASE,
                     "%s holds its database open for longer than a majority's grants allow",
                     h->name);
+}
+
+/* ---- standbys ---- */
+
+/* Only to one that is chosen writer in the act's epoch, and never the target of what runs now: what was frozen and
+ * compared is what gets promoted. Another coordinator of the region may not have heard of that yet. */
+void check_follows(struct world *w, const struct host *h, const struct act *act)
+{
+    uint8_t service = act->key.service;
+    const struct ledger *l = truth_of_epoch(w->services[service].truth, act->key.epoch);
+    const struct ledger *newest = check_newest(w, service);
+    bool target = newest != NULL && newest->operation.kind == OPERATION_FAILOVER && newest->operation.to == h->region;
+    bool knows = newest != NULL && h->ledger_known[service] && h->ledger[service].epoch >= newest->epoch;
+    if (l == NULL || l->writer != act->region)
+        world_break(w, INVARIANT_CHOSEN, "%s leads its standby to %s, which is not chosen as writer of epoch %llu",
+                    h->name, truth_region(w, act->region), (unsigned long long)act->key.epoch);
+    else if (target && knows && act->key.epoch >= newest->epoch)
+        world_break(w, INVARIANT_ONCE, "%s leads the target of an operation elsewhere", h->name);
 }
 
 /* ---- promotions ---- */

@@ -278,7 +278,9 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
     case MESSAGE_ACCEPTED:
         keep_word(w, h, voter, m->as.accepted.ballot, "accepts");
         check_report(w, h, voter, &m->as.accepted.report);
+        check_grant_age(w, h, m);
         break;
+    case MESSAGE_RELEASE: check_released(w, h, m); break;
     case MESSAGE_GRANT: {
         const struct message_grant *g = &m->as.grant;
         check_report(w, h, voter, &g->report);
@@ -286,7 +288,7 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
             !truth_same_instance(g->report.ledger.guard, g->instance) ||
             g->report.ledger.writer == REGION_NONE)
             world_break(w, INVARIANT_LEASE, "%s grants a lease to whom its ledger does not name", h->name);
-        check_granted(w, h, m->service, g);
+        check_granted(w, h, m);
         break;
     }
     case MESSAGE_GOSSIP: check_report(w, h, voter, &m->as.gossip.report); break;

@@ -250,6 +250,28 @@ static void check_dns_rests(struct world *w, uint8_t service, const struct ledge
     }
 }
 
+/* Every standby that can follow the writer does, and nobody had to ask for it. */
+static void check_followed(struct world *w, uint8_t service, const struct ledger *l,
+                           const bool lost[POLICY_REGIONS_MAX])
+{
+    const struct world_service *s = &w->services[service];
+    if (l->writer == REGION_NONE || l->operation.kind == OPERATION_FAILOVER || !answers(w, service, l->writer, lost) ||
+        s->databases[l->writer].in_recovery || truth_by_hand(w, service, l->writer))
+        return;
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        const struct database *db = &s->databases[r];
+        bool guarded = false;
+        for (uint8_t n = 0; n < w->host_count; n++)
+            guarded = guarded || (w->hosts[n].region == r && has_quorum(w, n, lost) && !w->hosts[n].observer_broken);
+        if (r == l->writer || lost[r] || w->region_dead[r] || !s->policy.regions[r].serves || !db->up || db->frozen ||
+            db->promoting || !guarded || !world_can_follow(w, service, r, l->writer))
+            continue;
+        if (!db->streaming || db->upstream != l->writer)
+            world_break(w, INVARIANT_CONVERGES, "the standby of %s could stream from %s, and does not",
+                        truth_region(w, r), truth_region(w, l->writer));
+    }
+}
+
 void check_rest(struct world *w, const bool lost[POLICY_REGIONS_MAX])
 {
     bool quorum = false;
@@ -266,5 +288,6 @@ void check_rest(struct world *w, const bool lost[POLICY_REGIONS_MAX])
         check_agreement(w, s, l, lost);
         check_operation_over(w, s, l, lost);
         check_dns_rests(w, s, l, lost);
+        check_followed(w, s, l, lost);
     }
 }

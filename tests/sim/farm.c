@@ -363,7 +363,7 @@ static void show_sum(const struct harvest *h)
     printf("people: %llu orders; once healed, mended %llu times and had to order %llu times because nobody "
            "served\n", (unsigned long long)t->orders, (unsigned long long)t->mended,
            (unsigned long long)t->rescued);
-    printf("held to come to rest %llu (and not %llu, their disks gone), writer's region lost for good %llu\n",
+    printf("held to come to rest %llu (and not %llu, their disks gone), a region lost for good %llu\n",
            (unsigned long long)t->rested, (unsigned long long)t->not_held,
            (unsigned long long)t->lost_for_good);
     printf("broken as expected: clock beyond its bound %llu, disk %llu, machine that stood still %llu, accepted "

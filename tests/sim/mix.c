@@ -268,9 +268,11 @@ void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
     m->warm_up_us = draw_range(&cluster, 10, 30) * US_PER_S;
     int64_t long_phase = draw_range(&cluster, 300, 900), short_phase = draw_range(&cluster, 300, 900);
     m->safety_us = (long_phase < short_phase ? long_phase : short_phase) * US_PER_S;
-    bool lose = draw_percent(&cluster, 50);
+    bool lose = draw_percent(&cluster, 70);
+    m->options.guards_apart = draw_percent(&cluster, 25);
     mix_faults(m, &faults);
-    m->lose_writer = lose && can_lose_the_writer(m);
+    if (lose)
+        m->lose = can_lose_the_writer(m) && draw_percent(&cluster, 70) ? LOSE_WRITER : LOSE_OTHER;
     work_out_settling(m);
 }
 
@@ -286,10 +288,10 @@ void mix_words(const struct mix *m, char *words, size_t size)
     if (n <= 0 || (size_t)n >= size)
         return;
     (void)snprintf(words + n, size - (size_t)n,
-                   "\nlease %.1fs renew %.1fs budget %.1fs clock error %u%%, %s fence%s%s, %s%s, heartbeat %.0fs, "
+                   "%s\nlease %.1fs renew %.1fs budget %.1fs clock error %u%%, %s fence%s%s, %s%s, heartbeat %.0fs, "
                    "probes %.1fs for %.0fs\noutage_min %.1fs, cooldown %.0fs, rpo %lld bytes %.0fs, lag %lld, "
                    "%u zones%s%s%s, INSYNC after %.0fs, promotion takes %.1fs, safety phase %.0fs, "
-                   "settling %.0fs%s%s",
+                   "settling %.0fs%s%s", o->guards_apart ? ", guards without a vote" : "",
                    (double)p->lease_us / 1e6, (double)p->renew_us / 1e6, (double)p->fence_budget_us / 1e6,
                    p->clock_error_ppm / 10000u, p->fence == FENCE_ENFORCED ? "enforced" : "guarded",
                    p->accept_unconfirmed_fence ? " (unconfirmed accepted)" : "",
@@ -303,5 +305,6 @@ void mix_words(const struct mix *m, char *words, size_t size)
                    p->has_endpoints ? ", endpoints" : "", (double)m->dns_sync_us / 1e6,
                    (double)m->promote_us / 1e6, (double)m->safety_us / 1e6, (double)m->settle_us / 1e6,
                    m->person_every_us > 0 ? ", a person mends old primaries" : "",
-                   m->lose_writer ? ", then the writer's region is lost for good" : "");
+                   m->lose == LOSE_WRITER ? ", then the writer's region is lost for good"
+                   : m->lose == LOSE_OTHER ? ", then another region is lost for good" : "");
 }

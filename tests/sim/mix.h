@@ -35,7 +35,7 @@ struct mix {
     int64_t person_every_us; /* a person makes old primaries standbys again so often; 0: nobody does */
     int64_t warm_up_us, safety_us;
     int64_t settle_us;       /* how long it may take to come to rest, once healed */
-    bool lose_writer;        /* at the end its region is lost for good, and a standby has to serve */
+    enum { LOSE_NONE, LOSE_WRITER, LOSE_OTHER } lose; /* whose region is lost for good at the end */
     uint16_t fault_count;
     struct fault faults[FAULTS_MAX];
 };

@@ -377,14 +377,10 @@ static bool settle(struct run *r, int64_t for_us)
     return world_broken(w) == NULL;
 }
 
-static void lose_writer(struct run *r)
+static void lose(struct run *r, region_id gone)
 {
     struct world *w = r->world;
-    const struct ledger *l = check_newest(w, 0);
     bool lost[POLICY_REGIONS_MAX] = { false };
-    if (l == NULL || l->writer == REGION_NONE)
-        return;
-    region_id gone = l->writer;
     unsigned voters = w->options.region_count + w->options.more_voters, left = 0;
     for (unsigned n = 0; n < voters; n++)
         left += w->hosts[n].region != gone && w->hosts[n].mute == MUTE_NOT;
@@ -397,6 +393,32 @@ static void lose_writer(struct run *r)
     check_event(w);
     if (world_run(w, w->now_us + r->mix->settle_us))
         check_rest(w, lost);
+}
+
+static bool writes_somewhere(const struct world *w, region_id region)
+{
+    bool any = false;
+    for (uint8_t s = 0; s < w->service_count; s++) {
+        const struct ledger *l = check_newest(w, s);
+        any = any || l == NULL || l->writer == REGION_NONE || l->writer == region;
+    }
+    return any;
+}
+
+/* The writer's: its standby serves. Another one: nothing happens to any service. */
+static void lose_a_region(struct run *r)
+{
+    struct world *w = r->world;
+    const struct ledger *l = check_newest(w, 0);
+    if (r->mix->lose == LOSE_WRITER && l != NULL && l->writer != REGION_NONE)
+        lose(r, l->writer);
+    for (unsigned i = 0; r->mix->lose == LOSE_OTHER && i < w->options.region_count; i++) {
+        region_id gone = (region_id)((r->mix->seed + i) % w->options.region_count);
+        if (writes_somewhere(w, gone))
+            continue;
+        lose(r, gone);
+        return;
+    }
 }
 
 static void liveness_phase(struct run *r)
@@ -416,8 +438,8 @@ static void liveness_phase(struct run *r)
     bool lost[POLICY_REGIONS_MAX] = { false };
     r->tally->rested++;
     check_rest(w, lost);
-    if (world_broken(w) == NULL && r->mix->lose_writer)
-        lose_writer(r);
+    if (world_broken(w) == NULL)
+        lose_a_region(r);
 }
 
 /* ---- the whole ---- */

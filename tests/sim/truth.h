@@ -19,7 +19,9 @@
 struct truth_lease {
     struct instance instance;
     uint64_t epoch;
-    int64_t last_us;       /* the newest grant for it, when it left the voter */
+    uint64_t nonce;        /* the highest that it granted */
+    int64_t last_us;       /* the newest grant for it, when it left the voter... */
+    int64_t made_mono_us;  /* ...and when it was made, by the voter's clock */
 };
 
 /* One check as one node's probe sees it: a failing run as the README of policy/ tells it. */
@@ -46,6 +48,7 @@ struct truth_voter {
     int64_t quiet_since_us;    /* its last grant for the service, or the start of its process */
     int64_t lapsed_until_us;   /* it had been quiet for longer than a lease until here */
     struct truth_watch watches[POLICY_CHECKS_MAX];
+    struct message_release released; /* by this host's guard, the newest */
 };
 
 struct truth_loss {

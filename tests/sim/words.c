@@ -8,7 +8,7 @@
 
 static const char *const act_names[ACT_KIND_COUNT] = {
     [ACT_FENCE_HOLD] = "hold",     [ACT_FENCE_READS] = "reads",   [ACT_FENCE_SHUT] = "shut",
-    [ACT_COMPARE] = "compare",     [ACT_FREEZE] = "freeze",       [ACT_THAW] = "thaw",
+    [ACT_COMPARE] = "compare",     [ACT_FREEZE] = "freeze",       [ACT_THAW] = "thaw",         [ACT_FOLLOW] = "follow",
     [ACT_PROMOTE] = "promote",     [ACT_HOOKS] = "hooks",         [ACT_DNS_READ] = "dns_read",
     [ACT_DNS_SUBMIT] = "dns_submit", [ACT_DNS_POLL] = "dns_poll", [ACT_DNS_VERIFY] = "dns_verify",
     [ACT_ENDPOINTS] = "endpoints",
@@ -139,6 +139,9 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_FENCE_PROVEN: SAY("knows the old writer fenced by %s", proof(n->a));
     case NOTE_LEASE_HELD: SAY("holds the lease of epoch %d", (int)n->epoch);
     case NOTE_LEASE_LOST: SAY("lost its lease");
+    case NOTE_FOLLOWS: SAY("its standby streams from %s", at);
+    case NOTE_FOLLOW_FAILED: SAY("its standby does not stream from %s: %s", at, n->detail.s);
+    case NOTE_STANDBY_AHEAD: SAY("%s has %d bytes more than the target", at, (int)n->a);
     case NOTE_DNS_STOPPED:
         SAY("may not change DNS: %s", n->a >= 0 && n->a < DNS_RULING_COUNT ? rulings[n->a] : "?");
     case NOTE_ORDER_REFUSED:

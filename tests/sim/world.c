@@ -267,15 +267,20 @@ bool world_run(struct world *w, int64_t until_us)
 static void fill_policy(const struct world *w, struct service_policy *p)
 {
     int64_t interval = w->options.probe_us > 0 ? w->options.probe_us : 500 * US_PER_MS;
+    uint8_t voters = (uint8_t)(w->options.region_count + w->options.more_voters);
     p->check_count = 0;
     for (region_id r = 0; r < w->options.region_count; r++) {
         p->regions[r].priority = r;
         p->regions[r].guards = 0;
         if (!p->regions[r].serves)
             continue;
-        for (uint8_t n = 0; n < w->host_count; n++)
-            if (w->hosts[n].region == r)
-                p->regions[r].guards = (node_set)(p->regions[r].guards | node_bit(n));
+        node_set all = 0, apart = 0;
+        for (uint8_t n = 0; n < w->host_count; n++) {
+            node_set bit = w->hosts[n].region == r ? node_bit(n) : 0;
+            all = (node_set)(all | bit);
+            apart = (node_set)(apart | (n < voters ? 0u : bit));
+        }
+        p->regions[r].guards = w->options.guards_apart && apart != 0 ? apart : all;
         static const enum check_kind kinds[CHECKS_PER_REGION] = { CHECK_HTTP, CHECK_POSTGRES };
         for (size_t k = 0; k < CHECKS_PER_REGION; k++)
             p->checks[p->check_count++] = (struct check_policy){
@@ -346,7 +351,7 @@ static void make_outside(struct world *w)
 {
     static const int64_t act_ms[ACT_KIND_COUNT] = {
         [ACT_FENCE_HOLD] = 2,  [ACT_FENCE_READS] = 2, [ACT_FENCE_SHUT] = 10, [ACT_COMPARE] = 10,
-        [ACT_FREEZE] = 20,     [ACT_THAW] = 20,       [ACT_PROMOTE] = 400,   [ACT_HOOKS] = 100,
+        [ACT_FREEZE] = 20,     [ACT_THAW] = 20,       [ACT_FOLLOW] = 20,       [ACT_PROMOTE] = 400,   [ACT_HOOKS] = 100,
         [ACT_DNS_READ] = 50,   [ACT_DNS_SUBMIT] = 150, [ACT_DNS_POLL] = 50,  [ACT_DNS_VERIFY] = 50,
         [ACT_ENDPOINTS] = 50,
     };

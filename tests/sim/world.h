@@ -59,6 +59,7 @@ struct world_options {
     uint8_t region_count;
     char region_name[POLICY_REGIONS_MAX][WORLD_NAME_MAX];
     uint8_t coordinators[POLICY_REGIONS_MAX];
+    bool guards_apart;            /* where a region has coordinators without a vote, they alone are its guards */
     uint8_t more_voters;          /* second coordinators that vote too, by region order; 0: none */
     uint8_t service_count;        /* 0 counts as 1; all alike but for their initial writers */
     struct service_policy policy; /* checks and guards are filled in by world_new */
@@ -344,6 +345,8 @@ void world_heal(struct world *world); /* the network */
 
 struct host *world_host(struct world *world, const char *name);
 region_id world_region(const struct world *world, const char *name);
+/* A region's standby could stream from another's primary: its timeline leads there, and it is not ahead of it. */
+bool world_can_follow(const struct world *world, uint8_t service, region_id region, region_id leader);
 bool world_acknowledges(const struct world *world, uint8_t service, region_id region);
 bool world_reaches(const struct world *world, region_id from, region_id to); /* both ways */
 /* The newest ledger known chosen by any host that is alive; NULL: none. */

@@ -155,6 +155,7 @@ static void apply(struct world *w, struct host *h, const struct world_act *a,
     case ACT_COMPARE:
     case ACT_FREEZE:
     case ACT_THAW:
+    case ACT_FOLLOW:
     case ACT_PROMOTE: ask_database(w, h, a, result); break;
     case ACT_HOOKS: result->outcome = ACT_DONE; break;
     case ACT_DNS_READ:

@@ -46,17 +46,20 @@ static bool descends(const struct world_service *s, uint32_t from, uint32_t time
     return true;
 }
 
+bool world_can_follow(const struct world *w, uint8_t service, region_id r, region_id leader)
+{
+    const struct world_service *s = &w->services[service];
+    const struct database *db = &s->databases[r], *from = &s->databases[leader];
+    uint64_t limit;
+    return runs(db) && db->in_recovery && runs(from) && !from->in_recovery && from->lsn >= db->lsn &&
+           descends(s, from->timeline, db->timeline, &limit) && db->lsn <= limit && world_reaches(w, r, leader);
+}
+
 static bool follows(const struct world *w, const struct world_service *s, region_id r)
 {
     const struct database *db = &s->databases[r];
-    if (!runs(db) || !db->in_recovery || db->receipt_off || db->promoting || db->upstream == r ||
-        db->upstream >= w->options.region_count)
-        return false;
-    const struct database *from = &s->databases[db->upstream];
-    uint64_t limit;
-    return runs(from) && !from->in_recovery && from->lsn >= db->lsn &&
-           descends(s, from->timeline, db->timeline, &limit) && db->lsn <= limit &&
-           world_reaches(w, r, db->upstream);
+    return !db->receipt_off && !db->promoting && db->upstream != r && db->upstream < w->options.region_count &&
+           world_can_follow(w, (uint8_t)(s - w->services), r, db->upstream);
 }
 
 /* How far behind a writer that writes its standbys are. One that waits for them can't get further ahead
@@ -295,6 +298,26 @@ static void fence(struct world *w, struct host *h, const struct act *act,
     result->outcome = ACT_DONE;
 }
 
+/* A server takes any setting; it streams only from where its own timeline leads to. The shell looks first whether
+ * it has gone past that, if it can ask. */
+static void follow(struct world *w, struct host *h, const struct act *act, struct act_result *result)
+{
+    struct world_service *s = &w->services[act->key.service];
+    struct database *db = &s->databases[h->region];
+    const struct database *leader = &s->databases[act->region];
+    uint64_t limit;
+    bool asked = runs(leader) && !leader->in_recovery && world_reaches(w, h->region, act->region);
+    if (asked && descends(s, leader->timeline, db->timeline, &limit) && db->lsn > limit) {
+        act_words(result, ACT_REFUSED, "it has gone past the point where that one left its timeline");
+        return;
+    }
+    check_follows(w, h, act);
+    db->upstream = act->region;
+    db->receipt_off = false;
+    settle(w, s);
+    act_words(result, db->streaming ? ACT_DONE : ACT_FAILED, db->streaming ? "" : "it does not stream");
+}
+
 void database_act(struct world *w, struct host *h, const struct act *act,
                   struct act_result *result)
 {
@@ -310,11 +333,13 @@ void database_act(struct world *w, struct host *h, const struct act *act,
         act_words(result, ACT_FAILED, "the database does not answer");
         return;
     }
-    bool receipt = act->kind == ACT_FREEZE || act->kind == ACT_THAW;
+    bool receipt = act->kind == ACT_FREEZE || act->kind == ACT_THAW || act->kind == ACT_FOLLOW;
     if (receipt && !db->in_recovery) {
         act_words(result, ACT_REFUSED, "the server is a primary: it receives no WAL");
     } else if (act->kind == ACT_PROMOTE) {
         promote(w, h, act, result);
+    } else if (act->kind == ACT_FOLLOW) {
+        follow(w, h, act, result);
     } else {
         if (receipt)
             db->receipt_off = act->kind == ACT_FREEZE;

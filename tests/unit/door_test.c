@@ -248,7 +248,9 @@ static void it_outlives_a_restart_and_shutting_again_is_fine(void)
     CU_ASSERT_EQUAL(shut(20 * SECOND_US).report.outcome, DOOR_DONE);
     pg_fixture_restart(&server);
     CU_ASSERT_EQUAL(inspected().state, DOOR_STATE_SHUT);
-    CU_ASSERT_FALSE(readiness().complete); /* the canary can't be asked */
+    struct door_findings findings = readiness();
+    CU_ASSERT_TRUE(findings.complete); /* a canary that the door keeps out has answered */
+    CU_ASSERT_EQUAL(findings.count, 0);
     CU_ASSERT_EQUAL(door_opened(in_us(5 * SECOND_US), 5 * SECOND_US).outcome, DOOR_DONE);
     CU_ASSERT_EQUAL(door_opened(in_us(5 * SECOND_US), 5 * SECOND_US).outcome, DOOR_DONE);
     CU_ASSERT_EQUAL(inspected().state, DOOR_STATE_OPEN);
@@ -379,7 +381,8 @@ static void a_superusers_session_keeps_it_from_being_confirmed(void)
     CU_ASSERT_TRUE(outcome.report.writers >= 1);
     CU_ASSERT_PTR_NOT_NULL(strstr(outcome.report.why.text, "superuser"));
     struct door_findings findings = readiness();
-    CU_ASSERT_FALSE(findings.complete); /* it is shut */
+    CU_ASSERT_TRUE(findings.complete && findings.count == 1);
+    CU_ASSERT_STRING_EQUAL(findings.list[0].name, "superuser_session");
     timer_cancel(&client.again);
     pg_session_free(session);
     CU_ASSERT_EQUAL(door_opened(in_us(5 * SECOND_US), 5 * SECOND_US).outcome, DOOR_DONE);

@@ -224,7 +224,7 @@ static const char hba[] =
 
 static void setup_run(const struct pg_server *server)
 {
-    char port[16], out[1024], text[8192], path[] = "/tmp/failoverd-setup-XXXXXX";
+    char port[16], out[1024], text[32768], path[] = "/tmp/failoverd-setup-XXXXXX";
     /* The server's user may not be able to read the source tree. */
     FILE *from = fopen("etc/postgresql-setup.sql", "r");
     int fd = mkstemp(path);

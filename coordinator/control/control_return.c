@@ -1,0 +1,114 @@
+/* control_return: what has come back is looked at once a second; people who want it to rejoin are answered. */
+#include <stdlib.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/base/ensure.h"
+#include "coordinator/control/control_internal.h"
+
+#define LOOK_EVERY_US US_PER_S
+
+static void on_look(void *arg)
+{
+    struct control *c = arg;
+    struct view_service *view = malloc(sizeof *view);
+    for (size_t s = 0; s < c->parts.cluster->service_count && view != NULL; s++) {
+        if (c->services[s].returned == NULL)
+            continue;
+        node_view(c->node, (uint8_t)s, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+                  view);
+        returned_look(c->services[s].returned, view);
+        rejoin_look(c->services[s].rejoin, view);
+    }
+    free(view);
+    timer_set_after_us(&c->look, LOOK_EVERY_US);
+}
+
+static void on_answer(void *arg, uint64_t ticket, const struct rejoin_answer *answer)
+{
+    struct control *c = arg;
+    if (answer->refused) {
+        json_t *more = json_object();
+        if (answer->body != NULL)
+            (void)json_object_set_new(more, "plan", answer->body);
+        control_refuse(c->server, ticket, answer->code, answer->exit, answer->text, answer->todo, more);
+        return;
+    }
+    control_reply(c->server, ticket, answer->body);
+}
+
+void control_return_ask(struct control *c, const struct control_request *request)
+{
+    size_t service = config_find_service(c->parts.cluster, request->arguments.service);
+    if (service == CONFIG_NONE) {
+        control_refuse(c->server, request->ticket, "no_service", EXIT_USAGE, "this cluster has no such service",
+                       "failoverctl status lists them.", NULL);
+        return;
+    }
+    if (c->services[service].rejoin == NULL) {
+        control_refuse(c->server, request->ticket, "not_here", EXIT_GATE,
+                       "refused: this node guards no database of the service",
+                       "Ask on a node that guards the database that is to rejoin: its region's guards in cluster.json.", NULL);
+        return;
+    }
+    struct view_service *view = malloc(sizeof *view);
+    ensure(view != NULL);
+    node_view(c->node, (uint8_t)service, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+              view);
+    struct rejoin_request ask = {
+        .ticket = request->ticket,
+        .dry_run = request->arguments.dry_run,
+        .without_list = request->arguments.without_list,
+        .who = request->who.user,
+    };
+    rejoin_ask(c->services[service].rejoin, &ask, view);
+    free(view);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+bool control_return_open(struct control *c, size_t index, const struct service_region_config *region,
+                         struct fault *fault)
+{
+    struct control_service *s = &c->services[index];
+    struct returned_settings returned = {
+        .cluster = c->parts.cluster,
+        .service = &c->parts.cluster->services[index],
+        .local = c->parts.local,
+        .home = region->region,
+        .secrets = &s->secrets,
+        .journal = c->parts.journal,
+        .resolver = c->parts.resolver,
+    };
+    s->returned = returned_new(c->parts.loop, &returned, fault);
+    if (s->returned == NULL)
+        return false;
+    struct rejoin_settings rejoin = {
+        .cluster = returned.cluster,
+        .service = returned.service,
+        .home = returned.home,
+        .node = c->parts.local->name,
+        .secrets = &s->secrets,
+        .returned = s->returned,
+        .resolver = c->parts.resolver,
+        .journal = c->parts.journal,
+        .answer = on_answer,
+        .arg = c,
+    };
+    s->rejoin = rejoin_new(c->parts.loop, &rejoin);
+    return s->rejoin != NULL || fault_set(fault, "out of memory");
+}
+
+void control_return_begin(struct control *c)
+{
+    timer_init(&c->look, c->parts.loop, on_look, c);
+    timer_set_after_us(&c->look, LOOK_EVERY_US);
+}
+
+void control_return_close(struct control *c)
+{
+    timer_cancel(&c->look);
+    for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
+        rejoin_free(c->services[s].rejoin);
+        returned_free(c->services[s].returned);
+    }
+}
