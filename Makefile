@@ -50,6 +50,7 @@ UNIT_HELP := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 EMULATOR  := $(BUILD)/tests/route53-emulator
 WRITER    := $(BUILD)/tests/writer
+SHIM      := $(BUILD)/tests/clock_shim.so
 SCENARIO  := $(BUILD)/tests/scenario-player
 SIM       := $(BUILD)/tests/simulator
 
@@ -89,8 +90,13 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(call objects,$(UNIT_H
 $(EMULATOR): $(call objects,$(wildcard tests/route53/*.c))
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(WRITER): $(call objects,$(wildcard tests/regions/*.c))
+$(WRITER): $(call objects,tests/regions/writer.c)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# Preloaded into a coordinator of the lab, whose clocks then run at another rate.
+$(SHIM): tests/regions/clock_shim.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) -fPIC -shared $< -o $@
 
 # Scenarios link the core alone: a decision that leaked out of it could not be played here.
 WORLD_SRC := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
@@ -110,7 +116,7 @@ $(BUILD)/commit: always
 $(BUILD)/tests/sim/farm.o: $(BUILD)/commit
 $(BUILD)/tests/sim/farm.o: CFLAGS += -DSIM_COMMIT='"$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)"'
 
-test-tools: $(EMULATOR) $(WRITER) $(SCENARIO) $(SIM) $(UNIT_BIN)
+test-tools: $(EMULATOR) $(WRITER) $(SHIM) $(SCENARIO) $(SIM) $(UNIT_BIN)
 
 help: ## List the targets
 	@printf 'failoverd: make targets\n\n'
@@ -171,6 +177,16 @@ fidelity: ## The Route 53 emulator against the real aws command
 
 e2e: ## End-to-end tests on real PostgreSQL, TLS, DNS
 	@$(MAKE) --no-print-directory -j2 all test-tools && python3 tests/run.py e2e
+
+lab: ## One writer, whatever happens: a handful of fixed rounds of the lab
+	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER) $(SHIM)
+	@python3 tests/e2e/one_writer_test.py
+
+chaos: ## Rounds of drawn faults, each checked: ROUNDS=20 SEED=n FENCE=kernel|door (CHAOS_ARGS)
+	@$(MAKE) --no-print-directory -j2 all $(EMULATOR) $(WRITER) $(SHIM)
+	@python3 tests/regions/chaos.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) \
+	    --fence $(or $(FENCE),kernel) $(CHAOS_ARGS)
+.PHONY: lab chaos
 
 $(BUILD)/tests/hung_disk.so: tests/bench/hung_disk.c
 	@mkdir -p $(@D)

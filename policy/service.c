@@ -130,9 +130,11 @@ void service_sample(struct service *s, struct turn *turn, const struct sample *s
         return;
     const struct check_policy *policy = &s->policy->checks[sample->check];
     threshold_sample(&s->health.thresholds[sample->check], policy, sample);
+    /* What was read of the database was read at some time of the round, which may have ended with a write that
+     * hung: it is as old as the round's beginning. */
     if (sample->database.known)
         s->health.sightings[policy->region][turn_self(turn)] =
-            (struct sighting){ true, sample->at, sample->database };
+            (struct sighting){ true, mono_after(sample->at, -sample->latency_us), sample->database };
 }
 
 void service_order(struct service *s, struct turn *turn, uint64_t ticket,

@@ -68,7 +68,9 @@ static const struct question questions[] = {
     { "replication roles", false, 0,
       "select 'replication_role', false, 'role ' || rolname || ' may open replication sessions with a database, which run"
       " SQL: let pg_hba.conf admit it to replication from the standbys only'"
-      " from pg_roles where rolreplication and rolcanlogin and not rolsuper and rolname <> current_user" },
+      /* The commit lease's role is the guard's own: nobody else has its password. */
+      " from pg_roles where rolreplication and rolcanlogin and not rolsuper"
+      "  and rolname not in (current_user, 'failoverd_commit')" },
     { "subscriptions", false, 0,
       "select 'subscription', true, 'subscription ' || s.subname || ' in database ' || d.datname || ' is enabled: its worker"
       " writes without a session, and comes back behind the door. Disable it before relying on the door'"

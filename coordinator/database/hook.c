@@ -171,13 +171,13 @@ static void begin(struct hook *hook)
 {
     const struct hook_request *r = &hook->request;
     int64_t now_us = base_mono_us();
-    bool ends_first = r->kill_at_us != 0 && r->kill_at_us < r->deadline_us;
-    int64_t left_ms = ((ends_first ? r->kill_at_us : r->deadline_us) - now_us) / CLOCK_US_PER_MS;
+    /* Rounded up: where both come at once it is the lease's end that kills, and is told as such. */
+    int64_t left_ms = (r->deadline_us - now_us + CLOCK_US_PER_MS - 1) / CLOCK_US_PER_MS;
     struct variables variables;
     const char *argv[CHILD_ARGUMENTS_MAX + 2];
     struct fault fault;
     hook->waiting = false;
-    if (left_ms < 1) {
+    if (left_ms < 1 || (r->kill_at_us != 0 && r->kill_at_us - now_us < CLOCK_US_PER_MS)) {
         refuse(hook, "was not run: its time was over before it could begin");
         return;
     }

@@ -25,10 +25,14 @@ static inline struct status_own_fence status_own_fence(const struct status_servi
                                                        const struct view_region *region)
 {
     const struct status_guarded *guarded = service->input->guarded;
-    bool own = guarded != NULL && guarded[service->index].here && region->guard_heard &&
-               region->guard_node == service->input->self;
-    return own ? (struct status_own_fence){ guarded[service->index].trouble, guarded[service->index].said }
-               : (struct status_own_fence){ "", "" };
+    struct status_own_fence own = { "", "" };
+    if (guarded == NULL || !region->guard_heard || region->guard_node != service->input->self)
+        return own;
+    if (guarded[service->index].trouble != NULL)
+        own.trouble = guarded[service->index].trouble;
+    if (guarded[service->index].said != NULL)
+        own.said = guarded[service->index].said;
+    return own;
 }
 
 /* Both steal the value. */

@@ -82,17 +82,6 @@ def expect_no_stall(suite, lab, region):
 
 # ---- a frozen PostgreSQL ------------------------------------------------------------------------
 
-def signal_server(lab, region, number):
-    """To the postmaster and every process of it."""
-    postmaster = lab.databases[region].process.pid
-    children = open(f"/proc/{postmaster}/task/{postmaster}/children").read().split()
-    for pid in [postmaster, *map(int, children)]:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
-
-
 def startup_process(lab, region):
     postmaster = lab.databases[region].process.pid
     for pid in open(f"/proc/{postmaster}/task/{postmaster}/children").read().split():
@@ -113,7 +102,7 @@ def test_frozen(suite, lab):
     os.kill(startup_process(lab, WEST), signal.SIGSTOP)
     try:
         lab.wait_for(lambda: e2e.events(lab, "step_started", [WEST], step="promote"), 30, "the promotion begins")
-        signal_server(lab, WEST, signal.SIGSTOP)
+        lab.databases[WEST].signal(signal.SIGSTOP)
         lab.wait_for(lambda: e2e.events(lab, "step_overdue", [WEST], step="promote"), 15, "the promotion is past its deadline, and said so")
         service = e2e.status_of(lab, WEST)
         suite.expect(service["operation"]["step"] == "promote" and service["operation"]["overdue"]
@@ -123,7 +112,7 @@ def test_frozen(suite, lab):
         expect_no_stall(suite, lab, WEST)
         suite.expect(not e2e.writes_in(lab, client, WEST), "nothing is opened meanwhile")
     finally:
-        signal_server(lab, WEST, signal.SIGCONT)
+        lab.databases[WEST].signal(signal.SIGCONT)
     e2e.wait_for_writes_in(lab, client, WEST, 30)
     e2e.wait_until_done(lab, WEST, 30)
     suite.expect(e2e.timeline_of(lab, WEST) == 2, "thawed: promoted once, and the failover was finished")

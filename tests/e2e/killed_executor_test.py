@@ -4,11 +4,11 @@ by it when it is back or by another of its region, and every step's effect happe
 
     killed_executor_test.py [WORD...]      only the cases whose title holds one of the words
 """
-import json
 import time
 
 import e2e
 from e2e import EAST, NAMES, WEST, WITNESS, cluster_files, labs
+from journal_tail import JournalTail
 
 STEPS = ("begin", "shut", "fence", "freeze", "compare", "grant", "lease", "promote", "open", "hooks", "cut_over", "verify",
          "finish")
@@ -16,26 +16,6 @@ WATCH_S = 0.002
 FINISH_DEADLINE_S = 60
 SECOND = "usw2-b"
 MORE = {SECOND: (WEST, 7401), "euw1-b": (WITNESS, 7401)}
-
-
-class JournalTail:
-    """Follows one journal's growth line by line, quickly enough to strike within a step."""
-
-    def __init__(self, path):
-        self.path, self.offset = path, path.stat().st_size if path.exists() else 0
-
-    def new_lines(self):
-        with open(self.path, "rb") as file:
-            file.seek(self.offset)
-            whole, newline, _ = file.read().rpartition(b"\n")
-        self.offset += len(whole) + len(newline)
-        found = []
-        for line in whole.split(b"\n"):
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-        return found
 
 
 def wait_for_step(lab, tail, steps, deadline_s):

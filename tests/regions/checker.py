@@ -13,6 +13,8 @@ class Receipt:
     sequence: int
     at_us: int              # the client's clock, which in a lab is every client's clock
     address: str
+    boot_us: int = 0        # since the machine's boot: one clock for all regions, never set
+    timeline: int = 0       # that the server wrote WAL on; each promotion begins another
 
 
 @dataclasses.dataclass
@@ -34,9 +36,13 @@ def read_receipts(path):
     receipts = []
     for line in pathlib.Path(path).read_text().splitlines(keepends=True):
         if line.endswith("\n"):
-            sequence, at_us, address = line.split()
-            receipts.append(Receipt(client, int(sequence), int(at_us), address))
+            receipts.append(read_receipt(client, line))
     return receipts
+
+
+def read_receipt(client, line):
+    sequence, at_us, address, boot_us, timeline = line.split()
+    return Receipt(client, int(sequence), int(at_us), address, int(boot_us), int(timeline))
 
 
 def read_rows(session):
@@ -70,3 +76,27 @@ def two_writers(receipts, clock_slack_us=0):
         if later and receipt.at_us > min(later) + clock_slack_us:
             offenders.append(receipt)
     return offenders
+
+
+def reigns(receipts):
+    """{(timeline, address): receipts by time}, in the order of their first receipt. Each promotion begins
+    a reign, so this holds for any number of changes of the writer, also back and forth."""
+    found = {}
+    for receipt in sorted(receipts, key=lambda r: r.boot_us):
+        found.setdefault((receipt.timeline, receipt.address), []).append(receipt)
+    return found
+
+
+def split_brain(receipts):
+    """(window in microseconds, receipts): what an earlier reign acknowledged after a later one's first row.
+
+    Counted from the later reign's first receipt to the earlier one's last: the time in which clients
+    were told "committed" by two databases."""
+    late, window_us, later_first = [], 0, None
+    for reign in reversed(reigns(receipts).values()):
+        if later_first is not None:
+            offenders = [r for r in reign if r.boot_us > later_first]
+            late += offenders
+            window_us = max([window_us, *(r.boot_us - later_first for r in offenders)])
+        later_first = reign[0].boot_us          # the earliest of all later ones: they go by their first
+    return window_us, sorted(late, key=lambda r: r.boot_us)

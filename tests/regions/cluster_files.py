@@ -52,7 +52,7 @@ def cluster(lab):
     return {
         "cluster": "lab",
         "voters": [NODE_NAMES[r] for r in lab.regions],
-        "nodes": {NODE_NAMES[r]: {"region": r, "address": f"{net.address[r]}:{PEER_PORT}"} for r in lab.regions},
+        "nodes": {NODE_NAMES[r]: {"region": r, "address": lab.peer_address(r)} for r in lab.regions},
         "heartbeat": lab.thresholds.heartbeat,
         "services": {SERVICE: _service(lab)},
     }
@@ -102,7 +102,7 @@ def _region(lab, region, priority):
             "guard_host": str(database.run),
             "canary_user": "failoverd_canary", "canary_password_file": str(lab.secrets.file("canary")),
             "commit_user": "failoverd_commit", "commit_password_file": str(lab.secrets.file("commit")),
-            "kernel_allow": [lab.network.address[r] for r in lab.regions if r != region],
+            "kernel_allow": [lab.network.address[r] for r in lab.others(region)],
             "replication_conninfo": database.replication_conninfo(lab.secrets),
         },
     }
@@ -152,7 +152,7 @@ def node(lab, region):
                 "key": str(lab.pki / f"{NODE_NAMES[region]}.key")},
         "control": {"read": may, "operate": may, "force": may},
         "log": {"level": "info", "format": "json"},
-        "journal": str(folder / "state" / "journal.jsonl"),
+        "journal": str(lab.journal_path(region)),
     }
 
 

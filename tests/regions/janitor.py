@@ -103,6 +103,14 @@ def remove_shared_memory(folder):
         libc.shmctl(shm_id, IPC_RMID, None)
 
 
+def unmount_below(folder):
+    """The small file systems that some labs have for their stores."""
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        point = line.split()[1]
+        if point.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
+
+
 def clean(run_id, folder, keep):
     """Everything of the run goes. Returns what could not be removed, as text, empty if all went."""
     trouble = []
@@ -115,6 +123,7 @@ def clean(run_id, folder, keep):
         if done.returncode != 0:
             trouble.append(f"namespace {name}: {done.stderr.strip()}")
     remove_shared_memory(folder)
+    unmount_below(folder)
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
         if os.path.exists(folder):

@@ -42,6 +42,8 @@ REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 SERVING = ("us-east-1", "us-west-2")
 POLL_S = 0.05
 JANITOR_DEADLINE_S = 30
+SMALL_STORE = "1m"
+PROXIED_PEERS, PROXIED_REPLICATION = 7500, 5500
 CONTROL_DEADLINE_S = 3
 PASSED_ON = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
 
@@ -111,26 +113,28 @@ class Writer:
             return None
         if len(lines) < 2 or not lines[-2]:
             return None
-        sequence, at_us, address = lines[-2].decode().split()
-        return checker.Receipt(self.client, int(sequence), int(at_us), address)
+        return checker.read_receipt(self.client, lines[-2].decode())
 
     def events(self):
         return read_json_lines(self.process.log)
 
 
 class Lab:
-    def __init__(self, thresholds=None, namespaces=True, https=False, serving=SERVING):
+    def __init__(self, thresholds=None, namespaces=True, https=False, serving=SERVING, small_stores=False,
+                 proxied=False):
         self.thresholds = thresholds or cluster_files.Thresholds()
         self.regions, self.serving = REGIONS, serving
         self.run_id = f"fo{os.getpid()}{randomness.token_hex(2)}"
         self.keep = os.environ.get("KEEP") == "1"
         self.scheme = "https" if https else "http"
+        self.small_stores = small_stores        # state_dir on a small file system of its own, which can be filled
+        self.proxied = proxied                  # peers and replication go through a proxy that can be told to be bad
         self._namespaces = namespaces
         self._janitor = None
         self._processes = []
         self._old_handlers = {}
         self.coordinators, self.services, self.writers = {}, {}, {}
-        self.emulator = None
+        self.emulator = self.proxy = None
 
     # -- coming and going -----------------------------------------------------------------------
 
@@ -164,6 +168,13 @@ class Lab:
             self.thresholds.health_for = "8s"
         self.network.start()
         self.databases = {r: postgres.Postgres(self, r) for r in self.serving}
+
+    def keep_folder(self):
+        """Something broke: the folder stays, as with KEEP=1."""
+        if not self.keep:
+            self.keep = True
+            self._janitor.stdin.write(b"keep")
+            self._janitor.stdin.flush()
 
     def __exit__(self, kind, error, trace):
         if self.keep:
@@ -208,13 +219,13 @@ class Lab:
         return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                 janitor.MARK: f"{self.run_id}/{place}", **kept}
 
-    def spawn(self, place, name, argv, user=None, cwd=None):
+    def spawn(self, place, name, argv, user=None, cwd=None, extra_environment=None):
         """Starts a program that stays, in a place; its output goes to logs/NAME.log."""
         if not os.access(argv[0], os.X_OK):
             raise LabError(f"{argv[0]} is not there; `make` and `make test-tools` build what a lab needs")
         process = processes.Process(name, place, self.prefix(place, user) + [str(a) for a in argv],
                                     self.folder / "logs" / f"{name}.log",
-                                    env=self.environment(place), cwd=cwd or self.folder)
+                                    env=self.environment(place) | (extra_environment or {}), cwd=cwd or self.folder)
         self._processes.append(process)
         return process
 
@@ -246,12 +257,49 @@ class Lab:
     # -- parts ----------------------------------------------------------------------------------
 
     def start_databases(self):
+        if self.proxied:
+            self._start_proxy()
         first, *others = self.serving
         primary = self.databases[first]
         primary.make_primary(self.secrets)
         for region in others:
             self.databases[region].make_standby(primary, self.secrets)
         self.wait_for(lambda: len(primary.streaming()) == len(others), 20, "the standby streams from the primary")
+
+    # -- the proxy between the regions ----------------------------------------------------------
+
+    def peer_address(self, region):
+        """Where the others find that region's coordinator."""
+        if self.proxied:
+            return f"{self.network.address['internet']}:{PROXIED_PEERS + self.regions.index(region)}"
+        return f"{self.network.address[region]}:{cluster_files.PEER_PORT}"
+
+    def replication_address(self, region):
+        """(host, port) at which standbys stream from that region's database."""
+        if self.proxied:
+            return self.network.address["internet"], PROXIED_REPLICATION + self.regions.index(region)
+        return self.network.address[region], postgres.PORT
+
+    def others(self, region):
+        """Places that the kernel's fence lets through to that region's database."""
+        return [r for r in self.regions if r != region] + (["internet"] if self.proxied else [])
+
+    def links(self, **orders):
+        """How the proxied links are from now on: delay_ms, silent, resets. See proxy.py."""
+        fresh = self._proxy_control.with_suffix(".new")
+        fresh.write_text(json.dumps(orders))
+        fresh.rename(self._proxy_control)
+
+    def _start_proxy(self):
+        self._proxy_control = self.folder / "proxy.json"
+        address = self.network.address
+        routes = [f"{PROXIED_PEERS + i}={address[r]}:{cluster_files.PEER_PORT}" for i, r in enumerate(self.regions)]
+        routes += [f"{PROXIED_REPLICATION + i}={address[r]}:{postgres.PORT}" for i, r in enumerate(self.regions)]
+        self.links()
+        self.proxy = self.spawn("internet", "proxy", [
+            sys.executable, REPOSITORY / "tests/regions/proxy.py", "--listen", address["internet"],
+            "--control", self._proxy_control, *routes])
+        self.wait_for(lambda: self.proxy.tail() == ["ready"], 10, "the proxy is ready")
 
     def start_services(self):
         for region in self.serving:
@@ -293,12 +341,12 @@ class Lab:
             "--insync-after", str(self.thresholds.insync_ms), "--ready-file", ready])
         self.wait_for(ready.exists, 10, "the Route 53 emulator is ready")
 
-    def start_writer(self, client, rate=50, region=None, patience_ms=None):
+    def start_writer(self, client, rate=50, region=None, patience_ms=None, retry_ms=25):
         """A client outside of all regions that follows the name; with `region`, one inside it that
         knows that region's address only. `patience_ms`: how long it waits for a row's acknowledgement."""
         place = region or "clients"
         argv = [BUILD / "tests/writer", "--user", postgres.APPLICATION, "--client", client,
-                "--password-file", self.secrets.file("application"), "--rate", str(rate),
+                "--password-file", self.secrets.file("application"), "--rate", str(rate), "--retry-ms", str(retry_ms),
                 "--receipts", self.folder / "clients" / f"{client}.receipts"]
         if patience_ms:
             argv += ["--query-ms", str(patience_ms)]
@@ -324,7 +372,10 @@ class Lab:
             change(content)
         self.cluster_path = cluster_files.write(self.folder / "cluster.json", content)
         for region in self.regions:
-            (self.node_folder(region) / "state").mkdir(parents=True, mode=0o700)
+            state = self.node_folder(region) / "state"
+            state.mkdir(parents=True, mode=0o700)
+            if self.small_stores:
+                network.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_STORE},mode=0700", "tmpfs", str(state)])
             cluster_files.write(self.node_folder(region) / "node.json", cluster_files.node(self, region))
             self.run(region, [BUILD / "failoverd", "--format", *self._node_arguments(region)])
 
@@ -342,9 +393,10 @@ class Lab:
         for region in self.regions:
             self.start_coordinator(region)
 
-    def start_coordinator(self, region):
+    def start_coordinator(self, region, extra_environment=None):
         self.coordinators[region] = self.spawn(region, cluster_files.NODE_NAMES[region],
-                                               [BUILD / "failoverd", *self._node_arguments(region)])
+                                               [BUILD / "failoverd", *self._node_arguments(region)],
+                                               extra_environment=extra_environment)
 
     def adopt_dns(self, deadline_s=25):
         """An operator's first act on a new service: the zone's records are put under failoverd's mark.
@@ -379,7 +431,12 @@ class Lab:
             return None
 
     def journal(self, region):
-        return read_json_lines(self.node_folder(region) / "state" / "journal.jsonl")
+        return read_json_lines(self.journal_path(region))
+
+    def journal_path(self, region):
+        """Not on the file system that is filled: what happened is to be read afterwards."""
+        folder = self.node_folder(region)
+        return folder / "journal.jsonl" if self.small_stores else folder / "state" / "journal.jsonl"
 
     def journal_event(self, region, event, **fields):
         """The first such event in that coordinator's journal with these values, or None."""

@@ -43,6 +43,22 @@ def test_checker():
     expect(counted.unacknowledged == 2 - 1, "checker: rows without a receipt are told apart")
     expect([r.sequence for r in checker.two_writers(told)] == [4], "checker: a receipt from the old writer after the new one's first is found")
     expect(checker.two_writers(told[:3]) == [], "checker: one writer after the other is fine")
+    test_reigns()
+
+
+def test_reigns():
+    """Back and forth is fine; a row of an earlier reign after a later one's first is two writers."""
+    def told(*rows):
+        return [checker.Receipt("a", number, 0, address, boot_us, timeline)
+                for number, (boot_us, address, timeline) in enumerate(rows)]
+    there_and_back = told((10, "x", 1), (20, "y", 2), (30, "y", 2), (40, "x", 3), (50, "x", 3))
+    expect(checker.split_brain(there_and_back) == (0, []), "checker: the writer may go there and back")
+    window, late = checker.split_brain(there_and_back + told((35, "x", 1), (45, "x", 1)))
+    expect(window == 25 and [r.boot_us for r in late] == [35, 45], "checker: an old reign that goes on is found, with its window")
+    window, late = checker.split_brain(there_and_back + told((47, "y", 2)))
+    expect(window == 7 and len(late) == 1, "checker: also the one before the last")
+    window, late = checker.split_brain(told((10, "x", 2), (20, "y", 2), (30, "x", 2)))
+    expect(window == 10 and len(late) == 1, "checker: two databases on one timeline are two reigns")
 
 
 def test_failover_by_hand(lab):

@@ -99,19 +99,32 @@ class Postgres:
         self.start()
         self._make_roles(secrets)
 
-    def make_standby(self, primary, secrets):
-        """A copy of the running primary that streams from it through a slot of its own."""
+    def make_standby(self, primary, secrets, wait=True):
+        """A copy of the running primary that streams from it through a slot of its own. `wait` False when
+        a guard may have shut the door that the lab would look through."""
         self._make_folders()
         conninfo = primary.replication_conninfo(secrets, self.region)
         self._command("pg_basebackup", "-D", self.data, "-d", conninfo, "-R", "-X", "stream", "-c", "fast",
                       "-C", "-S", slot_name(self.region), "--no-sync")
         self._write_settings()
-        self.start()
+        self.start(wait=wait)
+
+    def remake_standby(self, primary, secrets, wait=True):
+        """An old primary, running, frozen or dead, becomes a standby of the present one: a fresh copy.
+        What only it had is gone afterwards; who wants to count that reads it before."""
+        self.kill()
+        for folder in (self.data, self.run):
+            shutil.rmtree(folder, ignore_errors=not folder.exists())     # gone already when this is tried again
+        with primary.connect("postgres") as session:
+            session.query("select pg_drop_replication_slot(slot_name) from pg_replication_slots "
+                          f"where slot_name = {pgwire.literal(slot_name(self.region))} and not active")
+        self.make_standby(primary, secrets, wait)
 
     def replication_conninfo(self, secrets, name=None):
         """How another region's server streams from this one. The password is in a file."""
         application = f" application_name={slot_name(name)}" if name else ""
-        return (f"host={self.address} port={PORT} user={REPLICATOR} sslmode=disable gssencmode=disable "
+        host, port = self.lab.replication_address(self.region)
+        return (f"host={host} port={port} user={REPLICATOR} sslmode=disable gssencmode=disable "
                 f"passfile={secrets.server_file('replicator.pgpass', self.user)}{application}")
 
     def _make_folders(self):
@@ -156,10 +169,10 @@ class Postgres:
     # -- running --------------------------------------------------------------------------------
 
     def start(self, private=False, wait=True):
-        """`private`: without any address, so that it can be read but not reached."""
+        """`private`: without any address and with no door, so that it can be read but not reached."""
         argv = [str(self._bin / "postgres"), "-D", str(self.data)]
         if private:
-            argv += ["-c", "listen_addresses="]
+            argv += ["-c", "listen_addresses=", "-c", "session_preload_libraries="]
         self.process = self.lab.spawn(self.region, f"postgres-{self.region}", argv, user=self.user, cwd=self.folder)
         if wait:
             self.lab.wait_for(self._answers, START_DEADLINE_S, f"PostgreSQL of {self.region} answers")
@@ -167,6 +180,34 @@ class Postgres:
     def stop(self):
         """A clean, fast shutdown."""
         self.process.end(signal.SIGINT)
+
+    def processes(self):
+        """Pids of the postmaster, first, and of every process of it; empty when it does not run."""
+        if self.process is None or not self.process.running():
+            return []
+        postmaster = self.process.pid
+        try:
+            children = pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        except OSError:
+            return []
+        return [postmaster, *map(int, children)]
+
+    def signal(self, number):
+        """To all of them. Returns how many there were."""
+        pids = self.processes()
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        return len(pids)
+
+    def kill(self):
+        """kill -9 of everything. The postmaster is stopped first, so that it has no more children than seen."""
+        self.process.expected_end = True
+        self.process.send(signal.SIGSTOP)
+        self.signal(signal.SIGKILL)
+        self.process.kill()
 
     def _answers(self):
         try:

@@ -13,6 +13,7 @@ import argparse
 import http.server
 import json
 import pathlib
+import socket
 import ssl
 import sys
 import threading
@@ -97,10 +98,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_address = True
 
     def server_bind(self):
         # the base class asks the resolver for the host's name here, which can hang in a namespace
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)   # what the base class would have done
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = self.server_address
 

@@ -8,7 +8,10 @@
  *
  * Receipts go to a file with one write(2) per acknowledged row, before the next row is sent:
  *
- *     SEQUENCE MICROSECONDS_SINCE_1970 SERVER_ADDRESS
+ *     SEQUENCE MICROSECONDS_SINCE_1970 SERVER_ADDRESS MICROSECONDS_SINCE_BOOT TIMELINE
+ *
+ * The second clock is one for all regions of a machine and is never set. The timeline is the one that
+ * the server wrote WAL on: each promotion begins another, so (timeline, address) names one reign.
  *
  * Standard output gets one JSON line per change: another address, an error, writing again.
  * With --address the name is not asked: that is the client inside a cut-off region. Ends on SIGTERM.
@@ -37,8 +40,8 @@ enum {
     MAX_TEXT = 256,
     MAX_PACKET = 1232,
     DNS_TIMEOUT_MS = 300,
-    RETRY_PAUSE_MS = 25,
     DNS_HEADER = 12,
+    TIMELINE_DIGITS = 8,
     DNS_TYPE_A = 1,
     DNS_CLASS_IN = 1,
 };
@@ -58,6 +61,7 @@ struct options {
     int64_t connect_ms;
     int64_t query_ms;
     int64_t ttl_cap_ms;
+    int64_t retry_ms;
 };
 
 struct names {
@@ -72,6 +76,7 @@ struct writer {
     struct names names;
     PGconn *connection;
     char address[INET_ADDRSTRLEN];
+    char timeline[TIMELINE_DIGITS + 1]; /* of the row acknowledged last, hexadecimal */
     char error[MAX_TEXT];
     bool writing;
     int receipts;
@@ -375,7 +380,8 @@ static bool await_result(struct writer *writer, PGresult **result)
 static bool write_row(struct writer *writer)
 {
     static const char insert[] =
-        "insert into orders(client, sequence) values ($1, $2::bigint) on conflict do nothing";
+        "with put as (insert into orders(client, sequence) values ($1, $2::bigint) on conflict do nothing) "
+        "select substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)";
     char number[24];
     snprintf(number, sizeof number, "%lld", (long long)writer->sequence);
     const char *const values[] = {writer->options->client, number};
@@ -386,13 +392,14 @@ static bool write_row(struct writer *writer)
     PGresult *result = NULL;
     if (!await_result(writer, &result))
         return false;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
         tell_error(writer, PQresultErrorMessage(result));
         PQclear(result);
         return false;
     }
+    snprintf(writer->timeline, sizeof writer->timeline, "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
-    /* The commit itself comes after "INSERT 0 1": only the end of the whole answer is a receipt. */
+    /* The commit itself comes after "SELECT 1": only the end of the whole answer is a receipt. */
     if (!await_result(writer, &result))
         return false;
     if (result != NULL || PQtransactionStatus(writer->connection) != PQTRANS_IDLE) {
@@ -405,9 +412,10 @@ static bool write_row(struct writer *writer)
 
 static bool keep_receipt(struct writer *writer)
 {
-    char line[96];
-    int length = snprintf(line, sizeof line, "%lld %lld %s\n", (long long)writer->sequence,
-                          (long long)clock_us(CLOCK_REALTIME), writer->address);
+    char line[128];
+    int length = snprintf(line, sizeof line, "%lld %lld %s %lld %ld\n", (long long)writer->sequence,
+                          (long long)clock_us(CLOCK_REALTIME), writer->address,
+                          (long long)clock_us(CLOCK_BOOTTIME), strtol(writer->timeline, NULL, 16));
     if (write(writer->receipts, line, (size_t)length) != length) {
         tell("stopped", "text", "a receipt could not be written; the count would be wrong", 0);
         return false;
@@ -427,12 +435,12 @@ static bool run(struct writer *writer)
     int64_t next_us = clock_us(CLOCK_MONOTONIC);
     while (!ending) {
         if (writer->connection == NULL && !connect_database(writer)) {
-            pause_ms(RETRY_PAUSE_MS);
+            pause_ms(writer->options->retry_ms);
             continue;
         }
         if (!write_row(writer)) {
             disconnect(writer);
-            pause_ms(RETRY_PAUSE_MS);
+            pause_ms(writer->options->retry_ms);
             continue;
         }
         if (!keep_receipt(writer))
@@ -453,7 +461,7 @@ static bool run(struct writer *writer)
 static const char usage[] =
     "usage: writer (--servers IP:PORT[,IP:PORT...] --name NAME | --address IP) --user USER\n"
     "              --password-file FILE --client ID --receipts FILE [--port 5432] [--dbname shop]\n"
-    "              [--rate 50] [--connect-ms 300] [--query-ms 500] [--ttl-cap-ms 100]\n";
+    "              [--rate 50] [--connect-ms 300] [--query-ms 500] [--ttl-cap-ms 100] [--retry-ms 25]\n";
 
 static bool read_number(const char *text, int64_t *number)
 {
@@ -496,7 +504,7 @@ static bool read_password(struct options *options, const char *path)
 }
 
 enum { OPT_SERVERS = 1, OPT_NAME, OPT_ADDRESS, OPT_PORT, OPT_DBNAME, OPT_USER, OPT_PASSWORD,
-       OPT_CLIENT, OPT_RECEIPTS, OPT_RATE, OPT_CONNECT, OPT_QUERY, OPT_TTL };
+       OPT_CLIENT, OPT_RECEIPTS, OPT_RATE, OPT_CONNECT, OPT_QUERY, OPT_TTL, OPT_RETRY };
 
 static const struct option long_options[] = {
     {"servers", required_argument, NULL, OPT_SERVERS},
@@ -512,6 +520,7 @@ static const struct option long_options[] = {
     {"connect-ms", required_argument, NULL, OPT_CONNECT},
     {"query-ms", required_argument, NULL, OPT_QUERY},
     {"ttl-cap-ms", required_argument, NULL, OPT_TTL},
+    {"retry-ms", required_argument, NULL, OPT_RETRY},
     {NULL, 0, NULL, 0},
 };
 
@@ -531,6 +540,7 @@ static bool take_option(struct options *options, int option)
     case OPT_CONNECT: return read_number(optarg, &options->connect_ms);
     case OPT_QUERY: return read_number(optarg, &options->query_ms);
     case OPT_TTL: return read_number(optarg, &options->ttl_cap_ms);
+    case OPT_RETRY: return read_number(optarg, &options->retry_ms);
     default: return false;
     }
 }
@@ -558,7 +568,7 @@ static void catch_end(void)
 int main(int argc, char **argv)
 {
     struct options options = {.port = "5432", .dbname = "shop", .rate = 50, .connect_ms = 300,
-                              .query_ms = 500, .ttl_cap_ms = 100};
+                              .query_ms = 500, .ttl_cap_ms = 100, .retry_ms = 25};
     if (!read_options(&options, argc, argv)) {
         fputs(usage, stderr);
         return 2;
