@@ -10,9 +10,6 @@ import pgwire
 
 ROWS_DEADLINE_S = 20
 ROWS_AGAIN_S = 0.1
-# A check reads the primary's position at its beginning and is timed by its end, a write check later: by
-# up to that much the knowledge is older than it is said to be.
-CHECK_ROUND_US = 400_000
 WAL_BYTES_PER_ROW = 100         # a row takes well over that
 
 
@@ -70,11 +67,7 @@ def _loss(r, row, lost):
         worst = max(told, key=lambda line: line["loss_bytes"])
         row.estimate = f"{worst['loss_bytes']} B, {worst['known_age_ms'] / 1000:.1f} s old"
     known_us = min((wall_us(line) - int(line["known_age_ms"] * 1000) for line in told), default=None)
-    older = [x for x in lost if known_us is None or x.at_us < known_us]
-    uncovered = [x for x in older if known_us is None or x.at_us < known_us - CHECK_ROUND_US]
-    if len(older) > len(uncovered):
-        r.say(f"{len(older) - len(uncovered)} lost rows are older than the estimate's knowledge is said to be, "
-              "by less than a check's round")
+    uncovered = [x for x in lost if known_us is None or x.at_us < known_us]
     covered = sum(line["loss_bytes"] for line in told) / WAL_BYTES_PER_ROW
     if len(uncovered) > covered:
         row.broken.append(f"{len(lost)} acknowledged rows lost, {len(uncovered)} of them before the estimate's "
