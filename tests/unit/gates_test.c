@@ -231,7 +231,8 @@ static void what_a_check_read_is_as_old_as_its_beginning(void)
     CU_ASSERT_EQUAL(s->health.sightings[0][1].at.us, SECONDS(NOW - 3));
 }
 
-SUITE_MAIN("gates", TEST(every_gate_can_be_open), TEST(what_a_check_read_is_as_old_as_its_beginning), TEST(majority_failed), TEST(target_healthy),
+SUITE_MAIN("gates", TEST(every_gate_can_be_open),
+           TEST(what_a_check_read_is_as_old_as_its_beginning), TEST(majority_failed), TEST(target_healthy),
            TEST(target_coordinator), TEST(target_streaming_and_timeline),
            TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo), TEST(outage_min),
            TEST(cooldown_and_pause), TEST(fence), TEST(nothing_known_opens_nothing),
