@@ -108,7 +108,8 @@ end $$;
 -- Optional: for pg_rewind (etc/hooks/rejoin-pg_rewind), which copies over an ordinary session, the role in
 -- replication_conninfo needs what follows, a database that it may log in to, and a line for it in pg_hba.conf:
 --   grant execute on function pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean),
---     pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean) to replicator;
+--     pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean), pg_control_checkpoint() to replicator;
+--   grant pg_checkpoint to replicator;   -- it begins with a checkpoint of the new primary, or waits for one
 
 -- Worth having in postgresql.conf:
 --   authentication_timeout = 5s      the proof that the door is shut takes twice this

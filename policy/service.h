@@ -338,6 +338,8 @@ void register_message(struct service *service, struct turn *turn, const struct m
 /* Takes a voter's word for what it has accepted, and catches our own voter up. */
 void register_learn(struct service *service, struct turn *turn, node_id voter,
                     const struct register_report *report);
+/* Our own voter has not accepted what is known chosen. */
+bool register_is_behind(const struct service *service);
 /* What our own voter may be counted for; nothing while it is mute. */
 struct register_report register_report_of(const struct service *service, const struct turn *turn);
 void gossip_run(struct service *service, struct turn *turn);     /* gossip.c */

@@ -82,7 +82,8 @@ static void judge_lapse(struct service *s, const struct turn *turn, struct regio
 {
     const struct ledger *l = service_ledger(s);
     region_id region = leased_region(s, turn, l);
-    if (region == REGION_NONE)
+    /* A voter that is left behind what is chosen grants nothing, however often it is asked. */
+    if (region == REGION_NONE || register_is_behind(s))
         return;
     struct mono_time last = mono_later(s->acceptor.last_grant, s->guard_known_at);
     struct mono_time lapsed = lease_wait_until(l, 0, last);

@@ -214,6 +214,14 @@ static void run_bootstrap(struct service *s, struct turn *turn)
     (void)service_propose(s, turn, &goal);
 }
 
+bool register_is_behind(const struct service *s)
+{
+    const struct register_report *own = &s->acceptor.accepted;
+    const struct ledger *l = service_ledger(s);
+    return l != NULL && (!own->present || own->ledger.version < l->version ||
+                         (own->ledger.version == l->version && !ledger_equal(&own->ledger, l)));
+}
+
 /* Something was accepted somewhere that this node does not know the fate of: voters report it at
  * different ballots, or a peer knows more than we do. Waiting may last for ever (who put it forward
  * may be gone), so after a while a round without a goal settles it. */
@@ -222,6 +230,10 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
     uint64_t known = s->learner.known ? s->learner.chosen.version : 0;
     bool blocked = s->learner.known && s->learner.chosen.writer != REGION_NONE &&
                    !guard_is_leased(s, turn, &s->learner.chosen);
+    /* One that is left behind what is chosen, since it promised more than that, grants nothing, and the next
+     * voter that is lost would stop the service. So it has the value put forward again by itself. */
+    if (turn->voting && register_is_behind(s))
+        return true;
     for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct register_report *report = &s->learner.reports[n];
         bool heard = turn_heard(turn, n);
@@ -229,10 +241,9 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
             return true;
         if (heard && !s->learner.known && report->present)
             return true;
-        /* A voter grants by what it accepted. A newer value that a minority accepted, or an older one that
-         * a voter is left with because it promised more than what was chosen, does no harm while the
-         * writer has its lease, and its time comes with the next change. Where those voters are
-         * missing to a majority that would grant, it has to be settled now. */
+        /* A voter grants by what it accepted. A newer value that a minority accepted does no harm while the
+         * writer has its lease, and its time comes with the next change. Where such voters are missing to a
+         * majority that would grant, it has to be settled now. */
         bool votes = n == turn_self(turn) ? turn->voting : s->remotes[n].voting;
         if (heard && votes && blocked && node_in(turn->config->voters, n) &&
             (!report->present || !ledger_equal(&report->ledger, &s->learner.chosen)))

@@ -149,7 +149,9 @@ class Postgres:
                           + pgwire.literal(secrets.get("replicator")))
             # as etc/postgresql-setup.sql says of pg_rewind
             session.query("grant execute on function pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean), "
-                          "pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean) to " + REPLICATOR)
+                          "pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean), "
+                          "pg_control_checkpoint() to " + REPLICATOR)
+            session.query(f"grant pg_checkpoint to {REPLICATOR}")
             session.query(f"create role {APPLICATION} login password "
                           + pgwire.literal(secrets.get("application")))
             session.query("create database shop")

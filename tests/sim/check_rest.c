@@ -44,7 +44,7 @@ static bool has_quorum(const struct world *w, uint8_t n, const bool lost[POLICY_
 
 static bool may_propose(const struct host *h)
 {
-    return h->mute == MUTE_NOT || (h->mute == MUTE_NO_VOTE && h->disk.sound);
+    return h->mute == MUTE_NOT || (h->mute == MUTE_NO_VOTE && h->found_sound);
 }
 
 /* ---- who could serve ---- */
@@ -75,7 +75,8 @@ static bool has_candidate(const struct world *w, uint8_t service, region_id r,
 {
     for (uint8_t n = 0; n < w->host_count; n++) {
         const struct host *h = &w->hosts[n];
-        if (h->region == r && has_quorum(w, n, lost) && may_propose(h) && h->guard_ready &&
+        node_set guards = h->config.services[service].regions[r].guards;
+        if (h->region == r && node_in(guards, n) && has_quorum(w, n, lost) && may_propose(h) && h->guard_ready &&
             !h->observer_broken && h->config.services[service].mode == MODE_AUTOMATIC)
             return true;
     }
@@ -177,6 +178,13 @@ static void check_agreement(struct world *w, uint8_t service, const struct ledge
             world_break(w, INVARIANT_CONVERGES, "%s knows version %llu, and %llu is chosen", h->name,
                         h->ledger_known[service]
                             ? (unsigned long long)h->ledger[service].version : 0ull,
+                        (unsigned long long)l->version);
+        /* A voter that has something else on its disk can't grant: the next one that is lost stops the service. */
+        const struct register_report *has = &h->disk.durable.services[service].accepted;
+        bool behind = !has->present || has->ledger.version < l->version ||
+                      (has->ledger.version == l->version && !truth_same_value(&has->ledger, l));
+        if (node_in(truth_voters(w), n) && h->mute == MUTE_NOT && !h->store_failed && behind)
+            world_break(w, INVARIANT_CONVERGES, "the voter of %s is left behind version %llu", h->name,
                         (unsigned long long)l->version);
     }
 }

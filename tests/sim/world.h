@@ -160,7 +160,7 @@ struct host {
     int64_t died_us, died_mono_us; /* when its last life ended, by true time and by its clock */
     int64_t machine_woke_us;      /* when it last went on after it had stood still; 0: never */
     uint64_t found_generation;    /* of its store, and whether that was torn, when this life began... */
-    bool found_doubt;
+    bool found_doubt, found_sound;
     node_set confirmed_by;        /* ...and which voters have told this life that they know no newer one */
     bool outdated;                /* ...or that somebody does */
     int64_t looked_us[WORLD_SERVICES_MAX]; /* when this life last saw its region's database; 0: not yet */

@@ -206,6 +206,7 @@ void world_host_start(struct world *w, struct host *h)
     memset(h->looked_us, 0, sizeof h->looked_us);
     h->found_generation = opens ? h->disk.durable.generation : 0;
     h->found_doubt = opens && h->disk.doubt;
+    h->found_sound = opens && h->disk.sound;
     h->confirmed_by = 0;
     h->outdated = false;
     h->config = h->config_next;
