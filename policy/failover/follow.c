@@ -99,9 +99,12 @@ void follow_act_done(struct service *s, struct turn *turn, const struct act_resu
     }
     f->told = result->outcome != ACT_DONE;
     f->detail = result->outcome == ACT_DONE ? (struct policy_text){ "" } : result->detail;
-    /* What it said of its database is newer than our last look, and keeps what is done from being asked again. */
-    if (result->database.known)
-        s->health.sightings[s->home][turn_self(turn)] = (struct sighting){ true, turn->now, result->database };
+    /* Once it is done, only a look that began after it may ask again. (What the act read itself is no look: the guard
+     * opens on those, and this one may be of before the register went on.) */
+    if (result->outcome == ACT_DONE) {
+        f->retry_at = mono_after(turn->now, s->policy->evidence_max_age_us);
+        return;
+    }
     f->retry_at = mono_after(turn->now, refused ? FOLLOW_RETRY_MAX_US : f->wait_us);
     f->wait_us = f->wait_us * 2 < FOLLOW_RETRY_MAX_US ? f->wait_us * 2 : FOLLOW_RETRY_MAX_US;
 }
