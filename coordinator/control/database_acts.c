@@ -154,7 +154,8 @@ static void stop(struct database_acts *a)
     if (a->errand != NULL)
         promote_cancel(a->errand);
     a->errand = NULL;
-    hook_stop(a->hook);
+    if (a->hook != NULL)
+        hook_stop(a->hook);
     if (a->lead != NULL)
         lead_stop(a->lead);
     a->leading = a->busy = false;

@@ -20,6 +20,20 @@ bool database_secrets_read(const struct database_config *database, struct databa
     return true;
 }
 
+bool database_secrets_of_regions(const struct service_config *service,
+                                 struct database_secrets secrets[CONFIG_MAX_REGIONS], struct fault *fault)
+{
+    for (size_t i = 0; i < service->region_count && i < CONFIG_MAX_REGIONS; i++) {
+        if (service->regions[i].database == NULL)
+            continue;
+        struct database_config outside = *service->regions[i].database;
+        outside.canary_password_file = NULL;
+        if (!database_secrets_read(&outside, &secrets[i], fault))
+            return false;
+    }
+    return true;
+}
+
 struct pg_target database_outside(const struct database_config *database,
                                   const struct database_secrets *secrets)
 {

@@ -21,6 +21,11 @@ struct database_secrets {
 bool database_secrets_read(const struct database_config *database, struct database_secrets *secrets,
                            struct fault *fault) CHECKED;
 
+/* To go to every region's database from outside, by place in service->regions: without the canaries, which are
+ * the business of each region's own guard. Blocking, as above. */
+bool database_secrets_of_regions(const struct service_config *service,
+                                 struct database_secrets secrets[CONFIG_MAX_REGIONS], struct fault *fault) CHECKED;
+
 /* The texts are borrowed from both arguments. */
 struct pg_target database_outside(const struct database_config *database,
                                   const struct database_secrets *secrets);

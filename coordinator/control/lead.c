@@ -173,16 +173,9 @@ struct lead *lead_new(struct loop *loop, const struct lead_settings *settings, s
     }
     l->loop = loop;
     l->settings = *settings;
-    for (size_t i = 0; i < settings->service->region_count && i < CONFIG_MAX_REGIONS; i++) {
-        const struct database_config *database = settings->service->regions[i].database;
-        if (database == NULL)
-            continue;
-        struct database_config outside = *database;
-        outside.canary_password_file = NULL; /* another region's canary is none of our business */
-        if (!database_secrets_read(&outside, &l->secrets[i], fault)) {
-            lead_free(l);
-            return NULL;
-        }
+    if (!database_secrets_of_regions(settings->service, l->secrets, fault)) {
+        lead_free(l);
+        return NULL;
     }
     return l;
 }

@@ -312,16 +312,9 @@ struct returned *returned_new(struct loop *loop, const struct returned_settings 
     r->loop = loop;
     r->settings = *settings;
     r->fresh_us = fresh_of(config_service_region(settings->service, settings->home));
-    for (size_t i = 0; i < settings->service->region_count && i < CONFIG_MAX_REGIONS; i++) {
-        const struct database_config *database = settings->service->regions[i].database;
-        if (database == NULL)
-            continue;
-        struct database_config outside = *database;
-        outside.canary_password_file = NULL; /* another region's canary is none of our business */
-        if (!database_secrets_read(&outside, &r->secrets[i], fault)) {
-            returned_free(r);
-            return NULL;
-        }
+    if (!database_secrets_of_regions(settings->service, r->secrets, fault)) {
+        returned_free(r);
+        return NULL;
     }
     return r;
 }

@@ -89,7 +89,8 @@ def measure(seconds):
         shim = labs.BUILD / "tests/hung_disk.so"
         lab.coordinators[EAST] = lab.spawn(EAST, cluster_files.NODE_NAMES[EAST], [
             "/usr/bin/env", f"LD_PRELOAD={shim}", f"HUNG_DISK={flag}", labs.BUILD / "failoverd", *lab._node_arguments(EAST)])
-        time.sleep(6)                       # every check has its first round behind it
+        lab.wait_for(lambda: int(counted.read_text() or 0) >= SERVICES * 2 * CHECKS_A_REGION, 40,
+                     "every check has its first round behind it")
         rows = []
         for what, hung in (("2,000 TLS probes", False), ("...and a hung disk", True)):
             if hung:
