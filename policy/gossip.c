@@ -66,10 +66,12 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
     if (r->heard && turn->said_at.us < r->at.us)
         return; /* overtaken by what was said later */
     struct mono_time mute_since = r->heard && !r->voting ? r->mute_since : turn->now;
+    bool silent = !r->heard || mono_since(turn->said_at, r->at) > SILENT_HEARTBEATS * turn->config->heartbeat_us;
     uint64_t released = instance_equal(r->instance, gossip->instance) ? r->released_epoch : 0;
     *r = (struct remote){
         .heard = true,
         .at = turn->said_at,
+        .back_at = silent ? turn->said_at : r->back_at,
         .voting = gossip->voting,
         .mute_since = mute_since,
         .guard = gossip->guard,
@@ -97,8 +99,15 @@ void gossip_confirm(struct service *s, struct turn *turn, node_id from,
         return;
     /* Judged now: thresholds and self-distrust at this very moment, not as last told. */
     watch_run(s, turn);
-    const struct region_verdict *v = service_own_verdict(s, turn, confirm->region);
+    struct region_verdict v = *service_own_verdict(s, turn, confirm->region);
+    /* A run of failures outlasts its first successes, so that one now and then does not end it. But nobody
+     * begins to take down a region that has just answered: the next samples say whether it goes on failing. */
+    if (v.verdict == VERDICT_FAILED && v.reason == REASON_CHECK_FAILED &&
+        verdict_recovers(s->policy, s->health.thresholds, confirm->region, turn->now)) {
+        v.verdict = VERDICT_SUSPECT;
+        v.reason = REASON_CHECK_FAILING;
+    }
     effects_send(turn->effects, node_bit(from), false, MESSAGE_VERDICT, s->index)->as.verdict =
-        (struct message_verdict){ confirm->region, confirm->nonce, v->verdict, v->reason,
-                                  mono_since(turn->now, v->since) };
+        (struct message_verdict){ confirm->region, confirm->nonce, v.verdict, v.reason,
+                                  mono_since(turn->now, v.since) };
 }

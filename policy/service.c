@@ -175,6 +175,7 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     s->home = turn->config->region_of[turn_self(turn)];
     s->settings = policy->settings;
     s->start = turn->now;
+    s->unnamed = turn->brand_new;
     acceptor_init(&s->acceptor, durable->promised, &durable->accepted, turn->now);
     learner_init(&s->learner, turn->config->voters);
     proposer_init(&s->proposer, turn_self(turn), turn->restarts);
@@ -192,12 +193,23 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     register_learn(s, turn, turn_self(turn), &durable->accepted);
 }
 
+/* Of a service that had no writer yet: a database that waits to be named before it starts (born fenced) had no
+ * reason to be up, so what its checks saw until now says nothing against the writer. */
+static void forget_unnamed(struct service *s, const struct ledger *l)
+{
+    for (uint8_t c = 0; s->unnamed && c < s->policy->check_count; c++)
+        if (s->policy->checks[c].region == l->writer)
+            s->health.thresholds[c] = (struct threshold){ 0 };
+    s->unnamed = false;
+}
+
 static void note_chosen(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
     if (l == NULL || l->version == s->noted_version)
         return;
     s->noted_version = l->version;
+    forget_unnamed(s, l);
     if (s->noted_guard_epoch != l->guard_epoch)
         s->guard_known_at = turn->now;
     s->noted_guard_epoch = l->guard_epoch;

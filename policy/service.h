@@ -36,6 +36,7 @@
 /* How long a guard act may take before it is tried afresh. */
 #define GUARD_ACT_DEADLINE_US (30 * US_PER_S)
 #define GUARD_RETRY_US (250 * US_PER_MS)
+#define GUARD_ASK_US (2 * US_PER_S) /* a few round trips and handshakes between regions */
 #define GUARD_RETRY_MAX_US (5 * US_PER_S)
 /* By how much more than the clock error allows the calendar may run ahead between two readings. */
 #define GUARD_CLOCK_STEP_US (200 * US_PER_MS)
@@ -101,6 +102,7 @@ struct health {
 struct remote {
     bool heard;
     struct mono_time at;          /* when it said so */
+    struct mono_time back_at;     /* since when it has been heard without a silence */
     bool voting;
     struct mono_time mute_since;  /* while it says that it does not vote */
     bool guard, guard_ready, kernel;
@@ -138,6 +140,7 @@ struct guard {
     uint64_t known_epoch;         /* the newest that the ledger is known to be in */
     struct mono_time epoch_known_at;
     struct mono_time start;
+    struct mono_time back_at;      /* the start, or when it was last run after it had slept through its deadline */
     struct mono_time former_until; /* the lease that a former process held; 0: not known */
     struct mono_time clock_mono;  /* both clocks, as read together when the guard last ran */
     struct wall_time clock_wall;
@@ -249,6 +252,7 @@ struct service {
     bool gossip_now;
     bool gossip_ask;
     uint64_t proposed_operation;     /* id of the newest operation that this process proposed */
+    bool unnamed;                    /* a new voter, which has not learnt of any writer yet */
     uint64_t noted_version;
     uint64_t noted_guard_epoch;
     uint64_t noted_operation;
@@ -391,6 +395,9 @@ bool guard_is_there(const struct service *service, const struct turn *turn,
 /* The guard that the ledger names holds its lease, by its own word. */
 bool guard_is_leased(const struct service *service, const struct turn *turn,
                      const struct ledger *ledger);
+
+/* How long reads are let through after a look that found a standby. */
+int64_t guard_reads_us(const struct service *service);
 
 /* ...and could hold a lease if it were granted one: its fence can be worked. */
 bool guard_is_able(const struct service *service, const struct turn *turn,

@@ -129,6 +129,15 @@ static void judge_data(const struct service *s, const struct turn *turn, region_
     rpo->open = loss.bytes <= rpo->limit && in_time;
 }
 
+/* The old writer's guard could shut its fence and say so. One that has just come back brings its region with it, as
+ * likely as not, while the votes are still those of the time it was away: they are given time to be heard again. */
+static bool guard_can_prove(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    node_id n = l->guard.node;
+    return guard_is_there(s, turn, l) &&
+           (n == turn_self(turn) || mono_since(turn->now, s->remotes[n].back_at) > s->policy->evidence_max_age_us);
+}
+
 /* Whether the old writer's fence can become proven at all, before anything is begun: a begin that
  * can never reach its grant would only keep the old writer from coming back. */
 static void judge_fence(const struct service *s, const struct turn *turn,
@@ -140,7 +149,7 @@ static void judge_fence(const struct service *s, const struct turn *turn,
     bool lapse_proves = ledger->fence == FENCE_ENFORCED && !ledger->keep_on_quorum_loss;
     if (lapse_proves)
         gate->value = PROOF_LAPSED;
-    else if (guard_has_released(s, ledger) || guard_is_there(s, turn, ledger))
+    else if (guard_has_released(s, ledger) || guard_can_prove(s, turn, ledger))
         gate->value = PROOF_RELEASED;
     else if (s->policy->accept_unconfirmed_fence && !ledger->keep_on_quorum_loss)
         gate->value = PROOF_ACCEPTED;

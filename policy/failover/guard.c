@@ -3,7 +3,8 @@
  * What the guard wants follows from what is known chosen and from the lease's deadline alone:
  *
  *   writer is us, lease held, and no operation still has to open it      HOLD until the deadline
- *   writer is us, lease not held (or within the fence budget of its end) SHUT
+ *   writer is us, lease not held (or within the fence budget of its end) SHUT; a guarded one that is back after
+ *                                                                        its lease asks first, for a moment
  *   writer is another or none; our database is a standby nobody promotes READS
  *   writer is another or none; anything else                             SHUT, and look again for ever
  *   another guard of our region is named                                 nothing: it is not ours
@@ -29,6 +30,7 @@ void guard_init(struct service *s, struct turn *turn, struct mono_time held_unti
         .wanted = ACT_COMPARE,
         .retry_us = GUARD_RETRY_US,
         .start = turn->now,
+        .back_at = turn->now,
         .former_until = held_until,
     };
     lease_init(&g->lease, (uint64_t)turn->restarts << 32);
@@ -65,6 +67,17 @@ static bool in_grace(const struct service *s, const struct turn *turn, bool enfo
     if (enforced || turn->brand_new)
         return mono_since(turn->now, g->start) < lease_us;
     return turn->now.us < g->former_until.us - s->policy->fence_budget_us;
+}
+
+/* A guard under a guarded fence that was dead, or slept, through its deadline finds a database that went on
+ * without it. Shutting that at once would take down a healthy writer for nothing: where a lapse proves nothing,
+ * nobody can have been granted anything without this guard's word or a person's, who takes that risk by name.
+ * So it asks for its lease first, and shuts if that is not there in a moment. Where the service accepts an
+ * unconfirmed fence, others may have been granted by now: there it shuts at once. */
+static bool asks_first(const struct service *s, const struct turn *turn, bool enforced)
+{
+    return !enforced && !s->policy->accept_unconfirmed_fence &&
+           mono_since(turn->now, s->guard.back_at) < GUARD_ASK_US;
 }
 
 /* How long the guard goes by its lease: the deadline less what shutting takes. */
@@ -126,7 +139,8 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     if (l == NULL) {
         /* A new installation that has no quorum yet has nothing to fence; anything else may be an
          * old writer that came back. */
-        bool grace = in_grace(s, turn, s->policy->fence == FENCE_ENFORCED, s->policy->lease_us);
+        bool enforced = s->policy->fence == FENCE_ENFORCED;
+        bool grace = in_grace(s, turn, enforced, s->policy->lease_us) || asks_first(s, turn, enforced);
         return grace || turn->brand_new || others_tend(s, turn) ? ACT_COMPARE : ACT_FENCE_SHUT;
     }
     if (l->writer == s->home && !instance_equal(l->guard, g->self))
@@ -142,7 +156,8 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     if (g->lease.epoch == l->epoch && !mono_reached(turn->now, open_until(s, l)))
         return ACT_FENCE_HOLD;
     bool never_held = g->lease.deadline.us <= 0;
-    return never_held && grace ? ACT_COMPARE : ACT_FENCE_SHUT;
+    bool asks = asks_first(s, turn, l->fence == FENCE_ENFORCED) && g->released_epoch < l->epoch;
+    return (never_held && grace) || asks ? ACT_COMPARE : ACT_FENCE_SHUT;
 }
 
 /* ---- the lease ---- */
@@ -230,7 +245,7 @@ static void check_clocks(struct service *s, struct turn *turn)
     if (first || calendar <= allowed)
         return;
     /* Nothing of before the pause says how long the database may stay open. */
-    g->start.us = -TIME_FOREVER_US;
+    g->start.us = g->back_at.us = -TIME_FOREVER_US;
     g->former_until.us = 0;
     if (g->lease.deadline.us <= 0)
         return;
@@ -239,6 +254,17 @@ static void check_clocks(struct service *s, struct turn *turn)
     lease_enter(&g->lease, g->lease.epoch);
     g->held_noted = false;
     g->next_renew = turn->now;
+}
+
+/* It woke too late to shut in time: its database has been open past its deadline, and is asked for first. */
+static void note_sleep(struct service *s, const struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    bool slept = l != NULL && named_writer(s, l) && g->lease.epoch == l->epoch && g->lease.deadline.us > 0 &&
+                 !mono_reached(g->clock_mono, open_until(s, l)) && mono_reached(turn->now, g->lease.deadline);
+    if (slept)
+        g->back_at = turn->now;
 }
 
 /* ---- the fence ---- */
@@ -259,8 +285,7 @@ static void set_fence(struct service *s, struct turn *turn, enum fence_state sta
     s->gossip_now = true;
 }
 
-/* How long reads are let through after a look that found a standby. */
-static int64_t reads_us(const struct service *s)
+int64_t guard_reads_us(const struct service *s)
 {
     int64_t two_looks = 2 * s->policy->renew_us;
     return two_looks < s->policy->lease_us ? two_looks : s->policy->lease_us;
@@ -272,7 +297,7 @@ static struct mono_time until_of(const struct service *s, const struct turn *tur
     const struct ledger *l = service_ledger(s);
     if (kind == ACT_FENCE_HOLD) /* which only a ledger that names us asks for */
         return l->keep_on_quorum_loss ? mono_after(turn->now, GUARD_KEEP_US) : s->guard.lease.deadline;
-    return mono_after(turn->now, reads_us(s));
+    return mono_after(turn->now, guard_reads_us(s));
 }
 
 /* Somebody else shut what we hold open: our own write check says so, by a look since we last held it. */
@@ -294,7 +319,7 @@ static bool is_due(const struct service *s, const struct turn *turn, enum act_ki
         return g->fence != FENCE_OPEN || until_of(s, turn, kind).us > g->held_until.us;
     if (kind == ACT_FENCE_READS)
         return g->fence != FENCE_READS ||
-               mono_since(g->held_until, turn->now) <= reads_us(s) - s->policy->renew_us;
+               mono_since(g->held_until, turn->now) <= guard_reads_us(s) - s->policy->renew_us;
     return g->fence != FENCE_CONFIRMED || mono_reached(turn->now, g->recheck_at);
 }
 
@@ -348,6 +373,9 @@ static void run_fence(struct service *s, struct turn *turn)
     if (g->in_flight && mono_reached(turn->now, g->act_deadline))
         g->in_flight = false;
     if (want == ACT_COMPARE) {
+        struct mono_time asked = mono_after(g->back_at, GUARD_ASK_US);
+        if (!mono_reached(turn->now, asked))
+            service_wake(s, asked);
         /* Nobody works this fence, or another guard does: what was true of it need not be any more. */
         set_fence(s, turn, FENCE_UNKNOWN, NULL);
         return;
@@ -478,6 +506,7 @@ void guard_run(struct service *s, struct turn *turn)
 {
     if (!s->guard.mine)
         return;
+    note_sleep(s, turn);
     check_clocks(s, turn);
     note_epoch(s, turn);
     run_lease(s, turn);

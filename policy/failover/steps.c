@@ -275,6 +275,24 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     return STEP_IS_DONE;
 }
 
+/* Another coordinator of our region works the same fence, and may not have heard of the operation: then it goes on
+ * letting reads through on what it saw of the standby. Either it says that it has shut the fence too, knowing of the
+ * operation, or what it saw before the freeze is too old by now to let anything through upon. */
+static bool others_are_shut(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    int64_t longest = s->policy->evidence_max_age_us + guard_reads_us(s);
+    struct mono_time until = mono_after(s->run.target.at, longest);
+    if (mono_reached(turn->now, until))
+        return true;
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct remote *r = &s->remotes[n];
+        bool other = n != turn_self(turn) && node_in(s->policy->regions[s->home].guards, n);
+        if (other && !(turn_heard(turn, n) && r->known_version >= l->version && r->fence == FENCE_CONFIRMED))
+            return false;
+    }
+    return true;
+}
+
 static enum step_said step_grant(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
@@ -299,6 +317,11 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
     if (!fenced || !shut_here) {
         step_say(run, fenced ? "the target's own fence is not confirmed" : "the fence is not proven");
+        return STEP_WAITS;
+    }
+    if (!others_are_shut(s, turn, l)) {
+        step_say(run, "waiting for the region's other coordinators to have the fence shut, or for what they saw to age");
+        service_wake(s, mono_after(run->target.at, s->policy->evidence_max_age_us + guard_reads_us(s)));
         return STEP_WAITS;
     }
     struct ledger goal = ledger_grant(l, s->policy, s->guard.self);

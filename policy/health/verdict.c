@@ -59,6 +59,21 @@ struct region_verdict verdict_of_region(const struct service_policy *policy,
     };
 }
 
+bool verdict_recovers(const struct service_policy *policy, struct threshold *thresholds, region_id region,
+                      struct mono_time now)
+{
+    bool failed = false;
+    for (uint8_t c = 0; c < policy->check_count; c++) {
+        if (policy->checks[c].region != region ||
+            threshold_state(&thresholds[c], &policy->checks[c], now) != VERDICT_FAILED)
+            continue;
+        if (thresholds[c].successes == 0)
+            return false;
+        failed = true;
+    }
+    return failed;
+}
+
 static bool region_heard(const struct policy_config *config, region_id region, node_set heard)
 {
     for (node_id n = 0; n < config->node_count; n++)

@@ -15,6 +15,10 @@ struct region_verdict verdict_of_region(const struct service_policy *policy,
                                         struct threshold *thresholds, region_id region,
                                         struct mono_time now);
 
+/* Every check of the region that counts as failed succeeded when it was last made. */
+bool verdict_recovers(const struct service_policy *policy, struct threshold *thresholds, region_id region,
+                      struct mono_time now);
+
 /* What the node can say of each other region, for self-distrust. */
 struct distrust {
     uint8_t failing; /* other regions of which every independent sign is bad */

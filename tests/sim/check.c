@@ -241,6 +241,9 @@ static const struct host *who_should_have_shut(const struct world *w, uint8_t se
     const struct host *h = &w->hosts[t->chosen[v].guard.node % POLICY_NODES_MAX];
     const struct service_policy *policy = &h->config.services[service];
     int64_t takes = 8 * h->config.heartbeat_us + 2 * policy->fence_budget_us + 4 * w->act_us[ACT_FENCE_SHUT];
+    /* One that is back after its lease asks for it first, where nobody can have been granted without a person. */
+    if (t->chosen[v].fence == FENCE_GUARDED && !policy->accept_unconfirmed_fence)
+        takes += 2 * US_PER_S;
     /* It starts early by what shutting may take; where that takes longer, it is late by as much. */
     int64_t shut_us = 2 * w->act_us[ACT_FENCE_HOLD] + w->act_us[ACT_FENCE_SHUT];
     int64_t lapsed_us = truth_leased_until_us(w, service, &t->chosen[v]);

@@ -55,6 +55,8 @@ void check_voting(struct world *world, struct host *host);
 /* ---- leases, evidence, steps (check_acts.c) ---- */
 
 /* A voter lets a grant out (when it leaves, not when it is made): check_sent() tells. */
+/* A voter tells a candidate that a region has failed: some check of it fails to this moment (check_evidence.c). */
+void check_confirmed(struct world *world, struct host *voter, const struct message *message);
 void check_granted(struct world *world, struct host *voter, const struct message *message);
 /* A guard gives its lease back; a voter says how old its last grant is (as above). */
 void check_released(struct world *world, const struct host *host, const struct message *message);

@@ -104,7 +104,10 @@ static void check_reads(struct world *w, const struct host *h, const struct act 
     region_id r = h->region;
     struct truth *t = w->services[service].truth;
     const struct ledger *l = check_newest(w, service);
-    if (l != NULL && act->key.epoch == l->epoch && h->looked_us[service] < t->epoch_us)
+    int64_t looked_us = h->looked_us[service];
+    if (looked_us == 0 && w->services[service].policy.fence == FENCE_GUARDED)
+        looked_us = h->former_looked_us[service];
+    if (l != NULL && act->key.epoch == l->epoch && looked_us < t->epoch_us)
         world_break(w, INVARIANT_LEASE, "%s opens its database for reads, and has not looked at it in epoch %llu",
                     h->name, (unsigned long long)l->epoch);
     if (w->services[service].databases[r].in_recovery)
@@ -186,13 +189,11 @@ void check_promotion(struct world *w, struct host *h, const struct act *act)
     if (!covered(w, service, l, host_true(h, act->until.us), true))
         world_break(w, INVARIANT_LEASE, "%s promotes without a lease", h->name);
     /* However late the promotion is done, by then under another's lease: nobody gets in. Another coordinator
-     * of the region that has not heard of the operation yet may have let reads through since the fence was
-     * shut; what could come of that is looked at when it comes (one-writer). */
+     * of the region that has not heard of the operation yet could let reads through since the fence was shut:
+     * the executor waits for it, or until it can't. */
     const struct database *db = &w->services[service].databases[h->region];
-    const struct host *opener = &w->hosts[db->opened_by];
     bool enforced = w->services[service].policy.fence == FENCE_ENFORCED;
-    bool lags = opener != h && opener->ledger[service].epoch + 1 < l->epoch;
-    if ((enforced ? w->now_us < db->fence_until : db->door_open) && !lags)
+    if (enforced ? w->now_us < db->fence_until : db->door_open)
         world_break(w, INVARIANT_LEASE, "%s promotes behind an open fence", h->name);
 }
 

@@ -89,6 +89,20 @@ static bool check_had_failed(const struct world *w, const struct host *h, uint8_
     return until_us >= since_us && has_failed(watch, policy, until_mono_us);
 }
 
+void check_confirmed(struct world *w, struct host *h, const struct message *m)
+{
+    const struct message_verdict *said = &m->as.verdict;
+    const struct truth_voter *voter = truth_voter(w, m->service, h);
+    const struct service_policy *policy = &h->config.services[m->service];
+    if (said->verdict != VERDICT_FAILED || said->reason != REASON_CHECK_FAILED)
+        return;
+    for (uint8_t c = 0; c < policy->check_count; c++)
+        if (policy->checks[c].region == said->region && voter->watches[c].running && voter->watches[c].successes == 0)
+            return;
+    world_break(w, INVARIANT_EVIDENCE, "%s confirms that %s has failed, which has just answered", h->name,
+                truth_region(w, said->region));
+}
+
 /* ---- leases that nobody renews ---- */
 
 /* How long a voter is quiet before it calls the leased region failed, by the kernel's enforcing alone. */

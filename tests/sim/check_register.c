@@ -270,6 +270,7 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
     case MESSAGE_VERDICT:
         if (m->as.verdict.verdict == VERDICT_FAILED && m->as.verdict.region < POLICY_REGIONS_MAX)
             voter->said_failed_us[m->as.verdict.region] = w->now_us;
+        check_confirmed(w, h, m);
         break;
     case MESSAGE_PROMISE:
         keep_word(w, h, voter, m->as.promise.ballot, "promises");

@@ -164,6 +164,7 @@ struct host {
     node_set confirmed_by;        /* ...and which voters have told this life that they know no newer one */
     bool outdated;                /* ...or that somebody does */
     int64_t looked_us[WORLD_SERVICES_MAX]; /* when this life last saw its region's database; 0: not yet */
+    int64_t former_looked_us[WORLD_SERVICES_MAX]; /* ...the one before: what that asked of a door may come later */
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */
     struct ledger ledger[WORLD_SERVICES_MAX];    /* last known chosen here */
     bool ledger_known[WORLD_SERVICES_MAX];

@@ -203,6 +203,7 @@ void world_host_start(struct world *w, struct host *h)
     memset(h->change, 0, sizeof h->change);
     memset(h->read_serial, 0, sizeof h->read_serial);
     memset(h->newest_us, 0, sizeof h->newest_us);
+    memcpy(h->former_looked_us, h->looked_us, sizeof h->former_looked_us);
     memset(h->looked_us, 0, sizeof h->looked_us);
     h->found_generation = opens ? h->disk.durable.generation : 0;
     h->found_doubt = opens && h->disk.doubt;
