@@ -16,7 +16,8 @@ import time
 import e2e
 from e2e import EAST, NAMES, SERVICE, WEST, WITNESS, cluster_files, labs
 
-STOPS_NOTHING_S = 1.0           # that long a loop may not be late, whatever happens
+STOPS_NOTHING_S = 3.0           # that long a loop may not be late: shorter than anything here that could block it, longer
+                                # than a busy machine keeps a process waiting
 PEER_CLOSES_S = 20              # a connection that never proves who it is is closed by then
 
 
@@ -224,7 +225,7 @@ def expect_refused(suite, lab, kinds, send, what):
     suite.expect(gone, f"peer port, {what}: closed")
     counted = lambda: any(refusals(lab).get(kind, 0) > before.get(kind, 0) for kind in kinds)
     try:
-        lab.wait_for(counted, 3, "counted")
+        lab.wait_for(counted, 10, "counted")
         suite.expect(True, f"peer port, {what}: counted as {' or '.join(kinds)}")
     except labs.LabError as error:
         suite.expect(False, f"peer port, {what}: counted as {' or '.join(kinds)}", f"{error}: {refusals(lab)}")
@@ -268,7 +269,9 @@ def test_hostile(suite, lab):
     control_socket(suite, lab)
     suite.expect(lab.coordinators[WEST].running() and lab.coordinators[WEST].pid == restarts, "the daemon is alive and the same")
     e2e.all_well(lab)
-    suite.expect(all(p["out"] == "up" and p["in"] == "up" for p in e2e.node_status(lab, WEST)["peers"]), "its links to the real peers stand")
+    # somebody with the witness's certificate took its place for a while
+    lab.wait_for(lambda: all(p["out"] == "up" and p["in"] == "up" for p in e2e.node_status(lab, WEST)["peers"]), 10,
+                 "its links to the real peers stand")
     expect_no_stall(suite, lab, WEST)
 
 
@@ -278,7 +281,7 @@ def control_socket(suite, lab):
                        ("deep nesting", b"[" * 5000 + b"\n"), ("an unknown command", b'{"command":"destroy","id":1}\n'),
                        ("zero bytes", b"\0" * 4096 + b"\n"), ("wrong types", b'{"command":["status"],"id":{}}\n')):
         with socket.socket(socket.AF_UNIX) as reached:
-            reached.settimeout(5)
+            reached.settimeout(PEER_CLOSES_S)
             reached.connect(path)
             answer = b""
             try:
@@ -300,7 +303,7 @@ def control_socket(suite, lab):
 
 def refused_start(suite, lab, what, words, region=WITNESS):
     done = lab.run(region, [labs.BUILD / "failoverd", "--cluster", lab.cluster_path, "--node", lab.node_folder(region) / "node.json"],
-                   check=False, timeout_s=10)
+                   check=False, timeout_s=30)
     text = done.stdout + done.stderr
     suite.expect(done.returncode not in (0, None) and done.returncode > 0, f"{what}: refused at start (exit code {done.returncode})", text)
     suite.expect(all(word in text for word in words), f"{what}: says {', '.join(words)}", text)
