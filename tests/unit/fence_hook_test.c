@@ -166,7 +166,7 @@ static void a_shut_ends_in_the_time_it_is_given(void)
     fence_hook_shut(rung, &act, FENCE_HOOK_ASKED, by, on_rung, NULL);
     CU_ASSERT_TRUE(stub_run(loop));
     CU_ASSERT_FALSE(well);
-    CU_ASSERT_TRUE(base_mono_us() - by < KILL_US); /* not after 20 s */
+    CU_ASSERT_TRUE(base_mono_us() - by < 10 * US_PER_S); /* not after 20 s */
     close_rung();
 }
 
@@ -189,7 +189,7 @@ static void an_open_does_not_outlive_the_lease(void)
     CU_ASSERT_TRUE(stub_run(loop));
     CU_ASSERT_FALSE(well);
     CU_ASSERT_PTR_NOT_NULL(strstr(detail, "the lease ended"));
-    CU_ASSERT_TRUE(base_mono_us() - began < KILL_US);
+    CU_ASSERT_TRUE(base_mono_us() - began < 400 * US_PER_MS + KILL_US); /* no SIGTERM first */
     run_until_logged("shut done");
     run_for(50 * US_PER_MS);
     expect_late_shut();
@@ -220,17 +220,15 @@ static void a_late_shut_is_taken_up(void)
 static void a_shut_overtakes_an_open(void)
 {
     open_rung(true, 20 * US_PER_S);
-    write_file("open", 0644, "trap '' TERM; sleep 300 & wait\n");
+    write_file("open", 0644, "trap 'echo TERM >> log' TERM; echo opening >> log; sleep 300 & wait\n");
     open_for(ACT_FENCE_HOLD, 20 * US_PER_S);
-    run_until_logged("open until");
-    int64_t asked = base_mono_us();
+    run_until_logged("opening");
     fence_hook_overtake_open(rung);
     shut(FENCE_HOOK_ASKED);
     CU_ASSERT_TRUE(stub_run(loop));
     CU_ASSERT_TRUE(well);
-    CU_ASSERT_TRUE(base_mono_us() - asked < KILL_US);
     CU_ASSERT_EQUAL(calls, 1); /* nobody hears of the open any more */
-    CU_ASSERT_STRING_EQUAL(logged(), "open until;shut fence;shut done;");
+    CU_ASSERT_STRING_EQUAL(logged(), "open until;opening;shut fence;shut done;"); /* at once, no SIGTERM first */
     close_rung();
 }
 
