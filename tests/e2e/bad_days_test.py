@@ -36,8 +36,9 @@ def expect_named(suite, lab, words, what):
     """The executor's status names the trouble in the operation, and it is in the journal."""
     lab.wait_for(lambda: any(word in operation_detail(lab).lower() for word in words), 15, f"status names {what}")
     detail = operation_detail(lab)
-    retried = [line for line in e2e.events(lab, "step_retried", [WEST]) if any(w in str(line.get("detail", "")).lower() for w in words)]
-    suite.expect(retried, f"{what}: retried, and named in status and journal: {detail}")
+    named = lambda line: any(word in str(line.get("detail", "")).lower() for word in words)
+    lab.wait_for(lambda: any(map(named, e2e.events(lab, "step_retried", [WEST]))), 10, f"the journal names {what}")
+    suite.expect(True, f"{what}: retried, and named in status and journal: {detail}")
 
 
 def wait_for_change(lab, at_least, deadline_s=20):

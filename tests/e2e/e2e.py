@@ -220,6 +220,11 @@ def events(lab, event, regions=None, **fields):
     return sorted(found, key=lambda line: line["mono_us"])
 
 
+def awaited_events(lab, event, regions=None, **fields):
+    """The same, as soon as there are any: the journal has a thread of its own, and status may be ahead of it."""
+    return lab.wait_for(lambda: events(lab, event, regions, **fields), 10, f"the journal has {event} {fields}")
+
+
 def failovers_begun(lab):
     """Failovers that any executor's journal tells of, by their id; an adoption of DNS is none."""
     begun = events(lab, "operation_begun") + events(lab, "operation_taken")

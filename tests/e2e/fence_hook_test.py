@@ -79,7 +79,8 @@ def test_isolated(suite, lab):
     time.sleep(BUFFERS_S)
     after_s = (last_write_us(lab, EAST) - cut_us) / 1e6
     suite.expect(after_s < LEASE_S, f"the last acknowledged write came {after_s:.1f} s after the cut, within the lease of {LEASE_S} s")
-    proof = e2e.events(lab, "fence_changed", [EAST])[-1]
+    proved = lambda: (line := e2e.events(lab, "fence_changed", [EAST])[-1]).get("fence") == "confirmed" and line
+    proof = lab.wait_for(proved, 10, "the journal says that the fence is confirmed")
     suite.expect("hook:" in json.dumps(proof), f"the journal says how it is proven: {proof.get('text')}", proof)
     said = guard_of(lab, EAST).get("fence_said") or ""
     suite.expect(said.startswith("hook: ") and "no process of it is left" in said, f"and so does status: {said}")

@@ -48,7 +48,7 @@ def test_ahead(suite, lab):
     code, output = e2e.order(lab, WEST, "failover", SERVICE, "--to", WEST, "--reason", "try", "--yes",
                              "--skip-gate", "target_streaming_and_timeline", "--skip-gate", "loss_within_rpo")
     suite.expect(code == 0, f"a person promotes the standby that has less (exit code {code})", output)
-    ahead = e2e.events(lab, "standby_ahead", [WEST], region=THIRD)
+    ahead = e2e.awaited_events(lab, "standby_ahead", [WEST], region=THIRD)
     suite.expect(ahead and ahead[0]["ahead_bytes"] > 0, "before that it is named: "
                  + (ahead[0]["text"] if ahead else "nothing"))
     line = lab.wait_for(lambda: e2e.events(lab, "follow_failed", [THIRD], region=WEST, outcome="refused"), 20,

@@ -67,6 +67,7 @@ def check_epoch(suite, lab, epoch):
 
 def check_order(suite, lab):
     """By the journal: fenced before granted, granted before promoted, promoted before opened, then DNS."""
+    e2e.awaited_events(lab, "step_done", [WEST], step="finish")
     done = {line["step"]: line["mono_us"] for line in e2e.events(lab, "step_done", [WEST])}
     wanted = ["begin", "shut", "fence", "freeze", "compare", "grant", "lease", "promote", "open", "hooks", "cut_over",
               "verify", "finish"]
