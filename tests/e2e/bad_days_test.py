@@ -16,8 +16,9 @@ import time
 import e2e
 from e2e import EAST, NAMES, SERVICE, WEST, WITNESS, cluster_files, labs
 
-STOPS_NOTHING_S = 3.0           # that long a loop may not be late: shorter than anything here that could block it, longer
-                                # than a busy machine keeps a process waiting
+# That long a loop may not be late: shorter than anything here that could block it, longer than a busy machine keeps a
+# process waiting.
+STOPS_NOTHING_S = 3.0
 PEER_CLOSES_S = 20              # a connection that never proves who it is is closed by then
 
 

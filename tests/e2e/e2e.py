@@ -118,8 +118,8 @@ def show(lab):
 
 
 def brisk(**more):
-    """Lab options for cases in which being quick matters more than looking like the demo. Not so quick that a machine
-    which stands still for a second fences a writer or fails it over: it would be right to, and the case would be lost."""
+    """Lab options for cases in which being quick matters more than looking like the demo. Not so quick that a
+    machine which stands still for a second fences a writer or fails it over: rightly, and the case would be lost."""
     return {"thresholds": cluster_files.Thresholds(**({
         "heartbeat": "100ms", "health_interval": "250ms", "health_for": "2s", "database_interval": "250ms", "database_for": "2s",
         "check_timeout": "800ms", "lease": f"{BRISK_LEASE_S}s", "renew_every": "250ms", "fence_budget": "500ms",

@@ -63,7 +63,7 @@ def test_flush(suite, lab):
     client.process.end()
     local.process.end()
     late = [r for r in local.receipts() if r.at_us > moved_us]
-    # Nothing can hold a row back while there are no rules: mostly that is too short for a client to log in and write one.
+    # Nothing holds a row back while there are no rules: mostly that is too short for a client to log in and write.
     early = [r for r in late if any(begin <= r.at_us <= end for begin, end in without)]
     suite.expect(len(late) == len(early), f"{len(late) - len(early)} rows acknowledged by the old writer afterwards, and "
                  f"{len(early)} in the {sum(end - begin - BUFFERS_US for begin, end in without) / 1e6:.2f} s without rules", late[:3])

@@ -47,7 +47,7 @@ def expect_finished_once(suite, lab, client, what):
     suite.expect(service["last_operation"]["outcome"] == "done", f"{what}: the ledger says done", service["last_operation"])
     time.sleep(0.5)
     client.process.end()
-    e2e.expect_one_writer(suite, lab, client, WEST, lost_at_most=100)     # a second of them: replication is asynchronous
+    e2e.expect_one_writer(suite, lab, client, WEST, lost_at_most=100)     # a second's: replication lags
     return service
 
 
