@@ -27,7 +27,7 @@ ASAN = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
 
 
 def unit(build, label, env=None):
-    return [(f"{label} {os.path.basename(p)}", [p], 120, env)
+    return [(f"{label} {os.path.basename(p)}", [p], 300, env)
             for p in sorted(glob.glob(f"{ROOT}/{build}/tests/unit/*_test")) if os.access(p, os.X_OK)]
 
 
@@ -62,8 +62,8 @@ def suites(which):
         "sim": seeds("build", "sim", 10000, 400) + seeds("build", "sim", 200, 120, None, "--twice"),
         "sanitize": unit("build/asan", "asan", ASAN) + scenarios("build/asan", "asan scenario", ASAN) +
         seeds("build/asan", "asan sim", 100, 200, ASAN),
-        "fidelity": python("route53", "fidelity", 180),
-        "e2e": python("regions", "lab", 180) + python("e2e", "e2e", 400, short=which == "all"),
+        "fidelity": python("route53", "fidelity", 400),
+        "e2e": python("regions", "lab", 400) + python("e2e", "e2e", 900, short=which == "all"),
     }
     return sum(parts.values(), []) if which == "all" else parts[which]
 

@@ -1,6 +1,6 @@
 /* One connection to a PostgreSQL server, driven by a loop: connect, then a queue of queries.
  *
- * This is the only room in which libpq is spoken. Nothing here blocks and nothing waits without a
+ * This is the only room in which libpq is spoken (pg_session*.c). Nothing here blocks and nothing waits without a
  * timer of our own: libpq's connect_timeout does not count for its asynchronous calls, and a frozen
  * server accepts TCP and then says nothing for ever. A query that overruns its time costs the
  * connection, because asking the server to cancel would block as well (PQcancel is never used).

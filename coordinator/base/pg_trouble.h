@@ -1,4 +1,4 @@
-/* Why a connect to PostgreSQL failed, out of what libpq tells of it. Internal to pg_session.c. */
+/* Why a connect to PostgreSQL failed, out of what libpq tells of it. Internal to pg_session*.c. */
 #ifndef FAILOVERD_BASE_PG_TROUBLE_H
 #define FAILOVERD_BASE_PG_TROUBLE_H
 

@@ -16,7 +16,9 @@ import time
 import e2e
 from e2e import EAST, NAMES, SERVICE, WEST, WITNESS, cluster_files, labs
 
-STOPS_NOTHING_S = 1.0           # that long a loop may not be late, whatever happens
+# That long a loop may not be late: shorter than anything here that could block it, longer than a busy machine keeps a
+# process waiting.
+STOPS_NOTHING_S = 3.0
 PEER_CLOSES_S = 20              # a connection that never proves who it is is closed by then
 
 
@@ -35,8 +37,9 @@ def expect_named(suite, lab, words, what):
     """The executor's status names the trouble in the operation, and it is in the journal."""
     lab.wait_for(lambda: any(word in operation_detail(lab).lower() for word in words), 15, f"status names {what}")
     detail = operation_detail(lab)
-    retried = [line for line in e2e.events(lab, "step_retried", [WEST]) if any(w in str(line.get("detail", "")).lower() for w in words)]
-    suite.expect(retried, f"{what}: retried, and named in status and journal: {detail}")
+    named = lambda line: any(word in str(line.get("detail", "")).lower() for word in words)
+    lab.wait_for(lambda: any(map(named, e2e.events(lab, "step_retried", [WEST]))), 10, f"the journal names {what}")
+    suite.expect(True, f"{what}: retried, and named in status and journal: {detail}")
 
 
 def wait_for_change(lab, at_least, deadline_s=20):
@@ -224,7 +227,7 @@ def expect_refused(suite, lab, kinds, send, what):
     suite.expect(gone, f"peer port, {what}: closed")
     counted = lambda: any(refusals(lab).get(kind, 0) > before.get(kind, 0) for kind in kinds)
     try:
-        lab.wait_for(counted, 3, "counted")
+        lab.wait_for(counted, 10, "counted")
         suite.expect(True, f"peer port, {what}: counted as {' or '.join(kinds)}")
     except labs.LabError as error:
         suite.expect(False, f"peer port, {what}: counted as {' or '.join(kinds)}", f"{error}: {refusals(lab)}")
@@ -268,7 +271,9 @@ def test_hostile(suite, lab):
     control_socket(suite, lab)
     suite.expect(lab.coordinators[WEST].running() and lab.coordinators[WEST].pid == restarts, "the daemon is alive and the same")
     e2e.all_well(lab)
-    suite.expect(all(p["out"] == "up" and p["in"] == "up" for p in e2e.node_status(lab, WEST)["peers"]), "its links to the real peers stand")
+    # somebody with the witness's certificate took its place for a while
+    lab.wait_for(lambda: all(p["out"] == "up" and p["in"] == "up" for p in e2e.node_status(lab, WEST)["peers"]), 10,
+                 "its links to the real peers stand")
     expect_no_stall(suite, lab, WEST)
 
 
@@ -278,7 +283,7 @@ def control_socket(suite, lab):
                        ("deep nesting", b"[" * 5000 + b"\n"), ("an unknown command", b'{"command":"destroy","id":1}\n'),
                        ("zero bytes", b"\0" * 4096 + b"\n"), ("wrong types", b'{"command":["status"],"id":{}}\n')):
         with socket.socket(socket.AF_UNIX) as reached:
-            reached.settimeout(5)
+            reached.settimeout(PEER_CLOSES_S)
             reached.connect(path)
             answer = b""
             try:
@@ -300,7 +305,7 @@ def control_socket(suite, lab):
 
 def refused_start(suite, lab, what, words, region=WITNESS):
     done = lab.run(region, [labs.BUILD / "failoverd", "--cluster", lab.cluster_path, "--node", lab.node_folder(region) / "node.json"],
-                   check=False, timeout_s=10)
+                   check=False, timeout_s=30)
     text = done.stdout + done.stderr
     suite.expect(done.returncode not in (0, None) and done.returncode > 0, f"{what}: refused at start (exit code {done.returncode})", text)
     suite.expect(all(word in text for word in words), f"{what}: says {', '.join(words)}", text)

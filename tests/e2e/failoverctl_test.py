@@ -180,7 +180,7 @@ class Ctl(unittest.TestCase):
         self.addCleanup(daemon.close)
         return daemon
 
-    def run_ctl(self, path, *arguments, env=None, timeout=5):
+    def run_ctl(self, path, *arguments, env=None, timeout=15):
         environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
         environment.update(env or {})
         done = subprocess.run([COMMAND, "--socket", path, "--timeout", str(timeout), *arguments],
@@ -320,9 +320,9 @@ class MayWrite(Ctl):
         self.check(script(may_write=[again, again, good(YES)]), wait, 0)
         began = time.monotonic()
         daemon, _, _ = self.check(script(may_write=[UNKNOWN, NO]), wait, 7)
+        self.assertLess(time.monotonic() - began, 20)
         self.assertEqual(len(daemon.requests), 2)
-        self.check(script(may_write=UNKNOWN), self.ASK + ["--wait", "1s"], 8, "waiting: refused: cant_know")
-        self.assertLess(time.monotonic() - began, 15)
+        self.check(script(may_write=UNKNOWN), self.ASK + ["--wait", "3s"], 8, "waiting: refused: cant_know")
 
     def test_ctrl_c_ends_the_waiting(self):
         daemon = self.daemon(script(may_write=UNKNOWN))

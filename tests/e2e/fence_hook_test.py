@@ -16,6 +16,7 @@ from e2e import EAST, SERVICE, WEST, checker, labs
 HOOK = pathlib.Path(__file__).resolve().parents[2] / "etc/hooks/pg_ctl-stop"
 LEASE_S, BUDGET_S = 6, 4        # the hook has to be done in the time that the guard fences before its lease ends
 CALM_S = 2
+BUFFERS_S = 1                   # by then a client has read what its socket held
 
 
 def hooked(lab, ladder, deadline="4s", lease_s=LEASE_S, budget_s=BUDGET_S, change=None):
@@ -75,9 +76,11 @@ def test_isolated(suite, lab):
     cut_us = time.time_ns() // 1000
     lab.network.isolate(EAST)
     lab.wait_for(lambda: guard_of(lab, EAST).get("fence") == "confirmed", LEASE_S + 10, "the cut-off guard confirms its fence")
+    time.sleep(BUFFERS_S)
     after_s = (last_write_us(lab, EAST) - cut_us) / 1e6
     suite.expect(after_s < LEASE_S, f"the last acknowledged write came {after_s:.1f} s after the cut, within the lease of {LEASE_S} s")
-    proof = e2e.events(lab, "fence_changed", [EAST])[-1]
+    proved = lambda: (line := e2e.events(lab, "fence_changed", [EAST])[-1]).get("fence") == "confirmed" and line
+    proof = lab.wait_for(proved, 10, "the journal says that the fence is confirmed")
     suite.expect("hook:" in json.dumps(proof), f"the journal says how it is proven: {proof.get('text')}", proof)
     said = guard_of(lab, EAST).get("fence_said") or ""
     suite.expect(said.startswith("hook: ") and "no process of it is left" in said, f"and so does status: {said}")

@@ -11,7 +11,12 @@ import time
 import e2e
 from e2e import EAST, WEST, checker
 
-BACK_S = 1.0        # by far longer than it takes, by far shorter than the look every five seconds
+BACK_S = 3.0        # by far longer than it takes, also on a busy machine, and shorter than the look every five seconds
+BUFFERS_US = 200_000    # by then a client has read what its socket held
+
+
+def now_us():
+    return time.time_ns() // 1000
 
 
 def flush(lab, region):
@@ -42,10 +47,12 @@ def test_flush(suite, lab):
     suite.expect(code == 0, "us-west-2 is the writer", output)
     e2e.wait_for_writes_in(lab, client, WEST, 30)
     suite.expect(not lab.databases[EAST].is_standby(), "us-east-1's database still is a primary, behind its fence")
-    moved_us = time.time_ns() // 1000
+    moved_us, without = now_us(), []
     for _ in range(3):
+        flushed_us = now_us()
         flush(lab, EAST)
         took = back_after_s(lab, EAST)
+        without.append((flushed_us, now_us() + BUFFERS_US))
         suite.expect(took is not None and took < BACK_S, "flushed on the old writer's host: back at once", took)
     flush(lab, WEST)
     took = back_after_s(lab, WEST)
@@ -56,7 +63,10 @@ def test_flush(suite, lab):
     client.process.end()
     local.process.end()
     late = [r for r in local.receipts() if r.at_us > moved_us]
-    suite.expect(not late, f"{len(late)} rows acknowledged by the old writer afterwards", late[:3])
+    # Nothing holds a row back while there are no rules: mostly that is too short for a client to log in and write.
+    early = [r for r in late if any(begin <= r.at_us <= end for begin, end in without)]
+    suite.expect(len(late) == len(early), f"{len(late) - len(early)} rows acknowledged by the old writer afterwards, and "
+                 f"{len(early)} in the {sum(end - begin - BUFFERS_US for begin, end in without) / 1e6:.2f} s without rules", late[:3])
 
 
 e2e.main("flush", [("rules flushed by somebody else", test_flush, 90, {})])

@@ -4,8 +4,6 @@ gone past the point where the new primary's timeline begins is named before, and
 
     follow_test.py [WORD...]      only the cases whose title holds one of the words
 """
-import time
-
 import e2e
 from e2e import EAST, SERVICE, WEST, WITNESS as THIRD
 import postgres            # of tests/regions, which e2e puts on the path
@@ -41,21 +39,23 @@ def test_ahead(suite, lab):
     """A person promotes the standby that was cut off and has less than the third region's."""
     client = e2e.bring_up(lab)
     lab.network.cut(EAST, WEST)
-    time.sleep(2)
+    count = "select count(*) from orders"
+    behind = lambda: int(lab.databases[THIRD].value(count)) - int(lab.databases[WEST].value(count))
+    lab.wait_for(lambda: behind() > 20, 10, "the third region's standby has more than that of us-west-2")
     client.process.end()
     lab.kill_region(EAST)
     lab.wait_for(lambda: e2e.events(lab, "majority_failed", [WEST], region=EAST), 20, "a majority sees us-east-1 failed")
     code, output = e2e.order(lab, WEST, "failover", SERVICE, "--to", WEST, "--reason", "try", "--yes",
                              "--skip-gate", "target_streaming_and_timeline", "--skip-gate", "loss_within_rpo")
     suite.expect(code == 0, f"a person promotes the standby that has less (exit code {code})", output)
-    ahead = e2e.events(lab, "standby_ahead", [WEST], region=THIRD)
+    ahead = e2e.awaited_events(lab, "standby_ahead", [WEST], region=THIRD)
     suite.expect(ahead and ahead[0]["ahead_bytes"] > 0, "before that it is named: "
                  + (ahead[0]["text"] if ahead else "nothing"))
     line = lab.wait_for(lambda: e2e.events(lab, "follow_failed", [THIRD], region=WEST, outcome="refused"), 20,
                         "the third region says that it can't follow")[0]
     suite.expect("bytes past" in line["text"] and "pg_rewind" in line["text"], f"and why, and what helps: {line['text']}")
     suite.expect(lab.databases[THIRD].is_standby(), "it is left as it is")
-    suite.expect("bytes past" in str(e2e.status_of(lab, THIRD)), "status there says so too")
+    lab.wait_for(lambda: "bytes past" in str(e2e.status_of(lab, THIRD)), 10, "status there says so too")
 
 
 if __name__ == "__main__":

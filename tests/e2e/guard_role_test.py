@@ -4,7 +4,6 @@ voter is another.
 
     guard_role_test.py
 """
-import json
 import time
 
 import e2e
@@ -12,7 +11,10 @@ from e2e import EAST, SERVICE, WEST, cluster_files, labs
 import network             # of tests/regions, which e2e puts on the path
 
 GUARD, GUARD_PORT = "use1-db", 7401
-CALM_S = 3                      # twice the thresholds: what would fail over has done so by then
+LEASE_S = 6                     # time enough for the guard to be started again on a busy machine
+CALM_S = LEASE_S + 4            # past the lease and the checks' `for`: what would fail over has done so by then
+PAUSE_S = LEASE_S / 3           # of a client; a guard that lost its lease makes a longer one
+PATIENCE_MS = 10000
 
 
 def start_guard(lab):
@@ -48,19 +50,19 @@ def test_role(suite, lab):
     e2e.adopt(lab)
     seen = e2e.region_in(e2e.status_of(lab, WEST), EAST)["guard"]
     suite.expect(seen["node"] == GUARD and seen["fence"] == "open", f"{GUARD}, which has no vote, holds us-east-1's lease", seen)
-    client = lab.start_writer("client", rate=100)
+    client = lab.start_writer("client", rate=100, patience_ms=PATIENCE_MS)
     lab.wait_for(lambda: len(client.receipts()) > 50, 10, "the client writes")
     lab.coordinators[EAST].kill()
     time.sleep(CALM_S)
     receipts = client.receipts()
-    suite.expect(e2e.gap_s(receipts, receipts[0].at_us) < 1 and not e2e.failovers_begun(lab),
+    suite.expect(e2e.gap_s(receipts, receipts[0].at_us) < PAUSE_S and not e2e.failovers_begun(lab),
                  "the region's voter alone is killed: no write waits, nothing fails over")
     lab.start_coordinator(EAST)
     guard.kill()
     guard = start()
     time.sleep(CALM_S)
     receipts = client.receipts()
-    suite.expect(e2e.gap_s(receipts, receipts[0].at_us) < 1 and not e2e.failovers_begun(lab),
+    suite.expect(e2e.gap_s(receipts, receipts[0].at_us) < PAUSE_S and not e2e.failovers_begun(lab),
                  "the guard is killed and started again within its lease: the same")
     e2e.all_well(lab)
     guard.kill()
@@ -70,11 +72,11 @@ def test_role(suite, lab):
     start()
     journal = folder / "state" / "journal.jsonl"
     shut = lambda: any(line.get("event") == "fence_changed" and line.get("fence") == "confirmed"
-                       for line in map(json.loads, journal.read_text().splitlines()[-60:]))
+                       for line in labs.read_json_lines(journal)[-60:])
     lab.wait_for(shut, 15, f"{GUARD} comes back and shuts the old primary")
     client.process.end()
     e2e.expect_one_writer(suite, lab, client, WEST)
 
 
 if __name__ == "__main__":
-    e2e.main("guard role", [("a guard without a vote", test_role, 90, e2e.brisk())])
+    e2e.main("guard role", [("a guard without a vote", test_role, 90, e2e.brisk(lease=f"{LEASE_S}s"))])

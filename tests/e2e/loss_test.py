@@ -10,7 +10,10 @@ import e2e
 from e2e import EAST, NAMES, WEST, WITNESS, checker
 from postgres import slot_name
 
-CALM_S = 4                      # twice the thresholds: what would fail over has done so by then
+LEASE_S = 6                     # where a guard is started again within it, also on a busy machine
+CALM_S = LEASE_S + 4            # past the lease and the checks' `for`: what would fail over has done so by then
+PAUSE_S = LEASE_S / 3           # of a client; a guard that lost its lease makes a longer one
+PATIENCE_MS = 10000             # of a client that is to be refused nothing: a busy disk's commit may take a second
 
 
 def test_region(suite, lab):
@@ -64,6 +67,7 @@ def check_epoch(suite, lab, epoch):
 
 def check_order(suite, lab):
     """By the journal: fenced before granted, granted before promoted, promoted before opened, then DNS."""
+    e2e.awaited_events(lab, "step_done", [WEST], step="finish")
     done = {line["step"]: line["mono_us"] for line in e2e.events(lab, "step_done", [WEST])}
     wanted = ["begin", "shut", "fence", "freeze", "compare", "grant", "lease", "promote", "open", "hooks", "cut_over",
               "verify", "finish"]
@@ -94,7 +98,7 @@ def check_loss(suite, lab, client):
     rows_in_estimate = estimate["loss_bytes"] / 100 + unseen_s * 100
     suite.expect(len(counted.lost) <= rows_in_estimate,
                  f"{len(counted.lost)} acknowledged rows lost; said: {estimate['loss_bytes']} bytes, known {unseen_s:.1f} s ago")
-    suite.expect(all(lost_at - r.at_us < 1_000_000 for r in counted.lost), "and only of the last moment before the loss",
+    suite.expect(all(lost_at - r.at_us < 3_000_000 for r in counted.lost), "and only of the last moment before the loss",
                  counted.lost[:5])
 
 
@@ -124,7 +128,7 @@ def no_failover(suite, lab, client, epoch, what):
 def test_parts(suite, lab):
     """In one lab: the primary's coordinator dies and comes back, the witness dies and comes back, and at
     the last the primary's coordinator stays dead."""
-    client = e2e.bring_up(lab)
+    client = e2e.bring_up(lab, patience_ms=PATIENCE_MS)
     epoch = e2e.status_of(lab, WEST)["epoch"]
     errors = len([e for e in client.events() if e["event"] == "error"])
 
@@ -134,7 +138,7 @@ def test_parts(suite, lab):
     time.sleep(CALM_S)
     no_failover(suite, lab, client, epoch, "coordinator of the primary killed and restarted")
     gap = e2e.gap_s(client.receipts(), began_us)
-    suite.expect(gap < 1.0 and len([e for e in client.events() if e["event"] == "error"]) == errors,
+    suite.expect(gap < PAUSE_S and len([e for e in client.events() if e["event"] == "error"]) == errors,
                  f"no write was refused meanwhile; the longest pause was {gap:.2f} s", client.events()[-3:])
     e2e.all_well(lab)
 
@@ -145,7 +149,7 @@ def test_parts(suite, lab):
     peers = {p["node"]: p for p in e2e.node_status(lab, WEST)["peers"]}
     suite.expect(peers[NAMES[WITNESS]]["out"] != "up" and any(w["code"] == "peer_down" for w in e2e.node_status(lab, WEST)["warnings"]),
                  "status names the lost witness", peers[NAMES[WITNESS]])
-    suite.expect(e2e.gap_s(client.receipts(), began_us) < 1.0, "and the client wrote on")
+    suite.expect(e2e.gap_s(client.receipts(), began_us) < PAUSE_S, "and the client wrote on")
     lab.start_coordinator(WITNESS)
     e2e.all_well(lab)
 
@@ -155,15 +159,15 @@ def test_parts(suite, lab):
 def lose_guard(suite, lab, client, epoch):
     """Nobody renews the lease: the kernel shuts the database's port, though all else of it is well. The others
     know that, and when it has lasted they move the writer; the database behind the shut port loses nothing."""
-    lost_us = time.time_ns() // 1000
     lab.coordinators[EAST].kill()
+    lost_us = time.time_ns() // 1000
     lab.wait_for(lambda: e2e.status_of(lab, WEST).get("state") not in ("ok", None), 15, "status does not call that well")
     seen = e2e.status_of(lab, WEST)
     suite.expect(True, f"coordinator gone for good: status says {seen.get('state')}: {seen.get('headline')}")
     e2e.wait_for_writes_in(lab, client, WEST, 30)
     e2e.wait_until_done(lab, WEST, 30)
-    old = max(r.at_us for r in client.receipts() if r.address == lab.network.address[EAST])
-    suite.expect(old - lost_us < 2_300_000, f"the kernel shut the database's port after {(old - lost_us) / 1e6:.2f} s (lease 2 s)")
+    took_s = (e2e.last_written_us(lab, EAST, client) - lost_us) / 1e6
+    suite.expect(took_s < LEASE_S + 0.2, f"the kernel shut the database's port after {took_s:.2f} s (lease {LEASE_S} s)")
     now = e2e.status_of(lab, WEST)
     suite.expect(now["epoch"] == epoch + 2, f"then the writer was moved: epoch {epoch} -> {now['epoch']}")
     lab.start_coordinator(EAST)
@@ -189,8 +193,8 @@ def with_client_inside(suite, lab, lose, give_back, what):
     e2e.wait_until_done(lab, WEST, 30)
     give_back()
     lab.wait_for(lambda: e2e.status_of(lab, EAST).get("writer") == WEST, 20, f"us-east-1 {what} and back: it knows who the writer is")
-    guard = e2e.region_in(e2e.status_of(lab, EAST), EAST)["guard"]
-    suite.expect(guard["fence"] == "confirmed" and not guard["lease_left_ms"], f"{what} and back: its database is fenced", guard)
+    guard = lambda: e2e.region_in(e2e.status_of(lab, EAST), EAST).get("guard") or {}
+    lab.wait_for(lambda: guard().get("fence") == "confirmed" and not guard()["lease_left_ms"], 10, f"{what} and back: its database is fenced")
     time.sleep(1)
     for writer in (client, inside):
         writer.process.end()
@@ -214,7 +218,8 @@ def test_frozen(suite, lab):
 if __name__ == "__main__":
     e2e.main("loss", [
         ("loss of the primary region", test_region, 90, {}),
-        ("a coordinator alone, the witness, a guard that stays away", test_parts, 120, {}),
+        ("a coordinator alone, the witness, a guard that stays away", test_parts, 120,
+         {"thresholds": e2e.cluster_files.Thresholds(lease=f"{LEASE_S}s")}),
         ("the primary region cut off, its database alive", test_cut_off, 60, e2e.brisk()),
         ("the primary region, with a synchronous standby", test_synchronous, 60, e2e.brisk()),
         ("the primary region frozen, then awake again", test_frozen, 60, e2e.brisk()),

@@ -41,10 +41,14 @@ BUILD = pathlib.Path(os.environ.get("FAILOVERD_BUILD", REPOSITORY / "build"))
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 SERVING = ("us-east-1", "us-west-2")
 POLL_S = 0.05
+PATIENCE = 3                    # deadlines are given for an idle machine; on a busy one everything takes longer
 JANITOR_DEADLINE_S = 30
 SMALL_STORE = "1m"
 PROXIED_PEERS, PROXIED_REPLICATION = 7500, 5500
 CONTROL_DEADLINE_S = 3
+STATUS_DEADLINE_S = 10
+DNS_DEADLINE_S = 5
+BUFFERS_S = 0.2                 # by then a client has read what its socket held
 PASSED_ON = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
 
 
@@ -236,15 +240,16 @@ class Lab:
                            env=environment, cwd=self.folder)
 
     def wait_for(self, condition, deadline_s, what):
-        """The condition's first true value. Fails at the deadline, and at once when a process died unasked."""
-        deadline = time.monotonic() + deadline_s
+        """The condition's first true value. Fails at PATIENCE times the deadline, and at once when a process died
+        unasked."""
+        deadline = time.monotonic() + deadline_s * PATIENCE
         while True:
             value = condition()
             if value:
                 return value
             self.check_alive()
             if time.monotonic() > deadline:
-                raise LabError(f"not within {deadline_s} s: {what}")
+                raise LabError(f"not within {deadline_s * PATIENCE} s: {what}")
             time.sleep(POLL_S)
 
     def check_alive(self):
@@ -425,7 +430,7 @@ class Lab:
     def status(self, region):
         """`failoverctl status --json` as a dict, None if that coordinator does not answer."""
         try:
-            code, output, _ = self.failoverctl(region, "status", "--json")
+            code, output, _ = self.failoverctl(region, "status", "--json", timeout_s=STATUS_DEADLINE_S)
             return json.loads(output) if code == 0 else None
         except (subprocess.TimeoutExpired, ValueError):
             return None
@@ -470,7 +475,10 @@ class Lab:
             self.start_coordinator(region)
 
     def freeze_region(self, region, frozen=True):
-        """SIGSTOP to everything in it, or SIGCONT."""
+        """SIGSTOP to everything in it, or SIGCONT. The database first: an answer that a client has received and not
+        read yet would be read when it wakes, and count as acknowledged then."""
+        if frozen and region in self.databases and self.databases[region].signal(signal.SIGSTOP):
+            time.sleep(BUFFERS_S)
         namespace = self.network.namespace(region)
         for pid in janitor.processes_of(f"{self.run_id}/{region}", self.folder / region,
                                         [namespace] if namespace else []):
@@ -483,11 +491,11 @@ class Lab:
 
     # -- asking ---------------------------------------------------------------------------------
 
-    def resolve(self, name=cluster_files.RECORD, record="A"):
+    def resolve(self, name=cluster_files.RECORD, record="A", timeout_s=DNS_DEADLINE_S):
         """Values that the zone's name server answers with now, asked by a real DNS question; [] for none."""
         server = (self.network.address["internet"], self.network.dns_port)
         udp = self.network.socket("clients", network.socket.SOCK_DGRAM)
-        return [value for value, _ttl in dnsquery.ask(udp, server, name, record)]
+        return [value for value, _ttl in dnsquery.ask(udp, server, name, record, timeout_s)]
 
     def region_of(self, address):
         return next((r for r in self.regions if self.network.address[r] == address), None)

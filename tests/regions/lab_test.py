@@ -110,21 +110,22 @@ def test_roles(lab):
 
 def test_service(lab):
     url = lab.service_url(EAST) + "/health"
-    status, text = lab.http(WITNESS, url)
+    # a busy machine may let the service's own question to its database run out
+    status, text = lab.wait_for(lambda: (answer := lab.http(WITNESS, url))[0] == 200 and answer, 10, "/health answers 200")
     expect(status == 200 and json.loads(text) == {"status": "ok", "database": "primary"}, "/health is seen from another region, over TLS")
     lab.misbehave(EAST, "unhealthy")
     expect(lab.http(WITNESS, url)[0] == 503, "/health can be told to fail")
     lab.misbehave(EAST, "")
-    expect(lab.http(WITNESS, url)[0] == 200, "and to be well again")
+    lab.wait_for(lambda: lab.http(WITNESS, url)[0] == 200, 10, "and to be well again")
 
 
 def test_cuts(lab, writer):
     url = lab.service_url(EAST) + "/health"
     lab.network.cut(EAST, WITNESS)
     expect(lab.http(WITNESS, url, timeout_s=0.4)[0] == 0, "a cut region does not answer")
-    expect(lab.http(WEST, url)[0] == 200, "others still reach it")
+    lab.wait_for(lambda: lab.http(WEST, url)[0] == 200, 10, "others still reach it")
     lab.network.heal(EAST, WITNESS)
-    expect(lab.http(WITNESS, url)[0] == 200, "healed")
+    lab.wait_for(lambda: lab.http(WITNESS, url)[0] == 200, 10, "healed")
     lab.network.cut("clients", EAST, both=False)
     before = len(writer.receipts())
     time.sleep(1.0)
@@ -184,7 +185,7 @@ def test_killed_lab():
     expect(bool(janitor.processes_of(run_id, folder, namespaces)), "the victim lab has processes")
     child.kill()
     child.wait()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while os.path.exists(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
     expect(not os.path.exists(folder), "its folder is gone")

@@ -27,7 +27,7 @@ class PgError(Exception):
 class Session:
     """`connected` is a socket that already leads to the server: a unix one or one of a namespace."""
 
-    def __init__(self, connected, user, dbname, password, timeout_s=2.0, application="lab"):
+    def __init__(self, connected, user, dbname, password, timeout_s=10.0, application="lab"):
         self._sock = connected
         self._buffer = b""
         self._deadline = time.monotonic() + timeout_s
@@ -48,7 +48,7 @@ class Session:
     def __exit__(self, *_):
         self.close()
 
-    def query(self, sql, timeout_s=5.0):
+    def query(self, sql, timeout_s=20.0):
         """Rows of the last statement as tuples of str or None."""
         if self._sock is None:
             raise PgError("the session is closed")
@@ -60,7 +60,7 @@ class Session:
             self.close()
             raise PgError(f"connection lost: {error}") from error
 
-    def value(self, sql, timeout_s=5.0):
+    def value(self, sql, timeout_s=20.0):
         rows = self.query(sql, timeout_s)
         return rows[0][0] if rows else None
 
@@ -195,7 +195,7 @@ def _error(body):
     return PgError(fields.get(b"M", "error without a text"), fields.get(b"C", ""))
 
 
-def connect_unix(folder, port, user, dbname, password, timeout_s=2.0, application="lab"):
+def connect_unix(folder, port, user, dbname, password, timeout_s=10.0, application="lab"):
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connected.settimeout(timeout_s)
     try:

@@ -218,11 +218,11 @@ class Postgres:
         except pgwire.PgError:
             return False
 
-    def connect(self, dbname="shop", timeout_s=3.0):
+    def connect(self, dbname="shop", timeout_s=10.0):
         """A superuser's session over the unix socket."""
         return pgwire.connect_unix(self.run, PORT, SUPERUSER, dbname, self.lab.secrets.get("superuser"), timeout_s)
 
-    def value(self, sql, dbname="shop", timeout_s=3.0):
+    def value(self, sql, dbname="shop", timeout_s=10.0):
         with self.connect(dbname, timeout_s) as session:
             return session.value(sql, timeout_s)
 

@@ -122,8 +122,10 @@ def boot_us():
 class Chaos:
     """One lab in which rounds are played one after the other."""
 
-    def __init__(self, lab, fence):
+    def __init__(self, lab, fence, calm_s=CALM_S, patience_ms=None):
+        """`calm_s`: longer than a check's `for` and a lease; `patience_ms`: of the clients."""
         self.lab, self.fence, self.writer = lab, fence, lab.serving[0]
+        self._calm_s, self._patience_ms = calm_s, patience_ms
         self._lost_before, self._inside = set(), {}
 
     def bring_up(self):
@@ -133,7 +135,7 @@ class Chaos:
         lab.start_names()
         lab.start_coordinators()
         lab.adopt_dns()
-        lab.start_writer("anywhere", rate=CLIENT_RATE)
+        lab.start_writer("anywhere", rate=CLIENT_RATE, patience_ms=self._patience_ms)
         self._start_inside(0)
         self.all_well()
 
@@ -142,7 +144,8 @@ class Chaos:
         for region in self.lab.serving:
             if region not in self._inside or not self._inside[region].process.running():
                 self._inside[region] = self.lab.start_writer(f"inside-{region}-{number}", rate=INSIDE_RATE,
-                                                             region=region, retry_ms=INSIDE_RETRY_MS)
+                                                             region=region, retry_ms=INSIDE_RETRY_MS,
+                                                             patience_ms=self._patience_ms)
 
     def inside(self, region):
         """The client that lives in that region now."""
@@ -201,7 +204,7 @@ class Chaos:
     def _patience_s(self, chosen):
         if self._has_to_move(chosen):
             return MOVE_DEADLINE_S
-        return PATIENCE_S if any(fault.allows != catalogue.STAYS for fault in chosen) else CALM_S
+        return PATIENCE_S if any(fault.allows != catalogue.STAYS for fault in chosen) else self._calm_s
 
     def _again(self, r, chosen):
         for fault in chosen:

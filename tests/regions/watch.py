@@ -76,7 +76,7 @@ class Watch:
             return None
         self._dns_due = now + DNS_EVERY_S
         try:
-            self.answer = self._lab.resolve()
+            self.answer = self._lab.resolve(timeout_s=0.3)
             said = ", ".join(f"{a} ({self._lab.region_of(a) or 'no region of ours'})" for a in self.answer) or "nothing"
         except dnsquery.DnsError as error:
             self.answer, said = [], f"no answer: {error}"
