@@ -216,8 +216,8 @@ def nothing_lost(suite, lab, lose, what, then=None):
     local = SocketClient(lab, EAST)
     try:
         counts = [len(client.receipts()) for client in clients]
-        lab.wait_for(lambda: len(local.acknowledged) > 20 and all(len(c.receipts()) > n + 20 for c, n in zip(clients, counts)),
-                     20, "every client writes, and each commit waits for both")
+        lab.wait_for(lambda: len(local.acknowledged) > 20 and
+                     all(len(client.receipts()) > n + 20 for client, n in zip(clients, counts)), 20, "every client writes, and each commit waits for both")
         lose()
         e2e.wait_for_writes_in(lab, clients[0], WEST, 30)
         e2e.wait_until_done(lab, WEST, 30)

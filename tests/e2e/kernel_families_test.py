@@ -273,7 +273,7 @@ def moves(suite, lab, clients):
 
 
 def removed(suite, lab):
-    """As etc/README.md says it: failoverd is stopped, and then the table of a service that it shall guard no more is deleted."""
+    """As etc/README.md says it: failoverd is stopped, then the table of what it guards no more is deleted."""
     lab.coordinators[EAST].end()
     suite.expect(set(elements(lab)) == {SERVICE, OTHER}, "failoverd stopped: its tables stay, as they have to", elements(lab))
     lab.run(EAST, ["/usr/sbin/nft", "delete", "table", "inet", f"failoverd_{OTHER}"])

@@ -236,5 +236,6 @@ static void its_slot_has_a_name(void)
     regions[EAST].name = "us-east-1";
 }
 
-SUITE_MAIN("rejoin_plan", TEST(its_slot_has_a_name), TEST(it_is_refused_by_name), TEST(a_healthy_standby_needs_nothing), TEST(the_way_depends_on_the_server),
+SUITE_MAIN("rejoin_plan", TEST(its_slot_has_a_name), TEST(it_is_refused_by_name),
+           TEST(a_healthy_standby_needs_nothing), TEST(the_way_depends_on_the_server),
            TEST(the_list_comes_first), TEST(the_commands_can_be_pasted))

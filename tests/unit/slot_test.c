@@ -38,7 +38,8 @@ static struct answer ask(start_fn *start, const char *user, const char *name)
     struct answer answer = { .done = false };
     struct fault fault = { "" };
     struct pg_target target = pg_fixture_target(&primary, user);
-    struct slot_errand *errand = start(pg_fixture_loop(), &target, name, base_mono_us() + LIMIT_US, on_answer, &answer, &fault);
+    struct slot_errand *errand = start(pg_fixture_loop(), &target, name, base_mono_us() + LIMIT_US, on_answer, &answer,
+                                       &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(errand);
     CU_ASSERT_TRUE_FATAL(pg_fixture_run(pg_fixture_loop(), &answer.done, 10000));
     CU_ASSERT_EQUAL(answer.count, 1);
@@ -102,7 +103,8 @@ static void a_silent_server_has_a_deadline(void)
     struct fault fault = { "" };
     struct pg_target target = pg_fixture_target(&primary, "failoverd");
     pg_fixture_kill(&primary, SIGKILL);
-    struct slot_errand *errand = slot_make(pg_fixture_loop(), &target, "late", base_mono_us() + LIMIT_US / 10, on_answer, &answer, &fault);
+    struct slot_errand *errand = slot_make(pg_fixture_loop(), &target, "late", base_mono_us() + LIMIT_US / 10, on_answer,
+                                           &answer, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(errand);
     CU_ASSERT_TRUE(pg_fixture_run(pg_fixture_loop(), &answer.done, 10000));
     CU_ASSERT_TRUE(!answer.well && answer.why[0] != '\0');
