@@ -281,8 +281,9 @@ def removed(suite, lab):
     suite.expect(OTHER not in rules and str(PORTS[OTHER]) not in rules and elements(lab) == {SERVICE: False},
                  "wiki's table deleted: nothing of it is left, and shop's old primary is fenced as before", rules)
     time.sleep(LEASE_S + 0.5)
-    suite.expect(all(gets_in(lab, EAST, OTHER, family) and not gets_in(lab, EAST, SERVICE, family) for family in (V4, V6)),
-                 "a lease later new clients get into wiki still, over both families, and not into shop")
+    seen = {(name, family): gets_in(lab, EAST, name, family) for name in PORTS for family in (V4, V6)}
+    suite.expect(all(inside == (name == OTHER) for (name, _), inside in seen.items()),
+                 "a lease later new clients get into wiki still, over both families, and not into shop", seen)
 
 
 e2e.main("kernel families", [
