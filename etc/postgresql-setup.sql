@@ -93,6 +93,16 @@ create or replace function public.failoverd_make_slot(slot text) returns void
 revoke execute on function public.failoverd_make_slot(text) from public;
 grant execute on function public.failoverd_make_slot(text) to failoverd;
 
+-- And away again when what it was made for came to nothing: only a slot of ours by its name, and only while it is idle.
+create or replace function public.failoverd_drop_slot(slot text) returns void
+  language plpgsql strict security definer set search_path = pg_catalog, pg_temp
+  as $$ begin
+    perform pg_drop_replication_slot(slot_name) from pg_replication_slots
+      where slot_name = slot and slot_type = 'physical' and not active and starts_with(slot, 'failoverd_');
+  end $$;
+revoke execute on function public.failoverd_drop_slot(text) from public;
+grant execute on function public.failoverd_drop_slot(text) to failoverd;
+
 -- Optional: with pg_walinspect (a part of PostgreSQL's contrib) the writes that only an old primary has are listed when it
 -- comes back: transactions, tables, numbers of rows; no contents. Without it only their size in bytes is known.
 do $$ begin

@@ -1,7 +1,11 @@
 /* Making an old primary a standby: see rejoin.h.
  *
- * Two things that never overlap: a question (ASK_LOCAL, ASK_WRITER), which ends in an answer, and a run (RUN_HOOK, then
- * RUN_LOCAL and RUN_WRITER by turns), which an answered order leads to and which ends in the journal.
+ * Two things that never overlap: a question (ASK_LOCAL, ASK_WRITER; for an order that will run ASK_SLOT), which ends in
+ * an answer, and a run (RUN_HOOK, then RUN_LOCAL and RUN_WRITER by turns), which an answered order leads to and which
+ * ends in the journal.
+ *
+ * The slot on the writer is made first, so that no WAL goes which the hook's copy needs, and taken away again when the
+ * standby turns out not to use it. Without one the hook runs all the same.
  */
 #include "coordinator/control/rejoin.h"
 
@@ -23,8 +27,8 @@
 #define ENVIRONMENT_TEXT_MAX (REJOIN_CONNINFO_MAX + 64)
 #define OUTPUT_SHOWN_MAX 600
 
-enum rejoin_stage { STAGE_IDLE, STAGE_ASK_LOCAL, STAGE_ASK_WRITER, STAGE_RUN_HOOK, STAGE_RUN_PAUSE, STAGE_RUN_LOCAL,
-                    STAGE_RUN_WRITER };
+enum rejoin_stage { STAGE_IDLE, STAGE_ASK_LOCAL, STAGE_ASK_WRITER, STAGE_ASK_SLOT, STAGE_RUN_HOOK, STAGE_RUN_PAUSE,
+                    STAGE_RUN_LOCAL, STAGE_RUN_WRITER };
 
 struct rejoin {
     struct loop *loop;
@@ -40,6 +44,10 @@ struct rejoin {
     struct server_seen local;
     struct fork_report theirs;
     struct rejoin_plan plan;
+    struct slot_errand *slotting;  /* of the making, with the body of the answer; or of a drop, beside whatever comes */
+    json_t *body;
+    char slot[SLOT_NAME_MAX];      /* made on the writer for this run; "": none, */
+    char slot_why[FAULT_TEXT_MAX]; /* because of this */
     uint64_t run;                  /* 0: there was none */
     bool running;
     bool well;                     /* how it ended */
@@ -102,6 +110,61 @@ static void run_end(struct rejoin *r, bool well, const char *text)
     journal_run(r, well ? "rejoin_done" : "rejoin_failed", well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, text);
 }
 
+/* ---- the slot ------------------------------------------------------------------------------ */
+
+/* The writer's database, at the address at which it answered. */
+static bool writer_target(const struct rejoin *r, struct pg_target *target)
+{
+    if (!returned_target(r->settings.returned, r->plan.writer, target))
+        return false;
+    if (r->theirs.address[0] != '\0')
+        target->hostaddr = r->theirs.address;
+    return true;
+}
+
+static void slot_stays(const struct rejoin *r, const char *why)
+{
+    log_event(LOG_LEVEL_WARNING, "the replication slot of a standby that came to nothing may still be on the writer, where it "
+              "keeps WAL: drop it there by hand if nobody streams through it", LOG_STR("service", r->settings.service->name),
+              LOG_STR("slot", r->slot), LOG_STR("reason", why));
+}
+
+static void on_slot_dropped(void *arg, bool well, const char *why)
+{
+    struct rejoin *r = arg;
+    r->slotting = NULL;
+    if (!well)
+        slot_stays(r, why);
+}
+
+/* Nobody will use what was made. */
+static void slot_leave(struct rejoin *r)
+{
+    struct pg_target target;
+    struct fault fault = { "the writer's database is not in the cluster file" };
+    if (r->slot[0] == '\0')
+        return;
+    if (writer_target(r, &target))
+        r->slotting = slot_drop(r->loop, &target, r->slot, base_mono_us() + ASK_US, on_slot_dropped, r, &fault);
+    if (r->slotting == NULL)
+        slot_stays(r, fault.text);
+}
+
+/* How it stands with the slot of a standby that was seen just now; true when that uses it. */
+static bool slot_words(const struct rejoin *r, struct text *text)
+{
+    bool used = r->slot[0] != '\0' && strcmp(r->local.slot, r->slot) == 0;
+    if (used)
+        text_appendf(text, ", through its replication slot %s", r->slot);
+    else if (r->slot[0] != '\0')
+        text_appendf(text, ", without its replication slot: the hook has not set primary_slot_name to %s", r->slot);
+    else
+        text_appendf(text, ", without a replication slot: %s", r->slot_why);
+    return used;
+}
+
+/* ---- a run, seen to its end ---------------------------------------------------------------- */
+
 static void on_pause(void *arg)
 {
     ask_local(arg, STAGE_RUN_LOCAL);
@@ -118,12 +181,16 @@ static void verify(struct rejoin *r)
         text_appendf(&sentence, "%s's database is a standby now: it streams from %s on timeline %" PRIu32,
                      r->settings.cluster->regions[r->settings.home].name,
                      r->settings.cluster->regions[r->plan.writer].name, r->local.facts.timeline);
+        if (!slot_words(r, &sentence))
+            slot_leave(r);
         run_end(r, true, text);
         return;
     }
     if (base_mono_us() > r->verify_by_us) {
         text_appendf(&sentence, "the hook has ended well, and yet: %s. Its fence stays shut while it is a primary; look at its log",
                      lacks);
+        if (!r->local.seen || strcmp(r->local.slot, r->slot) != 0)
+            slot_leave(r);
         run_end(r, false, text);
         return;
     }
@@ -154,6 +221,7 @@ static void on_hook(const struct child_result *child, void *arg)
         text_appendf(&sentence, "the hook %s%s. It said at last: ", child->text,
                      r->ended_for_writer ? " (ended by us: this region became the writer)" : "");
         append_output(&sentence, child);
+        slot_leave(r);
         run_end(r, false, text);
         return;
     }
@@ -194,6 +262,7 @@ static void environment_fill(const struct rejoin *r, struct environment *e)
     environment_add(e, "FAILOVERD_SOURCE_CONNINFO", r->plan.source);
     environment_add(e, "FAILOVERD_DATA_DIRECTORY", r->local.seen ? r->local.data_directory : "");
     environment_add(e, "FAILOVERD_CONFIG_FILE", r->local.seen ? r->local.config_file : "");
+    environment_add(e, "FAILOVERD_SLOT", r->slot);
     environment_add(e, "FAILOVERD_LOST_REPORT", file != NULL ? file : "");
 }
 
@@ -231,17 +300,22 @@ static bool run_start(struct rejoin *r, struct fault *fault)
 
 /* ---- a question ---------------------------------------------------------------------------- */
 
-static void answer_order(struct rejoin *r, const struct rejoin_facts *facts, json_t *body)
+/* Everything that can be done before the hook is done; `body` is stolen. */
+static void answer_run(struct rejoin *r, json_t *body)
 {
     struct fault fault = { "" };
-    if (r->settings.service->hooks.rejoin.count == 0) {
-        refuse(r, "no_hook", EXIT_GATE, "refused: no hooks.rejoin is configured for this service, so it has to be done by hand", r->plan.todo,
-               body);
-    } else if (!json_is_true(json_object_get(body, "would_run"))) {
-        refuse(r, "not_listed", EXIT_GATE, "refused: what this database has that the writer lacks is not listed yet", r->plan.todo, body);
+    struct rejoin_plan now;
+    struct rejoin_facts facts = facts_of(r);
+    if (!rejoin_allowed(&facts, &now)) {
+        slot_leave(r);
+        refuse(r, now.code, now.exit, now.text, now.todo, body);
+    } else if (now.writer != r->plan.writer) {
+        slot_leave(r);
+        refuse(r, "busy", EXIT_GATE, "refused: the writer has changed meanwhile", "Ask again.", body);
     } else if (!run_start(r, &fault)) {
         char text[FAULT_TEXT_MAX + 64];
         struct text sentence = TEXT_OF(text);
+        slot_leave(r);
         text_appendf(&sentence, "the hook can't be started: %s", fault.text);
         refuse(r, "hook_failed", EXIT_FAILED, text, "See hooks.rejoin in cluster.json.", body);
     } else {
@@ -249,7 +323,48 @@ static void answer_order(struct rejoin *r, const struct rejoin_facts *facts, jso
         (void)json_object_set_new(body, "run", json_string(format_hex(id, r->run)));
         answer(r, &(struct rejoin_answer){ .body = body });
     }
-    (void)facts;
+}
+
+static void on_slot(void *arg, bool well, const char *why)
+{
+    struct rejoin *r = arg;
+    json_t *body = r->body;
+    r->slotting = NULL;
+    r->body = NULL;
+    r->stage = STAGE_IDLE;
+    if (!well) {
+        (void)text_copy(r->slot_why, sizeof r->slot_why, why);
+        log_event(LOG_LEVEL_WARNING, "no replication slot on the writer for the standby to be: it goes on without one",
+                  LOG_STR("service", r->settings.service->name), LOG_STR("slot", r->slot), LOG_STR("reason", why));
+        r->slot[0] = '\0';
+    }
+    answer_run(r, body);
+}
+
+/* `body` is stolen. */
+static void make_slot(struct rejoin *r, const struct rejoin_facts *facts, json_t *body)
+{
+    struct pg_target target;
+    struct fault fault = { "the writer's database is not in the cluster file" };
+    rejoin_slot_name(facts, r->slot);
+    r->body = body;
+    r->stage = STAGE_ASK_SLOT;
+    if (writer_target(r, &target))
+        r->slotting = slot_make(r->loop, &target, r->slot, base_mono_us() + ASK_US, on_slot, r, &fault);
+    if (r->slotting == NULL)
+        on_slot(r, false, fault.text);
+}
+
+static void answer_order(struct rejoin *r, const struct rejoin_facts *facts, json_t *body)
+{
+    if (r->settings.service->hooks.rejoin.count == 0)
+        refuse(r, "no_hook", EXIT_GATE, "refused: no hooks.rejoin is configured for this service, so it has to be done by hand",
+               r->plan.todo, body);
+    else if (!json_is_true(json_object_get(body, "would_run")))
+        refuse(r, "not_listed", EXIT_GATE, "refused: what this database has that the writer lacks is not listed yet",
+               r->plan.todo, body);
+    else
+        make_slot(r, facts, body);
 }
 
 /* Both servers were asked. */
@@ -320,7 +435,7 @@ static void ask_local(struct rejoin *r, enum rejoin_stage stage)
 
 void rejoin_ask(struct rejoin *r, const struct rejoin_request *request, const struct view_service *view)
 {
-    if (r->stage != STAGE_IDLE) {
+    if (r->stage != STAGE_IDLE || r->slotting != NULL) {
         struct rejoin_answer busy = { true, "busy", EXIT_GATE, "refused: this node is at it already",
                                       "Watch it with failoverctl status.", NULL };
         r->settings.answer(r->settings.arg, request->ticket, &busy);
@@ -343,7 +458,7 @@ void rejoin_ask(struct rejoin *r, const struct rejoin_request *request, const st
 
 void rejoin_look(struct rejoin *r, const struct view_service *view)
 {
-    if (!r->running)
+    if (!r->running && r->stage != STAGE_ASK_SLOT)
         return;
     r->view = *view;
     bool ours = view->ledger_known && view->ledger.writer == r->settings.home;
@@ -385,6 +500,8 @@ void rejoin_free(struct rejoin *r)
     timer_cancel(&r->pause);
     server_look_cancel(r->look);
     fork_cancel(r->fork);
+    slot_cancel(r->slotting);
+    json_decref(r->body);
     if (r->hook != NULL)
         child_abandon(r->hook);
     free(r);

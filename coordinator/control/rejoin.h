@@ -5,6 +5,10 @@
  * REJOIN_VERIFY_US has passed. The fence is no business of this: it stays as the guard keeps it, which is shut for
  * as long as the database is a primary. One question or run at a time; all on the control loop.
  *
+ * Before the hook is started a replication slot is made on the writer for the standby to be, as FAILOVERD_SLOT tells
+ * the hook. Where none can be made it goes on without one and says so; where the standby doesn't use it, it is taken
+ * away again.
+ *
  * If this region becomes the writer while the hook runs, the hook is ended. A majority that is out of reach for a while
  * does not end it: a copy that is broken off leaves nothing that could start.
  */

@@ -165,6 +165,22 @@ void rejoin_decide(const struct rejoin_facts *facts, struct rejoin_plan *plan)
                         "from it afterwards: start it (its fence is shut, nobody gets in) and look at failoverctl status, or give --without-list.");
 }
 
+/* Slots' names have underscores where those of regions have hyphens. */
+void rejoin_slot_name(const struct rejoin_facts *facts, char out[SLOT_NAME_MAX])
+{
+    const char *own = facts->local->seen ? facts->local->slot : "";
+    size_t length = strlen(own);
+    if (length > 0 && length < SLOT_NAME_MAX && strspn(own, "abcdefghijklmnopqrstuvwxyz0123456789_") == length) {
+        (void)text_copy(out, SLOT_NAME_MAX, own);
+        return;
+    }
+    (void)snprintf(out, SLOT_NAME_MAX, SLOT_OURS_PREFIX "%.*s", (int)(SLOT_NAME_MAX - sizeof SLOT_OURS_PREFIX),
+                   region_name(facts, facts->home));
+    for (char *c = out; *c != '\0'; c++)
+        if (*c == '-')
+            *c = '_';
+}
+
 /* ---- commands ------------------------------------------------------------------------------ */
 
 /* As one word of a POSIX shell. */

@@ -13,6 +13,7 @@
 #include "coordinator/config/config.h"
 #include "coordinator/database/fork.h"
 #include "coordinator/database/server_look.h"
+#include "coordinator/database/slot.h"
 #include "coordinator/operator/commands.h"
 #include "policy/view.h"
 
@@ -53,6 +54,10 @@ bool rejoin_allowed(const struct rejoin_facts *facts, struct rejoin_plan *plan) 
 
 /* The whole, with `local` and `fork` asked. */
 void rejoin_decide(const struct rejoin_facts *facts, struct rejoin_plan *plan);
+
+/* The replication slot on the writer for it: the one that the server names itself (primary_slot_name), else one of ours
+ * after the region, cut where that is too long. */
+void rejoin_slot_name(const struct rejoin_facts *facts, char out[SLOT_NAME_MAX]);
 
 /* True where the database is a standby that streams from the writer, on its timeline; else *text says what lacks. */
 bool rejoin_streams(const struct rejoin_facts *facts, char *text, size_t size) CHECKED;

@@ -173,10 +173,15 @@ static bool settings_check(const struct kernel_lease_settings *settings, struct 
     return true;
 }
 
-/* Parsed and printed again: nothing but an address can get into the script. */
+/* Parsed and printed again: nothing but an address can get into the script. ::ffff:192.0.2.1 is how a program may
+ * write an IPv4 address; on the wire, where the rules look, it is one. */
 static bool allow_keep(struct kernel_lease *lease, size_t i, const char *address, struct fault *fault)
 {
     struct in6_addr bytes;
+    if (inet_pton(AF_INET6, address, &bytes) == 1 && IN6_IS_ADDR_V4MAPPED(&bytes)) {
+        lease->allow_is_v6[i] = false;
+        return inet_ntop(AF_INET, &bytes.s6_addr[12], lease->allow[i], sizeof lease->allow[i]) != NULL;
+    }
     for (int v6 = 0; v6 <= 1; v6++) {
         int family = v6 ? AF_INET6 : AF_INET;
         if (inet_pton(family, address, &bytes) != 1)

@@ -20,7 +20,7 @@ static const char settings_sql[] =
     " current_setting('full_page_writes')::bool,"
     " (select min(('x' || substr(name, 9, 8))::bit(32)::bigint * 4294967296 +"
     "  ('x' || substr(name, 17, 8))::bit(32)::bigint * pg_size_bytes(current_setting('wal_segment_size')))"
-    "  from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$')";
+    "  from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'), current_setting('primary_slot_name')";
 
 static void look_free(struct server_look *look)
 {
@@ -75,6 +75,8 @@ static void on_settings(void *arg, const struct pg_result *result)
     }
     if (!pg_result_u64(result, 0, 4, &seen->oldest_lsn))
         seen->oldest_lsn = 0;
+    if (!text_copy(seen->slot, sizeof seen->slot, pg_result_text(result, 0, 5)))
+        seen->slot[0] = '\0'; /* no slot has such a name */
     look_end(look, true);
 }
 

@@ -15,12 +15,14 @@
 #include "probes/postgres.h"
 
 #define SERVER_PATH_MAX 1024
+#define SERVER_SLOT_MAX 64
 
 struct server_seen {
     bool seen;                       /* false: `why` says why, and nothing else is known */
     struct postgres_facts facts;
     char data_directory[SERVER_PATH_MAX];
     char config_file[SERVER_PATH_MAX];
+    char slot[SERVER_SLOT_MAX];      /* its primary_slot_name; "": none */
     bool hints;                      /* wal_log_hints or data checksums: pg_rewind asks for one of them */
     bool full_page_writes;           /* which it asks for as well */
     uint64_t oldest_lsn;             /* where the oldest WAL that is left begins; 0: not known */

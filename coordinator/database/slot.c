@@ -1,4 +1,4 @@
-/* A standby's replication slot on its next primary: see slot.h. */
+/* A standby's replication slot on its primary: see slot.h. */
 #include "coordinator/database/slot.h"
 
 #include <stdlib.h>
@@ -6,11 +6,20 @@
 #include "coordinator/base/text.h"
 #include "coordinator/database/errand.h"
 
-#define SLOT_NAME_MAX 64 /* as PostgreSQL has it, with the end */
+struct slot_work {
+    const char *sql; /* $1 is the name */
+    const char *doing;
+};
+
+static const struct slot_work making = { "select public.failoverd_make_slot($1)",
+                                         "making the standby's replication slot on the primary" };
+static const struct slot_work dropping = { "select public.failoverd_drop_slot($1)",
+                                           "dropping the replication slot that nobody uses on the primary" };
 
 struct slot_errand {
     struct errand base;
-    struct pg_target *primary;
+    const struct slot_work *work;
+    struct pg_target *primary; /* to go on to from the standby; NULL when that is where it began */
     bool on_primary;
     char name[SLOT_NAME_MAX];
     struct fault why;
@@ -60,13 +69,13 @@ static void errand_trouble(struct slot_errand *errand, const struct pg_result *r
         errand_pause(&errand->base, ERRAND_RETRY_US, errand_start);
 }
 
-static void on_made(void *arg, const struct pg_result *result)
+static void on_worked(void *arg, const struct pg_result *result)
 {
     struct slot_errand *errand = arg;
     if (result->outcome == PG_OK)
         errand_end(errand, true);
     else
-        errand_trouble(errand, result, "making the standby's replication slot on the primary");
+        errand_trouble(errand, result, errand->work->doing);
 }
 
 static void on_name(void *arg, const struct pg_result *result)
@@ -102,7 +111,7 @@ static void on_connected(void *arg, const struct pg_result *result)
     if (result->outcome != PG_OK)
         errand_trouble(errand, result, errand->on_primary ? "connecting to the primary" : "connecting to the standby");
     else if (errand->on_primary)
-        errand_query(&errand->base, "select public.failoverd_make_slot($1)", params, 1, on_made);
+        errand_query(&errand->base, errand->work->sql, params, 1, on_worked);
     else
         errand_query(&errand->base, "select current_setting('primary_slot_name')", NULL, 0, on_name);
 }
@@ -121,6 +130,7 @@ struct slot_errand *slot_start(struct loop *loop, const struct pg_target *standb
         (void)fault_set(fault, "out of memory");
         return NULL;
     }
+    errand->work = &making;
     errand->done = done;
     errand->arg = arg;
     errand->primary = pg_target_copy(primary, fault);
@@ -132,4 +142,36 @@ struct slot_errand *slot_start(struct loop *loop, const struct pg_target *standb
     }
     errand_start(errand);
     return errand;
+}
+
+static struct slot_errand *work_start(const struct slot_work *work, struct loop *loop, const struct pg_target *primary,
+                                      const char *name, int64_t deadline_us, slot_fn *done, void *arg,
+                                      struct fault *fault)
+{
+    struct slot_errand *errand = calloc(1, sizeof *errand);
+    if (errand == NULL) {
+        (void)fault_set(fault, "out of memory");
+        return NULL;
+    }
+    *errand = (struct slot_errand){ .work = work, .on_primary = true, .done = done, .arg = arg };
+    bool named = (name[0] != '\0' && text_copy(errand->name, sizeof errand->name, name)) ||
+                 fault_set(fault, "\"%.80s\" can't name a replication slot", name);
+    if (!named || !errand_init(&errand->base, loop, primary, deadline_us, on_deadline, errand, fault)) {
+        free(errand);
+        return NULL;
+    }
+    errand_start(errand);
+    return errand;
+}
+
+struct slot_errand *slot_make(struct loop *loop, const struct pg_target *primary, const char *name, int64_t deadline_us,
+                              slot_fn *done, void *arg, struct fault *fault)
+{
+    return work_start(&making, loop, primary, name, deadline_us, done, arg, fault);
+}
+
+struct slot_errand *slot_drop(struct loop *loop, const struct pg_target *primary, const char *name, int64_t deadline_us,
+                              slot_fn *done, void *arg, struct fault *fault)
+{
+    return work_start(&dropping, loop, primary, name, deadline_us, done, arg, fault);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The commit lease: a guard that is paused or dead hangs commits, over TCP and over a Unix socket alike,
-and none is acknowledged before it holds its lease again; the other nodes say why.
+and none is acknowledged before it holds its lease again; the other nodes say why. With a synchronous
+standby besides, a failover loses nothing that was acknowledged.
 
     commit_lease_test.py [WORD...]      only the cases whose title holds one of the words
 
@@ -13,13 +14,19 @@ import threading
 import time
 
 import e2e
-from e2e import EAST, WEST, cluster_files
+from e2e import EAST, WEST, checker, cluster_files
 
 import pgwire                                                                          # noqa: E402
 import postgres                                                                        # noqa: E402
 
 HANGS_FOR_S = 4                 # well past the lease
+<<<<<<< HEAD
 PATIENCE_MS = 30000             # of a client that waits for its answer as an application does
+=======
+BEHIND_MS = 40                  # how far the standby is behind: without its word rows of that time would be lost
+UNHEARD_S = 0.3                 # well within a lease
+CLIENTS = 4
+>>>>>>> h_zero
 SETTING = "select current_setting('synchronous_standby_names')"
 
 
@@ -54,6 +61,12 @@ class SocketClient:
 
     def after(self, moment):
         return [a for a in self.acknowledged if a[0] > moment]
+
+    def receipts(self):
+        """As the other clients leave them: all from the one server, and the one timeline that it was the writer on."""
+        to_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.time()
+        return [checker.Receipt("socket", sequence, int(at * 1e6), self._database.address, int((at + to_boot_s) * 1e6), 1)
+                for at, sequence in self.acknowledged]
 
 
 def commit_lease(lab, region=EAST):
@@ -193,10 +206,82 @@ def left(suite, lab, client, east):
     suite.expect(not counted.lost, "no acknowledged row is lost", counted.lost[:5])
 
 
+# ---- with a synchronous standby besides ---------------------------------------------------------
+
+def both_confirm(lab):
+    """The administrator names the standby, who knows nothing of the commit lease; the guard puts itself back beside it.
+    The standby is a little behind from now on, as in another region."""
+    east = lab.databases[EAST]
+    east.value(f"alter system set synchronous_standby_names = '{postgres.slot_name(WEST)}'", "postgres")
+    east.value("select pg_reload_conf()", "postgres")
+    wanted = {("failoverd_commit", "sync"), (postgres.REPLICATOR, "sync")}
+    lab.wait_for(lambda: set(rows(east, "select usename, sync_state from pg_stat_replication")) == wanted, 15,
+                 "commits wait for the guard and for the standby")
+    lab.links(delay_ms=BEHIND_MS)
+
+
+def nothing_lost(suite, lab, lose, what, then=None):
+    """Clients that follow the name, one inside us-east-1 over TCP and one over the Unix socket; us-east-1 is lost."""
+    clients = [e2e.bring_up(lab)]
+    clients += [lab.start_writer(f"client{i}", rate=100) for i in range(1, CLIENTS)]
+    clients.append(lab.start_writer("inside", rate=100, region=EAST))
+    in_force(lab)
+    both_confirm(lab)
+    local = SocketClient(lab, EAST)
+    try:
+        counts = [len(client.receipts()) for client in clients]
+        lab.wait_for(lambda: len(local.acknowledged) > 20 and
+                     all(len(client.receipts()) > n + 20 for client, n in zip(clients, counts)), 20, "every client writes, and each commit waits for both")
+        lose()
+        e2e.wait_for_writes_in(lab, clients[0], WEST, 30)
+        e2e.wait_until_done(lab, WEST, 30)
+        if then:
+            then()
+    finally:
+        local.stop()
+    for client in clients:
+        client.process.end()
+    receipts = lab.all_receipts() + local.receipts()
+    with lab.databases[WEST].connect() as session:
+        counted = checker.count(receipts, checker.read_rows(session))
+    suite.expect(not counted.lost, f"{what}: {len(counted.lost)} of {counted.acknowledged} acknowledged rows lost, "
+                 f"{len(local.acknowledged)} of them over the Unix socket", counted.lost[:5])
+    suite.expect(counted.doubled == 0, f"{what}: no row twice")
+    window_us, late = checker.split_brain(receipts)
+    suite.expect(not late, f"{what}: two writers for {window_us / 1000:.0f} ms with {len(late)} writes", late[:5])
+
+
+def test_synchronous_killed(suite, lab):
+    """kill -9 of everything in the region under load, when the standby has heard nothing for a moment: what was on its
+    way to it never arrives, so whatever was acknowledged without its word would be lost."""
+    def lose():
+        lab.links(silent="both")
+        time.sleep(UNHEARD_S)
+        lab.kill_region(EAST)
+        lab.links(resets=1)
+    nothing_lost(suite, lab, lose, "killed")
+
+
+def test_synchronous_cut_off(suite, lab):
+    """The region lives on behind the cut with two clients inside, and comes back."""
+    def back():
+        lab.network.heal()
+        lab.wait_for(lambda: e2e.status_of(lab, EAST).get("writer") == WEST, 20, "us-east-1 is back and knows who the writer is")
+        time.sleep(1)                                   # for its clients to try
+    nothing_lost(suite, lab, lambda: lab.network.isolate(EAST), "cut off", back)
+
+
 PAUSED = {"thresholds": cluster_files.Thresholds(commit_lease=True, mode="manual", ladder=("door",), lease="2s")}
+<<<<<<< HEAD
 RESTARTED = {"thresholds": cluster_files.Thresholds(commit_lease=True, lease="8s", renew_every="500ms")}
+=======
+RESTARTED = {"thresholds": cluster_files.Thresholds(commit_lease=True, lease="4s", renew_every="500ms")}
+SYNCHRONOUS = e2e.brisk(commit_lease=True) | {"proxied": True}
+>>>>>>> h_zero
 
 e2e.main("commit lease", [
     ("the guard paused", test_paused, 90, PAUSED),
     ("the guard restarted within its lease, and the mode left", test_restarted, 90, RESTARTED),
+    ("the region killed, with a synchronous standby besides", test_synchronous_killed, 90, SYNCHRONOUS),
+    ("the region cut off, with a synchronous standby besides", test_synchronous_cut_off, 90, SYNCHRONOUS),
 ])

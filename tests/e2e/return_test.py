@@ -12,11 +12,19 @@ from e2e import EAST, SERVICE, WEST, WITNESS, labs
 HOOK = labs.REPOSITORY / "etc/hooks/rejoin-pg_rewind"
 BEHIND_ROWS = 20                # that many are written behind the cut, before the region dies
 REJOIN_DEADLINE_S = 60
+SLOT = "failoverd_us_east_1"
 
 
-def with_hook(content):
-    """PostgreSQL has no systemd unit in a lab: pg_ctl starts and stops it."""
-    content["services"][SERVICE]["hooks"] = {"rejoin": [str(HOOK), "pg_ctl"], "rejoin_deadline": "60s"}
+def with_hook(lab):
+    """PostgreSQL has no systemd unit in a lab: pg_ctl starts and stops it. Fails first where the lab asks for it."""
+    program = lab.folder / "hook"
+    program.write_text(f'#!/bin/sh\n[ ! -e "{lab.folder}/fail" ] || {{ echo "no, slot $FAILOVERD_SLOT"; exit 9; }}\n'
+                       f'exec {HOOK} "$@"\n')
+    program.chmod(0o755)
+
+    def change(content):
+        content["services"][SERVICE]["hooks"] = {"rejoin": [str(program), "pg_ctl"], "rejoin_deadline": "60s"}
+    return change
 
 
 def rows_of(lab, region):
@@ -28,7 +36,7 @@ def rows_of(lab, region):
 
 def lose_with_writes_in_flight(suite, lab):
     """us-east-1 is cut off while a client inside it writes, and then dies; returns the clients."""
-    client = e2e.bring_up(lab, change=with_hook)
+    client = e2e.bring_up(lab, change=with_hook(lab))
     inside = lab.start_writer("inside", rate=100, region=EAST)
     lab.wait_for(lambda: len(inside.receipts()) > 20, 10, "the client inside us-east-1 writes")
     lab.network.isolate(EAST)
@@ -48,6 +56,7 @@ def test_return(suite, lab):
     lost = check_listed(suite, lab)
     suite.expect(not stray.receipts(), "until then the returned primary has acknowledged nothing")
     check_plan(suite, lab)
+    check_failing(suite, lab)
     report, text = check_rejoin(suite, lab, lost)
     suite.expect(not stray.receipts(), "and to the end nothing was acknowledged in us-east-1 to the client there")
     suite.expect(pathlib.Path(report).read_text() == text, "the report is on disk still, as it was")
@@ -129,6 +138,15 @@ def check_plan(suite, lab):
     suite.expect(not lab.databases[EAST].is_standby(), "and has changed nothing")
 
 
+def check_failing(suite, lab):
+    """A hook that fails leaves no slot behind, which would keep WAL for a standby that never comes."""
+    (lab.folder / "fail").touch()
+    code, output, error = rejoin(lab, EAST, "--reason", "it fails", "--yes")
+    suite.expect(code == 1 and f"no, slot {SLOT}" in output + error, "the hook fails: exit code 1, with what it said", output + error)
+    lab.wait_for(lambda: slots(lab) == {}, 10, "the slot that was made for it is taken away again")
+    (lab.folder / "fail").unlink()
+
+
 def check_rejoin(suite, lab, lost):
     """Returns the report's path and its contents before."""
     report = returned(lab)["file"]
@@ -140,15 +158,29 @@ def check_rejoin(suite, lab, lost):
         return report, text
     suite.expect(lab.databases[EAST].is_standby(), "us-east-1's database is a standby")
     suite.expect(len(lab.databases[WEST].streaming()) == 1, "us-west-2 streams to it")
+    check_slot(suite, lab, output)
     there = set(rows_of(lab, EAST))
     suite.expect(lost and not lost & there, "the lost rows are gone from it")
     suite.expect(("client", 1) in there, "and those that both had are there")
     asked = e2e.events(lab, "order_asked", [EAST], command="rejoin")
-    suite.expect([line["reason"] for line in asked] == ["too early", "home again"] and e2e.events(lab, "rejoin_begun", [EAST]) and
+    suite.expect([line["reason"] for line in asked] == ["too early", "it fails", "home again"] and e2e.events(lab, "rejoin_begun", [EAST]) and
                  e2e.events(lab, "rejoin_done", [EAST]), "the journal has who asked for it, its beginning and its end", asked)
     code, output, error = rejoin(lab, EAST, "--reason", "again", "--yes")
     suite.expect(code == 0 and "nothing to do" in output, "asked again: nothing to do, exit code 0", output + error)
     return report, text
+
+
+def slots(lab):
+    """{name: does somebody stream through it} in us-west-2."""
+    with lab.databases[WEST].connect("postgres") as session:
+        return {name: active == "t" for name, active in session.query("select slot_name, active from pg_replication_slots")}
+
+
+def check_slot(suite, lab, output):
+    """It was made there for the standby to be, which streams through it."""
+    used = lab.databases[EAST].value("select slot_name from pg_stat_wal_receiver", "postgres")
+    suite.expect(used == SLOT and slots(lab) == {SLOT: True}, f"through the slot {used}, which is there for it", slots(lab))
+    suite.expect(f"through its replication slot {SLOT}" in output, "and rejoin says so", output)
 
 
 def test_copy(suite, lab):
@@ -159,6 +191,7 @@ def test_copy(suite, lab):
     e2e.wait_until_done(lab, WEST, 30)
     with lab.databases[WEST].connect("postgres") as session:
         session.query("revoke execute on function pg_read_binary_file(text, bigint, bigint, boolean) from replicator")
+        session.query("revoke execute on function failoverd_make_slot(text) from failoverd")
     lab.start_coordinator(EAST)
     lab.wait_for(lambda: e2e.status_of(lab, EAST).get("writer") == WEST, 20, "us-east-1's coordinator knows who the writer is")
     code, output, error = rejoin(lab, EAST, "--dry-run", "--json")
@@ -171,6 +204,8 @@ def test_copy(suite, lab):
     print("      " + output.strip().replace("\n", "\n      "))
     suite.expect(code == 0, "rejoin --without-list: done, exit code 0", output + error)
     suite.expect(lab.databases[EAST].is_standby() and len(lab.databases[WEST].streaming()) == 1, "it is a standby that streams")
+    suite.expect("without a replication slot" in output and "permission denied" in output and slots(lab) == {},
+                 "the slot could not be made, so it does without one, and says why", output)
     data = lab.databases[EAST].data
     suite.expect((data.parent / (data.name + ".before-rejoin-1") / "PG_VERSION").exists(), "and the old data directory is kept")
     client.process.end()
@@ -179,7 +214,7 @@ def test_copy(suite, lab):
 
 def with_data_directory(lab):
     def change(content):
-        with_hook(content)
+        with_hook(lab)(content)
         content["services"][SERVICE]["hooks"]["rejoin"].append(str(lab.databases[EAST].data))
     return change
 
@@ -187,5 +222,5 @@ def with_data_directory(lab):
 if __name__ == "__main__":
     e2e.main("return", [
         ("lost with writes in flight, back, listed, rejoined", test_return, 150, e2e.brisk(lease="6s")),      # time to write behind the cut
-        ("back without its server: a new copy", test_copy, 120, e2e.brisk()),
+        ("back without its server: a new copy, no slot", test_copy, 120, e2e.brisk()),
     ])

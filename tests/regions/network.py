@@ -76,7 +76,7 @@ class Namespaces:
         """The argv prefix that puts a command into that place; it execs, so the pid stays the same."""
         return ["nsenter", f"--net=/run/netns/{self.namespace(place)}", "--"]
 
-    def socket(self, place, kind=socket.SOCK_STREAM):
+    def socket(self, place, kind=socket.SOCK_STREAM, family=socket.AF_INET):
         """An unconnected socket that lives in that place: a thread of its own makes it there."""
         made = []
 
@@ -86,7 +86,7 @@ class Namespaces:
                 libc = ctypes.CDLL(None, use_errno=True)
                 if libc.setns(handle, CLONE_NEWNET) != 0:
                     raise OSError(ctypes.get_errno(), f"cannot enter {place}")
-                made.append(socket.socket(socket.AF_INET, kind))
+                made.append(socket.socket(family, kind))
             except OSError as error:
                 made.append(error)
             finally:
@@ -159,8 +159,8 @@ class Loopback:
     def enter(self, _place):
         return []
 
-    def socket(self, _place, kind=socket.SOCK_STREAM):
-        return socket.socket(socket.AF_INET, kind)
+    def socket(self, _place, kind=socket.SOCK_STREAM, family=socket.AF_INET):
+        return socket.socket(family, kind)
 
     def cut(self, *_args, **_kw):
         raise RuntimeError("loopback addresses have no link to cut; this needs root and namespaces")

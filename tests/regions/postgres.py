@@ -45,6 +45,8 @@ local all          all                     scram-sha-256
 local replication  failoverd_commit        scram-sha-256
 host  all          all         {subnet}  scram-sha-256
 host  replication  {replicator}  {subnet}  scram-sha-256
+host  all          all         fd00::/8  scram-sha-256
+host  replication  {replicator}  fd00::/8  scram-sha-256
 """
 # What the application owns. The coordinator's own roles come from etc/postgresql-setup.sql.
 APPLICATION_SQL = """
@@ -79,10 +81,14 @@ def server_user():
 
 
 class Postgres:
-    def __init__(self, lab, region):
-        self.lab, self.region = lab, region
+    """One for each region is the lab's own. A test may make more, on a port and in a folder of their own."""
+
+    def __init__(self, lab, region, port=PORT, folder=None):
+        self.lab, self.region, self.port = lab, region, port
         self.address = lab.network.address[region]
-        self.folder = lab.folder / region
+        self.listens = [self.address]
+        self.streams_from = None        # (host, port) at which standbys stream from it; None: as the lab says
+        self.folder = folder or lab.folder / region
         self.data, self.run = self.folder / "data", self.folder / "run"
         self.user = server_user()
         self.process = None
@@ -123,7 +129,7 @@ class Postgres:
     def replication_conninfo(self, secrets, name=None):
         """How another region's server streams from this one. The password is in a file."""
         application = f" application_name={slot_name(name)}" if name else ""
-        host, port = self.lab.replication_address(self.region)
+        host, port = self.streams_from or self.lab.replication_address(self.region)
         return (f"host={host} port={port} user={REPLICATOR} sslmode=disable gssencmode=disable "
                 f"passfile={secrets.server_file('replicator.pgpass', self.user)}{application}")
 
@@ -135,7 +141,7 @@ class Postgres:
 
     def _write_settings(self):
         included = self.data / "lab.conf"
-        included.write_text(SETTINGS.format(listen=self.address, port=PORT, run=self.run))
+        included.write_text(SETTINGS.format(listen=", ".join(self.listens), port=self.port, run=self.run))
         main = self.data / "postgresql.conf"
         text = main.read_text()
         if "lab.conf" not in text:
@@ -175,7 +181,7 @@ class Postgres:
         argv = [str(self._bin / "postgres"), "-D", str(self.data)]
         if private:
             argv += ["-c", "listen_addresses=", "-c", "session_preload_libraries="]
-        self.process = self.lab.spawn(self.region, f"postgres-{self.region}", argv, user=self.user, cwd=self.folder)
+        self.process = self.lab.spawn(self.region, f"postgres-{self.folder.name}", argv, user=self.user, cwd=self.folder)
         if wait:
             self.lab.wait_for(self._answers, START_DEADLINE_S, f"PostgreSQL of {self.region} answers")
 
@@ -220,7 +226,7 @@ class Postgres:
 
     def connect(self, dbname="shop", timeout_s=10.0):
         """A superuser's session over the unix socket."""
-        return pgwire.connect_unix(self.run, PORT, SUPERUSER, dbname, self.lab.secrets.get("superuser"), timeout_s)
+        return pgwire.connect_unix(self.run, self.port, SUPERUSER, dbname, self.lab.secrets.get("superuser"), timeout_s)
 
     def value(self, sql, dbname="shop", timeout_s=10.0):
         with self.connect(dbname, timeout_s) as session:

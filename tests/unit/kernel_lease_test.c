@@ -518,6 +518,31 @@ static void a_full_house_of_addresses_fits(void)
     kernel_lease_free(lease);
 }
 
+/* IPv4 addresses as IPv6 programs write them, and the same one twice. */
+static void an_address_may_be_spelt_in_any_way(void)
+{
+    static const char *const spelt[] = { "::ffff:127.0.0.8", "127.0.0.8", "0:0:0:0:0:0:0:1", "::1", "::FFFF:7f00:7" };
+    struct kernel_lease_settings odd = { .service = "spelt", .port = PORT, .allow = spelt, .allow_count = 5 };
+    struct fault fault = { "" };
+    struct kernel_lease *lease = kernel_lease_new(worker, &odd, &fault);
+    struct kernel_lease *first = lease_make();
+    struct outcome outcome = { 0 }, again = { 0 };
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lease);
+    kernel_lease_remove(first, in_us(5 * SECOND_US), on_done, &outcome);
+    CU_ASSERT_EQUAL(await(&outcome).outcome, KERNEL_LEASE_DONE);
+    CU_ASSERT_EQUAL(install(lease, 0).outcome, KERNEL_LEASE_DONE);
+    CU_ASSERT_TRUE(can_connect("127.0.0.8", "127.0.0.1"));
+    CU_ASSERT_TRUE(can_connect("127.0.0.7", "127.0.0.1"));
+    CU_ASSERT_FALSE(can_connect("127.0.0.1", "127.0.0.1"));
+    CU_ASSERT_TRUE(can_connect("::1", "::1"));
+    CU_ASSERT_EQUAL(inspect(lease).outcome, KERNEL_LEASE_DONE);
+    kernel_lease_remove(lease, in_us(5 * SECOND_US), on_done, &again);
+    CU_ASSERT_EQUAL(await(&again).outcome, KERNEL_LEASE_DONE);
+    CU_ASSERT_EQUAL(install(first, 0).outcome, KERNEL_LEASE_DONE);
+    kernel_lease_free(first);
+    kernel_lease_free(lease);
+}
+
 static void requests_have_deadlines_and_owners(void)
 {
     struct kernel_lease *lease = lease_make();
@@ -574,7 +599,8 @@ int main(void)
         TEST(an_element_taken_away_comes_back_with_the_next_hold), TEST(others_on_the_host_do_not_hinder_a_hold),
         TEST(a_firewall_of_others_can_not_open_it),
             TEST(strange_settings_are_refused),
-        TEST(a_full_house_of_addresses_fits), TEST(requests_have_deadlines_and_owners),
+        TEST(a_full_house_of_addresses_fits), TEST(an_address_may_be_spelt_in_any_way),
+        TEST(requests_have_deadlines_and_owners),
             TEST(removed_it_lets_everybody_in),
     };
     if (geteuid() != 0) {

@@ -212,5 +212,30 @@ static void the_commands_can_be_pasted(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(commands_of(&facts), "'DATA_DIRECTORY'"));
 }
 
-SUITE_MAIN("rejoin_plan", TEST(it_is_refused_by_name), TEST(a_healthy_standby_needs_nothing), TEST(the_way_depends_on_the_server),
+static void is_slot(const struct rejoin_facts *facts, const char *wanted)
+{
+    char name[SLOT_NAME_MAX];
+    rejoin_slot_name(facts, name);
+    CU_ASSERT_STRING_EQUAL(name, wanted);
+}
+
+static void its_slot_has_a_name(void)
+{
+    static char longest[] = "a-23456789-123456789-123456789-123456789-123456789-123456789-12";
+    struct rejoin_facts facts = the_usual();
+    is_slot(&facts, "failoverd_us_east_1");
+    (void)text_copy(local.slot, sizeof local.slot, "its_own_1");
+    is_slot(&facts, "its_own_1");
+    local.seen = false; /* then nobody knows */
+    is_slot(&facts, "failoverd_us_east_1");
+    local.seen = true;
+    (void)text_copy(local.slot, sizeof local.slot, "x'; rm -rf /"); /* a hook writes it into a file */
+    is_slot(&facts, "failoverd_us_east_1");
+    regions[EAST].name = longest;
+    is_slot(&facts, "failoverd_a_23456789_123456789_123456789_123456789_123456789_12");
+    regions[EAST].name = "us-east-1";
+}
+
+SUITE_MAIN("rejoin_plan", TEST(its_slot_has_a_name), TEST(it_is_refused_by_name),
+           TEST(a_healthy_standby_needs_nothing), TEST(the_way_depends_on_the_server),
            TEST(the_list_comes_first), TEST(the_commands_can_be_pasted))
