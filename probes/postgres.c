@@ -82,54 +82,54 @@ struct postgres_probe {
 
 /* ---- reading the facts ------------------------------------------------------------------- */
 
-static void lsn_read(const struct pg_result *result, enum facts_column column, uint64_t *out)
+static void lsn_read(const struct pg_answer *result, enum facts_column column, uint64_t *out)
 {
-    if (!pg_result_u64(result, 0, column, out))
+    if (!pg_answer_u64(result, 0, column, out))
         *out = 0;
 }
 
-static void flag_read(const struct pg_result *result, enum facts_column column, bool *out)
+static void flag_read(const struct pg_answer *result, enum facts_column column, bool *out)
 {
-    if (!pg_result_bool(result, 0, column, out))
+    if (!pg_answer_bool(result, 0, column, out))
         *out = false;
 }
 
-static void receiver_read(const struct pg_result *result, struct postgres_facts *facts)
+static void receiver_read(const struct pg_answer *result, struct postgres_facts *facts)
 {
     flag_read(result, COLUMN_RECEIVER, &facts->walreceiver_present);
     facts->walreceiver_streaming =
-        facts->walreceiver_present && strcmp(pg_result_text(result, 0, COLUMN_STATUS), "streaming") == 0;
-    if (!pg_result_i64(result, 0, COLUMN_AGE, &facts->walreceiver_age_us))
+        facts->walreceiver_present && strcmp(pg_answer_text(result, 0, COLUMN_STATUS), "streaming") == 0;
+    if (!pg_answer_i64(result, 0, COLUMN_AGE, &facts->walreceiver_age_us))
         facts->walreceiver_age_us = -1;
     else if (facts->walreceiver_age_us < 0)
         facts->walreceiver_age_us = 0; /* its clock was set back in between */
     facts->walreceiver_live = facts->walreceiver_streaming && facts->walreceiver_age_us >= 0 &&
                               facts->walreceiver_age_us <= POSTGRES_WALRECEIVER_AGE_MAX_US;
-    (void)text_copy(facts->sender_host, sizeof facts->sender_host, pg_result_text(result, 0, COLUMN_SENDER));
-    (void)text_copy(facts->slot, sizeof facts->slot, pg_result_text(result, 0, COLUMN_SLOT));
+    (void)text_copy(facts->sender_host, sizeof facts->sender_host, pg_answer_text(result, 0, COLUMN_SENDER));
+    (void)text_copy(facts->slot, sizeof facts->slot, pg_answer_text(result, 0, COLUMN_SLOT));
 }
 
-static void waits_read(const struct pg_result *result, struct postgres_facts *facts)
+static void waits_read(const struct pg_answer *result, struct postgres_facts *facts)
 {
-    if (!pg_result_u64(result, 0, COLUMN_WAITING, &facts->commits_waiting))
+    if (!pg_answer_u64(result, 0, COLUMN_WAITING, &facts->commits_waiting))
         facts->commits_waiting = 0;
-    if (!pg_result_i64(result, 0, COLUMN_LONGEST, &facts->commits_longest_us))
+    if (!pg_answer_i64(result, 0, COLUMN_LONGEST, &facts->commits_longest_us))
         facts->commits_longest_us = 0;
-    if (!pg_result_i64(result, 0, COLUMN_OWN, &facts->own_longest_us))
+    if (!pg_answer_i64(result, 0, COLUMN_OWN, &facts->own_longest_us))
         facts->own_longest_us = 0;
     flag_read(result, COLUMN_LEASED, &facts->commit_lease);
 }
 
-bool postgres_facts_read(const struct pg_result *result, struct postgres_facts *facts, struct fault *fault)
+bool postgres_facts_read(const struct pg_answer *result, struct postgres_facts *facts, struct fault *fault)
 {
     bool may_see = false;
     uint64_t timeline = 0;
     if (result->rows != 1 || result->columns != COLUMN_COUNT ||
-        !pg_result_bool(result, 0, COLUMN_RECOVERY, &facts->in_recovery) ||
-        !pg_result_u64(result, 0, COLUMN_SYSTEM_ID, &facts->system_id) ||
-        !pg_result_u64(result, 0, COLUMN_TIMELINE, &timeline) || timeline == 0 || timeline > UINT32_MAX ||
-        !pg_result_i64(result, 0, COLUMN_CLOCK, &facts->server_wall_us) ||
-        !pg_result_bool(result, 0, COLUMN_MAY_SEE, &may_see))
+        !pg_answer_bool(result, 0, COLUMN_RECOVERY, &facts->in_recovery) ||
+        !pg_answer_u64(result, 0, COLUMN_SYSTEM_ID, &facts->system_id) ||
+        !pg_answer_u64(result, 0, COLUMN_TIMELINE, &timeline) || timeline == 0 || timeline > UINT32_MAX ||
+        !pg_answer_i64(result, 0, COLUMN_CLOCK, &facts->server_wall_us) ||
+        !pg_answer_bool(result, 0, COLUMN_MAY_SEE, &may_see))
         return fault_set(fault, "the server's answer to the facts query makes no sense");
     waits_read(result, facts);
     facts->timeline = (uint32_t)timeline;
@@ -164,12 +164,12 @@ void postgres_facts_to_policy(const struct postgres_facts *facts, struct databas
     };
 }
 
-bool postgres_role_changed(const struct pg_result *result)
+bool postgres_role_changed(const struct pg_answer *result)
 {
     return result->outcome == PG_ERROR && strcmp(result->sqlstate, "55000") == 0;
 }
 
-enum postgres_problem postgres_problem_of(const struct pg_result *result)
+enum postgres_problem postgres_problem_of(const struct pg_answer *result)
 {
     switch (result->outcome) {
     case PG_OK: return POSTGRES_FINE;
@@ -187,7 +187,7 @@ enum postgres_problem postgres_problem_of(const struct pg_result *result)
 }
 
 /* What the server says of a write that failed. A missing table or grant is our own housekeeping. */
-static enum postgres_problem write_problem_of(const struct pg_result *result)
+static enum postgres_problem write_problem_of(const struct pg_answer *result)
 {
     static const char *const housekeeping[] = { "42501", "42P01", "42703", "42P10", "3F000" };
     if (result->outcome == PG_TIMEOUT)
@@ -269,7 +269,7 @@ static void probe_end(struct postgres_probe *probe, enum postgres_problem proble
 static void login_begin(struct postgres_probe *probe);
 static void facts_ask(struct postgres_probe *probe);
 
-static void on_write(void *arg, const struct pg_result *result)
+static void on_write(void *arg, const struct pg_answer *result)
 {
     struct postgres_probe *probe = arg;
     struct postgres_facts *facts = &probe->facts;
@@ -282,7 +282,7 @@ static void on_write(void *arg, const struct pg_result *result)
     probe_end(probe, problem, result->message);
 }
 
-static void on_facts(void *arg, const struct pg_result *result)
+static void on_facts(void *arg, const struct pg_answer *result)
 {
     struct postgres_probe *probe = arg;
     struct fault fault = { "" };
@@ -328,7 +328,7 @@ static void facts_ask(struct postgres_probe *probe)
     pg_session_query(probe->kept, postgres_facts_sql, NULL, 0, time_left_us(probe), on_facts, probe);
 }
 
-static void on_login(void *arg, const struct pg_result *result)
+static void on_login(void *arg, const struct pg_answer *result)
 {
     struct postgres_probe *probe = arg;
     probe->facts.tcp_us = result->tcp_us;

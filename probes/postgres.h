@@ -97,13 +97,13 @@ void postgres_facts_to_policy(const struct postgres_facts *facts, struct databas
 extern const char *const postgres_facts_sql;
 /* Fills the facts from its result; everything else in *facts is left alone. False, with a sentence,
  * when the answer is not what was asked for. */
-bool postgres_facts_read(const struct pg_result *result, struct postgres_facts *facts,
+bool postgres_facts_read(const struct pg_answer *result, struct postgres_facts *facts,
                          struct fault *fault) CHECKED;
 /* What a pg_session outcome other than PG_OK means for a check. */
-enum postgres_problem postgres_problem_of(const struct pg_result *result);
+enum postgres_problem postgres_problem_of(const struct pg_answer *result);
 const char *postgres_problem_name(enum postgres_problem problem);
 /* A server that changed its role under the query: ask again. */
-bool postgres_role_changed(const struct pg_result *result);
+bool postgres_role_changed(const struct pg_answer *result);
 
 struct postgres_probe_settings {
     struct pg_target target; /* texts are copied */

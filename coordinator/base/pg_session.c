@@ -81,7 +81,7 @@ void pg_session_free(struct pg_session *session)
 
 /* ---- giving results ---------------------------------------------------------------------- */
 
-bool pg_session_call(struct pg_session *session, pg_result_fn *fn, void *arg, const struct pg_result *result)
+bool pg_session_call(struct pg_session *session, pg_answer_fn *fn, void *arg, const struct pg_answer *result)
 {
     bool gone = false;
     bool *outer = session->gone;
@@ -112,23 +112,23 @@ static bool doomed_tell(struct pg_session *session)
 {
     if (session->connect_doomed) {
         session->connect_doomed = false;
-        pg_result_fn *fn = session->connect_fn;
+        pg_answer_fn *fn = session->connect_fn;
         session->connect_fn = NULL;
-        struct pg_result result = { .outcome = PG_LOST, .message = session->down_message,
+        struct pg_answer result = { .outcome = PG_LOST, .message = session->down_message,
                                     .sent_us = session->sent_us, .received_us = base_mono_us() };
         if (!pg_session_call(session, fn, session->connect_arg, &result))
             return false;
     }
     if (session->stream_doomed) {
         session->stream_doomed = false;
-        struct pg_result result = { .outcome = PG_LOST, .message = session->down_message,
+        struct pg_answer result = { .outcome = PG_LOST, .message = session->down_message,
                                     .received_us = base_mono_us() };
         if (!pg_session_call(session, session->stream.on_end, session->stream.arg, &result))
             return false;
     }
     while (session->head != NULL && session->head->doomed) {
         struct pg_query *query = pg_query_take(session);
-        struct pg_result result = { .outcome = PG_LOST, .message = session->down_message,
+        struct pg_answer result = { .outcome = PG_LOST, .message = session->down_message,
                                     .received_us = base_mono_us() };
         bool alive = pg_session_call(session, query->fn, query->arg, &result);
         pg_query_free(query);

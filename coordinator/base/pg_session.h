@@ -64,7 +64,7 @@ enum pg_outcome {
 };
 
 /* What came of a connect or a query. Valid during the callback only. */
-struct pg_result {
+struct pg_answer {
     enum pg_outcome outcome;
     char sqlstate[PG_SQLSTATE_LENGTH + 1]; /* "" when there is none */
     const char *message;   /* "" when OK; one line */
@@ -76,7 +76,7 @@ struct pg_result {
     const void *handle;    /* private */
 };
 
-typedef void pg_result_fn(void *arg, const struct pg_result *result);
+typedef void pg_answer_fn(void *arg, const struct pg_answer *result);
 
 struct pg_session;
 
@@ -92,13 +92,13 @@ void pg_session_free(struct pg_session *session);
 
 /* Begins to connect; the session must not be connected or connecting. `timeout_us` covers all of
  * it: transport, TLS, login. */
-void pg_session_connect(struct pg_session *session, int64_t timeout_us, pg_result_fn *fn, void *arg);
+void pg_session_connect(struct pg_session *session, int64_t timeout_us, pg_answer_fn *fn, void *arg);
 
 /* Queues one statement with its parameters as texts ($1, ...; NULL is SQL NULL), all copied. The
  * time runs from the moment it is sent. Without a connection the callback gets PG_LOST. Not more than
  * PG_QUEUE_MAX at once and PG_PARAMS_MAX parameters, none at all on a replication session. */
 void pg_session_query(struct pg_session *session, const char *sql, const char *const *params,
-                      size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg);
+                      size_t param_count, int64_t timeout_us, pg_answer_fn *fn, void *arg);
 
 /* Drops the connection; a connect or queries that wait get PG_LOST, soon. The session can be connected
  * again, when the connect's callback has come. */
@@ -118,7 +118,7 @@ struct pg_stream_handler {
     /* After each batch of messages, not after each. Last thing that is done, so it may free the session. */
     void (*on_progress)(void *arg, const struct pg_stream_progress *progress);
     /* Once, when the stream is over and the connection is dropped; outcome PG_LOST. Not when we free it. */
-    pg_result_fn *on_end;
+    pg_answer_fn *on_end;
     void *arg;
 };
 
@@ -129,7 +129,7 @@ struct pg_stream_handler {
  * ends the session. */
 #define PG_STREAM_READS_MAX 1024
 void pg_session_stream(struct pg_session *session, uint64_t start_lsn, int64_t timeout_us,
-                       const struct pg_stream_handler *handler, pg_result_fn *begun, void *arg);
+                       const struct pg_stream_handler *handler, pg_answer_fn *begun, void *arg);
 
 /* Tells the server that everything before `lsn` is safe with us. It leaves for the kernel at once or
  * not at all: a confirmation that the socket doesn't take ends the session (on_end follows), so that none
@@ -140,12 +140,12 @@ bool pg_session_stream_confirm(struct pg_session *session, uint64_t lsn) CHECKED
 int pg_session_server_version(const struct pg_session *session);
 
 /* The text of a value, "" where it is NULL or does not exist; it lives as long as the result. */
-const char *pg_result_text(const struct pg_result *result, size_t row, size_t column);
-bool pg_result_is_null(const struct pg_result *result, size_t row, size_t column);
+const char *pg_answer_text(const struct pg_answer *result, size_t row, size_t column);
+bool pg_answer_is_null(const struct pg_answer *result, size_t row, size_t column);
 /* Typed reading of what the server sent. False when it is NULL or not such a value. */
-bool pg_result_bool(const struct pg_result *result, size_t row, size_t column, bool *out) CHECKED;
-bool pg_result_i64(const struct pg_result *result, size_t row, size_t column, int64_t *out) CHECKED;
-bool pg_result_u64(const struct pg_result *result, size_t row, size_t column, uint64_t *out) CHECKED;
+bool pg_answer_bool(const struct pg_answer *result, size_t row, size_t column, bool *out) CHECKED;
+bool pg_answer_i64(const struct pg_answer *result, size_t row, size_t column, int64_t *out) CHECKED;
+bool pg_answer_u64(const struct pg_answer *result, size_t row, size_t column, uint64_t *out) CHECKED;
 
 /* "unreachable", "timeout", ... */
 const char *pg_outcome_name(enum pg_outcome outcome);

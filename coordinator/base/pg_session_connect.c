@@ -14,9 +14,9 @@
 #define NO_FILE "/dev/null/none"
 #define OPTIONS_MAX 24
 
-static void connect_finish(struct pg_session *session, struct pg_result *result)
+static void connect_finish(struct pg_session *session, struct pg_answer *result)
 {
-    pg_result_fn *fn = session->connect_fn;
+    pg_answer_fn *fn = session->connect_fn;
     void *arg = session->connect_arg;
     session->connect_fn = NULL;
     result->sent_us = session->sent_us;
@@ -29,7 +29,7 @@ static void connect_finish(struct pg_session *session, struct pg_result *result)
 void pg_connect_fail(struct pg_session *session, enum pg_outcome outcome, const char *text)
 {
     char message[PG_MESSAGE_MAX];
-    struct pg_result result = { .outcome = outcome, .message = message };
+    struct pg_answer result = { .outcome = outcome, .message = message };
     pg_message_tidy(message, sizeof message, text);
     if (outcome == PG_UNREACHABLE) {
         if (pg_sqlstate_find(message, result.sqlstate))
@@ -113,7 +113,7 @@ static void on_connect_begin(struct pg_session *session)
         pg_connect_fail(session, PG_OBSERVER, "the event loop took no socket");
 }
 
-void pg_session_connect(struct pg_session *session, int64_t timeout_us, pg_result_fn *fn, void *arg)
+void pg_session_connect(struct pg_session *session, int64_t timeout_us, pg_answer_fn *fn, void *arg)
 {
     ensure(session->state == SESSION_DOWN && session->connect_fn == NULL);
     session->connect_fn = fn;
@@ -163,6 +163,6 @@ void pg_connect_advance(struct pg_session *session)
     (void)PQsetErrorVerbosity(session->connection, PQERRORS_DEFAULT);
     timer_cancel(&session->timer);
     session->state = SESSION_READY;
-    struct pg_result result = { .outcome = PG_OK, .message = "" };
+    struct pg_answer result = { .outcome = PG_OK, .message = "" };
     connect_finish(session, &result);
 }

@@ -32,7 +32,7 @@ struct pg_query {
     int64_t timeout_us;
     bool doomed; /* the connection that it was meant for is gone */
     bool streams; /* a stream is to come of it */
-    pg_result_fn *fn;
+    pg_answer_fn *fn;
     void *arg;
 };
 
@@ -49,7 +49,7 @@ struct pg_session {
     PGresult *last;           /* of the query in progress */
     int64_t sent_us;
     int64_t tcp_us;
-    pg_result_fn *connect_fn; /* NULL when no connect is waiting for its callback */
+    pg_answer_fn *connect_fn; /* NULL when no connect is waiting for its callback */
     void *connect_arg;
     bool connect_doomed;      /* closed while connecting */
     struct pg_stream_handler stream;
@@ -65,7 +65,7 @@ struct pg_session {
 /* ---- pg_session.c: the connection, and those who wait for it ----------------------------- */
 
 /* Calls back. True when the session is still there afterwards. */
-bool pg_session_call(struct pg_session *session, pg_result_fn *fn, void *arg, const struct pg_result *result);
+bool pg_session_call(struct pg_session *session, pg_answer_fn *fn, void *arg, const struct pg_answer *result);
 
 /* Ends the connection at once, and with it the hope of everything queued; tells nobody. */
 void pg_session_drop(struct pg_session *session);
@@ -92,7 +92,7 @@ void pg_connect_fail(struct pg_session *session, enum pg_outcome outcome, const 
 
 /* Queues a statement; see pg_session_query(). */
 struct pg_query *pg_query_add(struct pg_session *session, const char *sql, const char *const *params,
-                              size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg);
+                              size_t param_count, int64_t timeout_us, pg_answer_fn *fn, void *arg);
 
 /* Takes the head off the queue, which holds one; the caller frees it. */
 struct pg_query *pg_query_take(struct pg_session *session);

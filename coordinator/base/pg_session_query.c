@@ -13,7 +13,7 @@
 /* ---- the queue --------------------------------------------------------------------------- */
 
 struct pg_query *pg_query_add(struct pg_session *session, const char *sql, const char *const *params,
-                              size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg)
+                              size_t param_count, int64_t timeout_us, pg_answer_fn *fn, void *arg)
 {
     ensure(session->queued < PG_QUEUE_MAX && param_count <= PG_PARAMS_MAX);
     ensure(!session->target->replication || param_count == 0);
@@ -43,7 +43,7 @@ struct pg_query *pg_query_add(struct pg_session *session, const char *sql, const
 }
 
 void pg_session_query(struct pg_session *session, const char *sql, const char *const *params,
-                      size_t param_count, int64_t timeout_us, pg_result_fn *fn, void *arg)
+                      size_t param_count, int64_t timeout_us, pg_answer_fn *fn, void *arg)
 {
     (void)pg_query_add(session, sql, params, param_count, timeout_us, fn, arg);
 }
@@ -68,7 +68,7 @@ struct pg_query *pg_query_take(struct pg_session *session)
 
 /* ---- the one on its way ------------------------------------------------------------------ */
 
-static void query_finish(struct pg_session *session, struct pg_result *result)
+static void query_finish(struct pg_session *session, struct pg_answer *result)
 {
     struct pg_query *query = pg_query_take(session);
     PGresult *rows = session->last;
@@ -94,7 +94,7 @@ static void query_finish(struct pg_session *session, struct pg_result *result)
 void pg_query_lost(struct pg_session *session, enum pg_outcome outcome, const char *text)
 {
     char message[PG_MESSAGE_MAX];
-    struct pg_result result = { .outcome = outcome, .message = message };
+    struct pg_answer result = { .outcome = outcome, .message = message };
     pg_message_tidy(message, sizeof message, text);
     if (session->last != NULL) {
         const char *said = PQresultErrorField(session->last, PG_DIAG_MESSAGE_PRIMARY);
@@ -112,7 +112,7 @@ void pg_query_lost(struct pg_session *session, enum pg_outcome outcome, const ch
 static void query_done(struct pg_session *session)
 {
     char message[PG_MESSAGE_MAX] = "";
-    struct pg_result result = { .outcome = PG_OK, .message = message };
+    struct pg_answer result = { .outcome = PG_OK, .message = message };
     ExecStatusType status = PQresultStatus(session->last);
     if (PQstatus(session->connection) == CONNECTION_BAD) {
         pg_query_lost(session, PG_LOST, PQerrorMessage(session->connection));

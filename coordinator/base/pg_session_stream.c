@@ -16,7 +16,7 @@
 #define STREAM_SQL_MAX 64
 
 void pg_session_stream(struct pg_session *session, uint64_t start_lsn, int64_t timeout_us,
-                       const struct pg_stream_handler *handler, pg_result_fn *begun, void *arg)
+                       const struct pg_stream_handler *handler, pg_answer_fn *begun, void *arg)
 {
     char sql[STREAM_SQL_MAX];
     ensure(session->target->replication);

@@ -37,7 +37,7 @@ const char *const commit_findings_sql =
     "  and position('\"' || application_name || '\"' in current_setting('synchronous_standby_names')) > 0"
     " group by application_name having count(*) > 1";
 
-void commit_findings_read(const struct pg_result *result, struct commit_findings *out)
+void commit_findings_read(const struct pg_answer *result, struct commit_findings *out)
 {
     *out = (struct commit_findings){ .count = 0 };
     for (size_t row = 0; row < result->rows; row++) {
@@ -46,8 +46,8 @@ void commit_findings_read(const struct pg_result *result, struct commit_findings
             return;
         }
         struct commit_finding *finding = &out->list[out->count++];
-        (void)text_copy(finding->name, sizeof finding->name, pg_result_text(result, row, 0));
-        (void)text_copy(finding->text, sizeof finding->text, pg_result_text(result, row, 1));
+        (void)text_copy(finding->name, sizeof finding->name, pg_answer_text(result, row, 0));
+        (void)text_copy(finding->text, sizeof finding->text, pg_answer_text(result, row, 1));
     }
 }
 

@@ -28,7 +28,7 @@ struct commit_findings {
 
 /* $1: the role that streams ("" when there is none), $2: what our names begin with. Changes nothing. PostgreSQL 15. */
 extern const char *const commit_findings_sql;
-void commit_findings_read(const struct pg_result *result, struct commit_findings *out);
+void commit_findings_read(const struct pg_answer *result, struct commit_findings *out);
 bool commit_findings_equal(const struct commit_findings *a, const struct commit_findings *b);
 
 #endif

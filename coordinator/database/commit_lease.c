@@ -106,7 +106,7 @@ static void turn_phase(struct commit_lease *lease, enum commit_phase phase, cons
 }
 
 /* A query of a turn failed. An error of the server leaves the session as it is. */
-static void turn_fail(struct commit_lease *lease, const char *doing, const struct pg_result *result)
+static void turn_fail(struct commit_lease *lease, const char *doing, const struct pg_answer *result)
 {
     struct text why = TEXT_OF(lease->status.why);
     text_appendf(&why, "%s: %s", doing, result->message);
@@ -118,7 +118,7 @@ static void turn_fail(struct commit_lease *lease, const char *doing, const struc
 }
 
 static void query(struct commit_lease *lease, const char *sql, const char *const *params, size_t count,
-                  pg_result_fn *fn)
+                  pg_answer_fn *fn)
 {
     pg_session_query(lease->session, sql, params, count, ERRAND_PART_MAX_US, fn, lease);
 }
@@ -173,7 +173,7 @@ static bool stream_stands(struct commit_lease *lease, const char *name)
 
 /* ---- what a turn may do ------------------------------------------------------------------ */
 
-static void on_step(void *arg, const struct pg_result *result)
+static void on_step(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     if (result->outcome != PG_OK)
@@ -182,7 +182,7 @@ static void on_step(void *arg, const struct pg_result *result)
         turn_end(lease, ERRAND_POLL_US);
 }
 
-static void on_set(void *arg, const struct pg_result *result)
+static void on_set(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     if (result->outcome != PG_OK)
@@ -210,18 +210,18 @@ static void set_begin(struct commit_lease *lease)
 
 /* Taken back in the file, and not in force because the lease's end came first: name us again, or the next
  * reload by anybody would let through what waits. */
-static void on_taken_back(void *arg, const struct pg_result *result)
+static void on_taken_back(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     if (result->outcome != PG_OK)
         turn_fail(lease, "having the server read its settings", result);
-    else if (pg_result_is_null(result, 0, 0) && set_write(lease, lease->text))
+    else if (pg_answer_is_null(result, 0, 0) && set_write(lease, lease->text))
         query(lease, lease->sql, NULL, 0, on_step);
     else
         turn_end(lease, ERRAND_POLL_US);
 }
 
-static void on_leave_set(void *arg, const struct pg_result *result)
+static void on_leave_set(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     char deadline[ERRAND_NUMBER_MAX];
@@ -244,7 +244,7 @@ static void leave_begin(struct commit_lease *lease, const struct sync_names *the
     query(lease, by_alter_system ? lease->sql : "alter system reset synchronous_standby_names", NULL, 0, on_leave_set);
 }
 
-static void on_ended(void *arg, const struct pg_result *result)
+static void on_ended(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     uint64_t ended = 0;
@@ -252,12 +252,12 @@ static void on_ended(void *arg, const struct pg_result *result)
         turn_fail(lease, "ending the sessions whose commits wait", result);
         return;
     }
-    if (pg_result_u64(result, 0, 0, &ended))
+    if (pg_answer_u64(result, 0, 0, &ended))
         lease->status.ended += ended;
     turn_end(lease, LOOK_ILL_US);
 }
 
-static void on_older_ended(void *arg, const struct pg_result *result)
+static void on_older_ended(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     if (result->outcome != PG_OK)
@@ -337,7 +337,7 @@ static void decide(struct commit_lease *lease, const struct commit_look *look)
 
 /* ---- a turn ------------------------------------------------------------------------------ */
 
-static void on_look(void *arg, const struct pg_result *result)
+static void on_look(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     struct commit_look look;
@@ -370,7 +370,7 @@ static void look_begin(struct commit_lease *lease)
     query(lease, commit_look_sql, params, 2, on_look);
 }
 
-static void on_findings(void *arg, const struct pg_result *result)
+static void on_findings(void *arg, const struct pg_answer *result)
 {
     struct commit_lease *lease = arg;
     lease->findings_at_us = base_mono_us() + FINDINGS_EVERY_US;
@@ -389,7 +389,7 @@ static void turn_begin(struct commit_lease *lease)
         look_begin(lease);
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     if (result->outcome != PG_OK)
         turn_fail(arg, "the guard's login", result);

@@ -37,27 +37,27 @@ const char *const commit_end_waiting_sql =
 const char *const commit_end_older_sql =
     "select count(pg_terminate_backend(pid)) from pg_stat_replication where " OLDER;
 
-bool commit_look_read(const struct pg_result *result, const char *service, struct commit_look *out,
+bool commit_look_read(const struct pg_answer *result, const char *service, struct commit_look *out,
                       struct fault *fault)
 {
     bool may_see = false;
     *out = (struct commit_look){ .setting = "" };
     if (result->rows != 1 || result->columns != COLUMN_COUNT ||
-        !pg_result_bool(result, 0, COLUMN_RECOVERY, &out->in_recovery) ||
-        !pg_result_bool(result, 0, COLUMN_AUTO, &out->by_alter_system) ||
-        !pg_result_u64(result, 0, COLUMN_WAITING, &out->waiting) ||
-        !pg_result_i64(result, 0, COLUMN_LONGEST, &out->longest_us) ||
-        !pg_result_u64(result, 0, COLUMN_OLDER, &out->older) ||
-        !pg_result_i64(result, 0, COLUMN_CLOCK, &out->server_wall_us) ||
-        !pg_result_bool(result, 0, COLUMN_MAY_SEE, &may_see))
+        !pg_answer_bool(result, 0, COLUMN_RECOVERY, &out->in_recovery) ||
+        !pg_answer_bool(result, 0, COLUMN_AUTO, &out->by_alter_system) ||
+        !pg_answer_u64(result, 0, COLUMN_WAITING, &out->waiting) ||
+        !pg_answer_i64(result, 0, COLUMN_LONGEST, &out->longest_us) ||
+        !pg_answer_u64(result, 0, COLUMN_OLDER, &out->older) ||
+        !pg_answer_i64(result, 0, COLUMN_CLOCK, &out->server_wall_us) ||
+        !pg_answer_bool(result, 0, COLUMN_MAY_SEE, &may_see))
         return fault_set(fault, "the server's answer about its commits makes no sense");
     if (!may_see)
         return fault_set(fault, "the guard's role may not see who waits: grant pg_monitor to it "
                                 "(etc/postgresql-setup.sql does)");
-    const char *state = pg_result_text(result, 0, COLUMN_STATE);
+    const char *state = pg_answer_text(result, 0, COLUMN_STATE);
     out->waited_for = strcmp(state, "sync") == 0 || strcmp(state, "quorum") == 0;
     out->looked_us = result->received_us;
-    out->setting = pg_result_text(result, 0, COLUMN_SETTING);
+    out->setting = pg_answer_text(result, 0, COLUMN_SETTING);
     out->known = true;
     return sync_names_parse(out->setting, &out->theirs, fault) &&
            sync_names_strip(&out->theirs, service, &out->mark, fault);

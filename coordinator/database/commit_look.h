@@ -29,7 +29,7 @@ struct commit_look {
 /* One row. $1: our name, or the one last chosen; $2: what all our names begin with. */
 extern const char *const commit_look_sql;
 /* False with the fault set when the answer is none, or when the setting can't be understood. */
-bool commit_look_read(const struct pg_result *result, const char *service, struct commit_look *out,
+bool commit_look_read(const struct pg_answer *result, const char *service, struct commit_look *out,
                       struct fault *fault) CHECKED;
 
 /* Ends the sessions whose commits wait; gives their count. A session that is ended while it waits does not

@@ -50,12 +50,12 @@ static void on_progress(void *arg, const struct pg_stream_progress *progress)
     (void)commit_stream_confirm(stream);
 }
 
-static void on_end(void *arg, const struct pg_result *result)
+static void on_end(void *arg, const struct pg_answer *result)
 {
     end(arg, "the stream of the commit lease ended", result->message);
 }
 
-static void on_begun(void *arg, const struct pg_result *result)
+static void on_begun(void *arg, const struct pg_answer *result)
 {
     struct commit_stream *stream = arg;
     if (result->outcome != PG_OK) {
@@ -67,7 +67,7 @@ static void on_begun(void *arg, const struct pg_result *result)
     stream->settings.on_change(stream->settings.arg, NULL);
 }
 
-static void on_identified(void *arg, const struct pg_result *result)
+static void on_identified(void *arg, const struct pg_answer *result)
 {
     struct commit_stream *stream = arg;
     struct pg_stream_handler handler = { on_progress, on_end, stream };
@@ -75,14 +75,14 @@ static void on_identified(void *arg, const struct pg_result *result)
         end(stream, "the commit lease can't stream", result->message);
         return;
     }
-    if (!pg_lsn_read(pg_result_text(result, 0, POSITION_COLUMN), &stream->received_lsn)) {
+    if (!pg_lsn_read(pg_answer_text(result, 0, POSITION_COLUMN), &stream->received_lsn)) {
         end(stream, "the commit lease can't stream", "the server's answer to IDENTIFY_SYSTEM makes no sense");
         return;
     }
     pg_session_stream(stream->session, stream->received_lsn, PART_US, &handler, on_begun, stream);
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct commit_stream *stream = arg;
     if (result->outcome != PG_OK)

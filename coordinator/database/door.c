@@ -118,7 +118,7 @@ static void on_deadline(void *arg)
 }
 
 /* Tries again from `again`, unless a person is needed. */
-static void door_trouble(struct door_errand *errand, const struct pg_result *result, const char *doing,
+static void door_trouble(struct door_errand *errand, const struct pg_answer *result, const char *doing,
                          void (*again)(void *))
 {
     fault_set(&errand->report.why, "%s: %s%s%s", doing, result->message,
@@ -133,7 +133,7 @@ static void door_trouble(struct door_errand *errand, const struct pg_result *res
 
 /* ---- the canary -------------------------------------------------------------------------- */
 
-bool door_refused(const struct pg_result *result)
+bool door_refused(const struct pg_answer *result)
 {
     return result->outcome == PG_REFUSED && strstr(result->message, DOOR_LIBRARY) != NULL;
 }
@@ -143,7 +143,7 @@ static void open_admitted(struct door_errand *errand);
 static void inspect_end(struct door_errand *errand);
 
 /* The door keeps it out, it is let in, or neither can be said. */
-static void on_canary(void *arg, const struct pg_result *result)
+static void on_canary(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     struct door_report *report = &errand->report;
@@ -181,7 +181,7 @@ static void canary_begin(void *arg)
 
 /* ---- shut -------------------------------------------------------------------------------- */
 
-static void on_sweep(void *arg, const struct pg_result *result)
+static void on_sweep(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     struct door_report *report = &errand->report;
@@ -251,7 +251,7 @@ static void shut_refused(struct door_errand *errand)
     shut_sweep(errand);
 }
 
-static void on_shut_reloaded(void *arg, const struct pg_result *result)
+static void on_shut_reloaded(void *arg, const struct pg_answer *result)
 {
     if (result->outcome != PG_OK)
         door_trouble(arg, result, "having the server read its settings", shut_begin);
@@ -259,7 +259,7 @@ static void on_shut_reloaded(void *arg, const struct pg_result *result)
         canary_begin(arg);
 }
 
-static void on_shut_read_only(void *arg, const struct pg_result *result)
+static void on_shut_read_only(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK)
@@ -268,7 +268,7 @@ static void on_shut_read_only(void *arg, const struct pg_result *result)
         errand_query(&errand->base, sql_reload, NULL, 0, on_shut_reloaded);
 }
 
-static void on_shut_library(void *arg, const struct pg_result *result)
+static void on_shut_library(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK)
@@ -283,12 +283,12 @@ static void shut_settings(struct door_errand *errand)
     errand_query(&errand->base, sql_shut_library, NULL, 0, on_shut_library);
 }
 
-static void on_shut_limits(void *arg, const struct pg_result *result)
+static void on_shut_limits(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     int64_t limit_s = 0;
-    if (result->outcome != PG_OK || !pg_result_i64(result, 0, 0, &limit_s) ||
-        !pg_result_bool(result, 0, 1, &errand->report.in_recovery)) {
+    if (result->outcome != PG_OK || !pg_answer_i64(result, 0, 0, &limit_s) ||
+        !pg_answer_bool(result, 0, 1, &errand->report.in_recovery)) {
         door_trouble(errand, result, "reading authentication_timeout", shut_begin);
         return;
     }
@@ -298,7 +298,7 @@ static void on_shut_limits(void *arg, const struct pg_result *result)
     shut_settings(errand);
 }
 
-static void on_shut_connected(void *arg, const struct pg_result *result)
+static void on_shut_connected(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK)
@@ -330,7 +330,7 @@ struct door_errand *door_shut(struct loop *loop, const struct door_settings *set
 
 /* The time was over on the server's clock when it was to read its settings. On disk the door is open,
  * and any reload or restart would open it: back with it, through the steps of shut as far as the reload. */
-static void on_late_reloaded(void *arg, const struct pg_result *result)
+static void on_late_reloaded(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK) {
@@ -343,7 +343,7 @@ static void on_late_reloaded(void *arg, const struct pg_result *result)
     door_end(errand, DOOR_LATE);
 }
 
-static void on_late_setting(void *arg, const struct pg_result *result)
+static void on_late_setting(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK)
@@ -364,14 +364,14 @@ static void open_late(struct door_errand *errand)
     door_end(errand, DOOR_LATE);
 }
 
-static void on_canary_mode(void *arg, const struct pg_result *result)
+static void on_canary_mode(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK) {
         door_trouble(errand, result, "asking as the canary", canary_begin);
         return;
     }
-    if (strcmp(pg_result_text(result, 0, 0), "off") != 0) {
+    if (strcmp(pg_answer_text(result, 0, 0), "off") != 0) {
         fault_set(&errand->report.why, "new sessions get in, but are read only by default: is "
                   "default_transaction_read_only set elsewhere too?");
         errand_pause(&errand->base, ERRAND_POLL_US, canary_begin);
@@ -387,22 +387,22 @@ static void open_admitted(struct door_errand *errand)
                      on_canary_mode, errand);
 }
 
-static void on_open_reloaded(void *arg, const struct pg_result *result)
+static void on_open_reloaded(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK)
         door_trouble(errand, result, "having the server read its settings", open_begin);
-    else if (pg_result_is_null(result, 0, 0))
+    else if (pg_answer_is_null(result, 0, 0))
         open_late(errand);
     else
         canary_begin(errand);
 }
 
-static void on_open_clock(void *arg, const struct pg_result *result)
+static void on_open_clock(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     int64_t server_wall_us = 0;
-    if (result->outcome != PG_OK || !pg_result_i64(result, 0, 0, &server_wall_us)) {
+    if (result->outcome != PG_OK || !pg_answer_i64(result, 0, 0, &server_wall_us)) {
         door_trouble(errand, result, "reading the server's clock", open_begin);
         return;
     }
@@ -412,7 +412,7 @@ static void on_open_clock(void *arg, const struct pg_result *result)
     errand_query(&errand->base, sql_open_reload, params, 1, on_open_reloaded);
 }
 
-static void on_open_read_only(void *arg, const struct pg_result *result)
+static void on_open_read_only(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK)
@@ -421,7 +421,7 @@ static void on_open_read_only(void *arg, const struct pg_result *result)
         errand_query(&errand->base, sql_clock, NULL, 0, on_open_clock);
 }
 
-static void on_open_library(void *arg, const struct pg_result *result)
+static void on_open_library(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK)
@@ -430,7 +430,7 @@ static void on_open_library(void *arg, const struct pg_result *result)
         errand_query(&errand->base, sql_open_read_only, NULL, 0, on_open_read_only);
 }
 
-static void on_open_connected(void *arg, const struct pg_result *result)
+static void on_open_connected(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK) {
@@ -473,7 +473,7 @@ static void inspect_end(struct door_errand *errand)
     door_end(errand, DOOR_DONE);
 }
 
-static void on_inspect_count(void *arg, const struct pg_result *result)
+static void on_inspect_count(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     struct sessions sessions = { 0 };
@@ -484,7 +484,7 @@ static void on_inspect_count(void *arg, const struct pg_result *result)
     canary_begin(errand); /* which tells the state even if this did not work */
 }
 
-static void on_inspect_connected(void *arg, const struct pg_result *result)
+static void on_inspect_connected(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome == PG_OK)

@@ -36,6 +36,6 @@ struct door_errand *door_errand_new(enum door_task task, struct loop *loop, cons
                                     struct fault *fault);
 void door_errand_free(struct door_errand *errand);
 /* Was this login ended by our door, and by nothing else? */
-bool door_refused(const struct pg_result *result);
+bool door_refused(const struct pg_answer *result);
 
 #endif

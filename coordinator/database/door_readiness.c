@@ -125,7 +125,7 @@ static void finding_add(struct door_errand *errand, const char *name, bool serio
     (void)text_copy(finding->text, sizeof finding->text, text);
 }
 
-static void on_answer(void *arg, const struct pg_result *result)
+static void on_answer(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome != PG_OK) {
@@ -135,15 +135,15 @@ static void on_answer(void *arg, const struct pg_result *result)
     }
     for (size_t row = 0; row < result->rows; row++) {
         bool serious;
-        if (!pg_result_bool(result, row, 1, &serious))
+        if (!pg_answer_bool(result, row, 1, &serious))
             serious = true;
-        finding_add(errand, pg_result_text(result, row, 0), serious, pg_result_text(result, row, 2));
+        finding_add(errand, pg_answer_text(result, row, 0), serious, pg_answer_text(result, row, 2));
     }
     errand->question++;
     ask(errand);
 }
 
-static void on_canary(void *arg, const struct pg_result *result)
+static void on_canary(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome == PG_OK) {
@@ -186,7 +186,7 @@ static void ask(struct door_errand *errand)
     }
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct door_errand *errand = arg;
     if (result->outcome == PG_OK) {

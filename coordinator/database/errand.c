@@ -44,7 +44,7 @@ int64_t errand_part_us(const struct errand *errand)
     return left_us > PART_LEAST_US ? left_us : PART_LEAST_US;
 }
 
-void errand_connect(struct errand *errand, pg_result_fn *fn)
+void errand_connect(struct errand *errand, pg_answer_fn *fn)
 {
     /* A session of its own: nothing that is still on its way in the old one can be taken for an answer. */
     struct pg_session *session = pg_session_new(errand->loop, errand->target, NULL);
@@ -55,7 +55,7 @@ void errand_connect(struct errand *errand, pg_result_fn *fn)
 }
 
 void errand_query(struct errand *errand, const char *sql, const char *const *params, size_t param_count,
-                  pg_result_fn *fn)
+                  pg_answer_fn *fn)
 {
     pg_session_query(errand->session, sql, params, param_count, errand_part_us(errand), fn, errand->owner);
 }

@@ -38,10 +38,10 @@ bool errand_init(struct errand *errand, struct loop *loop, const struct pg_targe
 void errand_release(struct errand *errand);
 
 /* A new session, whatever there was. */
-void errand_connect(struct errand *errand, pg_result_fn *fn);
+void errand_connect(struct errand *errand, pg_answer_fn *fn);
 /* `param_count` of 0 takes NULL. */
 void errand_query(struct errand *errand, const char *sql, const char *const *params, size_t param_count,
-                  pg_result_fn *fn);
+                  pg_answer_fn *fn);
 void errand_pause(struct errand *errand, int64_t pause_us, void (*fn)(void *owner));
 
 /* What one part may take: what is left, ERRAND_PART_MAX_US at the most. */

@@ -68,7 +68,7 @@ static void on_deadline(void *arg)
     errand_end(errand, FORK_UNREACHABLE);
 }
 
-static void errand_trouble(struct fork_errand *errand, const struct pg_result *result, const char *doing)
+static void errand_trouble(struct fork_errand *errand, const struct pg_answer *result, const char *doing)
 {
     bool setup = result->outcome == PG_ERROR && (strcmp(result->sqlstate, SQLSTATE_NO_FUNCTION) == 0 ||
                                                  strcmp(result->sqlstate, SQLSTATE_NO_PRIVILEGE) == 0);
@@ -131,26 +131,26 @@ static void answer(struct fork_errand *errand)
     errand_end(errand, outcome_of(report->fork.relation));
 }
 
-static void on_history(void *arg, const struct pg_result *result)
+static void on_history(void *arg, const struct pg_answer *result)
 {
     struct fork_errand *errand = arg;
     if (result->outcome != PG_OK) {
         errand_trouble(errand, result, "reading the history of its timeline");
         return;
     }
-    if (pg_result_is_null(result, 0, 0)) {
+    if (pg_answer_is_null(result, 0, 0)) {
         fault_set(&errand->report.why, "it has no history file of its timeline %" PRIu32, errand->report.facts.timeline);
         errand_end(errand, FORK_REFUSED);
         return;
     }
-    if (!timelines_parse(pg_result_text(result, 0, 0), errand->report.facts.timeline, &errand->report.history,
+    if (!timelines_parse(pg_answer_text(result, 0, 0), errand->report.facts.timeline, &errand->report.history,
                          &errand->report.why))
         errand_end(errand, FORK_REFUSED);
     else
         answer(errand);
 }
 
-static void on_facts(void *arg, const struct pg_result *result)
+static void on_facts(void *arg, const struct pg_answer *result)
 {
     struct fork_errand *errand = arg;
     struct fork_report *report = &errand->report;
@@ -182,7 +182,7 @@ static void on_facts(void *arg, const struct pg_result *result)
 
 /* ---- the beginning ------------------------------------------------------------------------- */
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct fork_errand *errand = arg;
     if (result->outcome != PG_OK)

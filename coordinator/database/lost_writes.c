@@ -98,16 +98,16 @@ static void on_deadline(void *arg)
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-static void on_names(void *arg, const struct pg_result *result)
+static void on_names(void *arg, const struct pg_answer *result)
 {
     struct lost_errand *errand = arg;
     struct lost_writes *lost = &errand->report.lost;
     for (size_t row = 0; result->outcome == PG_OK && row < result->rows; row++) {
         uint64_t index;
-        if (!pg_result_u64(result, row, 0, &index) || index >= lost->table_count)
+        if (!pg_answer_u64(result, row, 0, &index) || index >= lost->table_count)
             continue;
-        (void)text_copy(lost->tables[index].schema, LOST_NAME_MAX, pg_result_text(result, row, 1));
-        (void)text_copy(lost->tables[index].table, LOST_NAME_MAX, pg_result_text(result, row, 2));
+        (void)text_copy(lost->tables[index].schema, LOST_NAME_MAX, pg_answer_text(result, row, 1));
+        (void)text_copy(lost->tables[index].table, LOST_NAME_MAX, pg_answer_text(result, row, 2));
     }
     names_next(errand);
 }
@@ -135,7 +135,7 @@ static void names_ask(struct lost_errand *errand, uint32_t database)
     errand_query(&errand->base, lost_names_sql, params, 3, on_names);
 }
 
-static void on_names_connected(void *arg, const struct pg_result *result)
+static void on_names_connected(void *arg, const struct pg_answer *result)
 {
     struct lost_errand *errand = arg;
     if (result->outcome != PG_OK)
@@ -180,31 +180,31 @@ static void names_next(struct lost_errand *errand)
 
 /* ---- sums -------------------------------------------------------------------------------- */
 
-static bool take_rows(const struct pg_result *result, size_t row, struct lost_rows *rows)
+static bool take_rows(const struct pg_answer *result, size_t row, struct lost_rows *rows)
 {
-    return pg_result_u64(result, row, LOST_SQL_INSERTED, &rows->inserted) &&
-           pg_result_u64(result, row, LOST_SQL_UPDATED, &rows->updated) &&
-           pg_result_u64(result, row, LOST_SQL_DELETED, &rows->deleted);
+    return pg_answer_u64(result, row, LOST_SQL_INSERTED, &rows->inserted) &&
+           pg_answer_u64(result, row, LOST_SQL_UPDATED, &rows->updated) &&
+           pg_answer_u64(result, row, LOST_SQL_DELETED, &rows->deleted);
 }
 
-static bool take_oid(const struct pg_result *result, size_t row, size_t column, uint32_t *oid)
+static bool take_oid(const struct pg_answer *result, size_t row, size_t column, uint32_t *oid)
 {
     uint64_t value;
-    if (!pg_result_u64(result, row, column, &value) || value > UINT32_MAX)
+    if (!pg_answer_u64(result, row, column, &value) || value > UINT32_MAX)
         return false;
     *oid = (uint32_t)value;
     return true;
 }
 
-static bool take_total(struct lost_writes *lost, const struct pg_result *result, size_t row)
+static bool take_total(struct lost_writes *lost, const struct pg_answer *result, size_t row)
 {
-    (void)text_copy(lost->first_commit, LOST_TIME_MAX, pg_result_text(result, row, LOST_SQL_TIME));
-    (void)text_copy(lost->last_commit, LOST_TIME_MAX, pg_result_text(result, row, LOST_SQL_NAME));
-    return pg_result_u64(result, row, LOST_SQL_XID, &lost->transactions) &&
-           pg_result_u64(result, row, LOST_SQL_DATABASE, &lost->others) && take_rows(result, row, &lost->rows);
+    (void)text_copy(lost->first_commit, LOST_TIME_MAX, pg_answer_text(result, row, LOST_SQL_TIME));
+    (void)text_copy(lost->last_commit, LOST_TIME_MAX, pg_answer_text(result, row, LOST_SQL_NAME));
+    return pg_answer_u64(result, row, LOST_SQL_XID, &lost->transactions) &&
+           pg_answer_u64(result, row, LOST_SQL_DATABASE, &lost->others) && take_rows(result, row, &lost->rows);
 }
 
-static bool take_table(struct lost_writes *lost, const struct pg_result *result, size_t row)
+static bool take_table(struct lost_writes *lost, const struct pg_answer *result, size_t row)
 {
     if (lost->table_count == LOST_TABLES_MAX) {
         lost->tables_cut = true;
@@ -212,31 +212,31 @@ static bool take_table(struct lost_writes *lost, const struct pg_result *result,
     }
     struct lost_table *table = &lost->tables[lost->table_count++];
     *table = (struct lost_table){ 0 };
-    (void)text_copy(table->database, LOST_NAME_MAX, pg_result_text(result, row, LOST_SQL_NAME));
+    (void)text_copy(table->database, LOST_NAME_MAX, pg_answer_text(result, row, LOST_SQL_NAME));
     return take_oid(result, row, LOST_SQL_DATABASE, &table->database_oid) &&
            take_oid(result, row, LOST_SQL_TABLESPACE, &table->tablespace_oid) &&
            take_oid(result, row, LOST_SQL_FILENODE, &table->filenode) && take_rows(result, row, &table->rows);
 }
 
-static bool take_transaction(struct lost_writes *lost, const struct pg_result *result, size_t row)
+static bool take_transaction(struct lost_writes *lost, const struct pg_answer *result, size_t row)
 {
     if (lost->list_count == LOST_TRANSACTIONS_MAX)
         return true;
     struct lost_transaction *transaction = &lost->list[lost->list_count++];
     *transaction = (struct lost_transaction){ .first_item = lost->item_count };
-    (void)text_copy(transaction->committed, LOST_TIME_MAX, pg_result_text(result, row, LOST_SQL_TIME));
-    return pg_result_u64(result, row, LOST_SQL_XID, &transaction->xid) &&
-           timeline_lsn_parse(pg_result_text(result, row, LOST_SQL_NAME), &transaction->commit_lsn);
+    (void)text_copy(transaction->committed, LOST_TIME_MAX, pg_answer_text(result, row, LOST_SQL_TIME));
+    return pg_answer_u64(result, row, LOST_SQL_XID, &transaction->xid) &&
+           timeline_lsn_parse(pg_answer_text(result, row, LOST_SQL_NAME), &transaction->commit_lsn);
 }
 
 /* What one transaction did to one table; its transaction's row comes right before. */
-static bool take_item(struct lost_writes *lost, const struct pg_result *result, size_t row)
+static bool take_item(struct lost_writes *lost, const struct pg_answer *result, size_t row)
 {
     uint64_t xid;
     struct lost_table key = { 0 };
     struct lost_transaction *owner = lost->list_count > 0 ? &lost->list[lost->list_count - 1] : NULL;
     struct lost_rows rows;
-    if (!pg_result_u64(result, row, LOST_SQL_XID, &xid) || !take_rows(result, row, &rows) ||
+    if (!pg_answer_u64(result, row, LOST_SQL_XID, &xid) || !take_rows(result, row, &rows) ||
         !take_oid(result, row, LOST_SQL_DATABASE, &key.database_oid) ||
         !take_oid(result, row, LOST_SQL_TABLESPACE, &key.tablespace_oid) ||
         !take_oid(result, row, LOST_SQL_FILENODE, &key.filenode))
@@ -253,27 +253,27 @@ static bool take_item(struct lost_writes *lost, const struct pg_result *result, 
     return true;
 }
 
-static bool take_sums(struct lost_writes *lost, const struct pg_result *result)
+static bool take_sums(struct lost_writes *lost, const struct pg_answer *result)
 {
     lost->tables = calloc(LOST_TABLES_MAX, sizeof *lost->tables);
     lost->list = calloc(LOST_TRANSACTIONS_MAX, sizeof *lost->list);
     lost->items = calloc(LOST_ITEMS_MAX, sizeof *lost->items);
     if (lost->tables == NULL || lost->list == NULL || lost->items == NULL)
         return fault_set(&lost->why_no_list, "out of memory for the list");
-    static bool (*const take[])(struct lost_writes *, const struct pg_result *, size_t) = {
+    static bool (*const take[])(struct lost_writes *, const struct pg_answer *, size_t) = {
         [LOST_SQL_TOTAL] = take_total, [LOST_SQL_TABLE] = take_table, [LOST_SQL_TRANSACTION] = take_transaction,
         [LOST_SQL_ITEM] = take_item,
     };
     for (size_t row = 0; row < result->rows; row++) {
         uint64_t kind;
-        if (!pg_result_u64(result, row, LOST_SQL_KIND, &kind) || kind >= sizeof take / sizeof take[0] ||
+        if (!pg_answer_u64(result, row, LOST_SQL_KIND, &kind) || kind >= sizeof take / sizeof take[0] ||
             !take[kind](lost, result, row))
             return fault_set(&lost->why_no_list, "the server's answer makes no sense in row %zu", row);
     }
     return result->rows > 0 || fault_set(&lost->why_no_list, "the server's answer is empty");
 }
 
-static void on_sums(void *arg, const struct pg_result *result)
+static void on_sums(void *arg, const struct pg_answer *result)
 {
     struct lost_errand *errand = arg;
     struct lost_writes *lost = &errand->report.lost;
@@ -310,7 +310,7 @@ static void sums_ask(struct lost_errand *errand)
 
 /* ---- how far it is ----------------------------------------------------------------------- */
 
-static void look_trouble(struct lost_errand *errand, const struct pg_result *result, const char *doing)
+static void look_trouble(struct lost_errand *errand, const struct pg_answer *result, const char *doing)
 {
     fault_set(&errand->report.why, "%s: %s%s%s", doing, result->message, result->sqlstate[0] != '\0' ? ", SQLSTATE " : "",
               result->sqlstate);
@@ -320,7 +320,7 @@ static void look_trouble(struct lost_errand *errand, const struct pg_result *res
         errand_pause(&errand->base, ERRAND_RETRY_US, look_start);
 }
 
-static void on_look(void *arg, const struct pg_result *result)
+static void on_look(void *arg, const struct pg_answer *result)
 {
     struct lost_errand *errand = arg;
     struct lost_writes *lost = &errand->report.lost;
@@ -329,26 +329,26 @@ static void on_look(void *arg, const struct pg_result *result)
         look_trouble(errand, result, "looking how far it has written");
         return;
     }
-    if (!timeline_lsn_parse(pg_result_text(result, 0, 0), &lost->end_lsn)) {
+    if (!timeline_lsn_parse(pg_answer_text(result, 0, 0), &lost->end_lsn)) {
         fault_set(&errand->report.why, "it is no primary any more");
         errand_end(errand, LOST_FAILED);
         return;
     }
-    (void)text_copy(lost->started, sizeof lost->started, pg_result_text(result, 0, 1));
+    (void)text_copy(lost->started, sizeof lost->started, pg_answer_text(result, 0, 1));
     if (lost->end_lsn <= lost->fork_lsn) {
         errand_end(errand, LOST_NOTHING);
         return;
     }
     lost->bytes = (int64_t)((lost->end_lsn - lost->fork_lsn) & INT64_MAX);
     lost->scanned_bytes = lost->bytes < LOST_SCAN_BYTES_MAX ? lost->bytes : LOST_SCAN_BYTES_MAX;
-    if (!text_copy(errand->schema, sizeof errand->schema, pg_result_text(result, 0, 2)) || errand->schema[0] == '\0') {
+    if (!text_copy(errand->schema, sizeof errand->schema, pg_answer_text(result, 0, 2)) || errand->schema[0] == '\0') {
         char from[TIMELINE_LSN_TEXT_MAX];
         (void)fault_set(&lost->why_no_list, "pg_walinspect is not installed in the database that failoverd logs in to. "
                         "This time pg_waldump shows them, as the server's user: pg_waldump --path=DATA_DIRECTORY/pg_wal "
                         "--start=%s. For the next time run etc/postgresql-setup.sql on the new primary",
                         timeline_lsn_text(from, lost->fork_lsn));
         errand_end(errand, LOST_BYTES_ONLY);
-    } else if (!pg_result_bool(result, 0, 3, &may) || !may) {
+    } else if (!pg_answer_bool(result, 0, 3, &may) || !may) {
         (void)fault_set(&lost->why_no_list, "this role may not execute pg_get_wal_records_info: run "
                         "etc/postgresql-setup.sql, or as a superuser: grant execute on function "
                         "pg_get_wal_records_info(pg_lsn, pg_lsn) to it");
@@ -358,7 +358,7 @@ static void on_look(void *arg, const struct pg_result *result)
     }
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct lost_errand *errand = arg;
     if (result->outcome != PG_OK)

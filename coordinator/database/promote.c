@@ -83,7 +83,7 @@ static void on_deadline(void *arg)
 }
 
 /* What a step that failed comes to: what another try may cure is tried again until the deadline. */
-static void errand_trouble(struct promote_errand *errand, const struct pg_result *result, const char *doing)
+static void errand_trouble(struct promote_errand *errand, const struct pg_answer *result, const char *doing)
 {
     fault_set(&errand->report.why, "%s: %s%s%s", doing, result->message, result->sqlstate[0] != '\0' ? ", SQLSTATE " : "",
               result->sqlstate);
@@ -109,7 +109,7 @@ static void promote_too_late(struct promote_errand *errand)
         errand_end(errand, PROMOTE_LATE);
 }
 
-static void on_promote(void *arg, const struct pg_result *result)
+static void on_promote(void *arg, const struct pg_answer *result)
 {
     struct promote_errand *errand = arg;
     bool told = false;
@@ -123,14 +123,14 @@ static void on_promote(void *arg, const struct pg_result *result)
         errand_trouble(errand, result, "asking for the promotion");
         return;
     }
-    if (pg_result_bool(result, 0, 0, &told) && told) {
+    if (pg_answer_bool(result, 0, 0, &told) && told) {
         errand->waiting = true;
         fault_set(&errand->report.why, "told to promote; still in recovery");
         errand_pause(&errand->base, ERRAND_POLL_US, facts_ask);
         return;
     }
     errand->asked--;
-    if (pg_result_is_null(result, 0, 0)) { /* the time had passed on the server's clock */
+    if (pg_answer_is_null(result, 0, 0)) { /* the time had passed on the server's clock */
         promote_too_late(errand);
         return;
     }
@@ -167,7 +167,7 @@ static void promote_step(struct promote_errand *errand)
 
 /* ---- freeze and thaw --------------------------------------------------------------------- */
 
-static void on_reloaded(void *arg, const struct pg_result *result)
+static void on_reloaded(void *arg, const struct pg_answer *result)
 {
     struct promote_errand *errand = arg;
     if (result->outcome != PG_OK) {
@@ -179,7 +179,7 @@ static void on_reloaded(void *arg, const struct pg_result *result)
     errand_start(errand);
 }
 
-static void on_settings(void *arg, const struct pg_result *result)
+static void on_settings(void *arg, const struct pg_answer *result)
 {
     struct promote_errand *errand = arg;
     if (result->outcome != PG_OK) {
@@ -189,7 +189,7 @@ static void on_settings(void *arg, const struct pg_result *result)
     errand_query(&errand->base, "select pg_reload_conf()", NULL, 0, on_reloaded);
 }
 
-static void on_conninfo(void *arg, const struct pg_result *result)
+static void on_conninfo(void *arg, const struct pg_answer *result)
 {
     struct promote_errand *errand = arg;
     if (result->outcome != PG_OK || errand->slot_sql[0] == '\0')
@@ -257,7 +257,7 @@ static void thaw_step(struct promote_errand *errand)
 
 static void sessions_ask(void *arg);
 
-static void on_sessions(void *arg, const struct pg_result *result)
+static void on_sessions(void *arg, const struct pg_answer *result)
 {
     struct promote_errand *errand = arg;
     struct sessions sessions = { 0 };
@@ -289,7 +289,7 @@ static void sessions_ask(void *arg)
 
 /* ---- the common beginning ---------------------------------------------------------------- */
 
-static void on_facts(void *arg, const struct pg_result *result)
+static void on_facts(void *arg, const struct pg_answer *result)
 {
     struct promote_errand *errand = arg;
     struct promote_report *report = &errand->report;
@@ -326,7 +326,7 @@ static void facts_ask(void *arg)
     errand_query(&errand->base, postgres_facts_sql, NULL, 0, on_facts);
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     if (result->outcome != PG_OK)
         errand_trouble(arg, result, "connecting");

@@ -51,13 +51,13 @@ static void on_deadline(void *arg)
 }
 
 /* No second try: who asks is a person, or asks again by itself. */
-static void look_fail(struct server_look *look, const struct pg_result *result, const char *doing)
+static void look_fail(struct server_look *look, const struct pg_answer *result, const char *doing)
 {
     fault_set(&look->seen.why, "%s: %s", doing, result->message);
     look_end(look, false);
 }
 
-static void on_settings(void *arg, const struct pg_result *result)
+static void on_settings(void *arg, const struct pg_answer *result)
 {
     struct server_look *look = arg;
     struct server_seen *seen = &look->seen;
@@ -65,22 +65,22 @@ static void on_settings(void *arg, const struct pg_result *result)
         look_fail(look, result, "reading its settings");
         return;
     }
-    if (!text_copy(seen->data_directory, sizeof seen->data_directory, pg_result_text(result, 0, 0)) ||
-        !text_copy(seen->config_file, sizeof seen->config_file, pg_result_text(result, 0, 1)) ||
-        seen->data_directory[0] != '/' || !pg_result_bool(result, 0, 2, &seen->hints) ||
-        !pg_result_bool(result, 0, 3, &seen->full_page_writes)) {
+    if (!text_copy(seen->data_directory, sizeof seen->data_directory, pg_answer_text(result, 0, 0)) ||
+        !text_copy(seen->config_file, sizeof seen->config_file, pg_answer_text(result, 0, 1)) ||
+        seen->data_directory[0] != '/' || !pg_answer_bool(result, 0, 2, &seen->hints) ||
+        !pg_answer_bool(result, 0, 3, &seen->full_page_writes)) {
         fault_set(&seen->why, "its settings make no sense");
         look_end(look, false);
         return;
     }
-    if (!pg_result_u64(result, 0, 4, &seen->oldest_lsn))
+    if (!pg_answer_u64(result, 0, 4, &seen->oldest_lsn))
         seen->oldest_lsn = 0;
-    if (!text_copy(seen->slot, sizeof seen->slot, pg_result_text(result, 0, 5)))
+    if (!text_copy(seen->slot, sizeof seen->slot, pg_answer_text(result, 0, 5)))
         seen->slot[0] = '\0'; /* no slot has such a name */
     look_end(look, true);
 }
 
-static void on_facts(void *arg, const struct pg_result *result)
+static void on_facts(void *arg, const struct pg_answer *result)
 {
     struct server_look *look = arg;
     if (result->outcome != PG_OK) {
@@ -94,7 +94,7 @@ static void on_facts(void *arg, const struct pg_result *result)
         look_end(look, false);
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct server_look *look = arg;
     if (result->outcome != PG_OK)

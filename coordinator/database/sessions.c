@@ -27,12 +27,12 @@ const char *const sessions_end_sql =
 
 const char *const sessions_count_sql = WRITERS " select 0, " SUMMARY " from writer";
 
-bool sessions_read(const struct pg_result *result, struct sessions *out, struct fault *fault)
+bool sessions_read(const struct pg_answer *result, struct sessions *out, struct fault *fault)
 {
     uint64_t ended = 0, left = 0, untouchable = 0;
     bool may_see = false;
-    if (result->rows != 1 || !pg_result_u64(result, 0, 0, &ended) || !pg_result_u64(result, 0, 1, &left) ||
-        !pg_result_u64(result, 0, 2, &untouchable) || !pg_result_bool(result, 0, 4, &may_see))
+    if (result->rows != 1 || !pg_answer_u64(result, 0, 0, &ended) || !pg_answer_u64(result, 0, 1, &left) ||
+        !pg_answer_u64(result, 0, 2, &untouchable) || !pg_answer_bool(result, 0, 4, &may_see))
         return fault_set(fault, "the server's answer about its sessions makes no sense");
     if (!may_see)
         return fault_set(fault, "the guard's role may not see other roles' sessions: grant pg_monitor to it "
@@ -40,6 +40,6 @@ bool sessions_read(const struct pg_result *result, struct sessions *out, struct 
     out->ended = (size_t)ended;
     out->left = (size_t)left;
     out->untouchable = (size_t)untouchable;
-    (void)text_copy(out->who, sizeof out->who, pg_result_text(result, 0, 3));
+    (void)text_copy(out->who, sizeof out->who, pg_answer_text(result, 0, 3));
     return true;
 }

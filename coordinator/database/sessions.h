@@ -28,6 +28,6 @@ extern const char *const sessions_end_sql;
 /* No parameter; ends nobody. */
 extern const char *const sessions_count_sql;
 
-bool sessions_read(const struct pg_result *result, struct sessions *out, struct fault *fault) CHECKED;
+bool sessions_read(const struct pg_answer *result, struct sessions *out, struct fault *fault) CHECKED;
 
 #endif

@@ -59,7 +59,7 @@ static void on_deadline(void *arg)
     errand_end(errand, false);
 }
 
-static void errand_trouble(struct slot_errand *errand, const struct pg_result *result, const char *doing)
+static void errand_trouble(struct slot_errand *errand, const struct pg_answer *result, const char *doing)
 {
     fault_set(&errand->why, "%s: %s%s%s", doing, result->message, result->sqlstate[0] != '\0' ? ", SQLSTATE " : "",
               result->sqlstate);
@@ -69,7 +69,7 @@ static void errand_trouble(struct slot_errand *errand, const struct pg_result *r
         errand_pause(&errand->base, ERRAND_RETRY_US, errand_start);
 }
 
-static void on_worked(void *arg, const struct pg_result *result)
+static void on_worked(void *arg, const struct pg_answer *result)
 {
     struct slot_errand *errand = arg;
     if (result->outcome == PG_OK)
@@ -78,14 +78,14 @@ static void on_worked(void *arg, const struct pg_result *result)
         errand_trouble(errand, result, errand->work->doing);
 }
 
-static void on_name(void *arg, const struct pg_result *result)
+static void on_name(void *arg, const struct pg_answer *result)
 {
     struct slot_errand *errand = arg;
     if (result->outcome != PG_OK) {
         errand_trouble(errand, result, "reading the standby's primary_slot_name");
         return;
     }
-    if (!text_copy(errand->name, sizeof errand->name, pg_result_text(result, 0, 0))) {
+    if (!text_copy(errand->name, sizeof errand->name, pg_answer_text(result, 0, 0))) {
         fault_set(&errand->why, "the standby's primary_slot_name is longer than a slot's name may be");
         errand_end(errand, false);
         return;
@@ -104,7 +104,7 @@ static void on_name(void *arg, const struct pg_result *result)
         errand_end(errand, false);
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct slot_errand *errand = arg;
     const char *params[] = { errand->name };

@@ -50,19 +50,19 @@ static void on_deadline(void *arg)
     end(errand, false);
 }
 
-static void take_rows(struct socket_sessions *found, const struct pg_result *result)
+static void take_rows(struct socket_sessions *found, const struct pg_answer *result)
 {
     for (size_t row = 0; row < result->rows && row < SOCKET_ROLES_MAX; row++) {
         int64_t sessions;
-        if (!pg_result_i64(result, row, 3, &sessions)) /* nobody */
+        if (!pg_answer_i64(result, row, 3, &sessions)) /* nobody */
             continue;
         (void)text_copy(found->roles[found->count].name, sizeof found->roles[0].name,
-                        pg_result_text(result, row, 2));
+                        pg_answer_text(result, row, 2));
         found->roles[found->count++].sessions = sessions;
     }
 }
 
-static void on_answer(void *arg, const struct pg_result *result)
+static void on_answer(void *arg, const struct pg_answer *result)
 {
     struct socket_errand *errand = arg;
     if (result->outcome != PG_OK) {
@@ -70,8 +70,8 @@ static void on_answer(void *arg, const struct pg_result *result)
         end(errand, false);
         return;
     }
-    if (!pg_result_bool(result, 0, 0, &errand->found.listens) ||
-        !pg_result_i64(result, 0, 1, &errand->found.sessions)) {
+    if (!pg_answer_bool(result, 0, 0, &errand->found.listens) ||
+        !pg_answer_i64(result, 0, 1, &errand->found.sessions)) {
         (void)fault_set(&errand->found.why, "the server's answer can't be read");
         end(errand, false);
         return;
@@ -80,7 +80,7 @@ static void on_answer(void *arg, const struct pg_result *result)
     end(errand, true);
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct socket_errand *errand = arg;
     const char *params[] = { errand->canary };

@@ -221,6 +221,7 @@ def with_data_directory(lab):
 
 if __name__ == "__main__":
     e2e.main("return", [
-        ("lost with writes in flight, back, listed, rejoined", test_return, 150, e2e.brisk(lease="6s")),      # time to write behind the cut
+        ("lost with writes in flight, back, listed, rejoined", test_return, 150,
+         e2e.brisk(lease="6s")),    # time to write behind the cut
         ("back without its server: a new copy, no slot", test_copy, 120, e2e.brisk()),
     ])

@@ -77,14 +77,14 @@ struct client {
     enum pg_outcome outcome;
 };
 
-static void on_client_connected(void *arg, const struct pg_result *result)
+static void on_client_connected(void *arg, const struct pg_answer *result)
 {
     struct client *client = arg;
     client->connected = true;
     CU_ASSERT_EQUAL(result->outcome, PG_OK);
 }
 
-static void on_client_done(void *arg, const struct pg_result *result)
+static void on_client_done(void *arg, const struct pg_answer *result)
 {
     struct client *client = arg;
     client->done = true;
@@ -359,20 +359,20 @@ static void on_streamer_progress(void *arg, const struct pg_stream_progress *pro
     CU_ASSERT_TRUE(pg_session_stream_confirm(streamer->session, progress->received_lsn));
 }
 
-static void on_streamer_end(void *arg, const struct pg_result *result)
+static void on_streamer_end(void *arg, const struct pg_answer *result)
 {
     struct streamer *streamer = arg;
     CU_ASSERT_EQUAL(result->outcome, PG_LOST);
     streamer->ended = true;
 }
 
-static void on_streamer_begun(void *arg, const struct pg_result *result)
+static void on_streamer_begun(void *arg, const struct pg_answer *result)
 {
     struct streamer *streamer = arg;
     streamer->stands = result->outcome == PG_OK;
 }
 
-static void on_streamer_connected(void *arg, const struct pg_result *result)
+static void on_streamer_connected(void *arg, const struct pg_answer *result)
 {
     struct streamer *streamer = arg;
     struct pg_stream_handler handler = { on_streamer_progress, on_streamer_end, streamer };

@@ -118,7 +118,7 @@ static int64_t last_acknowledged_us;
 
 static void client_write(struct client *client);
 
-static void client_connected(void *arg, const struct pg_result *result)
+static void client_connected(void *arg, const struct pg_answer *result)
 {
     struct client *client = arg;
     if (result->outcome == PG_OK)
@@ -133,7 +133,7 @@ static void client_begin(void *arg)
     pg_session_connect(client->session, 5 * SECOND_US, client_connected, client);
 }
 
-static void client_written(void *arg, const struct pg_result *result)
+static void client_written(void *arg, const struct pg_answer *result)
 {
     struct client *client = arg;
     if (result->outcome == PG_OK) {

@@ -29,7 +29,7 @@ struct statement {
     bool ok;
 };
 
-static void on_statement(void *arg, const struct pg_result *result)
+static void on_statement(void *arg, const struct pg_answer *result)
 {
     struct statement *statement = arg;
     statement->done = true;

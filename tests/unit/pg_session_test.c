@@ -28,7 +28,7 @@ struct answer {
     struct pg_session *to_free;
 };
 
-static void on_answer(void *arg, const struct pg_result *result)
+static void on_answer(void *arg, const struct pg_answer *result)
 {
     struct answer *answer = arg;
     answer->done = true;
@@ -38,7 +38,7 @@ static void on_answer(void *arg, const struct pg_result *result)
     answer->tcp_us = result->tcp_us;
     (void)snprintf(answer->sqlstate, sizeof answer->sqlstate, "%s", result->sqlstate);
     (void)snprintf(answer->message, sizeof answer->message, "%s", result->message);
-    (void)snprintf(answer->text, sizeof answer->text, "%s", pg_result_text(result, 0, 0));
+    (void)snprintf(answer->text, sizeof answer->text, "%s", pg_answer_text(result, 0, 0));
     pg_session_free(answer->to_free);
 }
 

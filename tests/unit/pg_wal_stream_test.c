@@ -215,7 +215,7 @@ static void on_progress(void *arg, const struct pg_stream_progress *progress)
     CU_ASSERT_TRUE(pg_session_stream_confirm(client->session, progress->received_lsn));
 }
 
-static void on_end(void *arg, const struct pg_result *result)
+static void on_end(void *arg, const struct pg_answer *result)
 {
     struct client *client = arg;
     client->ends++;
@@ -226,7 +226,7 @@ static void on_end(void *arg, const struct pg_result *result)
     (void)snprintf(client->why, sizeof client->why, "%s", result->message);
 }
 
-static void on_begun(void *arg, const struct pg_result *result)
+static void on_begun(void *arg, const struct pg_answer *result)
 {
     struct client *client = arg;
     client->begun = true;
@@ -236,7 +236,7 @@ static void on_begun(void *arg, const struct pg_result *result)
     (void)snprintf(client->why, sizeof client->why, "%s", result->message);
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     struct client *client = arg;
     struct pg_stream_handler handler = { on_progress, on_end, client };

@@ -114,7 +114,7 @@ static void freezes_and_thaws(void)
     CU_ASSERT_STRING_EQUAL(out, "0"); /* nothing was set there */
 }
 
-static void ignore_result(void *arg, const struct pg_result *result)
+static void ignore_result(void *arg, const struct pg_answer *result)
 {
     (void)arg;
     (void)result;

@@ -39,7 +39,7 @@ static struct socket_sessions look(int64_t limit_us)
     return outcome.found;
 }
 
-static void on_connected(void *arg, const struct pg_result *result)
+static void on_connected(void *arg, const struct pg_answer *result)
 {
     bool *connected = arg;
     CU_ASSERT_EQUAL(result->outcome, PG_OK);
