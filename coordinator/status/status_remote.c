@@ -6,7 +6,7 @@
 const struct remote_hook_config *status_remote_of(const struct status_service *service, region_id region)
 {
     const struct service_region_config *config = config_service_region(service->config, region);
-    return config != NULL && config->database != NULL ? config->remote_hook : NULL;
+    return config != NULL ? config->remote_hook : NULL;
 }
 
 json_t *status_remote_hook(const struct status_service *service)
