@@ -44,7 +44,8 @@ def seeds(build, label, count, seconds, env=None, *options):
 # What `make test` plays of the longest end-to-end tests, by words of the cases' titles, to stay under ten minutes;
 # `make e2e` plays all of it.
 SHORT = {"fence_hook_test.py": ["cut off"], "may_write_test.py": ["writer"], "return_test.py": ["lost"],
-         "quorum_loss_test.py": ["fence"], "one_writer_test.py": ["kernel"], "commit_lease_test.py": ["paused"]}
+         "quorum_loss_test.py": ["fence"], "one_writer_test.py": ["kernel"], "commit_lease_test.py": ["paused"],
+         "remote_fence_test.py": ["confirms"]}
 
 
 def python(folder, label, seconds, short=False):

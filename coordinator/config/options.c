@@ -140,7 +140,8 @@ static const struct option cluster_rows[] = {
     { R "guards", OPTION_NAME, .list = true, AT(service_region_config, guard_names), .min = 1, .max = CONFIG_MAX_GUARDS,
       .means = "Nodes of this region that fence, promote and open its database; needed where there is one. For the kernel fence a guard runs on the database's own host." },
     { R "remote_hook", OPTION_OPTIONAL, AT(service_region_config, remote_hook), ELEMENT(remote_hook_config),
-      .means = "Cuts this region's database off from outside, as an API or a power switch can: run by the coordinator of the region that takes over when no guard confirmed the fence; what it promises is told above." },
+      .means = "Cuts this region's database off from outside, as an API or a power switch can: run by the coordinator of the region that takes over "
+               "when no guard confirmed the fence; what it promises is told above." },
     { R "remote_hook.shut", OPTION_TEXT, .list = true, .required = true, AT(remote_hook_config, shut), .min = 1,
       .max = CONFIG_MAX_ITEMS,
       .means = "Program (absolute path) and arguments. Exit code 0 says: no client can reach this region's database any more, until a person undoes that." },

@@ -4,7 +4,14 @@
 
 /* What an automatic failover may do when the old region says nothing more. The order is the core's: `keep`
  * outweighs an accepted fence. */
-enum allowance { ALLOWS_WAITED, ALLOWS_CONFIRMED_KEPT, ALLOWS_UNCONFIRMED, ALLOWS_REMOTE, ALLOWS_REMOTE_KEPT, ALLOWS_CONFIRMED };
+enum allowance {
+    ALLOWS_WAITED,
+    ALLOWS_CONFIRMED_KEPT,
+    ALLOWS_UNCONFIRMED,
+    ALLOWS_REMOTE,
+    ALLOWS_REMOTE_KEPT,
+    ALLOWS_CONFIRMED,
+};
 
 static const struct {
     const char *name; /* stable */

@@ -273,7 +273,8 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
         return;
     int64_t decided = decided_at(w, service, ballot, round);
     if (op->phase == PHASE_GRANTED) {
-        /* With no way back, or with its region cut off on such evidence, the old writer's health is no question any more. */
+        /* With no way back, or with its region cut off on such evidence, the old writer's health is no
+         * question any more. */
         if (before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch))
             check_majority(w, service, l, before->operation.from,
                            policy->evidence_max_age_us, decided, "granted");

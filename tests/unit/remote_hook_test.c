@@ -27,7 +27,8 @@ static struct service_region_config of_service[] = { { .name = "us-east-1", .reg
                                                      { .name = "us-west-2", .region = 1, .database = &own } };
 static struct service_config service = { .name = "shop", .regions = of_service, .region_count = 2 };
 static struct region_config regions[] = { { .name = "us-east-1" }, { .name = "us-west-2" } };
-static struct cluster_config cluster = { .regions = regions, .region_count = 2, .services = &service, .service_count = 1 };
+static struct cluster_config cluster = { .regions = regions, .region_count = 2,
+                                         .services = &service, .service_count = 1 };
 static struct database_secrets secrets;
 static struct database_acts *acts;
 static struct act_result result;

@@ -104,7 +104,8 @@ static void what_a_remote_hook_allows_and_leaves(void)
     CU_ASSERT_STRING_EQUAL(peek_str(part("fence"), "automatic_failover", ""), "after_remote_hook");
     CU_ASSERT_TRUE(says(part("fence"), "text", "on_quorum_loss is keep"));
     /* Run, and it did not confirm. */
-    view.cut_off = (struct view_cut_off){ .known = true, .running = true, .region = home, .operation = 7, .age_us = 61000000 };
+    view.cut_off = (struct view_cut_off){ .known = true, .running = true, .region = home, .operation = 7,
+                                          .age_us = 61000000 };
     (void)text_copy(view.cut_off.detail.s, sizeof view.cut_off.detail.s, "exited with 1 after 2s: 403");
     CU_ASSERT_PTR_NULL(warning("remote_hook_unconfirmed"));
     view.cut_off.running = false;
@@ -240,5 +241,6 @@ static void while_it_is_lost_elsewhere(void)
     status = NULL;
 }
 
-SUITE_MAIN("status_safety", TEST(what_the_fence_allows), TEST(what_a_remote_hook_allows_and_leaves), TEST(who_is_on_the_socket), TEST(an_old_primary_is_seen),
+SUITE_MAIN("status_safety", TEST(what_the_fence_allows), TEST(what_a_remote_hook_allows_and_leaves),
+           TEST(who_is_on_the_socket), TEST(an_old_primary_is_seen),
            TEST(before_the_quorum_is_lost), TEST(while_it_is_lost), TEST(while_it_is_lost_elsewhere))
