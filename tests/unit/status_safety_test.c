@@ -99,6 +99,7 @@ static void what_a_remote_hook_allows_and_leaves(void)
     CU_ASSERT_STRING_EQUAL(peek_str(part("fence"), "automatic_failover", ""), "after_remote_hook");
     CU_ASSERT_TRUE(says(part("fence"), "text", "goes on if the hook confirms, and else waits for a person"));
     CU_ASSERT_PTR_NULL(warning("fence_guarded"));
+    CU_ASSERT_TRUE(says(service_now(), "outlook", "its remote_hook has to"));
     CU_ASSERT_TRUE(json_is_null(json_object_get(part("fence"), "remote_hook")));
     view.ledger.keep_on_quorum_loss = true;
     CU_ASSERT_STRING_EQUAL(peek_str(part("fence"), "automatic_failover", ""), "after_remote_hook");
