@@ -25,6 +25,7 @@ enum act_kind {
     ACT_DNS_POLL,     /* is the change INSYNC? */
     ACT_DNS_VERIFY,   /* do all the zone's name servers answer it? */
     ACT_ENDPOINTS,    /* does the service answer through its public name? */
+    ACT_FENCE_REMOTE, /* run region `region`'s remote hook: from ACT_DONE on no client reaches its database */
     ACT_KIND_COUNT
 };
 

@@ -31,6 +31,7 @@ struct region_policy {
     bool serves;        /* has endpoints and a database of this service */
     uint32_t priority;  /* lower is preferred among equals */
     node_set guards;    /* nodes that can fence its database, promote and open it */
+    int64_t remote_hook_us; /* how long a run of its remote hook may take; 0: it has none */
 };
 
 struct service_policy {

@@ -37,6 +37,8 @@ enum note_kind {
     NOTE_OPERATION_LEFT,     /* another node goes on with it; node */
     NOTE_WAITING_OUT,        /* a: us left until the old lease has lapsed everywhere */
     NOTE_FENCE_PROVEN,       /* how the old writer's fence is known; a: enum fence_proof */
+    NOTE_LEFT_CUT_OFF,       /* the operation is left, and region stays as its remote hook left it until a person
+                                undoes that; a: 1 cut off, 0 perhaps; detail */
     NOTE_LOSS_ESTIMATED,     /* a: bytes, b: us, c: age of that knowledge in us */
     NOTE_LEASE_HELD,         /* first grant of this epoch; a: us left */
     NOTE_LEASE_LOST,         /* the deadline passed */

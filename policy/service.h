@@ -160,6 +160,16 @@ struct confirm {
     enum gate_id shut_noted;    /* the gate last said to hold it back; GATE_COUNT: none */
 };
 
+/* The last run of a remote hook that this process asked for. */
+struct cut_off {
+    region_id region;
+    uint64_t operation;       /* 0: none was asked for */
+    uint64_t epoch;
+    bool confirmed;
+    struct mono_time at;      /* when it ended, or, while it runs, began */
+    struct policy_text detail;
+};
+
 struct pending_order {
     bool active;
     bool forwarded;             /* another node carries it out */
@@ -245,6 +255,7 @@ struct service {
     struct confirm confirm;
     struct pending_order order;
     struct operation_run run;
+    struct cut_off cut_off;
     uint64_t settings;               /* digest */
     struct mono_time start;          /* of this process */
     struct follow follow;
@@ -387,6 +398,10 @@ enum gate_id gates_first_shut(const struct gate gates[GATE_COUNT]);
 
 /* Proof that the ledger's outgoing guard has its fence shut; PROOF_NONE if there is none. */
 bool guard_has_released(const struct service *service, const struct ledger *ledger);
+
+/* Whose database a remote hook has to cut off for a failover to `target`; REGION_NONE: there is no such hook. */
+region_id cut_off_region(const struct service *service, const struct turn *turn, const struct ledger *ledger,
+                         region_id target);                      /* failover/cut_off.c */
 
 /* The very instance that the ledger names is heard; its node may run another after it lost its store. */
 bool guard_is_there(const struct service *service, const struct turn *turn,

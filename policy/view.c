@@ -165,6 +165,27 @@ static void view_operation(const struct service *s, const struct turn *turn,
     v->detail = run->detail;
 }
 
+static void view_cut_off(const struct service *s, const struct turn *turn, struct view_cut_off *v)
+{
+    const struct cut_off *cut = &s->cut_off;
+    if (cut->operation == 0)
+        return;
+    *v = (struct view_cut_off){
+        .known = true,
+        .running = s->run.active && s->run.id == cut->operation && s->run.step == STEP_FENCE && s->run.in_flight,
+        .confirmed = cut->confirmed,
+        .region = cut->region,
+        .operation = cut->operation,
+        .age_us = mono_since(turn->now, cut->at),
+        .detail = cut->detail,
+    };
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct sighting *seen = &s->health.sightings[cut->region][n];
+        bool outside = turn->config->region_of[n] != cut->region;
+        v->seen_since = v->seen_since || (outside && seen->known && seen->at.us > cut->at.us);
+    }
+}
+
 void service_view(const struct service *s, const struct turn *turn, struct view_service *v)
 {
     *v = (struct view_service){ .settings_differ_node = NODE_NONE,
@@ -187,4 +208,5 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
         view_region(s, turn, r, &v->regions[r]);
     view_checks(s, turn, v);
     view_operation(s, turn, &v->operation);
+    view_cut_off(s, turn, &v->cut_off);
 }

@@ -95,6 +95,18 @@ struct view_operation {
     struct policy_text detail; /* the last thing that did not work, or what it waits for */
 };
 
+/* The last run of a remote hook that this node asked for. */
+struct view_cut_off {
+    bool known;
+    bool running;
+    bool confirmed;          /* no client reached the region when it ended */
+    bool seen_since;         /* ...but another region's node has seen its database since */
+    region_id region;
+    uint64_t operation;
+    int64_t age_us;          /* since it ended, or, while it runs, began */
+    struct policy_text detail;
+};
+
 struct view_service {
     bool ledger_known;
     struct ledger ledger;
@@ -106,6 +118,7 @@ struct view_service {
     bool settings_differ;        /* a peer runs with other settings */
     node_id settings_differ_node;
     bool lease_differs;          /* the file's lease settings wait for the next grant */
+    struct view_cut_off cut_off;
     struct policy_text follow;   /* why our own region's standby does not stream from the writer; "": it may */
     struct view_node nodes[POLICY_NODES_MAX];
     struct view_region regions[POLICY_REGIONS_MAX];

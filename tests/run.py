@@ -45,7 +45,7 @@ def seeds(build, label, count, seconds, env=None, *options):
 # `make e2e` plays all of it.
 SHORT = {"fence_hook_test.py": ["cut off"], "may_write_test.py": ["writer"], "return_test.py": ["lost"],
          "quorum_loss_test.py": ["fence"], "one_writer_test.py": ["kernel"],
-         "commit_lease_test.py": ["paused", "killed"]}
+         "commit_lease_test.py": ["paused", "killed"], "remote_fence_test.py": ["confirms"]}
 
 
 def python(folder, label, seconds, short=False):

@@ -215,6 +215,12 @@ struct database_config {
     const char *replication_conninfo;
 };
 
+/* What the coordinator of another region runs to cut this region's database off. */
+struct remote_hook_config {
+    struct config_texts shut; /* program and arguments; at least 1 */
+    int64_t deadline_us;
+};
+
 /* What a region is to one service. */
 struct service_region_config {
     const char *name;
@@ -223,6 +229,7 @@ struct service_region_config {
     struct config_texts guard_names;
     size_t guards[CONFIG_MAX_GUARDS]; /* indexes into cluster_config.nodes, in the file's order */
     size_t guard_count;
+    struct remote_hook_config *remote_hook; /* NULL: none */
     struct check_config *checks;
     size_t check_count;
     struct database_config *database; /* NULL: can't ever be the writer */

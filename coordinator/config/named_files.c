@@ -167,6 +167,13 @@ static void check_hooks(struct search *s, const struct service_config *service, 
                   "where the service may be opened");
     check_program(s, &service->hooks.rejoin, PATH("$.services.%s.hooks.rejoin", service->name),
                   "where an old primary may come back");
+    for (size_t i = 0; i < service->region_count; i++) {
+        const struct service_region_config *region = &service->regions[i];
+        if (region->remote_hook != NULL && !config_is_guard(region, self))
+            check_program(s, &region->remote_hook->shut,
+                          PATH("$.services.%s.regions.%s.remote_hook.shut", service->name, region->name),
+                          "where that region is taken over from");
+    }
     if (!config_has_fence(service, CONFIG_FENCE_HOOK))
         return;
     check_program(s, &service->fence.hook.shut, PATH("$.services.%s.fence.hook.shut", service->name),

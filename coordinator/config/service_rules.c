@@ -16,6 +16,14 @@ static size_t count_databases(const struct service_config *s)
     return count;
 }
 
+static size_t count_remote_hooks(const struct service_config *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->region_count; i++)
+        count += s->regions[i].database != NULL && s->regions[i].remote_hook != NULL;
+    return count;
+}
+
 /* ---- lease and fence --------------------------------------------------------------------- */
 
 static void check_lease(struct document *d, const struct service_config *s)
@@ -53,6 +61,7 @@ static void check_ladder(struct document *d, const struct service_config *s)
             document_error(d, PATH("$.services.%s.fence.ladder[%zu]", s->name, i), "\"%s\" stands in it already",
                            config_fence_name(s->fence.ladder[i]));
     bool enforced = config_has_fence(s, CONFIG_FENCE_KERNEL);
+    bool remote = count_remote_hooks(s) == count_databases(s);
     if (s->fence.accept_unconfirmed_fence)
         document_warn(d, PATH("$.services.%s.fence.accept_unconfirmed_fence", s->name),
                       "%s", enforced
@@ -61,13 +70,14 @@ static void check_ladder(struct document *d, const struct service_config *s)
                       : "is true and nothing enforces the fence: a primary that is cut off with a dead or frozen guard goes on "
                         "acknowledging writes while the new one does too, and those writes will be lost. Use the \"kernel\" "
                         "fence, or be sure that this is wanted");
-    else if (!enforced && s->mode == CONFIG_MODE_AUTOMATIC)
+    else if (!enforced && !remote && s->mode == CONFIG_MODE_AUTOMATIC)
         document_warn(d, PATH("$.services.%s.fence.ladder", s->name),
                       "only a live guard can %s, so when a whole region is lost nothing confirms the fence and "
-                      "the failover waits for a person; with \"kernel\" it goes on by itself",
+                      "the failover waits for a person; with \"kernel\", or a remote_hook for each region that has a "
+                      "database, it goes on by itself",
                       !config_has_fence(s, CONFIG_FENCE_HOOK) ? "shut the door"
                       : config_has_fence(s, CONFIG_FENCE_DOOR) ? "shut the door or run the hook" : "run the hook");
-    if (s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP && s->mode == CONFIG_MODE_AUTOMATIC)
+    if (s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP && !remote && s->mode == CONFIG_MODE_AUTOMATIC)
         document_warn(d, PATH("$.services.%s.fence.on_quorum_loss", s->name),
                       "with \"keep\" a lapsed lease proves nothing, so a failover needs a confirmed fence or a person");
 }
@@ -125,6 +135,35 @@ static void check_hook(struct document *d, const struct service_config *s)
                       "target of a failover can't be shut and proven, so there is none, not even by a person's order. Put "
                       "\"kernel\" or \"door\" before it; or set hook.on_standby, if the guard gets in through what it shuts");
     check_hook_deadline(d, s);
+}
+
+/* A hook that is never run, or whose answer comes too late, is worse than none: somebody counts on it. */
+static void check_remote_hook(struct document *d, const struct service_config *s, const struct service_region_config *r)
+{
+    const struct remote_hook_config *hook = r->remote_hook;
+    const char *path = PATH("$.services.%s.regions.%s.remote_hook", s->name, r->name);
+    bool keeps = s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP;
+    bool enforced = s->fence.ladder_count > 0 && s->fence.ladder[0] == CONFIG_FENCE_KERNEL;
+    if (hook == NULL)
+        return;
+    check_absolute(d, &hook->shut, PATH("%s.shut", path));
+    if (r->database == NULL)
+        document_error(d, path, "cuts a database off, but the region has none; add \"database\" or take the hook out");
+    else if (enforced && !keeps)
+        document_warn(d, path, "is never run: with \"kernel\" first in fence.ladder a failover goes on when the lease has run "
+                      "out. It is for ladders that begin with \"door\" or \"hook\", and for on_quorum_loss \"keep\"");
+    else if (s->fence.accept_unconfirmed_fence && !keeps)
+        document_warn(d, path, "is never run: with accept_unconfirmed_fence a failover goes on without any proof. Set that to "
+                      "false, and it goes on when the hook has confirmed");
+    if (hook->deadline_us + CHILD_KILL_AFTER_MS * INT64_C(1000) < s->step_deadline.fence_us)
+        return;
+    char deadline[DURATION_TEXT];
+    char step[DURATION_TEXT];
+    value_duration_text(hook->deadline_us, deadline, sizeof deadline);
+    value_duration_text(s->step_deadline.fence_us, step, sizeof step);
+    document_error(d, PATH("%s.deadline", path), "it may take %s (and 2s to be killed), but after step_deadline.fence, %s, the "
+                   "operation goes back: there would be no time for a second try. Make the deadline shorter, or "
+                   "step_deadline.fence longer", deadline, step);
 }
 
 static void check_commit_lease(struct document *d, const struct service_config *s)
@@ -351,6 +390,7 @@ static void check_region(struct document *d, const struct cluster_config *c, str
     }
     if (r->database != NULL && r->database->sslmode != NULL)
         check_database(d, s, r);
+    check_remote_hook(d, s, r);
 }
 
 static void check_initial_writer(struct document *d, struct service_config *s)

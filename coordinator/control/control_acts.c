@@ -63,6 +63,7 @@ void control_act(struct control *c, const struct act *act)
     case ACT_FOLLOW:
     case ACT_PROMOTE:
     case ACT_HOOKS:
+    case ACT_FENCE_REMOTE:
         if (s->database != NULL)
             database_acts_run(s->database, act);
         else

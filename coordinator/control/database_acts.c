@@ -3,11 +3,15 @@
 
 #include <stdlib.h>
 
+#include "coordinator/base/child.h"
+#include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
 #include "coordinator/control/lead.h"
 #include "coordinator/database/hook.h"
 #include "coordinator/database/promote.h"
+
+#define REMOTE_KILL_US ((int64_t)CHILD_KILL_AFTER_MS * CLOCK_US_PER_MS)
 
 struct database_acts {
     struct loop *loop;
@@ -19,6 +23,7 @@ struct database_acts {
     struct act act;
     bool busy;
     bool leading;
+    bool hooking;
 };
 
 static void done(struct database_acts *a, struct act_result *result, const char *detail)
@@ -92,6 +97,52 @@ static void start_hook(struct database_acts *a)
     hook_run(a->hook, &request);
 }
 
+/* ---- another region's remote hook ---- */
+
+static void on_remote(void *arg, const struct hook_report *report)
+{
+    struct database_acts *a = arg;
+    /* One that was ended by its deadline may have done its work, or do it yet: nothing is known then. */
+    bool in_time = base_mono_us() < a->act.deadline.us - REMOTE_KILL_US;
+    struct act_result result = { .outcome = report->well ? ACT_DONE : in_time ? ACT_FAILED : ACT_UNKNOWN };
+    log_event(LOG_LEVEL_WARNING,
+              report->well ? "the remote hook says that no client reaches the region's database any more"
+                           : "the remote hook did not confirm: the region may be cut off, or not",
+              LOG_STR("service", a->settings.service->name),
+              LOG_STR("region", a->settings.cluster->regions[a->act.region].name),
+              LOG_STR("result", report->text), LOG_STR("output", report->output));
+    done(a, &result, report->text);
+}
+
+/* The region's own node may be gone, and its database's address is all that it is known by here. */
+static bool start_remote(struct database_acts *a, struct fault *fault)
+{
+    const struct service_config *service = a->settings.service;
+    const struct service_region_config *region = config_service_region(service, a->act.region);
+    if (region == NULL || region->remote_hook == NULL || region->database == NULL)
+        return fault_set(fault, "that region has no remote_hook in the cluster file");
+    log_event(LOG_LEVEL_WARNING, "running the remote hook, which cuts a region's database off",
+              LOG_STR("service", service->name), LOG_STR("region", region->name));
+    struct hook_request request = {
+        .words = region->remote_hook->shut.items,
+        .word_count = region->remote_hook->shut.count,
+        .service = service->name,
+        .region = region->name,
+        .node = a->settings.node,
+        .action = "shut",
+        .reason = "takeover",
+        .database_host = region->database->hostaddr != NULL ? region->database->hostaddr : region->database->host,
+        .database_port = region->database->port,
+        .epoch = a->act.key.epoch,
+        .operation = a->act.key.operation,
+        .deadline_us = a->act.deadline.us - REMOTE_KILL_US,
+        .done = on_remote,
+        .arg = a,
+    };
+    hook_run(a->hook, &request);
+    return true;
+}
+
 /* How others stream from a region's database; what a frozen standby goes back to. */
 static const char *conninfo_of(const struct database_acts *a, region_id region)
 {
@@ -134,6 +185,10 @@ static void start(struct database_acts *a, struct fault *fault)
         return;
     case ACT_HOOKS:
         start_hook(a);
+        a->hooking = true;
+        return;
+    case ACT_FENCE_REMOTE:
+        a->hooking = start_remote(a, fault);
         return;
     case ACT_FENCE_HOLD:
     case ACT_FENCE_READS:
@@ -158,7 +213,7 @@ static void stop(struct database_acts *a)
         hook_stop(a->hook);
     if (a->lead != NULL)
         lead_stop(a->lead);
-    a->leading = a->busy = false;
+    a->leading = a->hooking = a->busy = false;
 }
 
 void database_acts_run(struct database_acts *a, const struct act *act)
@@ -168,7 +223,7 @@ void database_acts_run(struct database_acts *a, const struct act *act)
     a->act = *act;
     a->busy = true;
     start(a, &fault);
-    if (a->errand == NULL && !a->leading && act->kind != ACT_HOOKS) {
+    if (a->errand == NULL && !a->leading && !a->hooking) {
         struct act_result result = { .outcome = ACT_FAILED };
         done(a, &result, fault.text);
     }

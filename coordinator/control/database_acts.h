@@ -1,6 +1,6 @@
 /* database_acts: COMPARE, FREEZE, THAW, FOLLOW and PROMOTE on this node's own region's database, and the
- * service's hooks, as acts of the core. One act of a service at a time; a new one replaces one that
- * is still under way, whose completion the core no longer waits for.
+ * service's hooks, and another region's remote hook, as acts of the core. One act of a service at a time; a new
+ * one replaces one that is still under way, whose completion the core no longer waits for.
  */
 #ifndef FAILOVERD_CONTROL_DATABASE_ACTS_H
 #define FAILOVERD_CONTROL_DATABASE_ACTS_H

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "coordinator/base/child.h"
+#include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "policy/service.h"
 
@@ -31,6 +33,8 @@ static void setup_region(struct service_policy *policy, const struct service_reg
     struct region_policy *out = &policy->regions[region->region];
     out->serves = region->database != NULL;
     out->priority = (uint32_t)region->priority;
+    if (region->remote_hook != NULL) /* with the time to kill it */
+        out->remote_hook_us = region->remote_hook->deadline_us + CHILD_KILL_AFTER_MS * CLOCK_US_PER_MS;
     for (size_t g = 0; g < region->guard_count; g++)
         out->guards = (node_set)(out->guards | node_bit((node_id)region->guards[g]));
     for (size_t c = 0; c < region->check_count; c++) {

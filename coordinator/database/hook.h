@@ -13,8 +13,8 @@
  * What the program gets, besides PATH, HOME, LANG, TZ and LC_* of the daemon:
  *   FAILOVERD_SERVICE FAILOVERD_REGION FAILOVERD_NODE FAILOVERD_EPOCH
  *   FAILOVERD_OPERATION            of an operation's hook: its id, hexadecimal
- *   FAILOVERD_ACTION               of a fence: shut, open, reads
- *   FAILOVERD_REASON               of a shut: why, one word
+ *   FAILOVERD_ACTION               of a fence: shut, open, reads; of a remote hook: shut
+ *   FAILOVERD_REASON               of a shut: why, one word; of a remote hook: takeover
  *   FAILOVERD_DEADLINE_SECONDS     after so many SIGTERM comes, and SIGKILL soon after; rounded down
  *   FAILOVERD_UNTIL_SECONDS        of an open: what is left of the lease; then SIGKILL; rounded down
  *   FAILOVERD_DATABASE_HOST FAILOVERD_DATABASE_PORT

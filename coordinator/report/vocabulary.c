@@ -83,6 +83,11 @@ static const struct vocabulary_row rows[] = {
       "the old writer's lease may hold for {a} more; waiting it out", NULL },
     { NOTE_FENCE_PROVEN, "fence_proven", LOG_LEVEL_WARNING, { { "proof", WORD_PROOF } },
       "the old writer's fence: {a}", NULL },
+    { NOTE_LEFT_CUT_OFF, "left_cut_off", LOG_LEVEL_WARNING, { { "confirmed", WORD_COUNT } },
+      "region {region} stays cut off by its remote hook[ ({detail})]: undo that by hand once its database is a standby, or is "
+      "named writer again",
+      "region {region} may be cut off: its remote hook was run and did not confirm[ ({detail})]. See whether it is, and undo that "
+      "by hand" },
     { NOTE_LOSS_ESTIMATED, "loss_estimated", LOG_LEVEL_WARNING,
       { { "loss_bytes", WORD_BYTES }, { "loss", WORD_DURATION }, { "known_age", WORD_DURATION } },
       "the standby lacks {a}, {b}, by what was known {c} ago", NULL },

@@ -67,7 +67,7 @@ static const char *const proofs[] = {
     [PROOF_NONE] = "none",
     [PROOF_RELEASED] = "released",
     [PROOF_LAPSED] = "lapsed",
-    [PROOF_NEVER_HELD] = "never_held",
+    [PROOF_REMOTE] = "remote",
     [PROOF_ACCEPTED] = "accepted",
     [PROOF_PERSON] = "person",
 };
@@ -76,7 +76,7 @@ static const char *const proof_texts[] = {
     [PROOF_NONE] = "nothing proves yet that the old writer is fenced",
     [PROOF_RELEASED] = "the old writer's guard confirmed its fence and gave its lease back",
     [PROOF_LAPSED] = "the old writer's lease has run out, and the kernel on its host enforces that",
-    [PROOF_NEVER_HELD] = "the old writer never held a lease",
+    [PROOF_REMOTE] = "the old writer's lease has run out, and its region's remote hook confirmed that no client reaches it",
     [PROOF_ACCEPTED] =
         "not proven: the lease has run out and the service accepts an unconfirmed fence",
     [PROOF_PERSON] = "not proven: a person skipped this gate by name",
@@ -140,6 +140,7 @@ static const char *const act_kinds[] = {
     [ACT_HOOKS] = "hooks",           [ACT_DNS_READ] = "dns_read",
     [ACT_DNS_SUBMIT] = "dns_submit", [ACT_DNS_POLL] = "dns_poll",
     [ACT_DNS_VERIFY] = "dns_verify", [ACT_ENDPOINTS] = "endpoints",
+    [ACT_FENCE_REMOTE] = "fence_remote",
 };
 _Static_assert(sizeof act_kinds / sizeof act_kinds[0] == ACT_KIND_COUNT, "an act without a name");
 
@@ -491,10 +492,15 @@ static void gate_sentence(struct text *text, enum gate_id id, const struct gate 
         text_append(text, gate->open ? "the service is not paused" : "the service is paused");
         return;
     case GATE_FENCE:
+        if (gate->value == PROOF_REMOTE) {
+            text_append(text, "the old writer's region has a remote hook: once the lease has run out the target's "
+                              "coordinator runs it, and goes on if it confirms");
+            return;
+        }
         text_append(text, gate->open || gate->value != PROOF_NONE
                               ? name_fence_proof_text((int)gate->value)
                               : "nothing can prove that the old writer is fenced: its fence is "
-                                "guarded and its guard does not confirm");
+                                "guarded, and its guard does not confirm or has only just come back");
         return;
     case GATE_COUNT:
         break;

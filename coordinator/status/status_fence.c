@@ -4,7 +4,14 @@
 
 /* What an automatic failover may do when the old region says nothing more. The order is the core's: `keep`
  * outweighs an accepted fence. */
-enum allowance { ALLOWS_WAITED, ALLOWS_CONFIRMED_KEPT, ALLOWS_UNCONFIRMED, ALLOWS_CONFIRMED };
+enum allowance {
+    ALLOWS_WAITED,
+    ALLOWS_CONFIRMED_KEPT,
+    ALLOWS_UNCONFIRMED,
+    ALLOWS_REMOTE,
+    ALLOWS_REMOTE_KEPT,
+    ALLOWS_CONFIRMED,
+};
 
 static const struct {
     const char *name; /* stable */
@@ -20,6 +27,14 @@ static const struct {
         "guarded, and accept_unconfirmed_fence is set: an automatic failover goes on once the old lease has run out, "
         "although nothing proves that the old database is shut. Two regions may then acknowledge writes at once, and "
         "those of one side are lost" },
+    [ALLOWS_REMOTE] = { "after_remote_hook",
+        "guarded, with a remote_hook: where no guard confirms the fence, the coordinator that takes over waits the old "
+        "lease out and has that hook cut the old region off. An automatic failover goes on if the hook confirms, and "
+        "else waits for a person" },
+    [ALLOWS_REMOTE_KEPT] = { "after_remote_hook",
+        "guarded, because on_quorum_loss is keep, with a remote_hook: the database may stay open after its lease, so an "
+        "automatic failover goes on when its guard confirms the fence, or when that hook confirms that it has cut the old "
+        "region off; else it waits for a person" },
     [ALLOWS_CONFIRMED] = { "confirmed_only",
         "guarded: only a live guard shuts the database, so an automatic failover needs its confirmed fence; when guard "
         "or region are gone it waits for a person" },
@@ -30,9 +45,14 @@ static enum allowance allowance_of(const struct status_service *service)
     const struct ledger *ledger = &service->view->ledger;
     if (ledger->fence == FENCE_ENFORCED)
         return ALLOWS_WAITED;
+    const struct cluster_config *cluster = service->input->cluster;
+    bool remote = ledger->guard.node < cluster->node_count &&
+                  status_remote_of(service, (region_id)cluster->nodes[ledger->guard.node].region) != NULL;
     if (ledger->keep_on_quorum_loss)
-        return ALLOWS_CONFIRMED_KEPT;
-    return service->config->fence.accept_unconfirmed_fence ? ALLOWS_UNCONFIRMED : ALLOWS_CONFIRMED;
+        return remote ? ALLOWS_REMOTE_KEPT : ALLOWS_CONFIRMED_KEPT;
+    if (service->config->fence.accept_unconfirmed_fence)
+        return ALLOWS_UNCONFIRMED;
+    return remote ? ALLOWS_REMOTE : ALLOWS_CONFIRMED;
 }
 
 static const struct status_guarded *guarded_here(const struct status_service *service)
@@ -72,6 +92,7 @@ json_t *status_fence(const struct status_service *service)
     put(object, "kind", known ? json_string(name_fence_mode((int)service->view->ledger.fence)) : json_null());
     put(object, "automatic_failover", json_of_text(name));
     put(object, "text", json_of_text(known ? allowances[allowance_of(service)].text : NULL));
+    put(object, "remote_hook", status_remote_hook(service));
     put(object, "guarded_here", json_boolean(guarded != NULL));
     put(object, "trouble", json_of_text(guarded != NULL ? guarded->trouble : NULL));
     put(object, "sockets", guarded != NULL ? render_sockets(service, guarded) : json_null());
@@ -145,7 +166,9 @@ void status_fence_warnings(const struct status_service *service, json_t *warning
 {
     const struct view_service *view = service->view;
     const char *name = service->config->name;
-    if (view->ledger_known && view->ledger.fence == FENCE_GUARDED)
+    bool waits = view->ledger_known && view->ledger.fence == FENCE_GUARDED &&
+                 allowance_of(service) != ALLOWS_REMOTE && allowance_of(service) != ALLOWS_REMOTE_KEPT;
+    if (waits)
         status_warn(warnings, "fence_guarded", name, "the writer's fence is %s",
                     allowances[allowance_of(service)].text);
     if (view->ledger_known && view->ledger.operation.kind != OPERATION_NONE && view->operation.here &&
@@ -158,6 +181,7 @@ void status_fence_warnings(const struct status_service *service, json_t *warning
         if (region->serves && region->guard_heard)
             warn_guard(service, region, service->input->cluster->regions[i].name, warnings);
     }
+    status_remote_warnings(service, warnings);
     warn_sockets(service, warnings);
     warn_old_primaries(service, warnings);
 }

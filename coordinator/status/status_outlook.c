@@ -216,6 +216,17 @@ static void append_shut(struct text *text, const struct view_region *region, boo
     }
 }
 
+/* The last thing that a failover would wait for, if that is or may be the remote hook's answer. */
+static const char *after_hook(const struct status_service *service, const struct view_region *target)
+{
+    const struct ledger *ledger = &service->view->ledger;
+    if (target->gates[GATE_FENCE].value == PROOF_REMOTE)
+        return " It is promoted only if the old region's remote_hook confirms that it has cut that off.";
+    if (ledger->fence == FENCE_GUARDED && status_remote_of(service, ledger->writer) != NULL)
+        return " If no guard confirms the old region's fence then, its remote_hook has to.";
+    return "";
+}
+
 static void outlook_no_quorum(const struct status_service *service, struct text *text)
 {
     text_append(text, "Nothing can be decided: no failover begins, and no lease is renewed. ");
@@ -245,8 +256,8 @@ static void outlook_failing(const struct status_service *service, struct text *t
         return;
     }
     if (region->gates_open) {
-        text_appendf(text, "A failover to %s begins: all its gates are open.",
-                     region_of(service, target));
+        text_appendf(text, "A failover to %s begins: all its gates are open.%s",
+                     region_of(service, target), after_hook(service, region));
         return;
     }
     text_appendf(text, "A failover to %s begins as soon as these gates open: ",
@@ -274,7 +285,8 @@ static void outlook_well(const struct status_service *service, enum state state,
         text_appendf(text, "If %s failed, %s could take over when a person says so (manual mode).",
                      writer, region_of(service, target));
     } else {
-        text_appendf(text, "If %s failed, %s would take over.", writer, region_of(service, target));
+        text_appendf(text, "If %s failed, %s would take over.%s", writer, region_of(service, target),
+                     after_hook(service, region));
     }
 }
 

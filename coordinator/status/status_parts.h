@@ -60,6 +60,12 @@ region_id status_best_target(const struct status_service *service);
 json_t *status_fence(const struct status_service *service);
 void status_fence_warnings(const struct status_service *service, json_t *warnings);
 
+/* status_remote.c: the remote hook that would cut a region off, NULL if it has none; what its last run here came
+ * to, null if there was none; what to do about that. */
+const struct remote_hook_config *status_remote_of(const struct status_service *service, region_id region);
+json_t *status_remote_hook(const struct status_service *service);
+void status_remote_warnings(const struct status_service *service, json_t *warnings);
+
 /* status_quorum.c: what the loss of the quorum means right now; the texts are appended. The second says nothing
  * while there is a quorum. */
 json_t *status_quorum_loss(const struct status_service *service);

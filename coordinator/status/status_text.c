@@ -86,7 +86,9 @@ void status_text_service(struct text *text, const json_t *service)
         text_appendf(text, "  epoch %" PRId64, epoch);
     const json_t *lease = json_object_get(service, "lease");
     if (json_is_object(lease)) {
-        text_appendf(text, "  fence %s", peek_str(lease, "fence", "?"));
+        const char *allows = peek_str(json_object_get(service, "fence"), "automatic_failover", "");
+        text_appendf(text, "  fence %s%s", peek_str(lease, "fence", "?"),
+                     strcmp(allows, "after_remote_hook") == 0 ? " with remote_hook" : "");
         append_ms(text, "  lease ", lease, "left_ms", " left");
     }
     text_append(text, "\n");

@@ -141,7 +141,7 @@ static bool guard_can_prove(const struct service *s, const struct turn *turn, co
 /* Whether the old writer's fence can become proven at all, before anything is begun: a begin that
  * can never reach its grant would only keep the old writer from coming back. */
 static void judge_fence(const struct service *s, const struct turn *turn,
-                        const struct ledger *ledger, struct gate *gate)
+                        const struct ledger *ledger, region_id target, struct gate *gate)
 {
     gate->known = true;
     gate->limit = PROOF_LAPSED;
@@ -151,6 +151,8 @@ static void judge_fence(const struct service *s, const struct turn *turn,
         gate->value = PROOF_LAPSED;
     else if (guard_has_released(s, ledger) || guard_can_prove(s, turn, ledger))
         gate->value = PROOF_RELEASED;
+    else if (cut_off_region(s, turn, ledger, target) != REGION_NONE)
+        gate->value = PROOF_REMOTE;
     else if (s->policy->accept_unconfirmed_fence && !ledger->keep_on_quorum_loss)
         gate->value = PROOF_ACCEPTED;
     gate->open = gate->value != PROOF_NONE;
@@ -213,7 +215,7 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
     judge_data(s, turn, target, node, accepted_loss_bytes, &gates[GATE_TARGET_STREAMING],
                &gates[GATE_LOSS_WITHIN_RPO]);
     judge_pace(s, turn, ledger, &gates[GATE_COOLDOWN], &gates[GATE_NOT_PAUSED]);
-    judge_fence(s, turn, ledger, &gates[GATE_FENCE]);
+    judge_fence(s, turn, ledger, target, &gates[GATE_FENCE]);
     judge_same_region(s, ledger, target, gates);
     for (size_t g = 0; g < GATE_COUNT; g++)
         gates[g].skipped = !gates[g].open && (skipped >> g & 1u) != 0;

@@ -38,7 +38,7 @@ enum fence_proof {
     PROOF_NONE,
     PROOF_RELEASED,    /* the outgoing guard confirmed its fence and gave its lease back */
     PROOF_LAPSED,      /* the lease has run out, and the kernel on the database's host enforces it */
-    PROOF_NEVER_HELD,  /* reserved for a writer that never had a lease */
+    PROOF_REMOTE,      /* the lease has run out, and the old region's remote hook confirmed that no client reaches it */
     PROOF_ACCEPTED,    /* not proven: the service accepts an unconfirmed fence after the lease */
     PROOF_PERSON,      /* not proven: a person skipped the gate by name */
 };

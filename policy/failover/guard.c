@@ -71,9 +71,10 @@ static bool in_grace(const struct service *s, const struct turn *turn, bool enfo
 
 /* A guard under a guarded fence that was dead, or slept, through its deadline finds a database that went on
  * without it. Shutting that at once would take down a healthy writer for nothing: where a lapse proves nothing,
- * nobody can have been granted anything without this guard's word or a person's, who takes that risk by name.
- * So it asks for its lease first, and shuts if that is not there in a moment. Where the service accepts an
- * unconfirmed fence, others may have been granted by now: there it shuts at once. */
+ * nobody can have been granted anything without this guard's word, a remote hook's, behind which no client is,
+ * or a person's, who takes that risk by name. So it asks for its lease first, and shuts if that is not there in
+ * a moment. Where the service accepts an unconfirmed fence, others may have been granted by now: there it shuts
+ * at once. */
 static bool asks_first(const struct service *s, const struct turn *turn, bool enforced)
 {
     return !enforced && !s->policy->accept_unconfirmed_fence &&

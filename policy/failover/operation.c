@@ -7,7 +7,8 @@
  *
  * Why an operation never makes two writers, and what each rule here is for:
  *  - grant is proposed only with a proof that the old writer acknowledges nothing (step_fence): its
- *    guard's own confirmation, or the wait below, which counts only where the kernel enforces it;
+ *    guard's own confirmation, or the wait below, which counts only where the kernel enforces it or a remote
+ *    hook has cut the region off (cut_off.c);
  *  - the wait is that of a register round of *this* process whose accept replies carried the ages,
  *    for exactly the ledger that is granted upon (wait_version): a takeover or a restart re-accepts
  *    and waits again;
@@ -88,6 +89,7 @@ static void go_back(struct service *s, struct turn *turn)
     struct note *note = service_note(s, turn, NOTE_OPERATION_ABORTED);
     note->a = run->step;
     note->b = run->abort_gate;
+    cut_off_note_left(s, turn);
     enter(s, turn, STEP_UNDO);
 }
 
@@ -169,6 +171,8 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
     note->a = mono_since(turn->now, run->started);
     note->b = run->loss.known ? run->loss.bytes : run->kind == OPERATION_ADOPT ? 0 : -1;
     note->c = run->loss.us;
+    if (run->abort_gate == GATE_COUNT) /* else said when it went back */
+        cut_off_note_left(s, turn);
     run->active = false;
 }
 

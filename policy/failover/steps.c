@@ -23,6 +23,7 @@ const struct act_result *step_act_result(struct service *s, struct turn *turn,
 {
     struct operation_run *run = &s->run;
     const struct ledger *l = service_ledger(s);
+    const struct ledger_operation *op = &l->operation;
     if (run->answered && run->result.kind == kind) {
         run->answered = false;
         return &run->result;
@@ -41,7 +42,9 @@ const struct act_result *step_act_result(struct service *s, struct turn *turn,
         .key = { s->index, (uint8_t)run->step, ++run->attempt, l->epoch, run->id },
         .until = s->guard.lease.deadline,
         .deadline = mono_after(turn->now, deadline_us),
-        .region = kind == ACT_THAW ? l->operation.from : l->operation.to,
+        .region = kind == ACT_THAW           ? op->from
+                  : kind == ACT_FENCE_REMOTE ? cut_off_region(s, turn, l, s->home)
+                                             : op->to,
         .zone = run->zone,
     };
     struct note *note = service_note(s, turn, NOTE_ACT_SENT);
@@ -74,6 +77,12 @@ void step_retry_later(struct service *s, struct turn *turn, const struct act_res
 
 /* ---- evidence ---- */
 
+/* Cutting the old region off is no smaller step than a grant: see cut_off.c. */
+static bool may_go_back(const struct service *s, const struct ledger *l)
+{
+    return ledger_may_abort(l) && (!cut_off_proven(s, l) || s->run.overdue);
+}
+
 /* Looked at again before what cannot be undone. The gates that were judged before begin and that
  * begin itself changes are left out: the fence has its own step, and time has passed. */
 static enum gate_id evidence_gate(struct service *s, struct turn *turn)
@@ -81,9 +90,9 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
     const struct ledger *l = service_ledger(s);
     struct gate gates[GATE_COUNT];
     uint32_t not_again = (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_FENCE);
-    /* With no way back the question is no longer whether the old writer's region is well, only
-     * whether the target's data are good enough. */
-    if (!ledger_may_abort(l))
+    /* With no way back, or with the old writer's region cut off, the question is no longer whether that is
+     * well, only whether the target's data are good enough. */
+    if (!ledger_may_abort(l) || cut_off_proven(s, l))
         not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
     gates_judge(s, turn, s->home, l->operation.skipped_gates | not_again,
                 l->operation.accepted_loss_bytes, gates);
@@ -154,7 +163,7 @@ static enum step_said step_begin(struct service *s, struct turn *turn)
 static enum step_said wait_for_target(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
-    if (!ledger_may_abort(l))
+    if (!may_go_back(s, l))
         return STEP_WAITS;
     if (!l->operation.forced && region_is_well(s, turn, l->operation.from))
         return back(s, GATE_MAJORITY_FAILED);
@@ -184,6 +193,8 @@ static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
         return PROOF_RELEASED;
     if (l->fence == FENCE_ENFORCED && !l->keep_on_quorum_loss)
         return PROOF_LAPSED;
+    if (cut_off_proven(s, l)) /* with `keep` too: what confirmed is not the lapse */
+        return PROOF_REMOTE;
     if (s->policy->accept_unconfirmed_fence && !l->keep_on_quorum_loss)
         return PROOF_ACCEPTED;
     if ((l->operation.skipped_gates >> GATE_FENCE & 1u) != 0)
@@ -204,23 +215,31 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
         int64_t left = mono_since(run->wait_until, turn->now);
         service_note(s, turn, NOTE_WAITING_OUT)->a = left > 0 ? left : 0;
     }
+    cut_off_take(s, turn);
     run->proof = fence_proof_now(s, turn, l);
     if (run->proof != PROOF_NONE) {
         service_note(s, turn, NOTE_FENCE_PROVEN)->a = run->proof;
         return STEP_IS_DONE;
     }
-    if (!mono_reached(turn->now, run->wait_until)) {
+    bool waited = mono_reached(turn->now, run->wait_until);
+    if (cut_off_runs(s, turn)) {
+        service_wake(s, run->act_deadline);
+        return STEP_WAITS; /* nothing is decided before it is known how that ended */
+    }
+    if (!waited) {
         step_say(run, "waiting until the old writer's lease has run out");
         service_wake(s, run->wait_until);
-    } else {
+    } else if (run->tries == 0) {
         step_say(run, "waiting for the old writer's guard to confirm its fence");
-    }
+    } /* else what the remote hook said last */
     /* Nothing has been given away yet: a region that came back keeps its database. */
     enum gate_id shut = evidence_gate(s, turn);
     if (!l->operation.forced && ledger_may_abort(l) && shut != GATE_COUNT)
         return wait_or_go_back(s, turn, shut);
     if (run->overdue && ledger_may_abort(l))
         return back(s, GATE_FENCE);
+    if (waited)
+        cut_off_ask(s, turn);
     return STEP_WAITS;
 }
 
@@ -307,10 +326,12 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     bool promoted = !ledger_may_abort(l) && turn->config->region_of[l->guard.node] == s->home &&
                     run->target.known && !run->target.facts.in_recovery;
     enum gate_id shut = promoted ? GATE_COUNT : evidence_gate(s, turn);
-    if (shut != GATE_COUNT && ledger_may_abort(l))
+    if (shut != GATE_COUNT && may_go_back(s, l))
         return wait_or_go_back(s, turn, shut);
     if (shut != GATE_COUNT) {
-        step_say(run, "a gate is shut and there is no way back: a person has to decide");
+        step_say(run, ledger_may_abort(l)
+                          ? "a gate is shut, and the old writer's region is cut off: waiting for the target"
+                          : "a gate is shut and there is no way back: a person has to decide");
         return STEP_WAITS;
     }
     bool fenced = fence_proof_now(s, turn, l) != PROOF_NONE;

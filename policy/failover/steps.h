@@ -33,6 +33,17 @@ const struct act_result *step_act_result(struct service *service, struct turn *t
 /* The act is sent again, after a pause that grows. */
 void step_retry_later(struct service *service, struct turn *turn, const struct act_result *result);
 
+/* cut_off.c, for the fence step. Has the remote hook run if there is one, it is not running, its pause is over
+ * and the evidence is fresh. */
+void cut_off_ask(struct service *service, struct turn *turn);
+/* Takes its answer, if one has come. */
+void cut_off_take(struct service *service, struct turn *turn);
+bool cut_off_runs(const struct service *service, const struct turn *turn);
+/* It confirmed in this operation and epoch. */
+bool cut_off_proven(const struct service *service, const struct ledger *ledger);
+/* Says, when the operation is left, that a region stays as the hook left it. */
+void cut_off_note_left(struct service *service, struct turn *turn);
+
 /* Our guard holds the lease of the ledger's epoch right now. */
 bool step_lease_is_ours(const struct service *service, const struct turn *turn);
 

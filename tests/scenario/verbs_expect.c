@@ -65,7 +65,7 @@ static bool was_proof(struct match *m)
 {
     static const struct { const char *name; enum fence_proof proof; } names[] = {
         { "release", PROOF_RELEASED }, { "lapse", PROOF_LAPSED }, { "acceptance", PROOF_ACCEPTED },
-        { "person", PROOF_PERSON },
+        { "person", PROOF_PERSON }, { "remote", PROOF_REMOTE },
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i].name, m->word[0]) == 0)

@@ -47,6 +47,13 @@ static void given_rpo_time(struct match *m) { policy(m)->rpo_us = match_duration
 static void given_guarded(struct match *m) { policy(m)->fence = FENCE_GUARDED; }
 static void given_manual(struct match *m) { policy(m)->mode = MODE_MANUAL; }
 static void given_keep(struct match *m) { policy(m)->keep_on_quorum_loss = true; }
+
+static void given_remote_hooks(struct match *m)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        policy(m)->regions[r].remote_hook_us = match_duration(m, 0);
+}
+
 static void given_accept(struct match *m) { policy(m)->accept_unconfirmed_fence = true; }
 static void given_hooks(struct match *m) { policy(m)->has_hooks = true; }
 static void given_unadopted(struct match *m) { m->play->options.dns_adopted = false; }
@@ -92,6 +99,7 @@ const struct row given_rows[] = {
     { "rpo %", given_rpo_time },
     { "a guarded fence", given_guarded },
     { "an unconfirmed fence accepted", given_accept },
+    { "remote hooks within %", given_remote_hooks },
     { "manual mode", given_manual },
     { "writers kept on quorum loss", given_keep },
     { "hooks", given_hooks },

@@ -30,6 +30,11 @@ static void rejoins(struct match *m)
     world_database_rejoin(match_world(m), 0, match_region(m, 0), match_region(m, 1));
 }
 
+static void remote_hook_undone(struct match *m)
+{
+    world_database_cut_off(match_world(m), 0, match_region(m, 0), false);
+}
+
 static void host_restarted(struct match *m)
 {
     world_host_crash(match_world(m), match_host(m, 0), false);
@@ -268,6 +273,7 @@ const struct row when_rows[] = {
     { "database % freezes", db_freezes },
     { "database % wakes", db_wakes },
     { "database % rejoins %", rejoins },
+    { "the remote hook of % is undone", remote_hook_undone },
     { "endpoints of % fail", endpoints_fail },
     { "endpoints of % work", endpoints_work },
     { "% and % are cut", cut_both },

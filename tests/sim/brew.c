@@ -208,7 +208,7 @@ static uint8_t act_of_interest(struct brew *b)
     static const uint8_t acts[] = {
         ACT_FENCE_SHUT, ACT_FENCE_SHUT, ACT_FENCE_HOLD, ACT_COMPARE, ACT_FREEZE, ACT_THAW, ACT_FOLLOW, ACT_PROMOTE,
         ACT_PROMOTE, ACT_DNS_READ, ACT_DNS_SUBMIT, ACT_DNS_SUBMIT, ACT_DNS_POLL, ACT_DNS_VERIFY,
-        ACT_ENDPOINTS, ACT_HOOKS,
+        ACT_ENDPOINTS, ACT_HOOKS, ACT_FENCE_REMOTE, ACT_FENCE_REMOTE,
     };
     return acts[draw_below(b->draw, sizeof acts)];
 }

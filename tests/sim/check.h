@@ -89,6 +89,9 @@ void check_promotion(struct world *world, struct host *host, const struct act *a
 /* It is done: the region's standby left `parent` at `fork_lsn`. */
 void check_promoted(struct world *world, struct host *host, const struct act *act,
                     uint32_t parent, uint64_t fork_lsn);
+/* A node asks for the remote hook of a region; it was run, and whoever asked hears that it is done. */
+void check_cut_off_asked(struct world *world, const struct host *host, const struct act *act);
+void check_cut_off(struct world *world, const struct act *act);
 /* A zone was changed by `host` from `before` to what it is now. */
 void check_zone(struct world *world, struct host *host, const struct act *act, uint8_t zone,
                 const struct zone_state *before);

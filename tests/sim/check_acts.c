@@ -214,6 +214,22 @@ void check_promoted(struct world *w, struct host *h, const struct act *act, uint
                     truth_region(w, h->region), (unsigned long long)act->key.epoch);
 }
 
+/* ---- regions cut off ---- */
+
+void check_cut_off(struct world *w, const struct act *act)
+{
+    struct truth *t = w->services[act->key.service].truth;
+    (void)truth_step_is_new(t->cut_off, &t->next_cut_off, act->key.operation, act->key.epoch);
+}
+
+bool truth_is_cut_off(const struct truth *t, uint64_t operation, uint64_t epoch)
+{
+    for (size_t i = 0; i < TRUTH_STEPS; i++)
+        if (t->cut_off[i].operation == operation && t->cut_off[i].epoch == epoch)
+            return true;
+    return false;
+}
+
 /* ---- DNS ---- */
 
 static bool is_chosen_change(const struct truth *t, const struct act *act, bool *adopts)
@@ -310,6 +326,12 @@ static void check_fence_proven(struct world *w, const struct host *h, const stru
         if (l->fence != FENCE_ENFORCED || keeps)
             world_break(w, INVARIANT_ONCE, "%s takes a lapsed lease for a proof, and nothing "
                         "enforces it", h->name);
+        check_shut(w, note->service, l, h);
+        return;
+    case PROOF_REMOTE:
+        if (!truth_is_cut_off(w->services[note->service].truth, note->operation, note->epoch))
+            world_break(w, INVARIANT_ONCE, "%s takes a remote hook for a proof that did not confirm in this "
+                        "operation and epoch", h->name);
         check_shut(w, note->service, l, h);
         return;
     case PROOF_ACCEPTED:

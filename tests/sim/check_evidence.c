@@ -287,8 +287,9 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
         return;
     int64_t decided = decided_at(w, service, ballot, round);
     if (op->phase == PHASE_GRANTED) {
-        /* With no way back the old writer's health is no question any more. */
-        if (before->operation.may_return)
+        /* With no way back, or with its region cut off on such evidence, the old writer's health is no
+         * question any more. */
+        if (before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch))
             check_majority(w, service, l, before->operation.from,
                            policy->evidence_max_age_us, decided, "granted");
         return;
@@ -299,6 +300,23 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     check_majority(w, service, l, source, policy->confirm_timeout_us, decided, "begun");
     check_asked(w, service, l, source, decided);
     truth_pace(w, service, before, l, source, round);
+}
+
+void check_cut_off_asked(struct world *w, const struct host *h, const struct act *act)
+{
+    uint8_t service = act->key.service;
+    const struct ledger *l = truth_of_epoch(w->services[service].truth, act->key.epoch);
+    if (l == NULL || l->operation.id != act->key.operation || l->operation.phase != PHASE_BEGUN) {
+        world_break(w, INVARIANT_CHOSEN, "%s cuts a region off in epoch %llu, where no such operation is chosen",
+                    h->name, (unsigned long long)act->key.epoch);
+        return;
+    }
+    if (act->region == h->region || act->region != w->hosts[l->guard.node].region)
+        world_break(w, INVARIANT_EVIDENCE, "%s cuts off %s, which is not the old writer's region", h->name,
+                    truth_region(w, act->region));
+    if ((l->operation.skipped_gates >> GATE_MAJORITY_FAILED & 1u) == 0)
+        check_majority(w, service, l, act->region, h->config.services[service].evidence_max_age_us, w->now_us,
+                       "about to cut it off");
 }
 
 /* ---- what comes late ---- */

@@ -234,6 +234,22 @@ static void work_out_settling(struct mix *m)
     m->settle_us = 2 * one + p->cooldown_us + 30 * US_PER_S;
 }
 
+/* In all regions that serve, or in none. The world's cloud answers within seconds, if it does. */
+static void draw_remote_hooks(struct world_options *o, struct draw *d)
+{
+    int64_t us = draw_percent(d, 45) ? draw_range(d, 3, 25) * US_PER_S : 0;
+    for (region_id r = 0; r < o->region_count; r++)
+        o->policy.regions[r].remote_hook_us = o->policy.regions[r].serves ? us : 0;
+}
+
+static bool has_remote_hooks(const struct service_policy *p)
+{
+    bool any = false;
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        any = any || p->regions[r].remote_hook_us > 0;
+    return any;
+}
+
 /* Only where nothing but a decision of ours can be in the way. */
 static bool can_lose_the_writer(const struct mix *m)
 {
@@ -248,7 +264,8 @@ static bool can_lose_the_writer(const struct mix *m)
         if (p->regions[r].serves && there > voters / 2u)
             return false; /* a majority would be lost with it */
     }
-    return p->mode == MODE_AUTOMATIC && p->fence == FENCE_ENFORCED && !p->keep_on_quorum_loss &&
+    bool proven = (p->fence == FENCE_ENFORCED && !p->keep_on_quorum_loss) || has_remote_hooks(p);
+    return p->mode == MODE_AUTOMATIC && proven &&
            p->rpo_bytes >= 1000000 && p->rpo_us >= 60 * US_PER_S && !m->slow_wire && m->profile != PROFILE_BEYOND;
 }
 
@@ -270,6 +287,7 @@ void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
     m->safety_us = (long_phase < short_phase ? long_phase : short_phase) * US_PER_S;
     bool lose = draw_percent(&cluster, 70);
     m->options.guards_apart = draw_percent(&cluster, 25);
+    draw_remote_hooks(&m->options, &cluster);
     mix_faults(m, &faults);
     if (lose)
         m->lose = can_lose_the_writer(m) && draw_percent(&cluster, 70) ? LOSE_WRITER : LOSE_OTHER;
@@ -290,7 +308,7 @@ void mix_words(const struct mix *m, char *words, size_t size)
     (void)snprintf(words + n, size - (size_t)n,
                    "%s\nlease %.1fs renew %.1fs budget %.1fs clock error %u%%, %s fence%s%s, %s%s, heartbeat %.0fs, "
                    "probes %.1fs for %.0fs\noutage_min %.1fs, cooldown %.0fs, rpo %lld bytes %.0fs, lag %lld, "
-                   "%u zones%s%s%s, INSYNC after %.0fs, promotion takes %.1fs, safety phase %.0fs, "
+                   "%u zones%s%s%s%s, INSYNC after %.0fs, promotion takes %.1fs, safety phase %.0fs, "
                    "settling %.0fs%s%s", o->guards_apart ? ", guards without a vote" : "",
                    (double)p->lease_us / 1e6, (double)p->renew_us / 1e6, (double)p->fence_budget_us / 1e6,
                    p->clock_error_ppm / 10000u, p->fence == FENCE_ENFORCED ? "enforced" : "guarded",
@@ -302,6 +320,7 @@ void mix_words(const struct mix *m, char *words, size_t size)
                    (double)p->outage_min_us / 1e6, (double)p->cooldown_us / 1e6, (long long)p->rpo_bytes,
                    (double)p->rpo_us / 1e6, (long long)m->lag_bytes, p->zone_count,
                    o->dns_adopted ? "" : " not adopted", p->has_hooks ? ", hooks" : "",
+                   has_remote_hooks(p) ? ", remote hooks" : "",
                    p->has_endpoints ? ", endpoints" : "", (double)m->dns_sync_us / 1e6,
                    (double)m->promote_us / 1e6, (double)m->safety_us / 1e6, (double)m->settle_us / 1e6,
                    m->person_every_us > 0 ? ", a person mends old primaries" : "",

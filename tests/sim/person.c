@@ -43,6 +43,19 @@ bool person_rejoins(struct world *w, uint8_t service, region_id region)
     return true;
 }
 
+bool person_restores(struct world *w, uint8_t service, region_id region)
+{
+    const struct ledger *l = check_newest(w, service);
+    const struct database *db = &w->services[service].databases[region];
+    /* Not while an operation may rest on it. */
+    bool settled = l != NULL && l->writer != REGION_NONE;
+    if (!db->cut_off || !settled || (l->writer != region && !db->in_recovery))
+        return false;
+    world_say(w, NULL, "a person undoes what the remote hook did to %s", w->options.region_name[region]);
+    world_database_cut_off(w, service, region, false);
+    return true;
+}
+
 /* What the zones show is not what the register says. */
 static bool zones_differ(const struct world *w, uint8_t service, const struct ledger *l)
 {

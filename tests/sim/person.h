@@ -12,6 +12,9 @@ bool person_orders(struct world *world, struct host *host, uint8_t service,
  * right: the ledger names another writer, that one acknowledges, and this one diverged from it. */
 bool person_rejoins(struct world *world, uint8_t service, region_id region);
 
+/* Undoes what a remote hook did, once the region's database is a standby or is named writer again. */
+bool person_restores(struct world *world, uint8_t service, region_id region);
+
 /* Adopts DNS at the writer's guard, if the zones don't show what the ledger says and no coordinator
  * will change that by itself. `stopped`: one said so. */
 bool person_adopts(struct world *world, uint8_t service, bool stopped);

@@ -184,8 +184,10 @@ static bool person_around(struct run *r)
 {
     bool any = false;
     for (uint8_t s = 0; s < r->world->service_count; s++)
-        for (region_id g = 0; g < r->world->options.region_count; g++)
+        for (region_id g = 0; g < r->world->options.region_count; g++) {
             any = person_rejoins(r->world, s, g) || any;
+            any = person_restores(r->world, s, g) || any;
+        }
     r->tally->faults[HIT_REJOIN] += any;
     return any;
 }

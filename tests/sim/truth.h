@@ -77,7 +77,8 @@ struct truth {
     struct truth_voter voters[POLICY_NODES_MAX]; /* all nodes */
     /* Steps. */
     struct truth_step promoted[TRUTH_STEPS], begun[TRUTH_STEPS];
-    uint8_t next_promoted, next_begun;
+    struct truth_step cut_off[TRUTH_STEPS]; /* confirmed to whoever asked */
+    uint8_t next_promoted, next_begun, next_cut_off;
     struct truth_order orders[TRUTH_ORDERS]; /* by people, a ring */
     uint8_t next_order;
     uint32_t ordered[POLICY_REGIONS_MAX], obeyed[POLICY_REGIONS_MAX]; /* orders not refused; forced begins */
@@ -141,6 +142,9 @@ void truth_pace(struct world *world, uint8_t service, const struct ledger *befor
 
 /* True the first time. */
 bool truth_step_is_new(struct truth_step *ring, uint8_t *next, uint64_t operation, uint64_t epoch);
+
+/* The old writer's region was cut off in this operation and epoch, and whoever asked for it was told so. */
+bool truth_is_cut_off(const struct truth *truth, uint64_t operation, uint64_t epoch);
 
 /* What a finished operation left behind (check_acts.c). */
 void truth_finished(struct world *world, uint8_t service, const struct ledger *before,

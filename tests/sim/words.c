@@ -11,11 +11,11 @@ static const char *const act_names[ACT_KIND_COUNT] = {
     [ACT_COMPARE] = "compare",     [ACT_FREEZE] = "freeze",       [ACT_THAW] = "thaw",         [ACT_FOLLOW] = "follow",
     [ACT_PROMOTE] = "promote",     [ACT_HOOKS] = "hooks",         [ACT_DNS_READ] = "dns_read",
     [ACT_DNS_SUBMIT] = "dns_submit", [ACT_DNS_POLL] = "dns_poll", [ACT_DNS_VERIFY] = "dns_verify",
-    [ACT_ENDPOINTS] = "endpoints",
+    [ACT_ENDPOINTS] = "endpoints", [ACT_FENCE_REMOTE] = "fence_remote",
 };
 
 static const char *const proofs[] = { "nothing", "the guard's release", "the lease's end",
-                                      "never held", "accepted by policy", "a person's word" };
+                                      "the remote hook", "accepted by policy", "a person's word" };
 
 static const char *const rulings[DNS_RULING_COUNT] = {
     [DNS_SUBMIT] = "submit", [DNS_APPLIED] = "applied", [DNS_STALE] = "stale",
@@ -141,6 +141,7 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_LEASE_LOST: SAY("lost its lease");
     case NOTE_FOLLOWS: SAY("its standby streams from %s", at);
     case NOTE_FOLLOW_FAILED: SAY("its standby does not stream from %s: %s", at, n->detail.s);
+    case NOTE_LEFT_CUT_OFF: SAY("leaves %s %s", at, n->a ? "cut off" : "cut off or not");
     case NOTE_STANDBY_AHEAD: SAY("%s has %d bytes more than the target", at, (int)n->a);
     case NOTE_DNS_STOPPED:
         SAY("may not change DNS: %s", n->a >= 0 && n->a < DNS_RULING_COUNT ? rulings[n->a] : "?");

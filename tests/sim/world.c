@@ -353,7 +353,7 @@ static void make_outside(struct world *w)
         [ACT_FENCE_HOLD] = 2,  [ACT_FENCE_READS] = 2, [ACT_FENCE_SHUT] = 10, [ACT_COMPARE] = 10,
         [ACT_FREEZE] = 20,     [ACT_THAW] = 20,       [ACT_FOLLOW] = 20,       [ACT_PROMOTE] = 400,   [ACT_HOOKS] = 100,
         [ACT_DNS_READ] = 50,   [ACT_DNS_SUBMIT] = 150, [ACT_DNS_POLL] = 50,  [ACT_DNS_VERIFY] = 50,
-        [ACT_ENDPOINTS] = 50,
+        [ACT_ENDPOINTS] = 50,  [ACT_FENCE_REMOTE] = 1500,
     };
     for (size_t k = 0; k < ACT_KIND_COUNT; k++)
         w->act_us[k] = act_ms[k] * US_PER_MS;

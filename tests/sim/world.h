@@ -185,6 +185,7 @@ struct database {
     region_id upstream;
     int64_t fence_until;          /* kernel: packets pass before this time */
     bool door_open;               /* door: outlives everything */
+    bool cut_off;                 /* by a remote hook: no client reaches it, until a person undoes that */
     uint8_t opened_by;            /* host */
     bool acknowledges;            /* as last looked at */
 };
@@ -335,6 +336,8 @@ void world_database_start(struct world *world, uint8_t service, region_id region
 void world_database_restart(struct world *world, uint8_t service, region_id region);
 void world_database_rejoin(struct world *world, uint8_t service, region_id region,
                            region_id upstream);
+/* What a remote hook does, and what undoes it. */
+void world_database_cut_off(struct world *world, uint8_t service, region_id region, bool cut_off);
 void world_database_promote_by_hand(struct world *world, uint8_t service, region_id region);
 /* Route 53's control plane fails over and forgets the zone's last change. */
 void world_zone_lose_change(struct world *world, uint8_t service, uint8_t zone);

@@ -36,6 +36,8 @@ void act_ask(struct world *w, struct host *h, const struct act *act)
     a->server_life = w->services[act->key.service].databases[h->region].life;
     a->read_serial = h->read_serial[act->key.service][act->zone % WORLD_ZONES_MAX];
     world_mix(w, (uint64_t)act->kind << 56 ^ act->key.epoch << 8 ^ act->key.step);
+    if (act->kind == ACT_FENCE_REMOTE)
+        check_cut_off_asked(w, h, act);
     if (!is_fence(act->kind)) {
         act_start(w, h, a); /* on its way to a server, whatever becomes of the host */
         return;
@@ -93,7 +95,9 @@ static int64_t duration_us(struct world *w, const struct host *h, const struct w
         return 10 * US_PER_MS; /* done already: it only looks */
     /* A server may do late what it was asked for; a fence is worked in order, whatever happens. */
     bool may = a->fault == FAULT_LATE && !is_fence(a->act.kind);
-    int64_t late = may ? (int64_t)world_random(w, 600 * (uint64_t)US_PER_S) : 0;
+    /* A cloud's API is asked by a program that is killed in time: what it sent arrives within the minute. */
+    uint64_t most_s = a->act.kind == ACT_FENCE_REMOTE ? 60 : 600;
+    int64_t late = may ? (int64_t)world_random(w, most_s * (uint64_t)US_PER_S) : 0;
     return w->act_us[a->act.kind] + late;
 }
 
@@ -145,6 +149,13 @@ static void ask_database(struct world *w, struct host *h, const struct world_act
         act_words(result, ACT_FAILED, "the server stopped in between");
 }
 
+/* A cloud's API: it can be reached from everywhere, whatever became of the region. */
+static void cut_off(struct world *w, const struct act *act, struct act_result *result)
+{
+    world_database_cut_off(w, act->key.service, act->region, true);
+    result->outcome = ACT_DONE;
+}
+
 static void apply(struct world *w, struct host *h, const struct world_act *a,
                   struct act_result *result)
 {
@@ -163,6 +174,7 @@ static void apply(struct world *w, struct host *h, const struct world_act *a,
     case ACT_DNS_POLL:
     case ACT_DNS_VERIFY: zone_act(w, h, a, result); break;
     case ACT_ENDPOINTS: ask_endpoints(w, &a->act, result); break;
+    case ACT_FENCE_REMOTE: cut_off(w, &a->act, result); break;
     case ACT_KIND_COUNT:
     default: break;
     }
@@ -176,6 +188,8 @@ void act_end(struct world *w, struct host *h, struct world_act *a)
         result = (struct act_result){ 0 };
         act_words(&result, ACT_UNKNOWN, "the reply was lost");
     }
+    if (!a->reported && a->act.kind == ACT_FENCE_REMOTE && result.outcome == ACT_DONE)
+        check_cut_off(w, &a->act);
     if (!a->reported)
         report(w, h, a, &result, w->now_us);
     free(a);

@@ -28,7 +28,7 @@ bool world_acknowledges(const struct world *w, uint8_t service, region_id r)
     const struct world_service *s = &w->services[service];
     const struct database *db = &s->databases[r];
     bool open = s->policy.fence == FENCE_ENFORCED ? w->now_us < db->fence_until : db->door_open;
-    return runs(db) && !db->in_recovery && open;
+    return runs(db) && !db->in_recovery && open && !db->cut_off;
 }
 
 /* A timeline whose history holds `timeline` can be followed by what is on that one, unless it has gone
@@ -130,7 +130,7 @@ static bool write_on(struct world *w, struct world_service *s, region_id r, int6
     struct database *db = &s->databases[r];
     bool enforced = s->policy.fence == FENCE_ENFORCED;
     bool open = enforced ? from < db->fence_until : db->door_open;
-    if (!w->writes || !runs(db) || db->in_recovery || !open)
+    if (!w->writes || !runs(db) || db->in_recovery || !open || db->cut_off)
         return false;
     int64_t end = enforced && db->fence_until < w->now_us ? db->fence_until : w->now_us;
     uint64_t bytes = bytes_by(end) - bytes_by(from);
@@ -351,6 +351,13 @@ void database_act(struct world *w, struct host *h, const struct act *act,
 }
 
 /* ---- what befalls them, and what people do ---- */
+
+/* Outside of the server and the guard: neither notices, nor can either undo it. */
+void world_database_cut_off(struct world *w, uint8_t service, region_id r, bool cut_off)
+{
+    settle(w, &w->services[service]);
+    w->services[service].databases[r].cut_off = cut_off;
+}
 
 /* Its machine stops: the kernel starts anew, without the element. */
 void world_database_stop(struct world *w, uint8_t service, region_id r)

@@ -318,7 +318,8 @@ void host_probe(struct world *w, struct host *h, uint8_t service, uint8_t check)
         sample->outcome = SAMPLE_OBSERVER;
     } else if (policy->kind == CHECK_HTTP && reached && s->endpoints_up[r]) {
         sample->outcome = SAMPLE_OK;
-    } else if (policy->kind == CHECK_POSTGRES && reached && db->up && !db->frozen) {
+    } else if (policy->kind == CHECK_POSTGRES && reached && db->up && !db->frozen &&
+               (h->region == r || !db->cut_off)) {
         sample->outcome = SAMPLE_OK;
         sample->database = database_facts_of(w, service, r);
         if (h->region == r)

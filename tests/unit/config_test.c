@@ -124,6 +124,8 @@ static void the_samples_load_whole(void)
     CU_ASSERT_STRING_EQUAL(ledger->fence.hook.open.items[1], "postgresql@15-main.service");
     CU_ASSERT_EQUAL(ledger->fence.hook.deadline_us, SECONDS(10));
     CU_ASSERT_EQUAL(ledger->fence.on_quorum_loss, CONFIG_QUORUM_LOSS_KEEP);
+    CU_ASSERT_TRUE(ledger->regions[0].remote_hook->shut.count == 6 && shop->regions[0].remote_hook == NULL);
+    CU_ASSERT_EQUAL(ledger->regions[1].remote_hook->deadline_us, SECONDS(20));
     CU_ASSERT_STRING_EQUAL(ledger->dns->credentials.file, "/etc/failoverd/aws.credentials");
     const struct record_config *weighted = &ledger->dns->zones[0].records[0];
     CU_ASSERT_STRING_EQUAL(weighted->set_identifier, "us-east-1");
@@ -253,6 +255,12 @@ static const struct bad bad_files[] = {
     { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [\"stop\"] }", "14: $.services.web.fence.hook.shut[0]: \"stop\" is no absolute path" },
     { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"open\": [\"./o\"] }", "14: $.services.web.fence.hook.open[0]: \"./o\" is no absolute path" },
     { "[\"kernel\"]", "[\"kernel\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"26s\" }", "14: $.services.web.fence.hook.deadline: 26s" },
+    { "\"guards\": [\"n1\"],", "\"guards\": [\"n1\"], \"remote_hook\": { \"shut\": [\"cut\"] },", "20: " ALPHA ".remote_hook.shut[0]: \"cut\" is no absolute path" },
+    { "\"guards\": [\"n1\"],", "\"guards\": [\"n1\"], \"remote_hook\": { \"deadline\": \"5s\" },", "20: " ALPHA ".remote_hook.shut: is missing" },
+    { "\"guards\": [\"n1\"],", "\"guards\": [\"n1\"], \"remote_hook\": { \"shut\": [] },", "20: " ALPHA ".remote_hook.shut: has 0 items" },
+    { "\"guards\": [\"n1\"],", "\"guards\": [\"n1\"], \"remote_hook\": { \"shut\": [\"/c\"], \"deadline\": \"6m\" },", "20: " ALPHA ".remote_hook.deadline: it must be 100ms to 5m" },
+    { "\"guards\": [\"n1\"],", "\"guards\": [\"n1\"], \"remote_hook\": { \"shut\": [\"/c\"], \"open\": [\"/o\"] },", "20: " ALPHA ".remote_hook.open: unknown option" },
+    { "\"guards\": [\"n1\"],", "\"guards\": [\"n1\"], \"remote_hook\": { \"shut\": [\"/c\"], \"deadline\": \"58s\" },", "20: " ALPHA ".remote_hook.deadline: no time for a second try" },
     { "[\"kernel\"]", "[\"kernel\", \"kernel\"]", "14: $.services.web.fence.ladder[1]: \"kernel\" stands in it already" },
     { "\"http://192.0.2.2/\"", "\"192.0.2.2/\"", "22: " ALPHA ".checks.health.url: must begin with http:// or https://" },
     { "\"http://192.0.2.2/\"", "\"http://u:p@192.0.2.2/\"", "22: " ALPHA ".checks.health.url: the config holds no secrets" },
@@ -352,12 +360,55 @@ static void bad_files_are_refused_with_line_path_and_words(void)
     }
 }
 
+static bool warns_of(const struct config_problems *problems, const char *words)
+{
+    bool found = false;
+    for (size_t i = 0; i < problems->count; i++)
+        found = found || strstr(problems->items[i].text, words) != NULL;
+    return found;
+}
+
+/* What a hook for each region changes in the warnings: the fence may rely on it, or never asks it. */
+static void remote_hooks_are_told_of_where_they_matter(void)
+{
+    static const char with[] = "\"remote_hook\": { \"shut\": [\"/c\"] },";
+    static const struct {
+        const char *fence;
+        const char *wanted; /* among the warnings; NULL: nothing of interest */
+        const char *not_wanted;
+    } cases[] = {
+        { "\"ladder\": [\"door\"]", NULL, "waits for a person" },
+        { "\"ladder\": [\"door\"], \"on_quorum_loss\": \"keep\"", NULL, "a lapsed lease proves nothing" },
+        { "\"ladder\": [\"door\"], \"accept_unconfirmed_fence\": true", "a failover goes on without any proof", "first in" },
+        { "\"ladder\": [\"kernel\"], \"on_quorum_loss\": \"keep\"", NULL, "is never run" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct config_problems problems;
+        char to[2][96];
+        (void)snprintf(to[0], sizeof to[0], "\"guards\": [\"n1\"], %s", with);
+        (void)snprintf(to[1], sizeof to[1], "\"guards\": [\"n2\"], %s", with);
+        char *one = fixture_replace(fixture_cluster, "\"guards\": [\"n1\"],", to[0]);
+        char *two = fixture_replace(one, "\"guards\": [\"n2\"],", to[1]);
+        char *text = fixture_replace(two, "\"ladder\": [\"kernel\"]", cases[i].fence);
+        struct cluster_config *cluster = load(text, &problems);
+        CU_ASSERT_PTR_NOT_NULL(cluster);
+        CU_ASSERT_TRUE(cases[i].wanted == NULL || warns_of(&problems, cases[i].wanted));
+        CU_ASSERT_FALSE(warns_of(&problems, cases[i].not_wanted));
+        free(one);
+        free(two);
+        free(text);
+        config_cluster_free(cluster);
+        config_problems_free(&problems);
+    }
+}
+
 static const struct bad warned_files[] = {
     { "[\"kernel\"]", "[\"kernel\", \"door\"]", "25: " ALPHA ".database: there is no canary_user" },
     { "\"a.example.com\",", "\"a.example.com\", \"commit_password_file\": \"/p\",", "25: " ALPHA ".database.commit_password_file: is never used" },
     { "[\"kernel\"]", "[\"door\"]", "14: $.services.web.fence.ladder: the failover waits for a person" },
     { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"shut\": [\"/s\"] }", "14: $.services.web.fence.hook: is never used" },
     { "[\"kernel\"]", "[\"kernel\"], \"hook\": { \"open\": [\"/o\"] }", "14: $.services.web.fence.hook: is never used" },
+    { "\"guards\": [\"n1\"],", "\"guards\": [\"n1\"], \"remote_hook\": { \"shut\": [\"/c\"] },", "20: " ALPHA ".remote_hook: is never run: with \"kernel\" first in fence.ladder" },
     { "[\"kernel\"]", "[\"door\", \"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"2s\" }", "14: $.services.web.fence.ladder: shut the door or run the hook" },
     { "[\"kernel\"]", "[\"hook\"], \"hook\": { \"shut\": [\"/s\"], \"deadline\": \"2s\" }", "14: $.services.web.fence.ladder: not even by a person's order" },
     { "[\"kernel\"]", "[\"hook\"], \"hook\": { \"shut\": [\"/s\"] }", "14: $.services.web.fence.hook.deadline: fence_budget 10s and lease.duration longer than 14s" },
@@ -532,7 +583,8 @@ static void reports_have_an_exit_code(void)
 }
 
 SUITE_MAIN("config", TEST(lists_are_sorted_and_names_resolved), TEST(what_is_left_out_has_its_default),
-           TEST(the_samples_load_whole), TEST(dns_names_are_brought_to_one_form), TEST(digests_are_of_what_is_meant),
+           TEST(the_samples_load_whole), TEST(remote_hooks_are_told_of_where_they_matter),
+           TEST(dns_names_are_brought_to_one_form), TEST(digests_are_of_what_is_meant),
            TEST(bad_files_are_refused_with_line_path_and_words), TEST(doubtful_files_are_warned_of),
            TEST(missing_dns_and_databases_are_warned_of), TEST(all_problems_are_told_in_order),
            TEST(bad_node_files_are_refused), TEST(the_node_must_be_one_of_the_cluster), TEST(reports_have_an_exit_code))

@@ -106,6 +106,115 @@ static void no_grant_on_the_end_of_a_guarded_or_kept_lease(void)
     CU_ASSERT_FALSE(proposes());
 }
 
+/* ---- the remote hook ---- */
+
+static struct service *with_hook(bool keeps)
+{
+    struct ledger l = fixture_begun();
+    l.fence = FENCE_GUARDED;
+    l.keep_on_quorum_loss = keeps;
+    struct service *s = at_step(l, STEP_FENCE);
+    fixture_config.services[0].regions[0].remote_hook_us = SECONDS(5);
+    return s;
+}
+
+static void hook_ends(struct service *s, enum act_outcome outcome, int64_t now_s)
+{
+    struct turn turn = turn_at(now_s);
+    const struct ledger *l = service_ledger(s);
+    struct act_result result = { .kind = ACT_FENCE_REMOTE, .outcome = outcome,
+                                 .key = { 0, STEP_FENCE, s->run.attempt, l->epoch, s->run.id } };
+    operation_act_done(s, &turn, &result);
+    operation_run_step(s, &turn);
+}
+
+static void a_remote_hook_proves_for_its_operation_and_epoch(void)
+{
+    for (int keeps = 0; keeps < 2; keeps++) {
+        struct service *s = with_hook(keeps);
+        run(s, NOW);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_FENCE_REMOTE));
+        CU_ASSERT_EQUAL(act_sent(ACT_FENCE_REMOTE)->region, 0);
+        CU_ASSERT_EQUAL(act_sent(ACT_FENCE_REMOTE)->deadline.us, AT(NOW + 5).us);
+        hook_ends(s, ACT_DONE, NOW + 1);
+        CU_ASSERT_EQUAL(s->run.proof, PROOF_REMOTE);
+        CU_ASSERT_EQUAL(s->run.step, STEP_FREEZE);
+        /* At the grant it counts in that epoch of that operation alone. */
+        struct cut_off told = s->cut_off;
+        for (int other = 0; other < 3; other++) {
+            s = with_hook(keeps);
+            s->run.step = STEP_GRANT;
+            s->cut_off = told;
+            s->cut_off.operation += other == 1;
+            s->cut_off.epoch -= other == 2;
+            run(s, NOW);
+            CU_ASSERT_EQUAL(proposes(), other == 0);
+        }
+    }
+}
+
+static void only_a_remote_hook_that_confirms_proves(void)
+{
+    static const enum act_outcome not_well[] = { ACT_FAILED, ACT_RETRY, ACT_UNKNOWN, ACT_REFUSED };
+    for (size_t i = 0; i < sizeof not_well / sizeof not_well[0]; i++) {
+        struct service *s = with_hook(false);
+        run(s, NOW);
+        hook_ends(s, not_well[i], NOW + 1);
+        CU_ASSERT_EQUAL(s->run.proof, PROOF_NONE);
+        CU_ASSERT_EQUAL(s->run.step, STEP_FENCE);
+        CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_REMOTE)); /* after a pause */
+        run(s, NOW + 3);
+        CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_REMOTE));
+    }
+}
+
+static void nobody_is_cut_off_too_early_or_without_evidence(void)
+{
+    struct service *s = with_hook(false);
+    s->run.wait_until = AT(NOW + 1); /* the guard may still confirm */
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_REMOTE));
+    s = with_hook(false);
+    s->health.opinions[0][0].verdict.verdict = s->health.opinions[0][2].verdict.verdict = VERDICT_UNKNOWN;
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_REMOTE));
+    s->learner.chosen.operation.forced = true; /* a person's order is no evidence; a gate named by one is */
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_REMOTE));
+    s->learner.chosen.operation.skipped_gates = 1u << GATE_MAJORITY_FAILED;
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_REMOTE));
+    s = with_hook(false); /* never the target's own region */
+    s->learner.chosen.guard = guard_of_1;
+    fixture_config.services[0].regions[1].remote_hook_us = SECONDS(5);
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_REMOTE));
+}
+
+/* Cut off, the region looks failed or not by the hook's doing; and it is not named again lightly. */
+static void a_region_cut_off_is_not_gone_back_to_lightly(void)
+{
+    struct service *s = with_hook(false);
+    run(s, NOW);
+    hook_ends(s, ACT_DONE, NOW + 1);
+    for (node_id n = 0; n < 3; n++)
+        s->health.opinions[0][n].verdict.verdict = VERDICT_HEALTHY;
+    s->run.step = STEP_GRANT;
+    run(s, NOW + 1);
+    CU_ASSERT(proposes());
+    s = with_hook(false);
+    run(s, NOW);
+    hook_ends(s, ACT_DONE, NOW + 1);
+    s->health.sightings[1][1].facts.timeline = 2; /* a gate of the target */
+    s->run.step = STEP_GRANT;
+    run(s, NOW + 1);
+    CU_ASSERT_FALSE(proposes());
+    CU_ASSERT_EQUAL(s->run.step, STEP_GRANT);
+    s->run.overdue = true;
+    run(s, NOW + 1);
+    CU_ASSERT_EQUAL(s->run.step, STEP_UNDO);
+}
+
 static void a_release_needs_no_waiting(void)
 {
     struct service *s = at_step(fixture_begun(), STEP_GRANT);
@@ -284,6 +393,9 @@ SUITE_MAIN("operation", TEST(grant_with_proof_and_a_shut_target),
            TEST(no_grant_on_the_wait_of_another_ledger),
            TEST(no_grant_while_the_targets_own_fence_is_open),
            TEST(no_grant_on_the_end_of_a_guarded_or_kept_lease), TEST(a_release_needs_no_waiting),
+           TEST(a_remote_hook_proves_for_its_operation_and_epoch), TEST(only_a_remote_hook_that_confirms_proves),
+           TEST(nobody_is_cut_off_too_early_or_without_evidence), TEST(a_region_cut_off_is_not_gone_back_to_lightly),
+
            TEST(evidence_to_the_contrary_leads_back),
            TEST(a_target_on_another_timeline_is_never_granted), TEST(promote_only_under_the_lease),
            TEST(a_lease_of_an_older_epoch_promotes_nothing), TEST(late_completions_are_dropped),

@@ -37,6 +37,8 @@ static void the_core_gets_what_the_file_says(void)
         CU_ASSERT_EQUAL(to->check_count, from->check_count);
         for (size_t r = 0; r < from->region_count; r++) {
             const struct service_region_config *region = &from->regions[r];
+            int64_t hook_us = region->remote_hook != NULL ? region->remote_hook->deadline_us + 2000000 : 0;
+            CU_ASSERT_EQUAL(to->regions[region->region].remote_hook_us, hook_us); /* with the time to kill it */
             for (size_t c = 0; c < region->check_count; c++) {
                 const struct check_policy *check = &to->checks[region->checks[c].index];
                 CU_ASSERT_EQUAL(check->region, region->region);

@@ -85,6 +85,47 @@ static void what_the_fence_allows(void)
     CU_ASSERT_TRUE(json_is_null(json_object_get(part("fence"), "kind")));
 }
 
+static void what_a_remote_hook_allows_and_leaves(void)
+{
+    static const char *words[] = { "/cut" };
+    static struct remote_hook_config hook;
+    hook = (struct remote_hook_config){ { words, 1 }, 20000000 };
+    set_up();
+    view.ledger.fence = FENCE_GUARDED;
+    region_id home = (region_id)cluster.nodes[view.ledger.guard.node].region;
+    for (size_t r = 0; r < service.region_count; r++)
+        if (service.regions[r].region == home)
+            service.regions[r].remote_hook = &hook;
+    CU_ASSERT_STRING_EQUAL(peek_str(part("fence"), "automatic_failover", ""), "after_remote_hook");
+    CU_ASSERT_TRUE(says(part("fence"), "text", "goes on if the hook confirms, and else waits for a person"));
+    CU_ASSERT_PTR_NULL(warning("fence_guarded"));
+    CU_ASSERT_TRUE(says(service_now(), "outlook", "its remote_hook has to"));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(part("fence"), "remote_hook")));
+    view.ledger.keep_on_quorum_loss = true;
+    CU_ASSERT_STRING_EQUAL(peek_str(part("fence"), "automatic_failover", ""), "after_remote_hook");
+    CU_ASSERT_TRUE(says(part("fence"), "text", "on_quorum_loss is keep"));
+    /* Run, and it did not confirm. */
+    view.cut_off = (struct view_cut_off){ .known = true, .running = true, .region = home, .operation = 7,
+                                          .age_us = 61000000 };
+    (void)text_copy(view.cut_off.detail.s, sizeof view.cut_off.detail.s, "exited with 1 after 2s: 403");
+    CU_ASSERT_PTR_NULL(warning("remote_hook_unconfirmed"));
+    view.cut_off.running = false;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(warning("remote_hook_unconfirmed"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning("remote_hook_unconfirmed"), "403"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning("remote_hook_unconfirmed"), "may be cut off or not"));
+    CU_ASSERT_EQUAL(number(json_object_get(part("fence"), "remote_hook"), "age_ms"), 61000);
+    /* It did. */
+    view.cut_off.confirmed = true;
+    CU_ASSERT_PTR_NULL(warning("remote_hook_unconfirmed"));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(warning("region_cut_off"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning("region_cut_off"), "until a person undoes that"));
+    view.cut_off.seen_since = true; /* somebody undid it: bad only while an operation goes by it */
+    CU_ASSERT_PTR_NULL(warning("region_cut_off"));
+    CU_ASSERT_PTR_NULL(warning("remote_hook_doubt"));
+    view.operation.here = true;
+    CU_ASSERT_PTR_NOT_NULL(warning("remote_hook_doubt"));
+}
+
 static void who_is_on_the_socket(void)
 {
     set_up();
@@ -201,5 +242,6 @@ static void while_it_is_lost_elsewhere(void)
     status = NULL;
 }
 
-SUITE_MAIN("status_safety", TEST(what_the_fence_allows), TEST(who_is_on_the_socket), TEST(an_old_primary_is_seen),
+SUITE_MAIN("status_safety", TEST(what_the_fence_allows), TEST(what_a_remote_hook_allows_and_leaves),
+           TEST(who_is_on_the_socket), TEST(an_old_primary_is_seen),
            TEST(before_the_quorum_is_lost), TEST(while_it_is_lost), TEST(while_it_is_lost_elsewhere))
