@@ -20,13 +20,10 @@ import pgwire                                                                   
 import postgres                                                                        # noqa: E402
 
 HANGS_FOR_S = 4                 # well past the lease
-<<<<<<< HEAD
 PATIENCE_MS = 30000             # of a client that waits for its answer as an application does
-=======
 BEHIND_MS = 40                  # how far the standby is behind: without its word rows of that time would be lost
 UNHEARD_S = 0.3                 # well within a lease
 CLIENTS = 4
->>>>>>> h_zero
 SETTING = "select current_setting('synchronous_standby_names')"
 
 
@@ -272,12 +269,8 @@ def test_synchronous_cut_off(suite, lab):
 
 
 PAUSED = {"thresholds": cluster_files.Thresholds(commit_lease=True, mode="manual", ladder=("door",), lease="2s")}
-<<<<<<< HEAD
 RESTARTED = {"thresholds": cluster_files.Thresholds(commit_lease=True, lease="8s", renew_every="500ms")}
-=======
-RESTARTED = {"thresholds": cluster_files.Thresholds(commit_lease=True, lease="4s", renew_every="500ms")}
 SYNCHRONOUS = e2e.brisk(commit_lease=True) | {"proxied": True}
->>>>>>> h_zero
 
 e2e.main("commit lease", [
     ("the guard paused", test_paused, 90, PAUSED),

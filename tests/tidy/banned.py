@@ -33,6 +33,7 @@ WAITING = {
     "sleep": "a timer of coordinator/base/loop.h",
     "usleep": "a timer of coordinator/base/loop.h",
 }
+MERGE_MARKS = ("<<<<" + "<<< ", ">>>>" + ">>> ")
 UNFINISHED = ("TO" + "DO", "FIX" + "ME", "X" + "XX")
 
 TEXT_FILES = (".c", ".h", ".py", ".sh", ".sql", ".md", ".json", ".service", ".txt")
@@ -70,6 +71,8 @@ def check_lines(name, text):
             yield f"{where} has a tab: use spaces"
         if line != line.rstrip():
             yield f"{where} has blanks at its end: remove them"
+        if line.startswith(MERGE_MARKS):
+            yield f"{where} is a mark of a merge: settle what differs"
         if UNFINISHED_WORD.search(line):
             yield (f"{where} says {UNFINISHED_WORD.search(line)[1]}: do it now, or open an issue and "
                    "describe here what is, in the present tense")
@@ -140,6 +143,7 @@ SAMPLES = (
     ("tests/x.py", '"""What this sample is for, and no more."""\n# ' + UNFINISHED[1] + "\n", "do it now"),
     ("coordinator/peer/x.c", COMMENT + "int a; \n", "blanks at its end"),
     ("coordinator/peer/x.c", COMMENT + "\tint a;\n", "has a tab"),
+    ("tests/e2e/x.py", "# What this sample is for, and no more.\n" + MERGE_MARKS[0] + "ours\n", "mark of a merge"),
     ("coordinator/peer/x.c", COMMENT + "int a;" + " " * 114 + "int b;\n", "characters"),
     ("coordinator/peer/x.c", COMMENT + 'f("' + "a" * 140 + '");\n', ""),
     ("coordinator/peer/x.c", COMMENT + 'f("' + "a" * 200 + '");\n', "characters"),
