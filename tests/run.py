@@ -47,10 +47,14 @@ SHORT = {"fence_hook_test.py": ["cut off"], "may_write_test.py": ["writer"], "re
          "quorum_loss_test.py": ["fence"], "one_writer_test.py": ["kernel"],
          "commit_lease_test.py": ["paused", "killed"], "remote_fence_test.py": ["confirms"]}
 
+# Begun first, so that none of them is left to run alone at the end.
+LONGEST = ("loss_test.py", "one_writer_test.py", "killed_executor_test.py", "commit_lease_test.py", "gates_test.py")
+
 
 def python(folder, label, seconds, short=False):
+    paths = sorted(glob.glob(f"{ROOT}/tests/{folder}/*_test.py"), key=lambda p: (os.path.basename(p) not in LONGEST, p))
     return [(f"{label} {os.path.basename(p)}", [PYTHON, p, *(SHORT.get(os.path.basename(p), []) if short else [])],
-             seconds, None) for p in sorted(glob.glob(f"{ROOT}/tests/{folder}/*_test.py"))]
+             seconds, None) for p in paths]
 
 
 def suites(which):
