@@ -91,7 +91,7 @@ struct message_gossip {
     struct gossip_region regions[POLICY_REGIONS_MAX];
 };
 
-enum order_kind { ORDER_FAILOVER, ORDER_ADOPT, ORDER_KIND_COUNT };
+enum order_kind { ORDER_FAILOVER, ORDER_ADOPT, ORDER_SWITCHOVER, ORDER_KIND_COUNT };
 
 struct order {
     enum order_kind kind;

@@ -209,6 +209,11 @@ struct operation_run {
     struct mono_time wait_until;
     bool wait_noted;
     enum fence_proof proof;
+    struct mono_time proven_at;
+    /* what the old writer has, seen when it could acknowledge nothing any more; a switchover's */
+    bool last_known;
+    uint64_t last_lsn;
+    uint32_t last_timeline;
     /* what was compared */
     struct loss loss;
     struct sighting target;
@@ -390,8 +395,9 @@ bool operation_adopt_zone(struct service *service, struct turn *turn);
 void operation_act_done(struct service *service, struct turn *turn,
                         const struct act_result *result);
 
-/* Every gate of a failover of this service to `target`, judged now. `skipped`: by a person. */
-void gates_judge(const struct service *service, const struct turn *turn, region_id target,
+/* Every gate of a failover of this service to `target`, judged now; `planned`: of a switchover. `skipped`: by a
+ * person. */
+void gates_judge(const struct service *service, const struct turn *turn, region_id target, bool planned,
                  uint32_t skipped, int64_t accepted_loss_bytes, struct gate gates[GATE_COUNT]);
 /* The first that is shut and not skipped; GATE_COUNT if none is. */
 enum gate_id gates_first_shut(const struct gate gates[GATE_COUNT]);

@@ -43,6 +43,7 @@ static const char *const fence_state_words[] = {
 static const char *const order_words[] = {
     [ORDER_FAILOVER] = "failover",
     [ORDER_ADOPT] = "adopt",
+    [ORDER_SWITCHOVER] = "switchover",
 };
 _Static_assert(sizeof order_words / sizeof order_words[0] == ORDER_KIND_COUNT,
                "every order has a word");

@@ -13,6 +13,7 @@ static const char *const operation_words[] = {
     [OPERATION_NONE] = "none",
     [OPERATION_FAILOVER] = "failover",
     [OPERATION_ADOPT] = "adopt",
+    [OPERATION_SWITCHOVER] = "switchover",
 };
 
 static const char *const phase_words[] = {

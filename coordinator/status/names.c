@@ -118,6 +118,7 @@ static const char *const operation_kinds[] = {
     [OPERATION_NONE] = "none",
     [OPERATION_FAILOVER] = "failover",
     [OPERATION_ADOPT] = "adopt",
+    [OPERATION_SWITCHOVER] = "switchover",
 };
 
 static const char *const phases[] = {
@@ -178,6 +179,7 @@ static const char *const dns_ruling_texts[] = {
 static const char *const order_kinds[] = {
     [ORDER_FAILOVER] = "failover",
     [ORDER_ADOPT] = "dns_adopt",
+    [ORDER_SWITCHOVER] = "switchover",
 };
 _Static_assert(sizeof order_kinds / sizeof order_kinds[0] == ORDER_KIND_COUNT,
                "an order without a name");

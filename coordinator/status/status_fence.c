@@ -126,7 +126,7 @@ static void warn_old_primaries(const struct status_service *service, json_t *war
 {
     const struct view_service *view = service->view;
     region_id writer = view->ledger.writer;
-    if (!view->ledger_known || writer == REGION_NONE || view->ledger.operation.kind == OPERATION_FAILOVER)
+    if (!view->ledger_known || writer == REGION_NONE || operation_moves(view->ledger.operation.kind))
         return;
     for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
         const struct view_region *region = &view->regions[i];

@@ -12,7 +12,7 @@
 bool operation_abandoned(const struct service *s, const struct turn *turn,
                                 const struct ledger *l)
 {
-    policy_ensure(l->operation.kind == OPERATION_FAILOVER);
+    policy_ensure(operation_moves(l->operation.kind));
     if (l->operation.to == s->home)
         return false;
     for (node_id n = 0; n < turn->config->node_count; n++)
@@ -25,7 +25,7 @@ bool operation_abandoned(const struct service *s, const struct turn *turn,
 static region_id source_in_question(const struct service *s, const struct turn *turn,
                                     const struct ledger *l)
 {
-    if (l->operation.kind != OPERATION_FAILOVER)
+    if (!operation_moves(l->operation.kind))
         return l->writer; /* an adoption of DNS never holds up a failover */
     /* Promoted, and still waiting for DNS: that writer is protected like any other. */
     if (l->operation.phase == PHASE_GRANTED && service_seen_primary(s, l->writer))
@@ -157,7 +157,7 @@ void candidate_run(struct service *s, struct turn *turn)
         return;
     }
     struct gate gates[GATE_COUNT];
-    gates_judge(s, turn, s->home, 0, -1, gates);
+    gates_judge(s, turn, s->home, false, 0, -1, gates);
     enum gate_id shut = gates_first_shut(gates);
     note_shut_gate(s, turn, gates, shut);
     if (shut != GATE_COUNT) {

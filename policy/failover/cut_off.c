@@ -63,7 +63,8 @@ void cut_off_ask(struct service *s, struct turn *turn)
     struct operation_run *run = &s->run;
     const struct ledger *l = service_ledger(s);
     region_id region = cut_off_region(s, turn, l, s->home);
-    if (region == REGION_NONE)
+    bool planned = l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l);
+    if (region == REGION_NONE || planned)
         return;
     if (!has_failed(s, turn, l, region)) {
         step_say(run, "the remote hook is not run: no majority says right now that the old region failed");

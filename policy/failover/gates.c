@@ -24,7 +24,7 @@ const char *gate_name(enum gate_id gate)
 /* The region that would be left: the writer, or while none is, the one that wrote last. */
 static region_id source_of(const struct ledger *ledger)
 {
-    return ledger->operation.kind == OPERATION_FAILOVER && ledger->writer == REGION_NONE
+    return operation_moves(ledger->operation.kind) && ledger->writer == REGION_NONE
                ? ledger->operation.from
                : ledger->writer;
 }
@@ -186,7 +186,7 @@ static void judge_pace(const struct service *s, const struct turn *turn,
     cooldown->limit = s->policy->cooldown_us;
     /* A failover that has moved the writer counts from its begin, also while DNS is still open. */
     bool running = ledger->operation.phase == PHASE_GRANTED &&
-                   ledger->operation.kind == OPERATION_FAILOVER &&
+                   operation_moves(ledger->operation.kind) &&
                    service_seen_primary(s, ledger->writer);
     struct wall_time last = running ? ledger->operation.begun : ledger->last_finished;
     int64_t since = turn->wall.us - last.us;
@@ -199,7 +199,20 @@ static void judge_pace(const struct service *s, const struct turn *turn,
     paused->open = !ledger->paused;
 }
 
-void gates_judge(const struct service *s, const struct turn *turn, region_id target,
+/* A switchover leaves a writer that is well, at a person's word: no votes, but its guard's own confirmation, since
+ * nothing else says what it acknowledged last. */
+static void judge_planned(const struct service *s, const struct turn *turn, const struct ledger *ledger,
+                          struct gate *gates)
+{
+    gates[GATE_MAJORITY_FAILED].open = gates[GATE_MAJORITY_FAILED].known = true;
+    gates[GATE_OUTAGE_MIN].open = gates[GATE_OUTAGE_MIN].known = true;
+    struct gate *fence = &gates[GATE_FENCE];
+    fence->limit = PROOF_RELEASED;
+    fence->open = guard_has_released(s, ledger) || (guard_can_prove(s, turn, ledger) && guard_is_able(s, turn, ledger));
+    fence->value = fence->open ? PROOF_RELEASED : PROOF_NONE;
+}
+
+void gates_judge(const struct service *s, const struct turn *turn, region_id target, bool planned,
                  uint32_t skipped, int64_t accepted_loss_bytes, struct gate gates[GATE_COUNT])
 {
     for (size_t g = 0; g < GATE_COUNT; g++)
@@ -217,6 +230,8 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
     judge_pace(s, turn, ledger, &gates[GATE_COOLDOWN], &gates[GATE_NOT_PAUSED]);
     judge_fence(s, turn, ledger, target, &gates[GATE_FENCE]);
     judge_same_region(s, ledger, target, gates);
+    if (planned)
+        judge_planned(s, turn, ledger, gates);
     for (size_t g = 0; g < GATE_COUNT; g++)
         gates[g].skipped = !gates[g].open && (skipped >> g & 1u) != 0;
 }

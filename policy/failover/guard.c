@@ -95,7 +95,7 @@ static enum act_kind wanted_elsewhere(const struct service *s, const struct turn
                                       const struct ledger *l)
 {
     const struct sighting *seen = &s->health.sightings[s->home][turn_self(turn)];
-    bool target = l->operation.kind == OPERATION_FAILOVER && l->operation.to == s->home;
+    bool target = operation_moves(l->operation.kind) && l->operation.to == s->home;
     /* Also where another coordinator of our region is the outgoing guard: it is the same database. */
     bool outgoing = l->writer == REGION_NONE && turn->config->region_of[l->guard.node] == s->home;
     if (target || outgoing)
@@ -148,7 +148,7 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
         return ACT_COMPARE;
     if (!named_writer(s, l))
         return wanted_elsewhere(s, turn, l);
-    bool opening = l->operation.kind != OPERATION_FAILOVER || g->open_epoch == l->epoch;
+    bool opening = !operation_moves(l->operation.kind) || g->open_epoch == l->epoch;
     /* What was shut before the grant is shut, and what was opened under the former process's lease
      * stays open until the operation, resumed, opens it again. */
     bool grace = in_grace(s, turn, l->fence == FENCE_ENFORCED, l->lease_us);

@@ -150,7 +150,7 @@ static void take_up(struct service *s, struct turn *turn, const struct ledger *l
     note->node = turn_self(turn);
     /* A fence or a grant from before says nothing about this process's own fence and lease: begin
      * again where the register is, and let each step find out what is done. */
-    enter(s, turn, l->operation.phase == PHASE_GRANTED && l->operation.kind == OPERATION_FAILOVER
+    enter(s, turn, l->operation.phase == PHASE_GRANTED && operation_moves(l->operation.kind)
                        ? STEP_LEASE
                        : STEP_BEGIN);
 }
@@ -182,7 +182,7 @@ static bool may_take_over(struct service *s, struct turn *turn, const struct led
 {
     node_id executor = l->operation.executor;
     /* An adoption goes with the named guard's lease: nobody else could carry it out. */
-    if (l->operation.kind != OPERATION_FAILOVER || !s->guard.mine || !s->guard.ready ||
+    if (!operation_moves(l->operation.kind) || !s->guard.mine || !s->guard.ready ||
         l->operation.to != s->home || executor == turn_self(turn) || service_able(s, turn, executor))
         return false;
     for (node_id n = 0; n < turn_self(turn); n++)
@@ -242,7 +242,7 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (l == NULL)
         return;
     bool ours = l->operation.kind != OPERATION_NONE && l->operation.executor == turn_self(turn);
-    bool lost_grant = ours && l->operation.kind == OPERATION_FAILOVER &&
+    bool lost_grant = ours && operation_moves(l->operation.kind) &&
                       l->operation.phase == PHASE_GRANTED &&
                       !instance_equal(l->guard, s->guard.self);
     if (run->active && (!ours || l->operation.id != run->id))
@@ -264,7 +264,7 @@ void operation_run_step(struct service *s, struct turn *turn)
      * something else (an abort, a takeover): from there it goes on, wherever the run stood. */
     bool before_grant = run->step == STEP_UNDO || run->step == STEP_ABORT ||
                         (row != NULL && row->back);
-    if (run->active && run->kind == OPERATION_FAILOVER &&
+    if (run->active && operation_moves(run->kind) &&
         l->operation.phase == PHASE_GRANTED && before_grant)
         enter(s, turn, STEP_LEASE);
     if (run->active)

@@ -160,9 +160,14 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
         return;
     }
+    bool planned = o->order.kind == ORDER_SWITCHOVER;
+    if (l->writer == o->order.to && planned) {
+        answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
+        return;
+    }
     struct gate gates[GATE_COUNT];
     uint32_t skipped = o->order.skipped_gates | PACE_GATES;
-    gates_judge(s, turn, o->order.to, skipped, o->order.accepted_loss_bytes, gates);
+    gates_judge(s, turn, o->order.to, planned, skipped, o->order.accepted_loss_bytes, gates);
     enum gate_id shut = gates_first_shut(gates);
     if (shut != GATE_COUNT) {
         if (o->version == 0) /* else what was put forward while it was open may be chosen yet: its time is not over */
@@ -175,6 +180,7 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         .id = o->operation,
         .to = o->order.to,
         .executor = turn_self(turn),
+        .planned = planned,
         .forced = true,
         .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
         .skipped_gates = skipped,
@@ -228,7 +234,7 @@ void order_run(struct service *s, struct turn *turn)
     /* The person ordered it in view of what was then. Whoever was quicker has changed that: an order
      * that waited its turn must not undo what another has just brought about. */
     bool overtaken = l->epoch != o->epoch;
-    if (overtaken || (l->operation.kind == OPERATION_FAILOVER && !may_supersede(s, turn, l)) ||
+    if (overtaken || (operation_moves(l->operation.kind) && !may_supersede(s, turn, l)) ||
         (adopting && l->operation.kind != OPERATION_NONE)) {
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
         return;

@@ -19,6 +19,24 @@ static const struct plan_step failover_plan[] = {
     { STEP_NONE,    false, false, ACT_COMPARE,    false },
 };
 
+static const struct plan_step switchover_plan[] = {
+    { STEP_BEGIN,   false, true,  ACT_COMPARE,    false },
+    { STEP_SHUT,    false, true,  ACT_FENCE_SHUT, false },
+    { STEP_FENCE,   false, true,  ACT_COMPARE,    false },
+    { STEP_CATCH_UP, false, true, ACT_COMPARE,    false },
+    { STEP_FREEZE,  false, true,  ACT_FREEZE,     true },
+    { STEP_COMPARE, false, true,  ACT_COMPARE,    true },
+    { STEP_GRANT,   true,  false, ACT_COMPARE,    false },
+    { STEP_LEASE,   false, false, ACT_COMPARE,    false },
+    { STEP_PROMOTE, true,  false, ACT_PROMOTE,    true },
+    { STEP_OPEN,    true,  false, ACT_FENCE_HOLD, false },
+    { STEP_HOOKS,   false, false, ACT_HOOKS,      true },
+    { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
+    { STEP_VERIFY,  false, false, ACT_DNS_VERIFY, true },
+    { STEP_FINISH,  false, false, ACT_COMPARE,    false },
+    { STEP_NONE,    false, false, ACT_COMPARE,    false },
+};
+
 static const struct plan_step adopt_plan[] = {
     { STEP_BEGIN,   false, false, ACT_COMPARE,    false },
     { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
@@ -34,7 +52,7 @@ static const char *const step_names[STEP_COUNT] = {
     [STEP_OPEN] = "open",       [STEP_HOOKS] = "hooks",     [STEP_CUT_OVER] = "cut_over",
     [STEP_VERIFY] = "verify",   [STEP_FINISH] = "finish",   [STEP_UNDO] = "undo",
     [STEP_ABORT] = "abort",     [STEP_GUARD] = "guard",
-    [STEP_FOLLOW] = "follow",
+    [STEP_FOLLOW] = "follow",   [STEP_CATCH_UP] = "catch_up",
 };
 
 const char *step_name(enum step_id step)
@@ -44,7 +62,9 @@ const char *step_name(enum step_id step)
 
 const struct plan_step *plan_of(enum operation_kind kind)
 {
-    return kind == OPERATION_ADOPT ? adopt_plan : failover_plan;
+    return kind == OPERATION_ADOPT        ? adopt_plan
+           : kind == OPERATION_SWITCHOVER ? switchover_plan
+                                          : failover_plan;
 }
 
 const struct plan_step *plan_find(enum operation_kind kind, enum step_id step)
@@ -61,6 +81,7 @@ int64_t plan_deadline_us(const struct service_policy *policy, enum step_id step)
     case STEP_BEGIN:
     case STEP_SHUT:
     case STEP_FENCE:
+    case STEP_CATCH_UP:
     case STEP_GRANT:
     case STEP_LEASE:
     case STEP_ABORT:

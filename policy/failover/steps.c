@@ -92,9 +92,10 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
     uint32_t not_again = (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_FENCE);
     /* With no way back, or with the old writer's region cut off, the question is no longer whether that is
      * well, only whether the target's data are good enough. */
+    bool planned = l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l);
     if (!ledger_may_abort(l) || cut_off_proven(s, l))
         not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
-    gates_judge(s, turn, s->home, l->operation.skipped_gates | not_again,
+    gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again,
                 l->operation.accepted_loss_bytes, gates);
     /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
      * evidence against it; the database itself is looked at by the compare step. */
@@ -185,6 +186,9 @@ static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
     struct operation_run *run = &s->run;
     if (guard_has_released(s, l))
         return PROOF_RELEASED;
+    /* Nothing is lost only where the old writer's own guard has shut it and goes on saying what it wrote last. */
+    if (l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l))
+        return PROOF_NONE;
     if (run->wait_version != l->version || !mono_reached(turn->now, run->wait_until))
         return PROOF_NONE;
     /* The same database under another guard: our own confirmed fence is its fence. */
@@ -218,6 +222,7 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
     cut_off_take(s, turn);
     run->proof = fence_proof_now(s, turn, l);
     if (run->proof != PROOF_NONE) {
+        run->proven_at = turn->now;
         service_note(s, turn, NOTE_FENCE_PROVEN)->a = run->proof;
         return STEP_IS_DONE;
     }
@@ -241,6 +246,43 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
     if (waited)
         cut_off_ask(s, turn);
     return STEP_WAITS;
+}
+
+/* A look at the old writer that was begun after its fence was proven: all that it ever acknowledged is before it. Ages
+ * come from the guard's clock, so what its rate may make of them is taken off. */
+static void see_last(struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    struct operation_run *run = &s->run;
+    const struct sighting *seen = &s->health.sightings[l->operation.from][l->guard.node];
+    if (run->last_known || !seen->known || seen->facts.in_recovery)
+        return;
+    int64_t age = mono_since(turn->now, seen->at);
+    int64_t doubt = age / 1000000 * 2 * (int64_t)l->clock_error_ppm + 2 * (int64_t)l->clock_error_ppm;
+    if (mono_since(seen->at, run->proven_at) <= doubt)
+        return;
+    run->last_known = true;
+    run->last_lsn = seen->facts.lsn;
+    run->last_timeline = seen->facts.timeline;
+}
+
+static bool has_all(const struct operation_run *run, const struct sighting *target)
+{
+    return run->last_known && target->known && target->facts.in_recovery &&
+           target->facts.timeline == run->last_timeline && target->facts.lsn >= run->last_lsn;
+}
+
+static enum step_said step_catch_up(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    const struct ledger *l = service_ledger(s);
+    if (!ledger_may_abort(l))
+        return STEP_IS_DONE; /* it had, before the grant that was taken back */
+    see_last(s, turn, l);
+    if (has_all(run, &s->health.sightings[s->home][turn_self(turn)]))
+        return STEP_IS_DONE;
+    step_say(run, run->last_known ? "waiting until the target has all that the old writer acknowledged"
+                                  : "waiting for a look at the old writer behind its fence: how far it wrote");
+    return run->overdue ? back(s, GATE_LOSS_WITHIN_RPO) : STEP_WAITS;
 }
 
 static enum step_said step_freeze(struct service *s, struct turn *turn)
@@ -273,6 +315,7 @@ static void note_ahead(struct service *s, struct turn *turn, const struct databa
 static enum step_said step_compare(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
+    const struct ledger *l = service_ledger(s);
     const struct act_result *r =
         step_act_result(s, turn, ACT_COMPARE, s->policy->promote_deadline_us / 4);
     if (r == NULL)
@@ -286,6 +329,12 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     /* Promoted already, by an executor before us: what it lacked could be compared only before that. */
     run->loss = r->database.in_recovery ? watch_loss(s, turn, s->home, r->database.lsn)
                                         : (struct loss){ .known = false, .age_us = -1 };
+    if (l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l)) {
+        if (!has_all(run, own))
+            return back(s, GATE_LOSS_WITHIN_RPO);
+        /* What the old one still writes by itself behind its fence nobody was ever told of. */
+        run->loss = (struct loss){ .known = true };
+    }
     struct note *note = service_note(s, turn, NOTE_LOSS_ESTIMATED);
     note->a = run->loss.known ? run->loss.bytes : -1;
     note->b = run->loss.us;
@@ -334,6 +383,8 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
                           : "a gate is shut and there is no way back: a person has to decide");
         return STEP_WAITS;
     }
+    if (l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l) && !has_all(run, &run->target))
+        return back(s, GATE_LOSS_WITHIN_RPO);
     bool fenced = fence_proof_now(s, turn, l) != PROOF_NONE;
     bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
     if (!fenced || !shut_here) {
@@ -449,7 +500,7 @@ static step_function *const step_functions[STEP_COUNT] = {
     [STEP_LEASE] = step_lease,     [STEP_PROMOTE] = step_promote, [STEP_OPEN] = step_open,
     [STEP_HOOKS] = step_hooks,     [STEP_CUT_OVER] = step_cut_over,
     [STEP_VERIFY] = step_verify,   [STEP_FINISH] = step_finish, [STEP_UNDO] = step_undo,
-    [STEP_ABORT] = step_abort,
+    [STEP_ABORT] = step_abort,   [STEP_CATCH_UP] = step_catch_up,
 };
 
 enum step_said step_run(struct service *s, struct turn *turn)

@@ -69,7 +69,7 @@ static region_id leased_region(const struct service *s, const struct turn *turn,
 {
     if (l == NULL || !turn->voting || l->fence != FENCE_ENFORCED || l->keep_on_quorum_loss)
         return REGION_NONE;
-    if (l->operation.kind != OPERATION_FAILOVER)
+    if (!operation_moves(l->operation.kind))
         return l->writer;
     bool begun = l->operation.phase == PHASE_BEGUN && l->operation.may_return;
     return begun && !guard_is_able(s, turn, l) ? l->operation.from : REGION_NONE;
@@ -157,12 +157,12 @@ static void feed_series(struct service *s, const struct turn *turn)
     const struct ledger *ledger = service_ledger(s);
     if (ledger == NULL)
         return;
-    region_id writer = ledger->operation.kind == OPERATION_FAILOVER ? ledger->operation.from
+    region_id writer = operation_moves(ledger->operation.kind) ? ledger->operation.from
                                                                     : ledger->writer;
     /* A granted target that was promoted may have written: from then on it is the one to match, also for
      * an operation that was begun on top of its grant before anybody knew. */
     region_id granted = turn->config->region_of[ledger->guard.node];
-    if (ledger->operation.kind == OPERATION_FAILOVER && service_seen_primary(s, granted))
+    if (operation_moves(ledger->operation.kind) && service_seen_primary(s, granted))
         writer = granted;
     if (writer == REGION_NONE)
         return;
@@ -185,7 +185,7 @@ struct loss watch_loss(const struct service *s, const struct turn *turn, region_
 {
     struct loss loss = loss_estimate(&s->health.writer_series, lsn, turn->now);
     const struct ledger *l = service_ledger(s);
-    if (!loss.known || l == NULL || l->operation.kind != OPERATION_FAILOVER)
+    if (!loss.known || l == NULL || !operation_moves(l->operation.kind))
         return loss;
     region_id granted = turn->config->region_of[l->guard.node];
     if (granted == s->health.series_region || granted == target)

@@ -51,6 +51,7 @@ static bool operation_valid(const struct ledger *ledger)
     switch (op->kind) {
     case OPERATION_NONE:
         return op->phase == PHASE_NONE && ledger->writer != REGION_NONE;
+    case OPERATION_SWITCHOVER:
     case OPERATION_FAILOVER:
         if (op->id == 0 || op->executor >= POLICY_NODES_MAX || op->to >= POLICY_REGIONS_MAX ||
             op->from >= POLICY_REGIONS_MAX)
@@ -61,6 +62,7 @@ static bool operation_valid(const struct ledger *ledger)
     case OPERATION_ADOPT:
         return op->id != 0 && op->executor < POLICY_NODES_MAX && op->phase == PHASE_GRANTED &&
                ledger->writer != REGION_NONE && op->to == ledger->writer;
+    case OPERATION_KIND_COUNT:
     default:
         return false;
     }
@@ -102,7 +104,11 @@ static bool same_guard(const struct ledger *a, const struct ledger *b)
 
 static bool begin_follows(const struct ledger *now, const struct ledger *next)
 {
-    return next->operation.kind == OPERATION_FAILOVER &&
+    /* Nothing is planned on top of what may have been granted: only a settled writer has all its rows. */
+    bool planned = next->operation.kind == OPERATION_SWITCHOVER;
+    bool may_plan = !operation_moves(now->operation.kind) && next->operation.forced &&
+                    next->operation.from == now->writer && next->operation.to != now->writer;
+    return operation_moves(next->operation.kind) && (!planned || may_plan) &&
            next->operation.phase == PHASE_BEGUN && next->epoch == now->epoch + 1 &&
            same_guard(now, next) && terms_equal(now, next);
 }
@@ -110,6 +116,7 @@ static bool begin_follows(const struct ledger *now, const struct ledger *next)
 static bool grant_follows(const struct ledger *now, const struct ledger *next)
 {
     return now->operation.phase == PHASE_BEGUN && next->operation.phase == PHASE_GRANTED &&
+           next->operation.kind == now->operation.kind &&
            next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
            next->operation.executor == now->operation.executor &&
            next->epoch == now->epoch + 1 && next->guard_epoch == next->epoch &&
@@ -171,7 +178,7 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
     struct ledger next = *now;
     /* A begin on top of a begin keeps the region that wrote last: nobody has written since. One on
      * top of a grant does so too, unless the granted region was seen to have become a primary. */
-    bool settled = now->operation.kind != OPERATION_FAILOVER;
+    bool settled = !operation_moves(now->operation.kind);
     bool wrote = now->writer != REGION_NONE && (settled || terms->granted_wrote);
     region_id from = wrote ? now->writer : now->operation.from;
     bool may_return = settled || ledger_may_abort(now);
@@ -179,7 +186,7 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
     next.epoch++;
     next.writer = REGION_NONE;
     next.operation = (struct ledger_operation){
-        .kind = OPERATION_FAILOVER,
+        .kind = terms->planned ? OPERATION_SWITCHOVER : OPERATION_FAILOVER,
         .phase = PHASE_BEGUN,
         .id = terms->id,
         .from = from,
@@ -221,7 +228,7 @@ struct ledger ledger_takeover(const struct ledger *now, struct instance executor
     struct ledger next = *now;
     next.version++;
     next.operation.executor = executor.node;
-    if (now->operation.kind != OPERATION_FAILOVER || now->operation.phase != PHASE_GRANTED ||
+    if (!operation_moves(now->operation.kind) || now->operation.phase != PHASE_GRANTED ||
         instance_equal(now->guard, executor))
         return next;
     /* The lease belongs to another instance: none may write until it has been waited out. */
@@ -236,13 +243,13 @@ struct ledger ledger_takeover(const struct ledger *now, struct instance executor
 
 bool ledger_may_abort(const struct ledger *now)
 {
-    return now->operation.kind == OPERATION_FAILOVER && now->operation.phase == PHASE_BEGUN &&
+    return operation_moves(now->operation.kind) && now->operation.phase == PHASE_BEGUN &&
            now->operation.may_return;
 }
 
 bool ledger_same_database(const struct ledger *now, const struct service_policy *policy)
 {
-    return now->operation.kind == OPERATION_FAILOVER &&
+    return operation_moves(now->operation.kind) &&
            now->operation.from == now->operation.to &&
            node_in(policy->regions[now->operation.to].guards, now->guard.node);
 }
@@ -271,7 +278,7 @@ struct ledger ledger_finish(const struct ledger *now, bool dns_done, struct wall
     next.last_operation = now->operation.id;
     next.last_outcome = OUTCOME_DONE;
     /* The cooldown counts from moves of the writer; an adoption of DNS moves nothing. */
-    if (now->operation.kind == OPERATION_FAILOVER)
+    if (operation_moves(now->operation.kind))
         next.last_finished = wall;
     next.operation = no_operation;
     return next;

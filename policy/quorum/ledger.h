@@ -42,7 +42,15 @@ enum operation_kind {
     OPERATION_NONE,
     OPERATION_FAILOVER,
     OPERATION_ADOPT, /* a person lets us take over the DNS records as they are: DESIGN 8 */
+    OPERATION_SWITCHOVER, /* planned: the old writer is well, confirms its fence, and nothing it acknowledged is lost */
+    OPERATION_KIND_COUNT
 };
+
+/* It changes the writer: none is named first, then the target. */
+static inline bool operation_moves(enum operation_kind kind)
+{
+    return kind == OPERATION_FAILOVER || kind == OPERATION_SWITCHOVER;
+}
 
 /* How far the register knows an operation to be. Everything between is found out again by each
  * step's own check, so that nothing can be done twice. */
@@ -103,6 +111,7 @@ struct begin_terms {
     uint64_t id;
     region_id to;
     node_id executor;
+    bool planned;        /* a switchover; only where the writer is settled */
     bool forced;
     bool granted_wrote;  /* on top of a grant: the granted region was seen as a primary */
     uint32_t skipped_gates;

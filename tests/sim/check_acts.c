@@ -155,7 +155,7 @@ void check_follows(struct world *w, const struct host *h, const struct act *act)
     uint8_t service = act->key.service;
     const struct ledger *l = truth_of_epoch(w->services[service].truth, act->key.epoch);
     const struct ledger *newest = check_newest(w, service);
-    bool target = newest != NULL && newest->operation.kind == OPERATION_FAILOVER && newest->operation.to == h->region;
+    bool target = newest != NULL && operation_moves(newest->operation.kind) && newest->operation.to == h->region;
     bool knows = newest != NULL && h->ledger_known[service] && h->ledger[service].epoch >= newest->epoch;
     if (l == NULL || l->writer != act->region)
         world_break(w, INVARIANT_CHOSEN, "%s leads its standby to %s, which is not chosen as writer of epoch %llu",
@@ -170,7 +170,7 @@ static const struct ledger *grant_of(const struct truth *t, const struct act *ac
 {
     for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch >= act->key.epoch; v--) {
         const struct ledger *l = &t->chosen[v];
-        if (l->epoch == act->key.epoch && l->operation.kind == OPERATION_FAILOVER &&
+        if (l->epoch == act->key.epoch && operation_moves(l->operation.kind) &&
             l->operation.phase == PHASE_GRANTED && l->operation.id == act->key.operation)
             return l;
     }
@@ -354,7 +354,7 @@ void truth_finished(struct world *w, uint8_t service, const struct ledger *befor
                 after->operation.kind == OPERATION_NONE && after->last_outcome == OUTCOME_DONE;
     if (!done)
         return;
-    if (before->operation.kind == OPERATION_FAILOVER && s->databases[after->writer].in_recovery)
+    if (operation_moves(before->operation.kind) && s->databases[after->writer].in_recovery)
         world_break(w, INVARIANT_ONCE, "an operation is over, and %s was never promoted",
                     truth_region(w, after->writer));
     for (uint8_t z = 0; z < s->policy.zone_count && z < WORLD_ZONES_MAX; z++) {
@@ -387,7 +387,7 @@ static void check_done(struct world *w, const struct host *h, const struct note 
         world_break(w, INVARIANT_ONCE, "%s reports an operation as done that is not", h->name);
         return;
     }
-    if (note->b < 0 || t->chosen[l->version - 1].operation.kind != OPERATION_FAILOVER)
+    if (note->b < 0 || !operation_moves(t->chosen[l->version - 1].operation.kind))
         return;
     for (size_t i = 0; i < TRUTH_LOSSES; i++)
         if (t->losses[i].operation == note->operation && t->losses[i].host == host_index(w, h) &&

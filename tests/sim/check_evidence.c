@@ -273,7 +273,7 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     struct truth *t = w->services[service].truth;
     const struct ledger_operation *op = &l->operation;
     const struct ledger *before = check_chosen(w, service, l->version - 1);
-    if (before == NULL || op->kind != OPERATION_FAILOVER || op->forced ||
+    if (before == NULL || !operation_moves(op->kind) || op->forced ||
         op->executor >= w->host_count)
         return;
     const struct policy_config *config = &w->hosts[op->executor].config;
@@ -383,7 +383,7 @@ void truth_forced(struct world *w, uint8_t service, const struct ledger *before,
 {
     struct truth *t = w->services[service].truth;
     const struct ledger_operation *op = &l->operation;
-    if (op->kind != OPERATION_FAILOVER || !op->forced || op->to >= POLICY_REGIONS_MAX ||
+    if (!operation_moves(op->kind) || !op->forced || op->to >= POLICY_REGIONS_MAX ||
         (before->operation.kind == op->kind && before->operation.id == op->id))
         return;
     if (++t->obeyed[op->to] > t->ordered[op->to])

@@ -62,7 +62,7 @@ static void dns_forgotten(struct ledger *l) { l->dns_epoch = 0; }
 static void kind_unknown(struct ledger *l) { l->operation.kind = (enum operation_kind)9; }
 static void kind_other(struct ledger *l)
 {
-    l->operation.kind = l->operation.kind == OPERATION_FAILOVER ? OPERATION_ADOPT : OPERATION_FAILOVER;
+    l->operation.kind = operation_moves(l->operation.kind) ? OPERATION_ADOPT : OPERATION_FAILOVER;
 }
 static void phase_begun_or_none(struct ledger *l)
 {
@@ -159,7 +159,7 @@ static bool names_a_writer(const struct ledger *before, const struct ledger *nex
 static bool must_be_invalid(const struct ledger *next, enum notices notices)
 {
     return notices == NOTICED_ALONE ||
-           (notices == NOTICED_IN_FAILOVER && next->operation.kind == OPERATION_FAILOVER) ||
+           (notices == NOTICED_IN_FAILOVER && operation_moves(next->operation.kind)) ||
            (notices == NOTICED_IN_OPERATION && next->operation.kind != OPERATION_NONE);
 }
 

@@ -50,7 +50,7 @@ static const struct ledger *grant_of(const struct truth *t, region_id region)
 {
     uint64_t epoch = t->chosen[t->top].epoch;
     for (uint64_t v = t->top; v > 0 && t->chosen[v].epoch + 1 >= epoch; v--)
-        if (t->chosen[v].writer == region && t->chosen[v].operation.kind == OPERATION_FAILOVER)
+        if (t->chosen[v].writer == region && operation_moves(t->chosen[v].operation.kind))
             return &t->chosen[v];
     return NULL;
 }

@@ -17,7 +17,7 @@ static void check_cooldown(struct world *w, const struct service_policy *policy,
                            const struct ledger *before, const struct ledger *l)
 {
     int64_t since = l->operation.begun.us - before->last_finished.us;
-    if (before->operation.kind != OPERATION_FAILOVER && before->last_finished.us > 0 &&
+    if (!operation_moves(before->operation.kind) && before->last_finished.us > 0 &&
         since >= 0 && since < policy->cooldown_us && calendars_agree(w))
         world_break(w, INVARIANT_EVIDENCE, "a failover begins %lld ms after the last, and the cooldown is "
                     "%lld ms", (long long)(since / US_PER_MS),

@@ -19,13 +19,13 @@ static bool same_guard(const struct ledger *a, const struct ledger *b)
 
 static bool begun(const struct ledger *l)
 {
-    return l->operation.kind == OPERATION_FAILOVER && l->operation.phase == PHASE_BEGUN &&
+    return operation_moves(l->operation.kind) && l->operation.phase == PHASE_BEGUN &&
            l->writer == REGION_NONE;
 }
 
 static bool granted(const struct ledger *l)
 {
-    return l->operation.kind == OPERATION_FAILOVER && l->operation.phase == PHASE_GRANTED &&
+    return operation_moves(l->operation.kind) && l->operation.phase == PHASE_GRANTED &&
            l->writer == l->operation.to && l->writer != REGION_NONE &&
            l->guard.node == l->operation.executor;
 }
@@ -34,7 +34,7 @@ static bool granted(const struct ledger *l)
  * nobody else can have been named since it wrote. */
 static bool names_none(const struct ledger *now, const struct ledger *next)
 {
-    bool way_back = now->operation.kind != OPERATION_FAILOVER ||
+    bool way_back = !operation_moves(now->operation.kind) ||
                     (begun(now) && now->operation.may_return);
     return begun(next) && next->operation.id != 0 && next->operation.from != REGION_NONE &&
            same_guard(now, next) && truth_same_terms(now, next) &&

@@ -263,7 +263,7 @@ static void check_followed(struct world *w, uint8_t service, const struct ledger
                            const bool lost[POLICY_REGIONS_MAX])
 {
     const struct world_service *s = &w->services[service];
-    if (l->writer == REGION_NONE || l->operation.kind == OPERATION_FAILOVER || !answers(w, service, l->writer, lost) ||
+    if (l->writer == REGION_NONE || operation_moves(l->operation.kind) || !answers(w, service, l->writer, lost) ||
         s->databases[l->writer].in_recovery || truth_by_hand(w, service, l->writer))
         return;
     for (region_id r = 0; r < w->options.region_count; r++) {

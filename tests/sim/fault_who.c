@@ -14,7 +14,7 @@ static region_id target_of(const struct world *w, uint8_t service)
 {
     const struct ledger *l = check_newest(w, service);
     region_id writer = writer_of(w, service);
-    if (l != NULL && l->operation.kind == OPERATION_FAILOVER && l->operation.to != writer)
+    if (l != NULL && operation_moves(l->operation.kind) && l->operation.to != writer)
         return l->operation.to;
     for (region_id r = 0; r < w->options.region_count; r++)
         if (r != writer && w->options.policy.regions[r].serves)
@@ -59,7 +59,7 @@ static uint8_t executor_of(const struct world *w, uint8_t service)
 static uint8_t former_guard_of(const struct world *w, uint8_t service)
 {
     const struct ledger *l = check_newest(w, service);
-    if (l != NULL && l->operation.kind == OPERATION_FAILOVER && l->operation.phase == PHASE_GRANTED)
+    if (l != NULL && operation_moves(l->operation.kind) && l->operation.phase == PHASE_GRANTED)
         return host_of(w, l->operation.from);
     return guard_of(w, service);
 }

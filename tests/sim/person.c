@@ -118,7 +118,7 @@ bool person_rescues(struct world *w, uint8_t service)
                        .accepted_loss_bytes = INT64_MAX / 4 };
     world_settle(w);
     /* One that waits for a person's word hears it where it is carried out. */
-    bool waits = l != NULL && l->operation.kind == OPERATION_FAILOVER &&
+    bool waits = l != NULL && operation_moves(l->operation.kind) &&
                  l->operation.phase == PHASE_BEGUN && l->operation.executor < w->host_count &&
                  is_able(&w->hosts[l->operation.executor]);
     o.to = waits ? l->operation.to : best_region(w, service);

@@ -9,7 +9,7 @@ static struct gate gates[GATE_COUNT];
 static enum gate_id first_shut_of(const struct service *s, uint32_t skipped, int64_t accepted)
 {
     struct turn turn = turn_at(NOW);
-    gates_judge(s, &turn, 1, skipped, accepted, gates);
+    gates_judge(s, &turn, 1, false, skipped, accepted, gates);
     return gates_first_shut(gates);
 }
 
