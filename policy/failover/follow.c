@@ -10,6 +10,7 @@
  *   its timeline is older than the one the writer is seen on    follow the writer
  *   it has not streamed for a while, and the writer is there    follow the writer: asking again changes nothing
  *   a primary, or not seen lately                               nothing
+ *   others work on it too, and no majority is heard             nothing: it may be their target
  *
  * It is safe to do at any time and more than once: a server attaches only to a timeline that its own leads to.
  * A standby is never led to an older timeline, so a coordinator that lags behind the register moves nothing
@@ -75,7 +76,7 @@ void follow_run(struct service *s, struct turn *turn)
         *f = (struct follow){ .attempt = f->attempt, .epoch = l->epoch, .wait_us = FOLLOW_RETRY_US };
         f->retry_at = turn->now;
     }
-    if (should_follow(s, turn, l) && mono_reached(turn->now, f->retry_at))
+    if (should_follow(s, turn, l) && !guard_may_lag(s, turn) && mono_reached(turn->now, f->retry_at))
         send_act(s, turn, l);
 }
 

@@ -89,6 +89,12 @@ static struct mono_time open_until(const struct service *s, const struct ledger 
     return (struct mono_time){ s->guard.lease.deadline.us - budget_us(s, l) };
 }
 
+bool guard_may_lag(const struct service *s, const struct turn *turn)
+{
+    bool alone = s->policy->regions[s->home].guards == node_bit(turn_self(turn));
+    return !alone && !majority_has(turn->config->voters, turn_heard_set(turn));
+}
+
 /* Of a region that is not the writer. The target of an operation and the one that wrote last are
  * shut whatever their database looks like; elsewhere a standby may serve reads. */
 static enum act_kind wanted_elsewhere(const struct service *s, const struct turn *turn,
@@ -115,7 +121,7 @@ static enum act_kind wanted_elsewhere(const struct service *s, const struct turn
      * that is on its way out of recovery starts a walreceiver. So one that streams is let serve reads,
      * and goes on while it stays a standby. */
     bool serves = s->guard.fence == FENCE_READS || seen->facts.walreceiver_live;
-    return standby && serves ? ACT_FENCE_READS : ACT_FENCE_SHUT;
+    return standby && serves && !guard_may_lag(s, turn) ? ACT_FENCE_READS : ACT_FENCE_SHUT;
 }
 
 /* Another coordinator of our region looks after the database: it says that it holds it open, or there

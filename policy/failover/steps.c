@@ -344,13 +344,17 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
 }
 
 /* Another coordinator of our region works the same fence, and may not have heard of the operation: then it goes on
- * letting reads through on what it saw of the standby. Either it says that it has shut the fence too, knowing of the
- * operation, or what it saw before the freeze is too old by now to let anything through upon. */
+ * letting reads through on what it sees of the standby. Either it says that it has shut the fence too, knowing of the
+ * operation; or it has, since the begin, heard no majority for so long that it stopped by itself (guard_may_lag()), and
+ * what it let through last has run out. */
+static struct mono_time others_until(const struct service *s, const struct turn *turn)
+{
+    return mono_after(s->run.started, (SILENT_HEARTBEATS + 1) * turn->config->heartbeat_us + guard_reads_us(s));
+}
+
 static bool others_are_shut(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
-    int64_t longest = s->policy->evidence_max_age_us + guard_reads_us(s);
-    struct mono_time until = mono_after(s->run.target.at, longest);
-    if (mono_reached(turn->now, until))
+    if (mono_reached(turn->now, others_until(s, turn)))
         return true;
     for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct remote *r = &s->remotes[n];
@@ -393,7 +397,7 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     }
     if (!others_are_shut(s, turn, l)) {
         step_say(run, "waiting for the region's other coordinators to have the fence shut, or for what they saw to age");
-        service_wake(s, mono_after(run->target.at, s->policy->evidence_max_age_us + guard_reads_us(s)));
+        service_wake(s, others_until(s, turn));
         return STEP_WAITS;
     }
     struct ledger goal = ledger_grant(l, s->policy, s->guard.self);

@@ -102,13 +102,21 @@ static bool same_guard(const struct ledger *a, const struct ledger *b)
     return instance_equal(a->guard, b->guard) && a->guard_epoch == b->guard_epoch;
 }
 
+/* Nothing is planned on top of what may have been granted: only a settled writer has all its rows. What a takeover sends
+ * back to its begin stays what it was, with no way back. */
+static bool plan_follows(const struct ledger *now, const struct ledger *next)
+{
+    bool fresh = !operation_moves(now->operation.kind) && next->operation.forced &&
+                 next->operation.from == now->writer && next->operation.to != now->writer;
+    bool taken_over = now->operation.kind == next->operation.kind && now->operation.id == next->operation.id &&
+                      now->operation.phase == PHASE_GRANTED && !next->operation.may_return;
+    return fresh || taken_over;
+}
+
 static bool begin_follows(const struct ledger *now, const struct ledger *next)
 {
-    /* Nothing is planned on top of what may have been granted: only a settled writer has all its rows. */
     bool planned = next->operation.kind == OPERATION_SWITCHOVER;
-    bool may_plan = !operation_moves(now->operation.kind) && next->operation.forced &&
-                    next->operation.from == now->writer && next->operation.to != now->writer;
-    return operation_moves(next->operation.kind) && (!planned || may_plan) &&
+    return operation_moves(next->operation.kind) && (!planned || plan_follows(now, next)) &&
            next->operation.phase == PHASE_BEGUN && next->epoch == now->epoch + 1 &&
            same_guard(now, next) && terms_equal(now, next);
 }

@@ -220,6 +220,13 @@ static struct order failover_to(struct match *m, unsigned to)
                            .accepted_loss_bytes = -1 };
 }
 
+static void order_switchover(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    o.kind = ORDER_SWITCHOVER;
+    order(m, match_host(m, 0), o);
+}
+
 static void order_failover(struct match *m) { order(m, match_host(m, 0), failover_to(m, 1)); }
 
 static void order_skipping(struct match *m)
@@ -298,6 +305,7 @@ const struct row when_rows[] = {
     { "the mark in dns becomes %", zone_mark },
     { "a person at % orders failover to %", order_failover },
     { "a person at % orders failover to % skipping %", order_skipping },
+    { "a person at % orders switchover to %", order_switchover },
     { "a person at % orders adopt", order_adopt },
     { NULL, NULL },
 };

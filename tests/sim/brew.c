@@ -254,9 +254,9 @@ static void draw_order(struct brew *b, struct fault *f)
     f->one = f->kind == HIT_REJOIN ? brew_serving_region(b) : brew_host_or_part(b);
     f->other = draw_percent(d, 50) ? PART_TARGET : brew_serving_region(b);
     f->value = -1;
-    if (f->kind != HIT_ORDER || draw_percent(d, 20))
+    if ((f->kind != HIT_ORDER && f->kind != HIT_SWITCHOVER) || draw_percent(d, f->kind == HIT_ORDER ? 20 : 60))
         return; /* with every gate in force */
-    f->bits = 1u << GATE_MAJORITY_FAILED; /* what a planned change of the writer has to skip */
+    f->bits = 1u << GATE_MAJORITY_FAILED; /* what forcing out a writer that is well has to skip */
     if (draw_percent(d, 25))
         f->bits |= (uint32_t)draw_next(d) & ((1u << GATE_FENCE) - 1u);
     if (draw_percent(d, 6))
@@ -280,7 +280,7 @@ static void draw_values(struct brew *b, struct fault *f)
     case HIT_LINK: case HIT_CLOG: case HIT_CLOG_HOST: case HIT_LOSS: case HIT_DUPLICATES: case HIT_LATE:
         draw_network(b, f);
         break;
-    case HIT_ORDER: case HIT_ADOPT: case HIT_REJOIN:
+    case HIT_ORDER: case HIT_SWITCHOVER: case HIT_ADOPT: case HIT_REJOIN:
         draw_order(b, f);
         break;
     case HIT_MEND: case HIT_LIES:

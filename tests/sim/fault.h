@@ -56,6 +56,7 @@ enum fault_kind {
     HIT_GUARD,            /* one: host; can't work its fence */
     HIT_SETTING,          /* one: host; value: lease in us from its next start, which is for_us later */
     HIT_ORDER,            /* one: host; other: region; bits: gates skipped; value: loss accepted, -1 */
+    HIT_SWITCHOVER,       /* the same, planned: nothing may be lost by it */
     HIT_ADOPT,            /* one: host */
     HIT_REJOIN,           /* one: region */
     HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */

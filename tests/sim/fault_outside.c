@@ -285,7 +285,8 @@ static bool dns_mark(struct strike *k)
 static bool order(struct strike *k)
 {
     struct host *h = strike_host(k);
-    struct order o = { .kind = ORDER_FAILOVER, .to = strike_other_region(k),
+    struct order o = { .kind = k->fault->kind == HIT_SWITCHOVER ? ORDER_SWITCHOVER : ORDER_FAILOVER,
+                       .to = strike_other_region(k),
                        .skipped_gates = k->fault->bits, .accepted_loss_bytes = k->fault->value };
     return person_orders(k->world, h, k->fault->service, &o);
 }
@@ -333,6 +334,7 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_DNS_FORGETS] = { "DNS loses a change", dns_forgets, NULL, false, false },
     [HIT_DNS_MARK] = { "DNS mark changed", dns_mark, NULL, false, false },
     [HIT_ORDER] = { "order: failover", order, NULL, false, false },
+    [HIT_SWITCHOVER] = { "order: switchover", order, NULL, false, false },
     [HIT_ADOPT] = { "order: adopt", adopt, NULL, false, false },
     [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
     [HIT_MEND] = { "all outages end early", mend, NULL, false, false },

@@ -111,7 +111,8 @@ static void say_set(struct speaker *s)
 static void say_order(struct speaker *s)
 {
     const struct fault *f = s->fault;
-    say(s, "a person at %s orders failover to %s", host_one(s), region_other(s));
+    say(s, "a person at %s orders %s to %s", host_one(s), f->kind == HIT_SWITCHOVER ? "switchover" : "failover",
+        region_other(s));
     const char *between = " skipping ";
     for (int g = 0; g < GATE_COUNT; g++) {
         if ((f->bits >> g & 1u) == 0)
@@ -248,7 +249,8 @@ static void say_outside(struct speaker *s)
     case HIT_DNS_SLOW: say(s, "DNS takes %.1fs to be in sync", seconds(f->value)); break;
     case HIT_DNS_FORGETS: say(s, "DNS loses the last change of zone %u", f->zone); break;
     case HIT_DNS_MARK: say(s, "the mark in zone %u is %s", f->zone, mark_words[f->value]); break;
-    case HIT_ORDER: say_order(s); break;
+    case HIT_ORDER:
+    case HIT_SWITCHOVER: say_order(s); break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;

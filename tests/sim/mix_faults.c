@@ -18,8 +18,8 @@ static const uint8_t single_weight[HIT_COUNT] = {
     [HIT_CLOG] = 4, [HIT_CLOG_HOST] = 4, [HIT_LOSS] = 4, [HIT_DUPLICATES] = 3, [HIT_LATE] = 3,
     [HIT_DB_KILLED] = 4, [HIT_DB_FROZEN] = 4, [HIT_DB_PROMOTED] = 1, [HIT_ENDPOINTS] = 4, [HIT_LAG] = 2,
     [HIT_ACT] = 5, [HIT_ACT_SLOW] = 3, [HIT_DNS_GONE] = 2, [HIT_DNS_SLOW] = 2, [HIT_DNS_FORGETS] = 1,
-    [HIT_DNS_MARK] = 1, [HIT_OBSERVER] = 3, [HIT_GUARD] = 3, [HIT_SETTING] = 1, [HIT_ORDER] = 8,
-    [HIT_ADOPT] = 1, [HIT_REJOIN] = 6,
+    [HIT_DNS_MARK] = 1, [HIT_OBSERVER] = 3, [HIT_GUARD] = 3, [HIT_SETTING] = 1, [HIT_ORDER] = 6,
+    [HIT_SWITCHOVER] = 6, [HIT_ADOPT] = 1, [HIT_REJOIN] = 6,
 };
 
 static unsigned weight_of(const struct brew *b, int kind)
@@ -39,7 +39,7 @@ static unsigned weight_of(const struct brew *b, int kind)
             return weight * 5;
         break;
     case PROFILE_DUEL:
-        if (kind == HIT_ORDER)
+        if (kind == HIT_ORDER || kind == HIT_SWITCHOVER)
             return weight * 6;
         break;
     case PROFILE_GENERAL:

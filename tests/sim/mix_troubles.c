@@ -62,7 +62,7 @@ static void struck_at_work(struct brew *b, int64_t at)
         f->value = brew_leases(b);
         break;
     default:
-        f = once(b, at, HIT_ORDER, brew_host_or_part(b), 0);
+        f = once(b, at, draw_percent(d, 50) ? HIT_SWITCHOVER : HIT_ORDER, brew_host_or_part(b), 0);
         f->other = brew_serving_region(b);
         f->bits = 1u << GATE_MAJORITY_FAILED;
         f->value = -1;
@@ -80,7 +80,7 @@ static void writer_in_trouble(struct brew *b, int64_t at)
 
 static void order_to(struct brew *b, int64_t at, uint8_t host, uint8_t region)
 {
-    struct fault *f = brew_add(b, HIT_ORDER, at, 0);
+    struct fault *f = brew_add(b, draw_percent(b->draw, 50) ? HIT_SWITCHOVER : HIT_ORDER, at, 0);
     f->one = host;
     f->other = region;
     f->bits = 1u << GATE_MAJORITY_FAILED;

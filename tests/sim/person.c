@@ -15,7 +15,8 @@ bool person_orders(struct world *w, struct host *h, uint8_t service, const struc
         return false;
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
-    world_say(w, h, "a person orders %s %s", o.kind == ORDER_ADOPT ? "adopt" : "failover to",
+    world_say(w, h, "a person orders %s %s",
+              o.kind == ORDER_ADOPT ? "adopt" : o.kind == ORDER_SWITCHOVER ? "switchover to" : "failover to",
               o.kind == ORDER_ADOPT ? "" : w->options.region_name[o.to]);
     world_order(w, h, service, &o);
     return true;

@@ -113,7 +113,7 @@ static void strike(struct run *r, uint16_t i)
     say_fault(r, f, "--- ");
     bool struck = fault_apply(r->world, f, &r->states[i]);
     r->tally->faults[f->kind] += struck;
-    r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_ADOPT);
+    r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_ADOPT);
     if (f->kind == HIT_MEND)
         end_what_hides(r);
 }
