@@ -210,6 +210,7 @@ struct operation_run {
     bool wait_noted;
     enum fence_proof proof;
     struct mono_time proven_at;
+    uint64_t released_epoch;    /* the outgoing guard's, whose release was heard; 0: none */
     /* what the old writer has, seen when it could acknowledge nothing any more; a switchover's */
     bool last_known;
     uint64_t last_lsn;

@@ -184,7 +184,10 @@ static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
                                         const struct ledger *l)
 {
     struct operation_run *run = &s->run;
+    /* Said once it stays true: that instance never renews that epoch again, even if its node is another by now. */
     if (guard_has_released(s, l))
+        run->released_epoch = l->guard_epoch;
+    if (run->released_epoch == l->guard_epoch)
         return PROOF_RELEASED;
     /* Nothing is lost only where the old writer's own guard has shut it and goes on saying what it wrote last. */
     if (l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l))
@@ -391,6 +394,8 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
         return back(s, GATE_LOSS_WITHIN_RPO);
     bool fenced = fence_proof_now(s, turn, l) != PROOF_NONE;
     bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
+    if (!fenced && run->overdue && ledger_may_abort(l))
+        return back(s, GATE_FENCE);
     if (!fenced || !shut_here) {
         step_say(run, fenced ? "the target's own fence is not confirmed" : "the fence is not proven");
         return STEP_WAITS;

@@ -179,11 +179,12 @@ static void check_agreement(struct world *w, uint8_t service, const struct ledge
                         h->ledger_known[service]
                             ? (unsigned long long)h->ledger[service].version : 0ull,
                         (unsigned long long)l->version);
-        /* A voter that has something else on its disk can't grant: the next one that is lost stops the service. */
+        /* A voter that has something else on its disk can't grant: the next one that is lost stops the service. What
+         * its disk has just forgotten it still has in memory, and will write with whatever it accepts next. */
         const struct register_report *has = &h->disk.durable.services[service].accepted;
         bool behind = !has->present || has->ledger.version < l->version ||
                       (has->ledger.version == l->version && !truth_same_value(&has->ledger, l));
-        if (node_in(truth_voters(w), n) && h->mute == MUTE_NOT && !h->store_failed && behind)
+        if (node_in(truth_voters(w), n) && h->mute == MUTE_NOT && !h->store_failed && !h->disk.forgot && behind)
             world_break(w, INVARIANT_CONVERGES, "the voter of %s is left behind version %llu", h->name,
                         (unsigned long long)l->version);
     }

@@ -100,6 +100,7 @@ enum disk_fault {
 struct world_disk {
     bool sound;
     bool doubt;                   /* the next start finds a slot that is torn */
+    bool forgot;                  /* the last write, which it said was done */
     bool fails;                   /* every write is refused */
     enum disk_fault next;         /* befalls the next write, once */
     uint32_t restarts;

@@ -70,6 +70,7 @@ static void take_write(struct world *w, struct host *h)
     enum disk_fault fault = h->disk.next;
     h->disk.next = DISK_WELL;
     h->persist_done = p->number;
+    h->disk.forgot = fault == DISK_LOST;
     if (fault == DISK_WELL) {
         /* A slot that was ruined is the next one to be written over, so one good write mends it. */
         h->disk.doubt = false;
