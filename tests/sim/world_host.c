@@ -196,6 +196,7 @@ void world_host_start(struct world *w, struct host *h)
     /* Opening a store writes to it. Without one the process is a stranger to everybody, and mute. */
     bool opens = !h->disk.fails;
     h->disk.restarts += opens;
+    h->disk.forgot = false; /* whatever it was, this life never knew it */
     h->persist_asked = h->persist_done = 0;
     h->store_failed = !opens;
     h->timer_waits = false;
