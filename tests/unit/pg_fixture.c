@@ -28,7 +28,7 @@
 
 static struct pg_server *servers[SERVERS_MAX];
 
-static void die(const char *what, const char *detail)
+_Noreturn static void die(const char *what, const char *detail)
 {
     fprintf(stderr, "pg_fixture: %s: %s\n", what, detail);
     exit(EXIT_FAILURE);
@@ -120,16 +120,34 @@ static bool command(const char *const argv[], char *out, size_t size)
 
 /* ---- servers ----------------------------------------------------------------------------- */
 
+/* Bound seconds later, and again after each restart of the server: so not one that the kernel gives to connections
+ * (from 32768 on), and drawn by what no other test has, since several run at a time. */
 static uint16_t free_port(void)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0)
-        die("no free port", strerror(errno));
-    (void)close(fd);
-    return ntohs(address.sin_port);
+    static unsigned drawn;
+    for (int tries = 0; tries < 1000; tries++) {
+        unsigned port = 20000u + ((unsigned)getpid() * 97u + drawn++ * 31u) % 12000u;
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                       .sin_port = htons((uint16_t)port) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        if (fd >= 0)
+            (void)close(fd);
+        if (bound)
+            return (uint16_t)port;
+    }
+    die("no free port", strerror(errno));
+}
+
+/* What the server said: its folder is gone when the test is. */
+static void show_log(const char *path)
+{
+    char line[512];
+    FILE *log = fopen(path, "r");
+    while (log != NULL && fgets(line, sizeof line, log) != NULL)
+        (void)fprintf(stderr, "    %s", line);
+    if (log != NULL)
+        (void)fclose(log);
 }
 
 static void stop_all(void)
@@ -195,7 +213,8 @@ static void server_run(struct pg_server *server)
         int status;
         if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
             server->pid = 0;
-            die("the server ended while starting, see", log_path);
+            show_log(log_path);
+            die("the server ended while starting", log_path);
         }
         char line[128], path[128];
         (void)snprintf(path, sizeof path, "%s/postmaster.pid", server->data);
@@ -209,7 +228,8 @@ static void server_run(struct pg_server *server)
             return;
         wait_ms(50);
     }
-    die("the server did not get ready, see", log_path);
+    show_log(log_path);
+    die("the server did not get ready", log_path);
 }
 
 static const char settings[] =
