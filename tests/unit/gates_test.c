@@ -141,6 +141,10 @@ static void fence(void)
     s->remotes[0].heard = true;
     s->remotes[0].instance = s->learner.chosen.guard;
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT); /* its guard is heard */
+    s->remotes[0].back_at = AT(NOW - 5); /* it has just come back: the votes are of the time it was away */
+    CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
+    s->remotes[0].back_at = AT(NOW - 6);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
     s->remotes[0].instance.id++; /* its node is heard, but runs another instance now */
     CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
     s->remotes[0].instance = s->learner.chosen.guard;
@@ -154,6 +158,32 @@ static void fence(void)
     CU_ASSERT_EQUAL(first_shut(s), GATE_FENCE);
     s->learner.chosen.keep_on_quorum_loss = false;
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
+}
+
+static enum gate_id first_shut_of_a_switchover(const struct service *s)
+{
+    struct turn turn = turn_at(NOW);
+    gates_judge(s, &turn, 1, true, 0, -1, gates);
+    return gates_first_shut(gates);
+}
+
+/* A writer that is well is left at a person's word, and only where its own guard can confirm. */
+static void a_switchover_needs_the_writers_guard_and_no_votes(void)
+{
+    struct service *s = service_all_open(NOW);
+    for (node_id n = 0; n < 3; n++)
+        opine(s, 0, n, VERDICT_HEALTHY, NOW, 40);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_MAJORITY_FAILED);
+    s->remotes[0] = (struct remote){ .heard = true, .guard_ready = true, .instance = s->learner.chosen.guard };
+    CU_ASSERT_EQUAL(first_shut_of_a_switchover(s), GATE_COUNT);
+    s->remotes[0].guard_ready = false;
+    CU_ASSERT_EQUAL(first_shut_of_a_switchover(s), GATE_FENCE); /* although the kernel would end its lease */
+    s->remotes[0].guard_ready = true;
+    fixture_peers[0].heard = false;
+    CU_ASSERT_EQUAL(first_shut_of_a_switchover(s), GATE_FENCE);
+    fixture_peers[0].heard = true;
+    opine(s, 1, 1, VERDICT_SUSPECT, NOW, 40);
+    CU_ASSERT_EQUAL(first_shut_of_a_switchover(s), GATE_TARGET_HEALTHY);
 }
 
 static void nothing_known_opens_nothing(void)
@@ -235,6 +265,6 @@ SUITE_MAIN("gates", TEST(every_gate_can_be_open),
            TEST(what_a_check_read_is_as_old_as_its_beginning), TEST(majority_failed), TEST(target_healthy),
            TEST(target_coordinator), TEST(target_streaming_and_timeline),
            TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo), TEST(outage_min),
-           TEST(cooldown_and_pause), TEST(fence), TEST(nothing_known_opens_nothing),
+           TEST(cooldown_and_pause), TEST(fence), TEST(a_switchover_needs_the_writers_guard_and_no_votes), TEST(nothing_known_opens_nothing),
            TEST(a_node_that_suspects_itself_abstains), TEST(skipping_is_by_name),
            TEST(a_look_told_again_is_no_newer))

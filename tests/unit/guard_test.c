@@ -59,6 +59,23 @@ static void it_asks_all_voters_and_opens_until_the_deadline(void)
     CU_ASSERT_EQUAL(act_sent(ACT_FENCE_HOLD)->until.us, SECONDS(4)); /* sent at 2, lease 2 */
 }
 
+/* Nobody can have been granted anything without it: it asks, and shuts only if nobody answers for a moment. */
+static void a_guarded_fence_that_is_back_after_its_lease_asks_first(void)
+{
+    struct ledger l = fixture_first();
+    l.fence = FENCE_GUARDED;
+    struct service *s = service_of(0, l, 2);
+    run(s, 2); /* started at 1 */
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    CU_ASSERT_PTR_NOT_NULL(message_sent(MESSAGE_RENEW));
+    run(s, 3);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    s = service_of(0, l, 2); /* others may have been granted by now */
+    fixture_config.services[0].accept_unconfirmed_fence = true;
+    run(s, 2);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+}
+
 static void it_never_opens_without_a_lease(void)
 {
     struct service *s = service_of(0, fixture_first(), 10);
@@ -302,7 +319,7 @@ static void a_release_proves_only_for_the_named_instance(void)
 }
 
 SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
-           TEST(it_never_opens_without_a_lease), TEST(it_shuts_when_the_lease_lapses),
+           TEST(a_guarded_fence_that_is_back_after_its_lease_asks_first), TEST(it_never_opens_without_a_lease), TEST(it_shuts_when_the_lease_lapses),
            TEST(a_guarded_fence_starts_before_the_deadline),
            TEST(a_lease_of_another_epoch_opens_nothing),
            TEST(begin_shuts_the_old_writer_under_a_lease_that_still_runs),

@@ -44,6 +44,35 @@ static void begin_names_no_writer_and_keeps_the_outgoing_guard(void)
     CU_ASSERT(begun.operation.may_return);
 }
 
+/* A switchover stands on a settled writer alone, and stays one when it is taken over. */
+static void a_switchover_begins_on_a_settled_writer(void)
+{
+    struct service_policy p = fixture_policy();
+    struct ledger first = fixture_first(), begun = fixture_begun(), granted = fixture_granted();
+    struct begin_terms terms = fixture_terms(8, 1, 1);
+    terms.planned = terms.forced = true;
+    struct ledger planned = ledger_begin(&first, &terms);
+    CU_ASSERT_EQUAL(planned.operation.kind, OPERATION_SWITCHOVER);
+    CU_ASSERT(ledger_follows(&first, &planned));
+    CU_ASSERT(ledger_may_abort(&planned));
+    struct ledger bad = ledger_begin(&begun, &terms);
+    CU_ASSERT_FALSE(ledger_follows(&begun, &bad));
+    bad = ledger_begin(&granted, &terms);
+    CU_ASSERT_FALSE(ledger_follows(&granted, &bad));
+    terms.forced = false;
+    bad = ledger_begin(&first, &terms);
+    CU_ASSERT_FALSE(ledger_follows(&first, &bad)); /* nobody plans by itself */
+    struct ledger there = ledger_grant(&planned, &p, guard_of_1);
+    CU_ASSERT(ledger_follows(&planned, &there));
+    bad = there;
+    bad.operation.kind = OPERATION_FAILOVER;
+    CU_ASSERT_FALSE(ledger_follows(&planned, &bad));
+    struct ledger taken = ledger_takeover(&there, (struct instance){ 2001, 2 });
+    CU_ASSERT(ledger_follows(&there, &taken));
+    CU_ASSERT_EQUAL(taken.operation.kind, OPERATION_SWITCHOVER);
+    CU_ASSERT_FALSE(ledger_may_abort(&taken));
+}
+
 static void begin_with_another_guard_or_lease_is_refused(void)
 {
     struct ledger first = fixture_first(), bad = fixture_begun();
@@ -330,7 +359,7 @@ static void equality_sees_every_field(void)
 SUITE_MAIN("ledger", TEST(ballots_order_by_counter_then_node_then_restart),
            TEST(an_instance_is_node_and_store), TEST(the_first_value_follows_nothing_only),
            TEST(begin_names_no_writer_and_keeps_the_outgoing_guard),
-           TEST(begin_with_another_guard_or_lease_is_refused),
+           TEST(a_switchover_begins_on_a_settled_writer), TEST(begin_with_another_guard_or_lease_is_refused),
            TEST(a_change_without_a_new_epoch_is_refused), TEST(versions_are_never_skipped),
            TEST(the_writer_never_changes_without_begin),
            TEST(grant_names_target_guard_and_its_epoch),

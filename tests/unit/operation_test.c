@@ -106,6 +106,72 @@ static void no_grant_on_the_end_of_a_guarded_or_kept_lease(void)
     CU_ASSERT_FALSE(proposes());
 }
 
+/* ---- the switchover ---- */
+
+/* Behind the old writer's fence, proven at 95 and said by its guard. */
+static struct service *switching_over(enum step_id step)
+{
+    struct ledger first = fixture_first();
+    struct begin_terms terms = fixture_terms(7, 1, 1);
+    terms.planned = terms.forced = true;
+    struct service *s = at_step(ledger_begin(&first, &terms), step);
+    s->run.kind = OPERATION_SWITCHOVER;
+    s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 1 };
+    s->run.proof = PROOF_RELEASED;
+    s->run.proven_at = AT(95);
+    return s;
+}
+
+static void the_writer_at(struct service *s, uint64_t lsn, int64_t seen_s)
+{
+    see(s, 0, 0, (struct database_facts){ .timeline = 1, .lsn = lsn }, seen_s);
+}
+
+static void a_switchover_waits_for_all_that_was_acknowledged(void)
+{
+    struct service *s = switching_over(STEP_CATCH_UP);
+    the_writer_at(s, 4000, 94); /* before the fence: it went on writing */
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.step, STEP_CATCH_UP);
+    the_writer_at(s, 6000, 99);
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.step, STEP_CATCH_UP);
+    CU_ASSERT_EQUAL(s->run.last_lsn, 6000);
+    the_writer_at(s, 7000, NOW); /* what it writes by itself behind its fence nobody was told of */
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 6000 }, NOW);
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.step, STEP_FREEZE);
+}
+
+static void a_switchover_that_cannot_catch_up_goes_back(void)
+{
+    struct service *s = switching_over(STEP_CATCH_UP);
+    the_writer_at(s, 6000, 99);
+    run(s, 201);
+    CU_ASSERT_EQUAL(s->run.abort_gate, GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT(s->run.step == STEP_UNDO || s->run.step == STEP_ABORT);
+    s = switching_over(STEP_GRANT); /* whoever came here without having looked */
+    run(s, NOW);
+    CU_ASSERT_FALSE(proposes());
+    CU_ASSERT_EQUAL(s->run.abort_gate, GATE_LOSS_WITHIN_RPO);
+}
+
+/* The lease's end, which proves a failover's fence, does not say what was acknowledged last. */
+static void only_the_writers_guard_proves_a_switchovers_fence(void)
+{
+    struct service *s = switching_over(STEP_FENCE);
+    s->remotes[0].released_epoch = 0;
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.step, STEP_FENCE);
+    s->remotes[0].released_epoch = 1;
+    run(s, NOW);
+    CU_ASSERT_NOT_EQUAL(s->run.step, STEP_FENCE);
+    s->remotes[0].instance.id++; /* said once it stays true */
+    s->run.step = STEP_CATCH_UP;
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.proof, PROOF_RELEASED);
+}
+
 /* ---- the remote hook ---- */
 
 static struct service *with_hook(bool keeps)
@@ -375,8 +441,8 @@ static void a_silent_executor_is_taken_over_from(void)
 
 static void plans_are_sound_tables(void)
 {
-    const enum operation_kind kinds[] = { OPERATION_FAILOVER, OPERATION_ADOPT };
-    for (size_t k = 0; k < 2; k++) {
+    const enum operation_kind kinds[] = { OPERATION_FAILOVER, OPERATION_ADOPT, OPERATION_SWITCHOVER };
+    for (size_t k = 0; k < 3; k++) {
         bool back = true;
         for (const struct plan_step *row = plan_of(kinds[k]); row->step != STEP_NONE; row++) {
             CU_ASSERT_STRING_NOT_EQUAL(step_name(row->step), "none");
@@ -393,6 +459,8 @@ SUITE_MAIN("operation", TEST(grant_with_proof_and_a_shut_target),
            TEST(no_grant_on_the_wait_of_another_ledger),
            TEST(no_grant_while_the_targets_own_fence_is_open),
            TEST(no_grant_on_the_end_of_a_guarded_or_kept_lease), TEST(a_release_needs_no_waiting),
+           TEST(a_switchover_waits_for_all_that_was_acknowledged), TEST(a_switchover_that_cannot_catch_up_goes_back),
+           TEST(only_the_writers_guard_proves_a_switchovers_fence),
            TEST(a_remote_hook_proves_for_its_operation_and_epoch), TEST(only_a_remote_hook_that_confirms_proves),
            TEST(nobody_is_cut_off_too_early_or_without_evidence), TEST(a_region_cut_off_is_not_gone_back_to_lightly),
 

@@ -45,6 +45,26 @@ static void one_unknown_check_keeps_it_from_being_healthy(void)
     CU_ASSERT_EQUAL(verdict_of_region(&p, t, 0, AT(11)).verdict, VERDICT_HEALTHY);
 }
 
+/* A failing run outlasts its first successes; while its newest sample is one, nobody confirms it. */
+static void a_region_that_has_just_answered_recovers(void)
+{
+    struct service_policy p = two_checks_in_region_0();
+    struct threshold t[POLICY_CHECKS_MAX] = { 0 };
+    p.checks[0].rise = p.checks[1].rise = 3;
+    feed(&p, t, 0, SAMPLE_FAILED, 1, 10);
+    feed(&p, t, 1, SAMPLE_OK, 1, 10);
+    CU_ASSERT_FALSE(verdict_recovers(&p, t, 0, AT(10)));
+    feed(&p, t, 0, SAMPLE_OK, 11, 11);
+    CU_ASSERT_EQUAL(verdict_of_region(&p, t, 0, AT(11)).verdict, VERDICT_FAILED);
+    CU_ASSERT(verdict_recovers(&p, t, 0, AT(11)));
+    feed(&p, t, 0, SAMPLE_FAILED, 12, 12);
+    CU_ASSERT_FALSE(verdict_recovers(&p, t, 0, AT(12)));
+    /* One of two that both failed goes on failing. */
+    feed(&p, t, 1, SAMPLE_FAILED, 11, 20);
+    feed(&p, t, 0, SAMPLE_OK, 20, 20);
+    CU_ASSERT_FALSE(verdict_recovers(&p, t, 0, AT(20)));
+}
+
 static void of_two_failing_runs_the_longer_one_speaks(void)
 {
     struct service_policy p = two_checks_in_region_0();
@@ -94,5 +114,5 @@ static void self_distrust(void)
 
 SUITE_MAIN("verdict", TEST(any_failed_check_fails_the_region),
            TEST(one_unknown_check_keeps_it_from_being_healthy),
-           TEST(of_two_failing_runs_the_longer_one_speaks),
+           TEST(a_region_that_has_just_answered_recovers), TEST(of_two_failing_runs_the_longer_one_speaks),
            TEST(a_region_without_checks_is_unknown), TEST(self_distrust))
