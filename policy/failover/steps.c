@@ -401,7 +401,7 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
         return STEP_WAITS;
     }
     if (!others_are_shut(s, turn, l)) {
-        step_say(run, "waiting for the region's other coordinators to have the fence shut, or for what they saw to age");
+        step_say(run, "waiting until the region's other coordinators have shut the fence, or can't open it any more");
         service_wake(s, others_until(s, turn));
         return STEP_WAITS;
     }

@@ -102,8 +102,8 @@ static bool same_guard(const struct ledger *a, const struct ledger *b)
     return instance_equal(a->guard, b->guard) && a->guard_epoch == b->guard_epoch;
 }
 
-/* Nothing is planned on top of what may have been granted: only a settled writer has all its rows. What a takeover sends
- * back to its begin stays what it was, with no way back. */
+/* Nothing is planned on top of what may have been granted: only a settled writer has all its rows. What a takeover
+ * sends back to its begin stays what it was, with no way back. */
 static bool plan_follows(const struct ledger *now, const struct ledger *next)
 {
     bool fresh = !operation_moves(now->operation.kind) && next->operation.forced &&
