@@ -21,6 +21,11 @@ PLAN = ["begin", "shut", "fence", "catch_up", "freeze", "compare", "grant", "lea
         "finish"]
 
 
+def kernel():
+    """Heartbeats not so quick that a busy machine's pause is a silence: a guard just back from one is not relied on."""
+    return e2e.brisk(heartbeat="400ms", renew_every="400ms")
+
+
 def bring_up(lab, change=None):
     """Everything is well and several clients write, each a row at a time."""
     e2e.bring_up(lab, change=change, rate=RATE)
@@ -34,9 +39,20 @@ def switchover(lab, region, to, *more):
     return e2e.order(lab, region, "switchover", SERVICE, "--to", to, *more)
 
 
+def dry(lab, to=WEST):
+    code, output, _ = lab.failoverctl(to, "switchover", SERVICE, "--to", to, "--dry-run", "--json")
+    return json.loads(output) if code in (0, 3) else {}
+
+
+def ready(lab, to=WEST):
+    """Also a guard of the old writer that was silent for a moment is relied on again."""
+    lab.wait_for(lambda: dry(lab, to).get("would_run"), 30, f"a switchover to {to} would begin")
+
+
 def move(suite, lab, to, what):
     """There, under load: done, every step, in order, by the old guard's own word, and nothing lost."""
     old = next(region for region in lab.serving if region != to)
+    ready(lab, to)
     epoch, began_us = e2e.status_of(lab, to)["epoch"], rounds.boot_us()
     code, output = switchover(lab, to, to, "--reason", what, "--yes")
     if not suite.expect(code == 0 and f"writer of {SERVICE} is {to}" in output, f"{what}: switchover to {to}, exit code 0", output):
@@ -82,7 +98,7 @@ def rejoin(suite, lab):
     """The old primary has what it wrote behind its fence by itself, but no row that the new one lacks."""
     lab.wait_for(lambda: returned(lab).get("state") == "listed", 40, "us-east-1 has looked at what its database has more")
     seen = returned(lab)
-    suite.expect(seen.get("transactions") == 0, f"the old primary has no transaction that the new one lacks: {seen.get('text')}", seen)
+    suite.expect(seen.get("bytes") == 0 or seen.get("transactions") == 0, f"the old primary has no transaction that the new one lacks: {seen.get('text')}", seen)
     lab.databases[EAST].process.expected_end = True         # the hook ends the lab's server and starts its own
     code, output, error = lab.failoverctl(EAST, "rejoin", SERVICE, "--reason", "standby of the new one", "--yes", timeout_s=REJOIN_LIMIT_S)
     suite.expect(code == 0 and lab.databases[EAST].is_standby(), "the old primary is rejoined: a standby that streams", output + error)
@@ -92,7 +108,8 @@ def rejoin(suite, lab):
 def test_kernel(suite, lab):
     """There and home again."""
     bring_up(lab, change=with_hook(lab))
-    code, output = switchover(lab, WITNESS, WEST, "--dry-run")
+    ready(lab)
+    code, output = switchover(lab, WEST, WEST, "--dry-run")
     suite.expect(code == 0 and all(word in output for word in ("catch_up", "lose nothing", "failoverctl rejoin shop", "hooks.rejoin")),
                  "a dry run: it would begin; steps, and that the old primary has to be rejoined", output)
     suite.expect(e2e.status_of(lab, WEST)["writer"] == EAST and not e2e.failovers_begun(lab), "and it changed nothing")
@@ -107,7 +124,7 @@ def test_door(suite, lab):
     bring_up(lab)
     move(suite, lab, WEST, "by the door")
     code, output = e2e.order(lab, EAST, "status")
-    suite.expect(code == 0 and "rejoin" in output, "status on the old primary's node says that it has to be rejoined", output)
+    suite.expect(code == 0 and "Make it a standby" in output, "status on the old primary's node says that it has to become a standby", output)
 
 
 def hurried(content):
@@ -118,6 +135,7 @@ def test_held_back(suite, lab):
     """The standby is healthy and within the RPO when it begins, and gets nothing more."""
     bring_up(lab, change=hurried)
     epoch = e2e.status_of(lab, WEST)["epoch"]
+    ready(lab)
     lab.links(silent="both", only="replication")
     before = lab.writers["client"].last_receipt().sequence
     lab.wait_for(lambda: lab.writers["client"].last_receipt().sequence > before + 30, 10, "rows that the standby does not get")
@@ -150,18 +168,13 @@ def test_refused(suite, lab):
     lab.misbehave(WEST, "unhealthy")
     expect_gate(suite, lab, "target_healthy", "the target's region is not healthy")
     lab.misbehave(WEST, "")
-    lab.wait_for(lambda: dry(lab).get("would_run"), 30, "it would begin again")
+    ready(lab)
     lab.coordinators[EAST].kill()
     code, output = expect_gate(suite, lab, "fence", "the old writer's guard is dead")
     suite.expect("start failoverd there" in output, "and says what to do", output)
     now = e2e.status_of(lab, WEST)
     suite.expect(now["writer"] == EAST and now["epoch"] == epoch and not now["operation"], "nothing has begun", now["headline"])
     nothing_lost(suite, lab, EAST, "refused")
-
-
-def dry(lab):
-    code, output, _ = lab.failoverctl(WEST, "switchover", SERVICE, "--to", WEST, "--dry-run", "--json")
-    return json.loads(output) if code in (0, 3) else {}
 
 
 def expect_gate(suite, lab, gate, what):
@@ -173,8 +186,8 @@ def expect_gate(suite, lab, gate, what):
 
 if __name__ == "__main__":
     e2e.main("switchover", [
-        ("there and home: the fence is the kernel's", test_kernel, 90, e2e.brisk()),
+        ("there and home: the fence is the kernel's", test_kernel, 90, kernel()),
         ("there: the fence is the door", test_door, 90, rounds.lab_options("door")),
-        ("replication held back: it goes back", test_held_back, 90, e2e.brisk() | {"proxied": True}),
+        ("replication held back: it goes back", test_held_back, 90, kernel() | {"proxied": True}),
         ("refused, by the gate's name", test_refused, 90, rounds.lab_options("door")),
     ])
