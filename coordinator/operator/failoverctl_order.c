@@ -221,7 +221,7 @@ static void say_goes_on(const struct watch *watch, const char *why)
             why, watch->id, watch->service, watch->settings->socket_path, watch->service);
 }
 
-/* At which step it went back and why, from the history of the node that is asked; NULL where that node does not know. */
+/* At which step it went back and why, from the history of the node that is asked; NULL where that one does not know. */
 static json_t *why_aborted(const struct watch *watch)
 {
     struct fault fault = { "" };
@@ -231,9 +231,11 @@ static json_t *why_aborted(const struct watch *watch)
     size_t index;
     const json_t *operation;
     (void)ctl_ask(watch->settings->socket_path, watch->settings->timeout_ms, question, &history, &fault);
-    json_array_foreach(json_object_get(history, "operations"), index, operation)
-        if (strcmp(peek_str(operation, "id", ""), watch->id) == 0 && json_is_object(json_object_get(operation, "aborted")))
-            why = json_incref(json_object_get(operation, "aborted"));
+    json_array_foreach(json_object_get(history, "operations"), index, operation) {
+        json_t *aborted = json_object_get(operation, "aborted");
+        if (why == NULL && strcmp(peek_str(operation, "id", ""), watch->id) == 0 && json_is_object(aborted))
+            why = json_incref(aborted);
+    }
     json_decref(history);
     return why;
 }

@@ -423,8 +423,8 @@ static void print_dry_loss(const struct table_style *style, const json_t *plan)
     const json_t *lag = json_object_get(plan, planned ? "lag" : "loss");
     const char *to = peek_str(plan, "to", "?");
     if (planned)
-        fprintf(style->stream, "It would lose nothing: once %s is fenced it waits until %s has all of it, or goes back.\n",
-                peek_str(plan, "from", "?"), to);
+        fprintf(style->stream, "It would lose nothing: once %s is fenced it waits until %s has all of it, or goes "
+                               "back.\n", peek_str(plan, "from", "?"), to);
     if (!peek_int(lag, "bytes", &number)) {
         if (planned)
             fprintf(style->stream, "How far %s is behind is not known.\n", to);
@@ -437,7 +437,8 @@ static void print_dry_loss(const struct table_style *style, const json_t *plan)
     else
         fputs("It would lose", style->stream);
     fprintf(style->stream, " %s (%s), by what was known %s ago.\n", format_bytes(bytes, sizeof bytes, number),
-            duration_of(time, sizeof time, lag, "seconds", 1e6, "?"), duration_of(age, sizeof age, lag, "age_seconds", 1e6, "?"));
+            duration_of(time, sizeof time, lag, "seconds", 1e6, "?"),
+            duration_of(age, sizeof age, lag, "age_seconds", 1e6, "?"));
 }
 
 void table_dry_run(const struct table_style *style, const json_t *plan)
@@ -454,7 +455,8 @@ void table_dry_run(const struct table_style *style, const json_t *plan)
     fputs("\nSteps (* can't be undone):\n", style->stream);
     json_array_foreach(json_object_get(plan, "steps"), index, step) {
         char name[CELL_MAX];
-        (void)snprintf(name, sizeof name, "%s%s", peek_str(step, "name", "?"), peek_yes(step, "irreversible") ? "*" : "");
+        (void)snprintf(name, sizeof name, "%s%s", peek_str(step, "name", "?"),
+                       peek_yes(step, "irreversible") ? "*" : "");
         fprintf(style->stream, "  %-10s %s\n", name, peek_str(step, "text", ""));
     }
     if (peek_str(plan, "afterwards", NULL) != NULL)

@@ -60,9 +60,9 @@ static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind
     bool planned = kind == ORDER_SWITCHOVER;
     text_appendf(text, "failoverctl %s ... --dry-run shows every gate. ", planned ? "switchover" : "failover");
     if (planned && gate == GATE_FENCE)
-        text_append(text, "A switchover needs the old writer's own guard, with a fence that it can confirm: start failoverd "
-                          "there, or mend its fence; one that is just back counts after some seconds. If that writer is lost, it is a "
-                          "failover.");
+        text_append(text, "A switchover needs the old writer's own guard, with a fence that it can confirm: start "
+                          "failoverd there, or mend its fence; one that is just back counts after some seconds. If "
+                          "that writer is lost, it is a failover.");
     else
         text_appendf(text, "If you know better: --skip-gate %s%s.", gate_name(gate),
                      gate == GATE_LOSS_WITHIN_RPO && !planned ? " or --accept-loss BYTES" : "");

@@ -279,7 +279,8 @@ const char *name_way_back_text(int step)
 {
     switch (step) {
     case STEP_CATCH_UP:
-        return "the target did not get in time all that the old writer had acknowledged; look at replication between the two";
+        return "the target did not get in time all that the old writer had acknowledged; look at replication between "
+               "the two";
     case STEP_FENCE:
         return "the old writer's fence was not proven in time; look at its guard";
     case STEP_SHUT:

@@ -1,5 +1,5 @@
-/* What a failover or a switchover would do, and what holds it back: see status_dry_run() in status.h. It weighs the gates
- * as the core shows them, and explains each step; it changes nothing and asks nobody. */
+/* What a failover or a switchover would do, and what holds it back: see status_dry_run() in status.h. It weighs the
+ * gates as the core shows them, and explains each step; it changes nothing and asks nobody. */
 #include <string.h>
 
 #include "coordinator/base/ensure.h"
@@ -67,8 +67,8 @@ static bool planned_sentence(struct text *text, enum gate_id id, const struct ga
     }
     if (id == GATE_FENCE) {
         text_append(text, gate->open ? "the old writer's own guard is there and can confirm its fence"
-                                     : "the old writer's own guard is silent, has only just come back, or can't work its fence: "
-                                       "nothing else says what it acknowledged last");
+                                     : "the old writer's own guard is silent, has only just come back, or can't work "
+                                       "its fence: nothing else says what it acknowledged last");
         return true;
     }
     if (id == GATE_LOSS_WITHIN_RPO && gate->known) {
@@ -99,11 +99,12 @@ static json_t *render_afterwards(const struct status_service *service)
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
     region_id from = status_subject(service->view);
-    text_appendf(&text, "the old primary in %s stays fenced and is no standby of the new one until it is rejoined: on its node, "
-                        "failoverctl rejoin %s --reason \"...\" ",
+    text_appendf(&text, "the old primary in %s stays fenced and is no standby of the new one until it is rejoined: on "
+                        "its node, failoverctl rejoin %s --reason \"...\" ",
                  name_region(service->input->cluster, from), service->config->name);
-    text_append(&text, service->config->hooks.rejoin.count > 0 ? "(it runs hooks.rejoin)"
-                                                               : "(no hooks.rejoin is configured: it shows the commands)");
+    text_append(&text, service->config->hooks.rejoin.count > 0
+                           ? "(it runs hooks.rejoin)"
+                           : "(no hooks.rejoin is configured: it shows the commands)");
     return json_of_text(sentence);
 }
 

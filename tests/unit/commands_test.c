@@ -60,8 +60,8 @@ static void a_switchover_is_understood(void)
     struct fault fault = { "" };
     CU_ASSERT_TRUE(command_moves(COMMAND_SWITCHOVER) && command_moves(COMMAND_FAILOVER));
     CU_ASSERT_FALSE(command_moves(COMMAND_DNS_ADOPT) || command_moves(COMMAND_REJOIN));
-    CU_ASSERT_TRUE_FATAL(parse(COMMAND_SWITCHOVER, "{\"service\":\"shop\",\"to\":\"us-west-2\",\"reason\":\"new disks\"}", &a,
-                               &fault));
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_SWITCHOVER, "{\"service\":\"shop\",\"to\":\"us-west-2\",\"reason\":\"disks\"}",
+                               &a, &fault));
     CU_ASSERT_STRING_EQUAL(a.to, "us-west-2");
     CU_ASSERT_EQUAL(a.role, ROLE_OPERATE);
     CU_ASSERT_TRUE_FATAL(parse(COMMAND_SWITCHOVER, "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\","
@@ -155,16 +155,18 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "32 MiB"));
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "16 MiB"));
     text_clear(&text);
-    order_answer_todo(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = GATE_LOSS_WITHIN_RPO });
+    struct message_order_reply lags = { .answer = ANSWER_GATE, .gate = GATE_LOSS_WITHIN_RPO };
+    order_answer_todo(&text, ORDER_FAILOVER, &lags);
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "failoverctl failover"));
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "--accept-loss"));
     text_clear(&text);
-    order_answer_todo(&text, ORDER_SWITCHOVER, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = GATE_LOSS_WITHIN_RPO });
+    order_answer_todo(&text, ORDER_SWITCHOVER, &lags);
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "failoverctl switchover"));
     CU_ASSERT_PTR_NULL(strstr(words, "--accept-loss"));
     text_clear(&text);
-    order_answer_todo(&text, ORDER_SWITCHOVER, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = GATE_FENCE });
-    CU_ASSERT_PTR_NOT_NULL(strstr(words, "start failoverd there"));
+    order_answer_todo(&text, ORDER_SWITCHOVER,
+                      &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = GATE_FENCE });
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "the old writer's own guard"));
     CU_ASSERT_PTR_NULL(strstr(words, "--skip-gate"));
     text_clear(&text);
     order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });

@@ -513,5 +513,6 @@ SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers
            TEST(wrong_requests_are_refused), TEST(garbage_ends_only_its_own_connection),
            TEST(half_lines_and_silence_end_at_the_deadline), TEST(a_crowd_of_idlers_makes_room),
            TEST(a_client_that_never_reads_harms_nobody),
-           TEST(orders_are_in_the_journal_before_they_act), TEST(a_switchover_is_ordered_as_one), TEST(roles_go_by_numbers),
+           TEST(orders_are_in_the_journal_before_they_act), TEST(a_switchover_is_ordered_as_one),
+           TEST(roles_go_by_numbers),
            TEST(a_stale_socket_is_replaced_and_a_live_one_is_not))

@@ -377,8 +377,9 @@ static void a_switchover_says_what_it_waits_for(void)
 {
     fixture_view(&view);
     view.ledger.writer = REGION_NONE;
-    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_SWITCHOVER, .phase = PHASE_BEGUN, .id = 0xc0ffee,
-        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .accepted_loss_bytes = -1, .may_return = true };
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_SWITCHOVER, .phase = PHASE_BEGUN,
+        .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
+        .accepted_loss_bytes = -1, .may_return = true };
     view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_CATCH_UP, .loss_bytes = -1 };
     json_t *status = render();
     int64_t number = 0;
@@ -401,7 +402,8 @@ static void every_step_has_its_words(void)
             CU_ASSERT(strlen(name_step_text(kind, step)) > 5);
             CU_ASSERT(strlen(name_way_back_text(step)) > 5);
         }
-    CU_ASSERT_STRING_NOT_EQUAL(name_step_text(OPERATION_SWITCHOVER, STEP_FENCE), name_step_text(OPERATION_FAILOVER, STEP_FENCE));
+    CU_ASSERT_STRING_NOT_EQUAL(name_step_text(OPERATION_SWITCHOVER, STEP_FENCE),
+                               name_step_text(OPERATION_FAILOVER, STEP_FENCE));
     CU_ASSERT_STRING_EQUAL(name_step_text(OPERATION_FAILOVER, STEP_COUNT), name_step_text(OPERATION_FAILOVER, -1));
 }
 
