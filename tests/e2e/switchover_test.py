@@ -49,12 +49,13 @@ def ready(lab, to=WEST):
     lab.wait_for(lambda: dry(lab, to).get("would_run"), 30, f"a switchover to {to} would begin")
 
 
-def move(suite, lab, to, what):
-    """There, under load: done, every step, in order, by the old guard's own word, and nothing lost."""
+def move(suite, lab, to, what, asked=None):
+    """There, under load: done, every step, in order, by the old guard's own word, and nothing lost. `asked`: the region
+    whose coordinator gets the order, if not the target's."""
     old = next(region for region in lab.serving if region != to)
     ready(lab, to)
     epoch, began_us = e2e.status_of(lab, to)["epoch"], rounds.boot_us()
-    code, output = switchover(lab, to, to, "--reason", what, "--yes")
+    code, output = switchover(lab, asked or to, to, "--reason", what, "--yes")
     if not suite.expect(code == 0 and f"writer of {SERVICE} is {to}" in output, f"{what}: switchover to {to}, exit code 0", output):
         return
     lab.wait_for(lambda: all(e2e.writes_in(lab, w, to) for w in lab.writers.values()), 20, f"every client writes to {to}")
@@ -117,12 +118,12 @@ def test_kernel(suite, lab):
     suite.expect(code == 3 and "writer already" in output, "to the present writer: refused, exit code 3", output)
     move(suite, lab, WEST, "away")
     rejoin(suite, lab)
-    move(suite, lab, EAST, "home")
+    move(suite, lab, EAST, "home", asked=WEST)      # at the old writer's own node
 
 
 def test_door(suite, lab):
     bring_up(lab)
-    move(suite, lab, WEST, "by the door")
+    move(suite, lab, WEST, "by the door", asked=WITNESS)
     code, output = e2e.order(lab, EAST, "status")
     suite.expect(code == 0 and "Make it a standby" in output, "status on the old primary's node says that it has to become a standby", output)
 
@@ -161,6 +162,32 @@ def test_held_back(suite, lab):
     move(suite, lab, WEST, "replication mended")
 
 
+def test_region_lost(suite, lab):
+    """While it waits for the standby, the old writer's region dies: it goes back, and that is a failover then."""
+    bring_up(lab, change=hurried)
+    ready(lab)
+    lab.links(silent="both", only="replication")
+    before = lab.writers["client"].last_receipt().sequence
+    lab.wait_for(lambda: lab.writers["client"].last_receipt().sequence > before + 30, 10, "rows that the standby does not get")
+    code, output = switchover(lab, WEST, WEST, "--reason", "maintenance", "--yes", "--no-wait")
+    suite.expect(code == 6, "begun, and not waited for: exit code 6", output)
+    lab.wait_for(lambda: e2e.events(lab, "step_started", [WEST], step="catch_up"), 15, "it waits for the standby")
+    lab.kill_region(EAST)
+    lab.wait_for(lambda: e2e.events(lab, "operation_aborted", [WEST]), 30, "it goes back")
+    lab.wait_for(lambda: all(e2e.writes_in(lab, w, WEST) for w in lab.writers.values()), 40, "then a failover moves the writer: clients write")
+    e2e.wait_until_done(lab, WEST, 30)
+    told = json.loads(e2e.order(lab, WEST, "history", "--json")[1])["operations"]
+    suite.expect([(o["kind"], o["outcome"]) for o in told[:2]] == [("failover", "done"), ("switchover", "aborted")],
+                 "history: the switchover went back, a failover followed", told[:2])
+    receipts = lab.all_receipts()
+    suite.expect(not checker.split_brain(receipts)[1], "never two writers")
+    with lab.databases[WEST].connect() as session:
+        counted = checker.count(receipts, checker.read_rows(session))
+    estimate = e2e.loss_estimate(lab, WEST)
+    suite.expect(not counted.doubled and len(counted.lost) <= estimate["loss_bytes"] / 100,
+                 f"{len(counted.lost)} rows lost that never left us-east-1, by the failover, which said {estimate['loss_bytes']} bytes", estimate)
+
+
 def test_refused(suite, lab):
     """Each by the gate's name, exit code 3, and the clients notice nothing."""
     bring_up(lab)
@@ -189,5 +216,6 @@ if __name__ == "__main__":
         ("there and home: the fence is the kernel's", test_kernel, 90, kernel()),
         ("there: the fence is the door", test_door, 90, rounds.lab_options("door")),
         ("replication held back: it goes back", test_held_back, 90, kernel() | {"proxied": True}),
+        ("the old writer's region is lost meanwhile", test_region_lost, 90, kernel() | {"proxied": True}),
         ("refused, by the gate's name", test_refused, 90, rounds.lab_options("door")),
     ])

@@ -393,6 +393,11 @@ static void a_switchover_says_what_it_waits_for(void)
     status = render();
     CU_ASSERT_PTR_NULL(strstr(peek_str(service_of(status), "outlook", ""), "opened again"));
     json_decref(status);
+    view.ledger.operation.kind = OPERATION_FAILOVER;
+    view.ledger.operation.may_return = true;
+    status = render();
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service_of(status), "outlook", ""), "gets no new lease"));
+    json_decref(status);
 }
 
 static void every_step_has_its_words(void)
