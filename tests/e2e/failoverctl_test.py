@@ -606,7 +606,8 @@ class Hostile(Ctl):
             if isinstance(value, list):
                 return [poison(v) for v in value]
             return evil + value if isinstance(value, str) else value
-        for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY), (SWITCHOVER + ["--dry-run"], SWITCH)):
+        for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY),
+                                (SWITCHOVER + ["--dry-run"], SWITCH)):
             daemon = self.daemon(lambda request, result=result: good(poison(result)))
             _, out, err = self.run_ctl(daemon.path, *command)
             for mark in ("\x1b", "\x07", "\u009b"):

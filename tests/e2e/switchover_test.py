@@ -21,9 +21,9 @@ PLAN = ["begin", "shut", "fence", "catch_up", "freeze", "compare", "grant", "lea
         "finish"]
 
 
-def kernel():
+def kernel(**more):
     """Heartbeats not so quick that a busy machine's pause is a silence: a guard just back from one is not relied on."""
-    return e2e.brisk(heartbeat="400ms", renew_every="400ms")
+    return e2e.brisk(heartbeat="400ms", renew_every="400ms", **more)
 
 
 def bring_up(lab, change=None):
@@ -128,6 +128,12 @@ def test_door(suite, lab):
     suite.expect(code == 0 and "Make it a standby" in output, "status on the old primary's node says that it has to become a standby", output)
 
 
+def test_commit_lease(suite, lab):
+    """Commits hang in the old writer's guard, too, from the moment that its lease ends."""
+    bring_up(lab)
+    move(suite, lab, WEST, "with a commit lease", asked=EAST)
+
+
 def hurried(content):
     content["services"][SERVICE]["step_deadline"]["fence"] = f"{BACK_DEADLINE_S}s"
 
@@ -150,8 +156,8 @@ def test_held_back(suite, lab):
                  "and says why, in words", output)
     suite.expect(lab.databases[WEST].is_standby(), "the standby is a standby still")
     back_us = rounds.boot_us()
-    lab.wait_for(lambda: all(w.last_receipt().boot_us > back_us and e2e.writes_in(lab, w, EAST) for w in lab.writers.values()), 20,
-                 "every client writes to us-east-1 again")
+    writes_again = lambda w: w.last_receipt().boot_us > back_us and e2e.writes_in(lab, w, EAST)
+    lab.wait_for(lambda: all(map(writes_again, lab.writers.values())), 20, "every client writes to us-east-1 again")
     nothing_lost(suite, lab, EAST, "gone back")
     told = json.loads(e2e.order(lab, WEST, "history", "--json")[1])["operations"][0]
     suite.expect(told["kind"] == "switchover" and told["outcome"] == "aborted" and told["aborted"]["step"] == "catch_up"
@@ -215,6 +221,7 @@ if __name__ == "__main__":
     e2e.main("switchover", [
         ("there and home: the fence is the kernel's", test_kernel, 90, kernel()),
         ("there: the fence is the door", test_door, 90, rounds.lab_options("door")),
+        ("there, with a commit lease", test_commit_lease, 90, kernel(commit_lease=True)),
         ("replication held back: it goes back", test_held_back, 90, kernel() | {"proxied": True}),
         ("the old writer's region is lost meanwhile", test_region_lost, 90, kernel() | {"proxied": True}),
         ("refused, by the gate's name", test_refused, 90, rounds.lab_options("door")),

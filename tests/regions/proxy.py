@@ -4,8 +4,9 @@
     proxy.py --listen IP --control FILE PORT=HOST:PORT...
 
 The control file holds {"delay_ms": N, "silent": "there" | "back" | "both" | "", "resets": N, "ports": [PORT...]} and is
-looked at all the time; with `ports`, delay and silence are of what came to these only: bytes are held back for delay_ms in each direction; a silent direction carries nothing while
-both ends keep a connection that looks well (half open); each time `resets` grows, every connection is reset.
+looked at all the time: bytes are held back for delay_ms in each direction; a silent direction carries nothing while
+both ends keep a connection that looks well (half open); each time `resets` grows, every connection is reset. With
+`ports`, delay and silence are only of connections that came to one of these.
 New connections are taken while it is silent, and are silent too. Nothing is lost or reordered: TCP would
 not let that be seen either.
 """
