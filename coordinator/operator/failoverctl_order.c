@@ -204,8 +204,11 @@ static void show_progress(struct watch *watch, const json_t *service)
                  peek_str(operation, "executor", "?"));
     if (peek_str(operation, "step", NULL) != NULL)
         text_appendf(&text, ", step %s", peek_str(operation, "step", "?"));
-    if (peek_str(operation, "detail", "")[0] != '\0')
-        text_appendf(&text, ": %s", peek_str(operation, "detail", ""));
+    /* what it waits for or what did not work; else what the step is there for */
+    const char *words = peek_str(operation, "detail", "");
+    if (words[0] == '\0')
+        words = peek_str(operation, "step_text", "");
+    text_appendf(&text, "%s%s", words[0] != '\0' ? ": " : "", words);
     if (strcmp(line, watch->last_line) == 0 || watch->settings->json)
         return;
     (void)text_copy(watch->last_line, sizeof watch->last_line, line);

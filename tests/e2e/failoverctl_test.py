@@ -391,6 +391,13 @@ class Ordering(Ctl):
         self.check(script(switchover=ACCEPTED), SWITCHOVER + ["--yes", "--no-wait"], 6, ID, "failoverctl status shop")
         self.check(script(switchover=refusal("gate", 3)), SWITCHOVER + ["--yes"], 3, "refused: gate", "do this next")
 
+    def test_progress_says_what_a_step_does(self):
+        plain, waits = running("catch_up"), running("catch_up")
+        plain["services"][0]["operation"]["step_text"] = "the target gets all"
+        waits["services"][0]["operation"].update(step_text="the target gets all", detail="waiting for a look")
+        answers = [good(plain), good(waits), good(ended("done"))]
+        self.check(script(switchover=ACCEPTED, status=answers), SWITCHOVER + ["--yes"], 0, "step catch_up: the target gets all\n", "step catch_up: waiting for a look\n")
+
     def test_a_switchover_is_looked_at_and_confirmed_first(self):
         daemon, _, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER, 2, "--yes", "it would begin")
         self.assertTrue(daemon.requests and all(r.get("dry_run") and r["command"] == "switchover" for r in daemon.requests))

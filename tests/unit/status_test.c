@@ -148,6 +148,7 @@ static void an_operation_shows_its_step(void)
     int64_t number = 0;
     CU_ASSERT_STRING_EQUAL(peek_str(operation, "id", ""), "0000000000c0ffee");
     CU_ASSERT_STRING_EQUAL(peek_str(operation, "step", ""), "fence");
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "step_text", ""), name_step_text(OPERATION_FAILOVER, STEP_FENCE));
     CU_ASSERT_TRUE(peek_int(operation, "step_number", &number));
     CU_ASSERT_EQUAL(number, 3);
     CU_ASSERT_TRUE(peek_int(operation, "wait_left_ms", &number));
