@@ -66,6 +66,7 @@ struct view_region {
     bool candidate;
     bool gates_open;
     struct gate gates[GATE_COUNT];
+    struct gate planned_gates[GATE_COUNT]; /* the same for a switchover, which leaves a writer that is well */
 };
 
 struct view_check {

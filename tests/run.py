@@ -45,7 +45,8 @@ def seeds(build, label, count, seconds, env=None, *options):
 # `make e2e` plays all of it.
 SHORT = {"fence_hook_test.py": ["cut off"], "may_write_test.py": ["writer"], "return_test.py": ["lost"],
          "quorum_loss_test.py": ["fence"], "one_writer_test.py": ["kernel"],
-         "commit_lease_test.py": ["paused", "killed"], "remote_fence_test.py": ["confirms"]}
+         "commit_lease_test.py": ["paused", "killed"], "remote_fence_test.py": ["confirms"],
+         "switchover_test.py": ["kernel"]}
 
 # Begun first, so that none of them is left to run alone at the end.
 LONGEST = ("loss_test.py", "one_writer_test.py", "killed_executor_test.py", "commit_lease_test.py", "gates_test.py")

@@ -114,7 +114,7 @@ static const struct option cluster_rows[] = {
       .means = "Verdicts older than this count as unknown. Longer than a check's interval and timeout plus a heartbeat." },
     { S "step_deadline", OPTION_OBJECT, .means = "When a step that isn't done asks a person." },
     { S "step_deadline.fence", OPTION_DURATION, AT(service_config, step_deadline.fence_us), .fallback = "\"1m\"",
-      .min = SECONDS(1), .max = DAYS(1), .means = "Of making sure that the old writer is fenced." },
+      .min = SECONDS(1), .max = DAYS(1), .means = "Of making sure that the old writer is fenced; in a switchover also of the target getting all that it wrote." },
     { S "step_deadline.promote", OPTION_DURATION, AT(service_config, step_deadline.promote_us), .fallback = "\"1m\"",
       .min = SECONDS(1), .max = DAYS(1), .means = "Of promoting and opening the standby." },
     { S "step_deadline.dns", OPTION_DURATION, AT(service_config, step_deadline.dns_us), .fallback = "\"5m\"",

@@ -28,6 +28,23 @@ static const struct command commands[COMMAND_COUNT] = {
         { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
         { "accept_loss_bytes", PARAMETER_BYTES, false, true },
         { "dry_run", PARAMETER_FLAG, false, false } } },
+    [COMMAND_SWITCHOVER] = { COMMAND_SWITCHOVER, "switchover",
+      "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,
+      "move a writer that is well to REGION, as planned: nothing is lost, or it goes back",
+      "  --to REGION       the region that is to become the writer\n"
+      "  --reason TEXT     why; goes into the journal with your name\n"
+      "  --skip-gate NAME  go on although this gate is shut (may be given more than once; needs the role\n"
+      "                    force). Not fence: only the old writer's own guard says what it wrote last\n"
+      "  --dry-run         show the gates and the steps, change nothing\n"
+      "  --yes             don't ask for the region's name\n"
+      "  --no-wait         return as soon as the operation has begun (exit code 6)\n"
+      "  The old writer is fenced first: writes pause from then until REGION is open, or until it went back.\n"
+      "  Its guard confirms that, REGION gets all that was ever acknowledged, and only then is promoted. If it\n"
+      "  does not get all of it by step_deadline.fence, the old writer opens again and the exit code is 1.\n"
+      "  Afterwards the old primary is no standby yet: failoverctl rejoin SERVICE on its node, as after a failover.\n",
+      { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
+        { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
+        { "dry_run", PARAMETER_FLAG, false, false } } },
     [COMMAND_DNS_ADOPT] = { COMMAND_DNS_ADOPT, "dns adopt", "SERVICE --reason TEXT [--yes] [--no-wait]",
       ROLE_OPERATE, true, true,
       "take over the service's DNS records as they are found, for the present writer",
@@ -76,6 +93,11 @@ const char *control_role_name(enum control_role role)
 const struct command *command_row(enum command_id id)
 {
     return (unsigned)id < COMMAND_COUNT ? &commands[id] : NULL;
+}
+
+bool command_moves(enum command_id id)
+{
+    return id == COMMAND_FAILOVER || id == COMMAND_SWITCHOVER;
 }
 
 const struct command *command_find(const char *name)
@@ -211,7 +233,11 @@ bool command_parse(const struct command *command, const json_t *request,
         if (command->parameters[i].required &&
             json_object_get(request, command->parameters[i].key) == NULL)
             return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
-    if ((command->id == COMMAND_FAILOVER || command->id == COMMAND_REJOIN) && !arguments->dry_run &&
+    /* It would begin, stop the writes, and go back: nothing but that confirmation says what was acknowledged last. */
+    if (command->id == COMMAND_SWITCHOVER && (arguments->skipped_gates >> GATE_FENCE & 1u) != 0)
+        return fault_set(fault, "switchover can't do without the old writer's confirmed fence, so the gate %s can't be "
+                                "skipped; failover can, and may lose writes", gate_name(GATE_FENCE));
+    if ((command_moves(command->id) || command->id == COMMAND_REJOIN) && !arguments->dry_run &&
         arguments->reason == NULL)
         return fault_set(fault, "%s needs a reason: it is kept with your name", command->name);
     /* Looking changes nothing, whatever it looks at. */

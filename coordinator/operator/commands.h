@@ -19,6 +19,7 @@ const char *control_role_name(enum control_role role);
 enum command_id {
     COMMAND_STATUS,
     COMMAND_FAILOVER,
+    COMMAND_SWITCHOVER,
     COMMAND_DNS_ADOPT,
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
@@ -60,6 +61,8 @@ struct command {
 };
 
 const struct command *command_row(enum command_id id);
+/* It names the region that is to become the writer. */
+bool command_moves(enum command_id id);
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
 

@@ -5,6 +5,13 @@
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
 
+static enum order_kind order_kind_of(enum command_id command)
+{
+    return command == COMMAND_DNS_ADOPT    ? ORDER_ADOPT
+           : command == COMMAND_SWITCHOVER ? ORDER_SWITCHOVER
+                                           : ORDER_FAILOVER;
+}
+
 void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply)
@@ -16,7 +23,7 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     struct text text = TEXT_OF(sentence);
     struct text next = TEXT_OF(todo);
     order_answer_text(&text, reply);
-    order_answer_todo(&next, reply);
+    order_answer_todo(&next, order_kind_of(control_asked(server, ticket)), reply);
     const struct order_answer_row *row = order_answer_row(reply->answer);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
@@ -69,13 +76,13 @@ bool control_order(struct control_server *server, const struct control_request *
         return false;
     }
     size_t to = arguments->to != NULL ? config_find_region(cluster, arguments->to) : CONFIG_NONE;
-    if (request->command->id == COMMAND_FAILOVER && to == CONFIG_NONE) {
+    if (command_moves(request->command->id) && to == CONFIG_NONE) {
         control_refuse(server, request->ticket, "no_region", EXIT_USAGE,
                        "this cluster has no such region", "failoverctl status lists them.", NULL);
         return false;
     }
     *order = (struct order){
-        .kind = request->command->id == COMMAND_DNS_ADOPT ? ORDER_ADOPT : ORDER_FAILOVER,
+        .kind = order_kind_of(request->command->id),
         .to = to != CONFIG_NONE ? (region_id)to : REGION_NONE,
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,

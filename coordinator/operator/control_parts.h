@@ -15,6 +15,9 @@ struct control_end {
     uint64_t operation;  /* for the journal; 0: none */
 };
 
+/* What that ticket's asker wants; COMMAND_COUNT: it has gone. */
+enum command_id control_asked(struct control_server *server, uint64_t ticket);
+
 /* Answers and ends the request; a ticket that is nobody's is dropped. */
 void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end);
 

@@ -203,6 +203,12 @@ void control_reply(struct control_server *server, uint64_t ticket, json_t *resul
     answer(connection, true, result != NULL ? result : json_null(), "done", 0);
 }
 
+enum command_id control_asked(struct control_server *server, uint64_t ticket)
+{
+    struct connection *connection = find_ticket(server, ticket);
+    return connection != NULL ? connection->request.command->id : COMMAND_COUNT;
+}
+
 void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end)
 {
     struct connection *connection = find_ticket(server, ticket);

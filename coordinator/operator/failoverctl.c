@@ -57,20 +57,22 @@ static const struct option options[] = {
     { NULL, 0, NULL, 0 },
 };
 
+#define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER)
+
 /* Which commands take which option; what is not here is for all of them. */
 static const struct {
     int option;
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
-    { OPTION_TO, 1u << COMMAND_FAILOVER },
-    { OPTION_REASON, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
-    { OPTION_SKIP_GATE, 1u << COMMAND_FAILOVER },
+    { OPTION_TO, MOVES },
+    { OPTION_REASON, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_SKIP_GATE, MOVES },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER },
-    { OPTION_DRY_RUN, 1u << COMMAND_FAILOVER | 1u << COMMAND_REJOIN },
+    { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
     { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
-    { OPTION_YES, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_YES, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
-    { OPTION_NO_WAIT, 1u << COMMAND_FAILOVER | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
     { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },

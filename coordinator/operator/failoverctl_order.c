@@ -165,6 +165,7 @@ struct watch {
     const char *service;
     const char *id;
     char last_line[1024];
+    char executor[CONFIG_MAX_NAME + 1]; /* "": not seen */
     int64_t began_us;
     int64_t heard_us;
     bool seen;
@@ -196,14 +197,18 @@ static void show_progress(struct watch *watch, const json_t *service)
 {
     const json_t *operation = json_object_get(service, "operation");
     char line[256];
+    (void)text_copy(watch->executor, sizeof watch->executor, peek_str(operation, "executor", ""));
     struct text text = TEXT_OF(line);
     char since[CLOCK_DURATION_TEXT_MAX];
     text_appendf(&text, "phase %s, on %s", peek_str(operation, "phase", "?"),
                  peek_str(operation, "executor", "?"));
     if (peek_str(operation, "step", NULL) != NULL)
         text_appendf(&text, ", step %s", peek_str(operation, "step", "?"));
-    if (peek_str(operation, "detail", "")[0] != '\0')
-        text_appendf(&text, ": %s", peek_str(operation, "detail", ""));
+    /* what it waits for or what did not work; else what the step is there for */
+    const char *words = peek_str(operation, "detail", "");
+    if (words[0] == '\0')
+        words = peek_str(operation, "step_text", "");
+    text_appendf(&text, "%s%s", words[0] != '\0' ? ": " : "", words);
     if (strcmp(line, watch->last_line) == 0 || watch->settings->json)
         return;
     (void)text_copy(watch->last_line, sizeof watch->last_line, line);
@@ -219,23 +224,55 @@ static void say_goes_on(const struct watch *watch, const char *why)
             why, watch->id, watch->service, watch->settings->socket_path, watch->service);
 }
 
+/* At which step it went back and why, from the history of the node that is asked; NULL where that one does not know. */
+static json_t *why_aborted(const struct watch *watch)
+{
+    struct fault fault = { "" };
+    json_t *history = NULL;
+    json_t *why = NULL;
+    json_t *question = json_pack("{s:s, s:s}", "command", "history", "service", watch->service);
+    size_t index;
+    const json_t *operation;
+    (void)ctl_ask(watch->settings->socket_path, watch->settings->timeout_ms, question, &history, &fault);
+    json_array_foreach(json_object_get(history, "operations"), index, operation) {
+        json_t *aborted = json_object_get(operation, "aborted");
+        if (why == NULL && strcmp(peek_str(operation, "id", ""), watch->id) == 0 && json_is_object(aborted))
+            why = json_incref(aborted);
+    }
+    json_decref(history);
+    return why;
+}
+
+static void say_why(const struct watch *watch, const json_t *why)
+{
+    if (why != NULL)
+        printf("It went back at step %s (gate %s): %s.\n", peek_str(why, "step", "?"), peek_str(why, "gate", "none"),
+               peek_str(why, "text", "see failoverctl history"));
+    else
+        printf("See failoverctl history%s%s for why.\n", watch->executor[0] != '\0' ? " on " : "", watch->executor);
+}
+
 static enum exit_code finish(const struct watch *watch, const char *outcome, enum exit_code code,
                              const json_t *service)
 {
     char took[CLOCK_DURATION_TEXT_MAX];
+    json_t *why = strcmp(outcome, "aborted") == 0 ? why_aborted(watch) : NULL;
     if (watch->settings->json) {
-        json_t *document = json_pack("{s:b, s:s, s:s, s:s, s:O?}", "ok", code == EXIT_DONE, "operation",
+        json_t *document = json_pack("{s:b, s:s, s:s, s:s, s:O?, s:O?}", "ok", code == EXIT_DONE, "operation",
                                      watch->id, "service", watch->service, "outcome", outcome,
-                                     "status", service);
+                                     "status", service, "why", why);
+        json_decref(why);
         code = ctl_print_json(document, code);
         json_decref(document);
         return code;
     }
     if (code != EXIT_RUNNING)
-        printf("%s after %s: writer of %s is %s\n%s", outcome,
+        printf("%s after %s: writer of %s is %s\n", outcome,
                base_format_duration(took, sizeof took, base_mono_us() - watch->began_us),
-               watch->service, peek_str(service, "writer", "none"),
-               code == EXIT_DONE ? "" : "See failoverctl history for why.\n");
+               watch->service, peek_str(service, "writer", "none"));
+    if (code != EXIT_RUNNING && code != EXIT_DONE)
+        say_why(watch, why);
+    json_decref(why);
     return fflush(stdout) == 0 ? code : EXIT_FAILED;
 }
 
@@ -316,14 +353,15 @@ enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request)
     char service[CONFIG_MAX_NAME + 1];
     json_t *result = NULL;
     enum exit_code code;
-    bool failover = strcmp(peek_str(request, "command", ""), "failover") == 0;
+    const struct command *command = command_find(peek_str(request, "command", ""));
+    bool moves = command != NULL && command_moves(command->id);
     (void)text_copy(service, sizeof service, peek_str(request, "service", ""));
     if (settings->dry_run) {
         code = look(settings, request);
         json_decref(request);
         return code;
     }
-    if (failover && !settings->yes && !settings->json) {
+    if (moves && !settings->yes && !settings->json) {
         code = look(settings, request);
         /* A shut gate is shown and left to the daemon to refuse: it may open meanwhile. */
         if (code != EXIT_DONE && code != EXIT_GATE) {

@@ -413,6 +413,34 @@ void table_status(const struct table_style *style, const json_t *status)
         print_peers(style, json_object_get(status, "peers"));
 }
 
+static void print_dry_loss(const struct table_style *style, const json_t *plan)
+{
+    char bytes[NAME_BYTES_MAX];
+    char time[CLOCK_DURATION_TEXT_MAX];
+    char age[CLOCK_DURATION_TEXT_MAX];
+    int64_t number;
+    bool planned = strcmp(peek_str(plan, "kind", ""), "switchover") == 0;
+    const json_t *lag = json_object_get(plan, planned ? "lag" : "loss");
+    const char *to = peek_str(plan, "to", "?");
+    if (planned)
+        fprintf(style->stream, "It would lose nothing: once %s is fenced it waits until %s has all of it, or goes "
+                               "back.\n", peek_str(plan, "from", "?"), to);
+    if (!peek_int(lag, "bytes", &number)) {
+        if (planned)
+            fprintf(style->stream, "How far %s is behind is not known.\n", to);
+        else
+            fputs("What it would lose is not known.\n", style->stream);
+        return;
+    }
+    if (planned)
+        fprintf(style->stream, "%s is behind by", to);
+    else
+        fputs("It would lose", style->stream);
+    fprintf(style->stream, " %s (%s), by what was known %s ago.\n", format_bytes(bytes, sizeof bytes, number),
+            duration_of(time, sizeof time, lag, "seconds", 1e6, "?"),
+            duration_of(age, sizeof age, lag, "age_seconds", 1e6, "?"));
+}
+
 void table_dry_run(const struct table_style *style, const json_t *plan)
 {
     size_t index;
@@ -421,25 +449,18 @@ void table_dry_run(const struct table_style *style, const json_t *plan)
     fprintf(style->stream, "%s: %s -> %s: %s%s%s\n", peek_str(plan, "service", "?"),
             peek_str(plan, "from", "none"), peek_str(plan, "to", "?"),
             paint(style, runs ? GREEN : RED), peek_str(plan, "text", "?"), paint(style, RESET));
-    const json_t *loss = json_object_get(plan, "loss");
-    char bytes[NAME_BYTES_MAX];
-    char time[CLOCK_DURATION_TEXT_MAX];
-    char age[CLOCK_DURATION_TEXT_MAX];
-    int64_t lost;
-    if (peek_int(loss, "bytes", &lost))
-        fprintf(style->stream, "It would lose %s (%s), by what was known %s ago.\n",
-                format_bytes(bytes, sizeof bytes, lost),
-                duration_of(time, sizeof time, loss, "seconds", 1e6, "?"),
-                duration_of(age, sizeof age, loss, "age_seconds", 1e6, "?"));
-    else
-        fputs("What it would lose is not known.\n", style->stream);
+    print_dry_loss(style, plan);
     fputs("\n", style->stream);
     gates_table(style, json_object_get(plan, "gates"));
-    fputs("\nSteps:", style->stream);
-    json_array_foreach(json_object_get(plan, "steps"), index, step)
-        fprintf(style->stream, " %s%s", peek_str(step, "name", "?"),
-                peek_yes(step, "irreversible") ? "*" : "");
-    fputs("   (* can't be undone)\n", style->stream);
+    fputs("\nSteps (* can't be undone):\n", style->stream);
+    json_array_foreach(json_object_get(plan, "steps"), index, step) {
+        char name[CELL_MAX];
+        (void)snprintf(name, sizeof name, "%s%s", peek_str(step, "name", "?"),
+                       peek_yes(step, "irreversible") ? "*" : "");
+        fprintf(style->stream, "  %-10s %s\n", name, peek_str(step, "text", ""));
+    }
+    if (peek_str(plan, "afterwards", NULL) != NULL)
+        fprintf(style->stream, "Afterwards: %s\n", peek_str(plan, "afterwards", ""));
 }
 
 /* ---- history ------------------------------------------------------------------------------- */
@@ -473,8 +494,8 @@ static void print_operation(const struct table_style *style, const json_t *opera
     if (peek_str(operation, "proof_text", NULL) != NULL)
         fprintf(style->stream, "  %s\n", peek_str(operation, "proof_text", ""));
     if (json_is_object(aborted))
-        fprintf(style->stream, "  went back at step %s, gate %s\n", peek_str(aborted, "step", "?"),
-                peek_str(aborted, "gate", "none"));
+        fprintf(style->stream, "  went back at step %s, gate %s: %s\n", peek_str(aborted, "step", "?"),
+                peek_str(aborted, "gate", "none"), peek_str(aborted, "text", "the old writer is named again"));
     json_array_foreach(json_object_get(operation, "gates"), index, item)
         fprintf(style->stream, "  before: %s\n", peek_str(item, "text", "?"));
     json_array_foreach(json_object_get(operation, "steps"), index, item) {

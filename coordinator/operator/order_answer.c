@@ -55,13 +55,24 @@ void order_answer_text(struct text *text, const struct message_order_reply *repl
     text_append(text, ". Nothing was changed");
 }
 
-void order_answer_todo(struct text *text, const struct message_order_reply *reply)
+static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind)
+{
+    bool planned = kind == ORDER_SWITCHOVER;
+    text_appendf(text, "failoverctl %s ... --dry-run shows every gate. ", planned ? "switchover" : "failover");
+    if (planned && gate == GATE_FENCE)
+        text_append(text, "A switchover needs the old writer's own guard, with a fence that it can confirm: start "
+                          "failoverd there, or mend its fence; one that is just back counts after some seconds. If "
+                          "that writer is lost, it is a failover.");
+    else
+        text_appendf(text, "If you know better: --skip-gate %s%s.", gate_name(gate),
+                     gate == GATE_LOSS_WITHIN_RPO && !planned ? " or --accept-loss BYTES" : "");
+}
+
+void order_answer_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
 {
     const struct order_answer_row *row = order_answer_row(reply->answer);
     if (reply->answer == ANSWER_GATE && reply->gate < GATE_COUNT) {
-        text_appendf(text, "failoverctl failover ... --dry-run shows every gate. If you know better: "
-                           "--skip-gate %s%s.", gate_name((enum gate_id)reply->gate),
-                     reply->gate == GATE_LOSS_WITHIN_RPO ? " or --accept-loss BYTES" : "");
+        gate_todo(text, (enum gate_id)reply->gate, kind);
         return;
     }
     text_append(text, row != NULL ? row->todo : "Look at failoverctl status.");

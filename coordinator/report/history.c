@@ -223,6 +223,8 @@ static void on_begun(struct history *history, struct history_service *service, c
     if (strcmp(operation->from, operation->to) == 0 || strcmp(service->order_kind, "dns_adopt") == 0 ||
         strcmp(service->order_kind, "dns adopt") == 0)
         (void)text_copy(operation->kind, sizeof operation->kind, "adopt");
+    else if (strcmp(service->order_kind, "switchover") == 0)
+        (void)text_copy(operation->kind, sizeof operation->kind, "switchover");
     memcpy(operation->gates, service->gates, sizeof operation->gates);
     operation->gate_count = service->gate_count;
     service->gate_count = 0;

@@ -64,6 +64,14 @@ static json_t *render_loss(const struct history_operation *operation)
     return object;
 }
 
+static int step_by_name(const char *name)
+{
+    for (int step = 0; step < STEP_COUNT; step++)
+        if (strcmp(name_step(step), name) == 0)
+            return step;
+    return STEP_NONE;
+}
+
 static json_t *render_abort(const struct history_operation *operation)
 {
     if (operation->abort_step[0] == '\0')
@@ -71,6 +79,7 @@ static json_t *render_abort(const struct history_operation *operation)
     json_t *object = json_object();
     put(object, "step", json_of_text(operation->abort_step));
     put(object, "gate", text_or_null(operation->abort_gate));
+    put(object, "text", json_string(name_way_back_text(step_by_name(operation->abort_step))));
     return object;
 }
 

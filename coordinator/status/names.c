@@ -243,6 +243,53 @@ const char *name_step(int step)
     return step >= 0 && step < STEP_COUNT ? step_name((enum step_id)step) : UNKNOWN_VALUE;
 }
 
+static const char *const step_texts[] = {
+    [STEP_NONE] = "no step",
+    [STEP_BEGIN] = "the ledger names no writer: the old one gets no new lease",
+    [STEP_SHUT] = "the target's own fence is shut, so that nothing is written there too early",
+    [STEP_FENCE] = "the old writer is known to acknowledge nothing any more",
+    [STEP_FREEZE] = "the target stops receiving WAL",
+    [STEP_COMPARE] = "what the target has is compared with what the old writer had last",
+    [STEP_GRANT] = "the ledger names the target writer: from here it goes forward only",
+    [STEP_LEASE] = "the target's guard gets its lease from a majority",
+    [STEP_PROMOTE] = "the target's database is promoted",
+    [STEP_OPEN] = "the target's fence opens: writes go on there",
+    [STEP_HOOKS] = "hooks.after_open is run, if there is one",
+    [STEP_CUT_OVER] = "DNS is changed to the target",
+    [STEP_VERIFY] = "every name server answers it, and the public name serves",
+    [STEP_FINISH] = "the ledger says that it is over",
+    [STEP_UNDO] = "going back: the target streams again",
+    [STEP_ABORT] = "going back: the ledger names the old writer again, and its fence opens",
+    [STEP_GUARD] = "the guard works its fence",
+    [STEP_FOLLOW] = "a standby is led to the writer",
+    [STEP_CATCH_UP] = "the target gets all that the old writer ever acknowledged; if not in time, it goes back",
+};
+_Static_assert(sizeof step_texts / sizeof step_texts[0] == STEP_COUNT, "a step without its words");
+
+const char *name_step_text(int kind, int step)
+{
+    if (kind == OPERATION_SWITCHOVER && step == STEP_BEGIN)
+        return "the ledger names no writer: the old one's guard shuts its fence, and writes pause";
+    if (kind == OPERATION_SWITCHOVER && step == STEP_FENCE)
+        return "the old writer's own guard has confirmed its fence and given its lease back";
+    return LOOKUP(step_texts, step);
+}
+
+const char *name_way_back_text(int step)
+{
+    switch (step) {
+    case STEP_CATCH_UP:
+        return "the target did not get in time all that the old writer had acknowledged; look at replication between "
+               "the two";
+    case STEP_FENCE:
+        return "the old writer's fence was not proven in time; look at its guard";
+    case STEP_SHUT:
+        return "the target's own fence could not be shut in time; look at its guard";
+    default:
+        return "nothing was given away yet";
+    }
+}
+
 bool name_find_gate(const char *name, enum gate_id *gate)
 {
     for (int i = 0; i < GATE_COUNT; i++)

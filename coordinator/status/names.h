@@ -49,6 +49,10 @@ const char *name_step(int step);
 /* What a state means, as one sentence without its full stop. */
 const char *name_fence_state_text(int state);
 const char *name_fence_proof_text(int proof);
+/* What a step of an operation of that kind does. */
+const char *name_step_text(int kind, int step);
+/* Why an operation that could still go back did so at that step. */
+const char *name_way_back_text(int step);
 /* Why the node does not vote, and what a person should do about it. */
 const char *name_mute_text(int reason);
 const char *name_mute_todo(int reason);

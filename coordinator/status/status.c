@@ -1,4 +1,4 @@
-/* Status: the snapshot of the node, and of what an order would do. See status.h. */
+/* Status: the snapshot of the node. See status.h. */
 #include "coordinator/status/status.h"
 
 #include <string.h>
@@ -191,93 +191,5 @@ json_t *status_render(const struct status_input *input, const char *service)
     }
     put(object, "warnings", warnings);
     put(object, "services", services);
-    return object;
-}
-
-/* ---- what would happen ------------------------------------------------------------------- */
-
-/* The gates as they would be with what the order skips and accepts. */
-static void apply_order(struct view_region *region, const struct order *order)
-{
-    struct gate *loss = &region->gates[GATE_LOSS_WITHIN_RPO];
-    if (order->accepted_loss_bytes >= 0 && loss->known && loss->value <= order->accepted_loss_bytes) {
-        loss->open = true;
-        loss->limit = order->accepted_loss_bytes;
-        loss->limit_us = 0;
-    }
-    for (int i = 0; i < GATE_COUNT; i++)
-        if ((order->skipped_gates >> i & 1u) != 0 && !region->gates[i].open)
-            region->gates[i].skipped = true;
-}
-
-/* The pace of automatic failovers does not bind a person; every other gate has to be named. */
-static bool gate_is_automatic(int gate)
-{
-    return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN;
-}
-
-static json_t *render_steps(enum operation_kind kind)
-{
-    json_t *steps = json_array();
-    const struct plan_step *plan = plan_of(kind);
-    for (size_t i = 0; plan != NULL && plan[i].step != STEP_NONE; i++) {
-        json_t *step = json_object();
-        put(step, "number", json_integer((json_int_t)i + 1));
-        put(step, "name", json_string(step_name(plan[i].step)));
-        put(step, "irreversible", json_boolean(plan[i].irreversible));
-        add(steps, step);
-    }
-    return steps;
-}
-
-/* Why there is nothing to weigh at all; NULL if there is. */
-static const char *dry_run_obstacle(const struct view_service *view, const struct order *order)
-{
-    if (!view->quorum)
-        return "no majority of voters is heard: nothing can begin";
-    if (!view->ledger_known)
-        return "who is the writer is not known yet: nothing can begin";
-    if (view->ledger.operation.kind != OPERATION_NONE)
-        return "an operation is running already";
-    if (order->to >= POLICY_REGIONS_MAX || !view->regions[order->to].serves)
-        return "that region has no database of this service";
-    if (view->ledger.writer == order->to)
-        return "that region is the writer already";
-    return NULL;
-}
-
-json_t *status_dry_run(const struct status_input *input, size_t index, const struct order *order)
-{
-    ensure(index < input->cluster->service_count);
-    const struct view_service *view = &input->views[index];
-    struct status_service service = { input, &input->cluster->services[index], view, index };
-    struct view_region region = { 0 };
-    const char *obstacle = dry_run_obstacle(view, order);
-    json_t *object = json_object();
-    json_t *shut = json_array();
-    json_t *skipped = json_array();
-    if (order->to < POLICY_REGIONS_MAX && view->regions[order->to].serves)
-        region = view->regions[order->to];
-    apply_order(&region, order);
-    for (int i = 0; i < GATE_COUNT && obstacle == NULL; i++) {
-        if (region.gates[i].skipped)
-            add(skipped, json_string(gate_name((enum gate_id)i)));
-        else if (!region.gates[i].open && !gate_is_automatic(i))
-            add(shut, json_string(gate_name((enum gate_id)i)));
-    }
-    bool runs = obstacle == NULL && json_array_size(shut) == 0;
-    put(object, "service", json_of_text(service.config->name));
-    put(object, "from", status_region_name(input, status_subject(view)));
-    put(object, "to", status_region_name(input, order->to));
-    put(object, "would_run", json_boolean(runs));
-    put(object, "text", json_string(obstacle != NULL ? obstacle
-                                    : runs ? "it would begin; nothing was changed"
-                                           : "it would be refused by the gates named in shut"));
-    put(object, "gates", obstacle == NULL ? status_gates(&service, &region) : json_array());
-    put(object, "shut", shut);
-    put(object, "skipped", skipped);
-    put(object, "loss", status_loss(region.lag_known ? region.lag_bytes : -1, region.lag_us,
-                                    region.lag_age_us));
-    put(object, "steps", render_steps(OPERATION_FAILOVER));
     return object;
 }

@@ -82,9 +82,10 @@ struct status_input {
  * only without memory. An unknown name gives an empty services[]; ask config_find_service first. */
 json_t *status_render(const struct status_input *input, const char *service);
 
-/* What a failover to `order->to` would do and what holds it back, changing nothing:
- *   { "service", "from", "to", "would_run", "text", "gates": [as in status], "shut": [names],
- *     "skipped": [names], "loss": {...}, "steps": [{"number", "name", "irreversible"}] }
+/* What a failover or switchover to `order->to` would do and what holds it back, changing nothing:
+ *   { "service", "kind", "from", "to", "would_run", "text", "gates": [as in status], "shut": [names],
+ *     "skipped": [names], "loss": {...}, "lag": {...}, "steps": [{"number", "name", "irreversible", "text"}],
+ *     "afterwards": what people have to do then }
  * `service` is an index into the cluster's services. */
 json_t *status_dry_run(const struct status_input *input, size_t service, const struct order *order);
 

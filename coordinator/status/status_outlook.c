@@ -303,6 +303,12 @@ static void outlook_operation(const struct status_service *service, struct text 
                            "another coordinator there goes on.",
                      region_of(service, ledger->to),
                      name_node(service->input->cluster, ledger->executor));
+    else if (ledger->kind == OPERATION_SWITCHOVER && ledger_may_abort(&view->ledger))
+        text_appendf(text, "%s is fenced by its own guard, so writes pause. %s is promoted once it has all that was "
+                           "ever acknowledged; if it does not get that in time, %s is opened again. Nothing is lost "
+                           "either way.",
+                     region_of(service, ledger->from), region_of(service, ledger->to),
+                     region_of(service, ledger->from));
     else
         text_appendf(text, "%s gets no new lease. Once it is known to be fenced, %s is promoted; "
                            "until then it may still be aborted.",

@@ -260,6 +260,8 @@ static void render_step(const struct view_service *view, json_t *object)
     if (known)
         number = step_number(view->ledger.operation.kind, operation->step, &count);
     put(object, "step", known ? json_string(step_name(operation->step)) : json_null());
+    put(object, "step_text", known ? json_string(name_step_text((int)view->ledger.operation.kind, (int)operation->step))
+                                   : json_null());
     put(object, "step_number", number > 0 ? json_integer((json_int_t)number) : json_null());
     put(object, "steps", count > 0 ? json_integer((json_int_t)count) : json_null());
     put(object, "attempt", known ? json_integer(operation->attempt) : json_null());

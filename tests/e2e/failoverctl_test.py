@@ -92,6 +92,10 @@ DRY = {"service": "shop", "from": "us-east-1", "to": "us-west-2", "would_run": T
        "loss": {"known": True, "bytes": 2048, "seconds": 0.25, "age_seconds": 0.7},
        "steps": [{"number": 1, "name": "begin", "irreversible": False},
                  {"number": 2, "name": "promote", "irreversible": True}]}
+SWITCH = {**DRY, "kind": "switchover", "lag": {"known": True, "bytes": 4096, "seconds": 0.5, "age_seconds": 0.7},
+          "loss": {"known": True, "bytes": 0, "seconds": 0.0, "age_seconds": 0.0}, "afterwards": "failoverctl rejoin shop",
+          "steps": [{"number": 1, "name": "catch_up", "irreversible": False, "text": "the target gets all"}]}
+WENT_BACK = {"step": "catch_up", "gate": "loss_within_rpo", "text": "the target did not get all in time"}
 HISTORY = {"operations": [{"id": ID, "service": "shop", "kind": "failover", "outcome": "done",
                            "from": "us-east-1", "to": "us-west-2", "automatic": False, "who": "ann",
                            "why": "fire", "begun": "2026-11-21T10:00:00.000Z", "total_ms": 3000.5,
@@ -171,6 +175,7 @@ def script(**answers):
 
 
 ORDER = ["failover", "shop", "--to", "us-west-2", "--reason", "fire"]
+SWITCHOVER = ["switchover", "shop", "--to", "us-west-2", "--reason", "new disks"]
 ACCEPTED = good({"answer": "accepted", "operation": ID, "text": "the operation has begun", "todo": ""})
 
 
@@ -359,8 +364,52 @@ class Ordering(Ctl):
         self.assertEqual((document["operation"], document["outcome"]), (ID, "done"))
 
     def test_aborted_is_a_failure(self):
-        self.check(script(failover=ACCEPTED, status=[good(running()), good(ended("aborted"))]), ORDER + ["--yes"], 1,
-                   "aborted")
+        self.check(script(failover=ACCEPTED, status=[good(running()), good(ended("aborted"))], history=good(HISTORY)),
+                   ORDER + ["--yes"], 1, "aborted")
+
+    def test_why_it_went_back(self):
+        told = copy.deepcopy(HISTORY)
+        told["operations"][0].update(outcome="aborted", aborted=WENT_BACK)
+        answers = dict(switchover=ACCEPTED, status=[good(running("catch_up")), good(ended("aborted"))])
+        self.check(script(**answers, history=good(told)), SWITCHOVER + ["--yes"], 1, "aborted after",
+                   "It went back at step catch_up (gate loss_within_rpo): the target did not get all in time.")
+        answers = dict(switchover=ACCEPTED, status=[good(running("catch_up")), good(ended("aborted"))])
+        _, out, _ = self.check(script(**answers, history=good(told)), ["--json"] + SWITCHOVER + ["--yes"], 1)
+        self.assertEqual(json.loads(out)["why"], WENT_BACK)
+        other = copy.deepcopy(told)         # this node did not carry it out: the one that did is named
+        other["operations"][0]["aborted"] = None
+        for history in (good(other), good({}), good([]), b"", refusal("denied", 2)):
+            answers = dict(switchover=ACCEPTED, status=[good(running("catch_up")), good(ended("aborted"))])
+            self.check(script(**answers, history=history), SWITCHOVER + ["--yes"], 1, "See failoverctl history on usw2-a for why.")
+
+    def test_a_switchover(self):
+        daemon, _, _ = self.check(script(switchover=ACCEPTED, status=[good(running("catch_up")), good(ended("done"))]),
+                                  SWITCHOVER + ["--yes", "--skip-gate", "target_healthy"], 0, ID, "step catch_up", "done after")
+        sent = next(r for r in daemon.requests if r["command"] == "switchover")
+        self.assertEqual({k: sent[k] for k in ("service", "to", "reason", "skip_gates")},
+                         {"service": "shop", "to": "us-west-2", "reason": "new disks", "skip_gates": ["target_healthy"]})
+        self.check(script(switchover=ACCEPTED), SWITCHOVER + ["--yes", "--no-wait"], 6, ID, "failoverctl status shop")
+        self.check(script(switchover=refusal("gate", 3)), SWITCHOVER + ["--yes"], 3, "refused: gate", "do this next")
+
+    def test_progress_says_what_a_step_does(self):
+        plain, waits = running("catch_up"), running("catch_up")
+        plain["services"][0]["operation"]["step_text"] = "the target gets all"
+        waits["services"][0]["operation"].update(step_text="the target gets all", detail="waiting for a look")
+        answers = [good(plain), good(waits), good(ended("done"))]
+        self.check(script(switchover=ACCEPTED, status=answers), SWITCHOVER + ["--yes"], 0, "step catch_up: the target gets all\n", "step catch_up: waiting for a look\n")
+
+    def test_a_switchover_is_looked_at_and_confirmed_first(self):
+        daemon, _, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER, 2, "--yes", "it would begin")
+        self.assertTrue(daemon.requests and all(r.get("dry_run") and r["command"] == "switchover" for r in daemon.requests))
+        _, out, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER + ["--dry-run"], 0, "It would lose nothing", "behind by 4 KiB",
+                               "catch_up", "the target gets all", "Afterwards: failoverctl rejoin shop")
+        self.assertNotIn("It would lose 0", out)
+        unknown = {**SWITCH, "lag": {"known": False, "bytes": None}, "would_run": False}
+        self.check(script(dry_run=good(unknown)), SWITCHOVER + ["--dry-run"], 3, "How far us-west-2 is behind is not known")
+
+    def test_a_switchover_takes_no_loss(self):
+        for more in (["--accept-loss", "5"], ["--skip-gate", "fence"], ["--skip-gate", "nonsense"]):
+            self.assertEqual(self.run_ctl("/nonexistent", *SWITCHOVER, *more)[0], 2, more)
 
     def test_replaced_by_another_operation(self):
         other = ended("done")
@@ -469,6 +518,10 @@ class Terminal(Ctl):
         return status_code, shown.decode(errors="replace")
 
     def test_the_regions_name_has_to_be_typed(self):
+        answers = dict(dry_run=good(SWITCH), switchover=ACCEPTED, status=good(ended("done")))
+        code, shown = self.talk(self.daemon(script(**answers)), SWITCHOVER, b"us-west-2\n")
+        self.assertEqual(code, 0, shown)
+        self.assertIn("It would lose nothing", shown)
         answers = dict(dry_run=good(DRY), failover=ACCEPTED, status=good(ended("done")))
         daemon = self.daemon(script(**answers))
         code, shown = self.talk(daemon, ORDER, b"us-west-2\n")
@@ -560,7 +613,8 @@ class Hostile(Ctl):
             if isinstance(value, list):
                 return [poison(v) for v in value]
             return evil + value if isinstance(value, str) else value
-        for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY)):
+        for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY),
+                                (SWITCHOVER + ["--dry-run"], SWITCH)):
             daemon = self.daemon(lambda request, result=result: good(poison(result)))
             _, out, err = self.run_ctl(daemon.path, *command)
             for mark in ("\x1b", "\x07", "\u009b"):

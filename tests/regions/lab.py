@@ -289,8 +289,10 @@ class Lab:
         """Places that the kernel's fence lets through to that region's database."""
         return [r for r in self.regions if r != region] + (["internet"] if self.proxied else [])
 
-    def links(self, **orders):
-        """How the proxied links are from now on: delay_ms, silent, resets. See proxy.py."""
+    def links(self, only=None, **orders):
+        """How the proxied links are from now on: delay_ms, silent, resets. See proxy.py. `only="replication"`: not the peers'."""
+        if only == "replication":
+            orders["ports"] = [PROXIED_REPLICATION + i for i in range(len(self.regions))]
         fresh = self._proxy_control.with_suffix(".new")
         fresh.write_text(json.dumps(orders))
         fresh.rename(self._proxy_control)

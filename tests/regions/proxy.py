@@ -3,9 +3,10 @@
 
     proxy.py --listen IP --control FILE PORT=HOST:PORT...
 
-The control file holds {"delay_ms": N, "silent": "there" | "back" | "both" | "", "resets": N} and is looked at
-all the time: bytes are held back for delay_ms in each direction; a silent direction carries nothing while
-both ends keep a connection that looks well (half open); each time `resets` grows, every connection is reset.
+The control file holds {"delay_ms": N, "silent": "there" | "back" | "both" | "", "resets": N, "ports": [PORT...]} and is
+looked at all the time: bytes are held back for delay_ms in each direction; a silent direction carries nothing while
+both ends keep a connection that looks well (half open); each time `resets` grows, every connection is reset. With
+`ports`, delay and silence are only of connections that came to one of these.
 New connections are taken while it is silent, and are silent too. Nothing is lost or reordered: TCP would
 not let that be seen either.
 """
@@ -19,7 +20,7 @@ import struct
 LOOK_S = 0.05
 CHUNK = 65536
 CONNECT_DEADLINE_S = 5
-GOOD = {"delay_ms": 0, "silent": "", "resets": 0}
+GOOD = {"delay_ms": 0, "silent": "", "resets": 0, "ports": []}
 
 
 class Proxy:
@@ -55,20 +56,24 @@ class Proxy:
             both = {writer, far_writer}
             self._connections |= both
             try:
-                await asyncio.gather(self._carry(reader, far_writer, "there"), self._carry(far_reader, writer, "back"))
+                await asyncio.gather(self._carry(reader, far_writer, "there", port),
+                                     self._carry(far_reader, writer, "back", port))
             finally:
                 self._connections -= both
                 for one in both:
                     one.transport.abort()
         return await asyncio.start_server(taken, address, port)
 
-    async def _carry(self, reader, writer, direction):
+    def _bad(self, port):
+        return self._orders if port in self._orders["ports"] or not self._orders["ports"] else GOOD
+
+    async def _carry(self, reader, writer, direction, port):
         """Until either end is gone; a closed end is passed on."""
         try:
             while data := await reader.read(CHUNK):
-                if self._orders["delay_ms"]:
-                    await asyncio.sleep(self._orders["delay_ms"] / 1000)
-                while self._orders["silent"] in (direction, "both"):
+                if self._bad(port)["delay_ms"]:
+                    await asyncio.sleep(self._bad(port)["delay_ms"] / 1000)
+                while self._bad(port)["silent"] in (direction, "both"):
                     await asyncio.sleep(LOOK_S)
                 writer.write(data)
                 await writer.drain()

@@ -104,6 +104,9 @@ void fixture_view(struct view_service *view)
     west->gates[GATE_LOSS_WITHIN_RPO].limit = 16 << 20;
     west->gates[GATE_TARGET_HEALTHY].value = west->gates[GATE_TARGET_HEALTHY].limit = VERDICT_HEALTHY;
     west->gates[GATE_FENCE].value = PROOF_LAPSED;
+    memcpy(west->planned_gates, west->gates, sizeof west->planned_gates);
+    west->planned_gates[GATE_MAJORITY_FAILED].open = west->planned_gates[GATE_OUTAGE_MIN].open = true;
+    west->planned_gates[GATE_FENCE].value = west->planned_gates[GATE_FENCE].limit = PROOF_RELEASED;
     for (size_t i = 0; i < 3; i++)
         view->nodes[i] = (struct view_node){ .linked = true, .heard = true, .voting = true,
                                              .heard_age_us = 200000 };

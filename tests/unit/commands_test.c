@@ -54,6 +54,33 @@ static void a_failover_is_understood(void)
     done();
 }
 
+static void a_switchover_is_understood(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE(command_moves(COMMAND_SWITCHOVER) && command_moves(COMMAND_FAILOVER));
+    CU_ASSERT_FALSE(command_moves(COMMAND_DNS_ADOPT) || command_moves(COMMAND_REJOIN));
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_SWITCHOVER, "{\"service\":\"shop\",\"to\":\"us-west-2\",\"reason\":\"disks\"}",
+                               &a, &fault));
+    CU_ASSERT_STRING_EQUAL(a.to, "us-west-2");
+    CU_ASSERT_EQUAL(a.role, ROLE_OPERATE);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_SWITCHOVER, "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\","
+                               "\"skip_gates\":[\"target_healthy\"]}", &a, &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_FORCE);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_SWITCHOVER, "{\"service\":\"s\",\"to\":\"r\",\"dry_run\":true}", &a, &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_READ);
+    static const char *const bad[] = {
+        "{\"service\":\"s\",\"to\":\"r\"}", "{\"service\":\"s\",\"reason\":\"x\"}", "{\"to\":\"r\",\"reason\":\"x\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":5}", /* it loses nothing */
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"skip_gates\":[\"target_healthy\",\"fence\"]}",
+        "{\"service\":\"s\",\"to\":\"r\",\"dry_run\":true,\"skip_gates\":[\"fence\"]}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_SWITCHOVER, bad[i], &a, &fault));
+    CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "failover can"));
+    done();
+}
+
 static void skipping_and_losing_need_force(void)
 {
     struct command_arguments a;
@@ -128,10 +155,24 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "32 MiB"));
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "16 MiB"));
     text_clear(&text);
+    struct message_order_reply lags = { .answer = ANSWER_GATE, .gate = GATE_LOSS_WITHIN_RPO };
+    order_answer_todo(&text, ORDER_FAILOVER, &lags);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "failoverctl failover"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "--accept-loss"));
+    text_clear(&text);
+    order_answer_todo(&text, ORDER_SWITCHOVER, &lags);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "failoverctl switchover"));
+    CU_ASSERT_PTR_NULL(strstr(words, "--accept-loss"));
+    text_clear(&text);
+    order_answer_todo(&text, ORDER_SWITCHOVER,
+                      &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = GATE_FENCE });
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "the old writer's own guard"));
+    CU_ASSERT_PTR_NULL(strstr(words, "--skip-gate"));
+    text_clear(&text);
     order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
     CU_ASSERT(text.length > 0);
 }
 
-SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood),
+SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
            TEST(skipping_and_losing_need_force), TEST(hostile_requests_are_refused),
            TEST(every_answer_has_its_words))

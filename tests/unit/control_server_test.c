@@ -36,6 +36,7 @@ enum behaviour { ANSWERS, ANSWERS_LATER, CANNOT, ORDERS, LARGE, BIG };
 static _Atomic int behaviour;
 static _Atomic int handled;
 static _Atomic uint64_t held_ticket;
+static struct order ordered; /* the last; read once its answer has come */
 
 static void stop_loop(void *arg)
 {
@@ -68,6 +69,7 @@ static bool handle(void *arg, const struct control_request *request)
     }
     case ORDERS:
         if (control_order(server, request, fixture_cluster(), &service, &order)) {
+            ordered = order;
             struct message_order_reply reply = { .answer = ANSWER_ACCEPTED, .operation = 0xaa,
                                                  .gate = GATE_COUNT };
             if (order.skipped_gates != 0)
@@ -191,6 +193,9 @@ static void expect_good(json_t *reply)
 #define STATUS "{\"id\":5,\"command\":\"status\"}\n"
 #define FAILOVER(more)                                                                            \
     "{\"id\":1,\"command\":\"failover\",\"service\":\"shop\",\"to\":\"us-west-2\",\"reason\":\"fire\"" more "}\n"
+
+#define SWITCHOVER(to, more)                                                                      \
+    "{\"id\":1,\"command\":\"switchover\",\"service\":\"shop\",\"to\":\"" to "\",\"reason\":\"new disks\"" more "}\n"
 
 static bool until(bool (*happened)(void))
 {
@@ -420,6 +425,27 @@ static void orders_are_in_the_journal_before_they_act(void)
     stop();
 }
 
+/* As the core gets it, and its answer in words of the same command. */
+static void a_switchover_is_ordered_as_one(void)
+{
+    start(false, 0);
+    behaviour = ORDERS;
+    int fd = dial();
+    expect_good(ask(fd, SWITCHOVER("us-west-2", "")));
+    CU_ASSERT_EQUAL(ordered.kind, ORDER_SWITCHOVER);
+    CU_ASSERT_EQUAL(ordered.to, FIXTURE_WEST);
+    CU_ASSERT_STRING_EQUAL(ordered.why.s, "new disks");
+    json_t *reply = ask(fd, SWITCHOVER("us-west-2", ",\"skip_gates\":[\"target_streaming_and_timeline\"]"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(reply, "error"), "todo", ""), "failoverctl switchover"));
+    expect_error(reply, "gate", EXIT_GATE);
+    expect_error(ask(fd, SWITCHOVER("no", "")), "no_region", EXIT_USAGE);
+    expect_error(ask(fd, SWITCHOVER("us-west-2", ",\"skip_gates\":[\"fence\"]")), "usage", EXIT_USAGE);
+    expect_good(ask(fd, FAILOVER("")));
+    CU_ASSERT_EQUAL(ordered.kind, ORDER_FAILOVER);
+    close(fd);
+    stop();
+}
+
 static void roles_go_by_numbers(void)
 {
     const char *read_items[] = { "group:daemon" };
@@ -487,5 +513,6 @@ SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers
            TEST(wrong_requests_are_refused), TEST(garbage_ends_only_its_own_connection),
            TEST(half_lines_and_silence_end_at_the_deadline), TEST(a_crowd_of_idlers_makes_room),
            TEST(a_client_that_never_reads_harms_nobody),
-           TEST(orders_are_in_the_journal_before_they_act), TEST(roles_go_by_numbers),
+           TEST(orders_are_in_the_journal_before_they_act), TEST(a_switchover_is_ordered_as_one),
+           TEST(roles_go_by_numbers),
            TEST(a_stale_socket_is_replaced_and_a_live_one_is_not))

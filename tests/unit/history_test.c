@@ -92,8 +92,29 @@ static void a_persons_order_keeps_the_name(void)
     CU_ASSERT_STRING_EQUAL(peek_str(first(list), "why", ""), "rehearsal");
     CU_ASSERT_FALSE(peek_yes(first(list), "automatic"));
     CU_ASSERT_STRING_EQUAL(peek_str(first(list), "outcome", ""), "aborted");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(first(list), "aborted"), "text", ""), "nothing was given away yet");
     CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(first(list), "aborted"), "gate", ""),
                            "loss_within_rpo");
+    json_decref(list);
+    history_free(history);
+}
+
+static void a_switchover_is_told_as_one(void)
+{
+    struct history *history = history_new();
+    feed(history, LINE("order_taken", ",\"order\":\"switchover\",\"detail\":\"ann\""));
+    feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    feed(history, LINE("step_started", OPERATION ",\"step\":\"catch_up\""));
+    feed(history, LINE("operation_aborted", OPERATION ",\"at_step\":\"catch_up\",\"gate\":\"loss_within_rpo\""));
+    json_t *list = history_json(history, "shop", 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "kind", ""), "switchover");
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(first(list), "aborted"), "text", ""), "replication"));
+    json_decref(list);
+    /* Elsewhere the ledger's word is all there is. */
+    feed(history, "{\"service\":\"shop\",\"event\":\"operation_seen\",\"operation\":\"00000000000000bb\","
+                  "\"kind\":\"switchover\",\"from\":\"us-west-2\",\"region\":\"us-east-1\",\"forced\":1}");
+    list = history_json(history, "shop", 1);
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "kind", ""), "switchover");
     json_decref(list);
     history_free(history);
 }
@@ -221,6 +242,7 @@ static void rubbish_in_the_file_is_skipped(void)
 }
 
 SUITE_MAIN("history", TEST(a_failover_is_put_together), TEST(a_persons_order_keeps_the_name),
+           TEST(a_switchover_is_told_as_one),
            TEST(others_operations_are_known_by_the_ledger), TEST(an_old_primary_that_is_back_is_kept),
            TEST(the_oldest_are_forgotten),
            TEST(rubbish_in_the_file_is_skipped))

@@ -148,6 +148,7 @@ static void an_operation_shows_its_step(void)
     int64_t number = 0;
     CU_ASSERT_STRING_EQUAL(peek_str(operation, "id", ""), "0000000000c0ffee");
     CU_ASSERT_STRING_EQUAL(peek_str(operation, "step", ""), "fence");
+    CU_ASSERT_STRING_EQUAL(peek_str(operation, "step_text", ""), name_step_text(OPERATION_FAILOVER, STEP_FENCE));
     CU_ASSERT_TRUE(peek_int(operation, "step_number", &number));
     CU_ASSERT_EQUAL(number, 3);
     CU_ASSERT_TRUE(peek_int(operation, "wait_left_ms", &number));
@@ -329,6 +330,89 @@ static void a_dry_run_tells_and_changes_nothing(void)
     json_decref(plan);
 }
 
+static const char *step_text(const json_t *plan, const char *name)
+{
+    size_t index;
+    const json_t *step;
+    json_array_foreach(json_object_get(plan, "steps"), index, step)
+        if (strcmp(peek_str(step, "name", ""), name) == 0)
+            return peek_str(step, "text", "");
+    return NULL;
+}
+
+static void a_dry_run_of_a_switchover_has_its_own_gates(void)
+{
+    fixture_view(&view);
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
+                                  .self = FIXTURE_EAST, .views = &view };
+    struct order order = { .kind = ORDER_SWITCHOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    int64_t number = -1;
+    json_t *plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_TRUE(peek_yes(plan, "would_run")); /* a writer that is well is what it is for */
+    CU_ASSERT_STRING_EQUAL(peek_str(plan, "kind", ""), "switchover");
+    CU_ASSERT_TRUE(peek_int(json_object_get(plan, "loss"), "bytes", &number) && number == 0);
+    CU_ASSERT_PTR_NOT_NULL(step_text(plan, "catch_up"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "afterwards", ""), "failoverctl rejoin"));
+    json_decref(plan);
+    view.regions[FIXTURE_WEST].planned_gates[GATE_FENCE] = (struct gate){ .known = true, .limit = PROOF_RELEASED };
+    plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(plan, "shut")), 1);
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(json_object_get(plan, "shut"), 0)), "fence");
+    const json_t *fence = json_array_get(json_object_get(plan, "gates"), GATE_FENCE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(fence, "text", ""), "own guard is silent"));
+    json_decref(plan);
+    order.to = FIXTURE_EAST;
+    plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "text", ""), "the writer already"));
+    json_decref(plan);
+    order = (struct order){ .kind = ORDER_FAILOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    plan = status_dry_run(&input, 0, &order);
+    CU_ASSERT_STRING_EQUAL(peek_str(plan, "kind", ""), "failover");
+    CU_ASSERT_PTR_NULL(step_text(plan, "catch_up"));
+    json_decref(plan);
+}
+
+static void a_switchover_says_what_it_waits_for(void)
+{
+    fixture_view(&view);
+    view.ledger.writer = REGION_NONE;
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_SWITCHOVER, .phase = PHASE_BEGUN,
+        .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
+        .accepted_loss_bytes = -1, .may_return = true };
+    view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_CATCH_UP, .loss_bytes = -1 };
+    json_t *status = render();
+    int64_t number = 0;
+    const json_t *service = service_of(status);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "headline", ""), "switchover from us-east-1 to us-west-2"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "us-east-1 is opened again"));
+    CU_ASSERT_TRUE(peek_int(json_object_get(service, "operation"), "step_number", &number) && number == 4);
+    CU_ASSERT_TRUE(peek_int(json_object_get(service, "operation"), "steps", &number) && number == 14);
+    json_decref(status);
+    view.ledger.operation.may_return = false; /* it was granted before: there is no way back */
+    status = render();
+    CU_ASSERT_PTR_NULL(strstr(peek_str(service_of(status), "outlook", ""), "opened again"));
+    json_decref(status);
+    view.ledger.operation.kind = OPERATION_FAILOVER;
+    view.ledger.operation.may_return = true;
+    status = render();
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service_of(status), "outlook", ""), "gets no new lease"));
+    json_decref(status);
+}
+
+static void every_step_has_its_words(void)
+{
+    for (int kind = OPERATION_NONE; kind < OPERATION_KIND_COUNT; kind++)
+        for (int step = 0; step < STEP_COUNT; step++) {
+            CU_ASSERT(strlen(name_step_text(kind, step)) > 5);
+            CU_ASSERT(strlen(name_way_back_text(step)) > 5);
+        }
+    CU_ASSERT_STRING_NOT_EQUAL(name_step_text(OPERATION_SWITCHOVER, STEP_FENCE),
+                               name_step_text(OPERATION_FAILOVER, STEP_FENCE));
+    CU_ASSERT_STRING_EQUAL(name_step_text(OPERATION_FAILOVER, STEP_COUNT), name_step_text(OPERATION_FAILOVER, -1));
+}
+
 static void text_survives_anything(void)
 {
     static const char *const odd[] = {
@@ -405,5 +489,6 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(all_we
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(an_operation_shows_its_step), TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
-           TEST(a_dry_run_tells_and_changes_nothing),
+           TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_of_a_switchover_has_its_own_gates),
+           TEST(a_switchover_says_what_it_waits_for), TEST(every_step_has_its_words),
            TEST(text_survives_anything), TEST(units))

@@ -1,0 +1,156 @@
+/* What a failover or a switchover would do, and what holds it back: see status_dry_run() in status.h. It weighs the
+ * gates as the core shows them, and explains each step; it changes nothing and asks nobody. */
+#include <string.h>
+
+#include "coordinator/base/ensure.h"
+#include "coordinator/status/status_parts.h"
+
+/* The gates as this kind of order is judged by, with what it skips and accepts. */
+static void apply_order(struct view_region *region, const struct order *order)
+{
+    if (order->kind == ORDER_SWITCHOVER)
+        memcpy(region->gates, region->planned_gates, sizeof region->gates);
+    struct gate *loss = &region->gates[GATE_LOSS_WITHIN_RPO];
+    if (order->accepted_loss_bytes >= 0 && loss->known && loss->value <= order->accepted_loss_bytes) {
+        loss->open = true;
+        loss->limit = order->accepted_loss_bytes;
+        loss->limit_us = 0;
+    }
+    for (int i = 0; i < GATE_COUNT; i++)
+        if ((order->skipped_gates >> i & 1u) != 0 && !region->gates[i].open)
+            region->gates[i].skipped = true;
+}
+
+/* The pace of automatic failovers does not bind a person; every other gate has to be named. */
+static bool gate_is_automatic(int gate)
+{
+    return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN;
+}
+
+static json_t *render_steps(enum operation_kind kind)
+{
+    json_t *steps = json_array();
+    const struct plan_step *plan = plan_of(kind);
+    for (size_t i = 0; plan != NULL && plan[i].step != STEP_NONE; i++) {
+        json_t *step = json_object();
+        put(step, "number", json_integer((json_int_t)i + 1));
+        put(step, "name", json_string(step_name(plan[i].step)));
+        put(step, "irreversible", json_boolean(plan[i].irreversible));
+        put(step, "text", json_string(name_step_text((int)kind, (int)plan[i].step)));
+        add(steps, step);
+    }
+    return steps;
+}
+
+/* Why there is nothing to weigh at all; NULL if there is. */
+static const char *dry_run_obstacle(const struct view_service *view, const struct order *order)
+{
+    if (!view->quorum)
+        return "no majority of voters is heard: nothing can begin";
+    if (!view->ledger_known)
+        return "who is the writer is not known yet: nothing can begin";
+    if (view->ledger.operation.kind != OPERATION_NONE)
+        return "an operation is running already";
+    if (order->to >= POLICY_REGIONS_MAX || !view->regions[order->to].serves)
+        return "that region has no database of this service";
+    if (view->ledger.writer == order->to)
+        return "that region is the writer already";
+    return NULL;
+}
+
+/* What a gate says where nothing failed and the old writer is to confirm its own fence; false: as always. */
+static bool planned_sentence(struct text *text, enum gate_id id, const struct gate *gate)
+{
+    if (id == GATE_MAJORITY_FAILED || id == GATE_OUTAGE_MIN) {
+        text_append(text, "not asked for: a switchover leaves a writer that is well");
+        return true;
+    }
+    if (id == GATE_FENCE) {
+        text_append(text, gate->open ? "the old writer's own guard is there and can confirm its fence"
+                                     : "the old writer's own guard is silent, has only just come back, or can't work "
+                                       "its fence: nothing else says what it acknowledged last");
+        return true;
+    }
+    if (id == GATE_LOSS_WITHIN_RPO && gate->known) {
+        char bytes[NAME_BYTES_MAX];
+        char limit[NAME_BYTES_MAX];
+        text_appendf(text, "its standby is %s behind, which is waited for; it begins at up to %s",
+                     format_bytes(bytes, sizeof bytes, gate->value), format_bytes(limit, sizeof limit, gate->limit));
+        return true;
+    }
+    return false;
+}
+
+static json_t *render_gates(const struct status_service *service, const struct view_region *region, bool planned)
+{
+    json_t *gates = status_gates(service, region);
+    for (int i = 0; i < GATE_COUNT && planned; i++) {
+        char sentence[STATUS_SENTENCE_MAX];
+        struct text text = TEXT_OF(sentence);
+        if (planned_sentence(&text, (enum gate_id)i, &region->gates[i]))
+            put(json_array_get(gates, (size_t)i), "text", json_of_text(sentence));
+    }
+    return gates;
+}
+
+/* What is left to people when the writer has moved. */
+static json_t *render_afterwards(const struct status_service *service)
+{
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    region_id from = status_subject(service->view);
+    text_appendf(&text, "the old primary in %s stays fenced and is no standby of the new one until it is rejoined: on "
+                        "its node, failoverctl rejoin %s --reason \"...\" ",
+                 name_region(service->input->cluster, from), service->config->name);
+    text_append(&text, service->config->hooks.rejoin.count > 0
+                           ? "(it runs hooks.rejoin)"
+                           : "(no hooks.rejoin is configured: it shows the commands)");
+    return json_of_text(sentence);
+}
+
+/* A switchover loses nothing: it waits for all of it, or goes back. */
+static json_t *render_dry_loss(const struct view_region *region, bool planned)
+{
+    return planned ? status_loss(0, 0, 0)
+                   : status_loss(region->lag_known ? region->lag_bytes : -1, region->lag_us, region->lag_age_us);
+}
+
+json_t *status_dry_run(const struct status_input *input, size_t index, const struct order *order)
+{
+    ensure(index < input->cluster->service_count);
+    const struct view_service *view = &input->views[index];
+    struct status_service service = { input, &input->cluster->services[index], view, index };
+    struct view_region region = { 0 };
+    bool planned = order->kind == ORDER_SWITCHOVER;
+    enum operation_kind kind = planned ? OPERATION_SWITCHOVER : OPERATION_FAILOVER;
+    const char *obstacle = dry_run_obstacle(view, order);
+    json_t *object = json_object();
+    json_t *shut = json_array();
+    json_t *skipped = json_array();
+    if (order->to < POLICY_REGIONS_MAX && view->regions[order->to].serves)
+        region = view->regions[order->to];
+    apply_order(&region, order);
+    for (int i = 0; i < GATE_COUNT && obstacle == NULL; i++) {
+        if (region.gates[i].skipped)
+            add(skipped, json_string(gate_name((enum gate_id)i)));
+        else if (!region.gates[i].open && !gate_is_automatic(i))
+            add(shut, json_string(gate_name((enum gate_id)i)));
+    }
+    bool runs = obstacle == NULL && json_array_size(shut) == 0;
+    put(object, "service", json_of_text(service.config->name));
+    put(object, "kind", json_string(name_operation_kind((int)kind)));
+    put(object, "from", status_region_name(input, status_subject(view)));
+    put(object, "to", status_region_name(input, order->to));
+    put(object, "would_run", json_boolean(runs));
+    put(object, "text", json_string(obstacle != NULL ? obstacle
+                                    : runs ? "it would begin; nothing was changed"
+                                           : "it would be refused by the gates named in shut"));
+    put(object, "gates", obstacle == NULL ? render_gates(&service, &region, planned) : json_array());
+    put(object, "shut", shut);
+    put(object, "skipped", skipped);
+    put(object, "loss", render_dry_loss(&region, planned));
+    put(object, "lag", status_loss(region.lag_known ? region.lag_bytes : -1, region.lag_us, region.lag_age_us));
+    put(object, "steps", render_steps(kind));
+    put(object, "afterwards", render_afterwards(&service));
+    return object;
+}
