@@ -203,6 +203,7 @@ struct operation_run {
     struct mono_time act_sent;
     struct mono_time retry_at;
     struct act_result result;
+    bool froze;                   /* the target may have been told to stop receiving WAL */
     struct mono_time shut_since;  /* when the target's own fence was asked to shut */
     /* the old writer's lease */
     uint64_t wait_version;      /* the ledger whose acceptance wait_until is about; 0: not known */

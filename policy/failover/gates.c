@@ -208,7 +208,7 @@ static void judge_planned(const struct service *s, const struct turn *turn, cons
     gates[GATE_OUTAGE_MIN].open = gates[GATE_OUTAGE_MIN].known = true;
     struct gate *fence = &gates[GATE_FENCE];
     fence->limit = PROOF_RELEASED;
-    fence->open = guard_has_released(s, ledger) || (guard_can_prove(s, turn, ledger) && guard_is_able(s, turn, ledger));
+    fence->open = guard_has_released(s, ledger) || guard_is_able(s, turn, ledger);
     fence->value = fence->open ? PROOF_RELEASED : PROOF_NONE;
 }
 

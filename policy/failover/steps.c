@@ -290,6 +290,7 @@ static enum step_said step_catch_up(struct service *s, struct turn *turn)
 
 static enum step_said step_freeze(struct service *s, struct turn *turn)
 {
+    s->run.froze = true;
     const struct act_result *r =
         step_act_result(s, turn, ACT_FREEZE, s->policy->promote_deadline_us / 4);
     if (r == NULL)
@@ -481,6 +482,8 @@ static enum step_said step_finish(struct service *s, struct turn *turn)
 static enum step_said step_undo(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
+    if (s->proposed_operation == run->id && !run->froze)
+        return STEP_IS_DONE; /* ours from the start, and it never came so far */
     /* Only what was frozen streams no more; a thaw that keeps failing must not keep the old writer
      * from coming back: status and the watch over the standby's streaming say what is left. */
     const struct act_result *r = step_act_result(s, turn, ACT_THAW, THAW_DEADLINE_US);
