@@ -265,6 +265,7 @@ SUITE_MAIN("gates", TEST(every_gate_can_be_open),
            TEST(what_a_check_read_is_as_old_as_its_beginning), TEST(majority_failed), TEST(target_healthy),
            TEST(target_coordinator), TEST(target_streaming_and_timeline),
            TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo), TEST(outage_min),
-           TEST(cooldown_and_pause), TEST(fence), TEST(a_switchover_needs_the_writers_guard_and_no_votes), TEST(nothing_known_opens_nothing),
+           TEST(cooldown_and_pause), TEST(fence),
+           TEST(a_switchover_needs_the_writers_guard_and_no_votes), TEST(nothing_known_opens_nothing),
            TEST(a_node_that_suspects_itself_abstains), TEST(skipping_is_by_name),
            TEST(a_look_told_again_is_no_newer))

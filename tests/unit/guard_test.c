@@ -319,7 +319,8 @@ static void a_release_proves_only_for_the_named_instance(void)
 }
 
 SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
-           TEST(a_guarded_fence_that_is_back_after_its_lease_asks_first), TEST(it_never_opens_without_a_lease), TEST(it_shuts_when_the_lease_lapses),
+           TEST(a_guarded_fence_that_is_back_after_its_lease_asks_first),
+           TEST(it_never_opens_without_a_lease), TEST(it_shuts_when_the_lease_lapses),
            TEST(a_guarded_fence_starts_before_the_deadline),
            TEST(a_lease_of_another_epoch_opens_nothing),
            TEST(begin_shuts_the_old_writer_under_a_lease_that_still_runs),
