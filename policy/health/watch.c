@@ -69,7 +69,8 @@ static region_id leased_region(const struct service *s, const struct turn *turn,
 {
     if (l == NULL || !turn->voting || l->fence != FENCE_ENFORCED || l->keep_on_quorum_loss)
         return REGION_NONE;
-    if (!operation_moves(l->operation.kind))
+    /* Also while its own operation still waits for DNS, which may take hours. */
+    if (l->writer != REGION_NONE)
         return l->writer;
     bool begun = l->operation.phase == PHASE_BEGUN && l->operation.may_return;
     return begun && !guard_is_able(s, turn, l) ? l->operation.from : REGION_NONE;

@@ -86,10 +86,11 @@ static bool is_able(const struct host *h)
     return (h->mute == MUTE_NOT || h->mute == MUTE_NO_VOTE) && h->alive && !host_stands(h);
 }
 
+/* One that works the region's database, and so can make it the writer. */
 static struct host *able_host(struct world *w, region_id region)
 {
     for (uint8_t n = 0; n < w->host_count; n++)
-        if (w->hosts[n].region == region && is_able(&w->hosts[n]))
+        if (node_in(w->hosts[n].config.services[0].regions[region].guards, n) && is_able(&w->hosts[n]))
             return &w->hosts[n];
     return NULL;
 }
