@@ -45,6 +45,7 @@ def seeds(build, label, count, seconds, env=None, *options):
 # `make e2e` plays all of it.
 SHORT = {"fence_hook_test.py": ["cut off"], "may_write_test.py": ["writer"], "return_test.py": ["lost"],
          "quorum_loss_test.py": ["fence"], "one_writer_test.py": ["kernel"],
+         "loss_test.py": ["loss", "alone", "synchronous"], "gates_test.py": ["unhealthy"],
          "commit_lease_test.py": ["paused", "killed"], "remote_fence_test.py": ["confirms"],
          "switchover_test.py": ["kernel"]}
 
@@ -107,12 +108,13 @@ def run(name, command, seconds, env):
     return passed, failed
 
 
-AT_A_TIME = {"unit": 4, "e2e": 3, "regions": 3}    # by folder; of all others one
+# Folders whose programs mostly wait, with how many of them run at a time; all else runs alone.
+AT_A_TIME = ((4, ("unit",)), (3, ("e2e", "regions", "route53")))
 
 
-def folder_of(suite):
-    return next((folder for folder in AT_A_TIME for word in suite[1] if f"{os.sep}tests{os.sep}{folder}{os.sep}" in word),
-                None)
+def pool_of(suite):
+    return next((pool for pool in AT_A_TIME for folder in pool[1] for word in suite[1]
+                 if f"{os.sep}tests{os.sep}{folder}{os.sep}" in word), None)
 
 
 def side_by_side(suites, how_many):
@@ -125,8 +127,8 @@ def main():
     wanted = sys.argv[2:]
     chosen = [s for s in suites(which) if not wanted or any(w in s[0] for w in wanted)]
     results = []
-    for folder in [*AT_A_TIME, None]:
-        results += side_by_side([s for s in chosen if folder_of(s) == folder], AT_A_TIME.get(folder, 1))
+    for pool in [*AT_A_TIME, None]:
+        results += side_by_side([s for s in chosen if pool_of(s) == pool], pool[0] if pool else 1)
     passed = sum(p for p, _ in results)
     failed = sum(f for _, f in results)
     print(f"{passed} passed, {failed} failed")
