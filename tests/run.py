@@ -109,7 +109,7 @@ def run(name, command, seconds, env):
 
 
 # Folders whose programs mostly wait, with how many of them run at a time; all else runs alone.
-AT_A_TIME = ((4, ("unit",)), (3, ("e2e", "regions", "route53")))
+AT_A_TIME = ((4, ("unit",)), (4, ("e2e", "regions", "route53")))
 
 
 def pool_of(suite):
