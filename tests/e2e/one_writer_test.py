@@ -78,7 +78,7 @@ def test_door(suite, lab):
     """Guarded: with a guard the writer can be moved; without one the database goes on and a person is asked."""
     chaos = rounds.Chaos(lab, "door")
     chaos.bring_up()
-    moved(suite, play(suite, chaos, 1, "planned move", "late logins"), "a planned move, with logins from before it")
+    moved(suite, play(suite, chaos, 1, "ordered failover", "late logins"), "an ordered failover, with logins from before it")
     client, began_us = lab.writers["anywhere"], rounds.boot_us()
     lab.coordinators[chaos.writer].kill()
     time.sleep(WITHOUT_GUARD_S)

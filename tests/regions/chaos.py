@@ -132,7 +132,7 @@ def plan_of(parser, asked):
     names = [name.strip() for name in asked.faults.split(",")]
     if not set(names) <= set(catalogue.BY_NAME):
         parser.error(f"faults are: {', '.join(catalogue.BY_NAME)}")
-    return [[catalogue.BY_NAME[name] for name in names]], f" --faults '{asked.faults}'"
+    return [catalogue.with_reason([catalogue.BY_NAME[name] for name in names])], f" --faults '{asked.faults}'"
 
 
 def main():

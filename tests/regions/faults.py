@@ -32,6 +32,8 @@ RELOAD_EVERY_S = 0.1
 LATE_SLOTS = 6
 LATE_LONGEST_S = 1.8                            # the lab's authentication_timeout is 2 s
 ORDER_DEADLINE_S = 40
+ORDER_AGAIN_S = 1
+REFUSED = 3                                     # failoverctl's exit code for a gate that is shut
 SLOT_REST_S = 0.05
 
 
@@ -42,7 +44,7 @@ class Fault:
     allows: str
     again: Callable = None
     undo: Callable = None
-    companion: bool = False     # alone it is no reason for anything: a planned move is played along
+    companion: bool = False     # alone it is no reason for anything: a switchover is played along
 
 
 # ---- everything of a region, or its links -------------------------------------------------------
@@ -149,17 +151,31 @@ def well_service(r):
 
 # ---- people -------------------------------------------------------------------------------------
 
-def planned_move(r):
-    """A person's order while all is well. What comes of it is in the journal; it may be refused."""
+def by_order(r, *words):
+    """What comes of it is in the journal. Refused by a gate, it is given again: a coordinator that was restarted
+    a moment ago has not looked at its region yet."""
     def order():
-        words = ("failover", cluster_files.SERVICE, "--to", r.new, "--reason", "chaos", "--skip-gate",
-                 "majority_failed", "--yes")
-        try:
-            code, output, error = r.lab.failoverctl(r.new, *words, timeout_s=ORDER_DEADLINE_S)
-            r.say(f"failoverctl failover: {code} {(output + error).strip()[-200:]}")
-        except subprocess.TimeoutExpired:
-            r.say("failoverctl failover: no end within its time")
+        code = REFUSED
+        while code == REFUSED and not r.ending.is_set():
+            try:
+                code, output, error = r.lab.failoverctl(r.new, *words, "--to", r.new, "--reason", "chaos", "--yes",
+                                                        timeout_s=ORDER_DEADLINE_S)
+                r.say(f"failoverctl {words[0]}: {code} {(output + error).strip()[-200:]}")
+            except subprocess.TimeoutExpired:
+                code = None
+                r.say(f"failoverctl {words[0]}: no end within its time")
+            r.ending.wait(ORDER_AGAIN_S)
     r.background(order)
+
+
+def switchover(r):
+    """A person's order while all is well: with everything that was acknowledged, or not at all."""
+    by_order(r, "switchover", cluster_files.SERVICE)
+
+
+def ordered_failover(r):
+    """A person's order while all is well, too, but as if the old region were lost."""
+    by_order(r, "failover", cluster_files.SERVICE, "--skip-gate", "majority_failed")
 
 
 def restart_postgres(r):
@@ -323,7 +339,8 @@ FAULTS = (
     Fault("guard restarted", restart_guard, STAYS),
     Fault("all restarted", restart_all, STAYS),
     Fault("service sick", sick_service, MOVES, undo=well_service),
-    Fault("planned move", planned_move, MOVES),
+    Fault("switchover", switchover, MOVES),
+    Fault("ordered failover", ordered_failover, MOVES),
     Fault("late logins", come_late, EITHER, companion=True),
     Fault("disk full", fill_disk, EITHER, undo=free_disk, companion=True),
     Fault("clock rate", stretch_clock, EITHER, undo=straighten_clock, companion=True),
@@ -341,13 +358,13 @@ UNSAFE = {frozenset(("rules flushed", other)): "the rules are taken away while n
 
 
 def draw(rng):
-    """One fault, or a pair; a planned move with those that are nothing by themselves."""
+    """One fault, or a pair; a switchover with those that are nothing by themselves."""
     return with_reason(rng.sample(FAULTS, 2 if rng.random() < 0.7 else 1))
 
 
 def with_reason(chosen):
     if all(fault.companion for fault in chosen):
-        return [*chosen, BY_NAME["planned move"]]
+        return [*chosen, BY_NAME["switchover"]]
     return list(chosen)
 
 

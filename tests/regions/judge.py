@@ -60,8 +60,11 @@ def _writers(r, row, receipts):
 
 
 def _loss(r, row, lost):
-    """Bytes cover what was acknowledged until the estimate's knowledge; its age covers what came after."""
+    """Bytes cover what was acknowledged until the estimate's knowledge; its age covers what came after. A switchover
+    has nothing to be covered: it is done with every acknowledged row or not at all."""
     row.lost = len(lost)
+    if lost and {line["kind"] for line in r.events("operation_seen")} == {"switchover"}:
+        row.broken.append(f"{len(lost)} acknowledged rows lost by a switchover: {lost[:3]}")
     told = r.events("loss_estimated")
     if told:
         worst = max(told, key=lambda line: line["loss_bytes"])
