@@ -419,8 +419,9 @@ bool guard_is_there(const struct service *service, const struct turn *turn,
 bool guard_is_leased(const struct service *service, const struct turn *turn,
                      const struct ledger *ledger);
 
-/* Another coordinator of our region may carry out an operation that we have not heard of: no majority of the voters is
- * heard. Then the standby, which may be its target, is neither opened for reads nor led anywhere. */
+/* Another coordinator of our region may carry out an operation that we don't know of: no majority of the voters tells
+ * us that it has accepted nothing newer. Then the standby, which may be its target, is neither opened for reads nor
+ * led anywhere. */
 bool guard_may_lag(const struct service *service, const struct turn *turn);
 
 /* How long reads are let through after a look that found a standby. */

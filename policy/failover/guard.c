@@ -74,7 +74,8 @@ static bool in_grace(const struct service *s, const struct turn *turn, bool enfo
  * nobody can have been granted anything without this guard's word, a remote hook's, behind which no client is,
  * or a person's, who takes that risk by name. So it asks for its lease first, and shuts if that is not there in
  * a moment. Where the service accepts an unconfirmed fence, others may have been granted by now: there it shuts
- * at once. */
+ * at once. (By this node's own settings: where its file still says otherwise, it asks for these two seconds more,
+ * which is part of the risk that was accepted; a guard that dies before it has asked is a dead guard.) */
 static bool asks_first(const struct service *s, const struct turn *turn, bool enforced)
 {
     return !enforced && !s->policy->accept_unconfirmed_fence &&
@@ -89,10 +90,27 @@ static struct mono_time open_until(const struct service *s, const struct ledger 
     return (struct mono_time){ s->guard.lease.deadline.us - budget_us(s, l) };
 }
 
+/* The voter is heard, and has accepted nothing newer than what we know chosen. A mute one may have forgotten. */
+static bool has_nothing_newer(const struct service *s, const struct turn *turn, node_id n)
+{
+    const struct ledger *l = service_ledger(s);
+    uint64_t known = l != NULL ? l->version : 0;
+    bool own = n == turn_self(turn);
+    const struct register_report *has = own ? &s->acceptor.accepted : &s->learner.reports[n];
+    bool votes = own ? turn->voting : turn_heard(turn, n) && s->remotes[n].voting;
+    return votes && (!has->present || has->ledger.version <= known);
+}
+
+/* Hearing a majority is not enough: some of those may have accepted what no majority of them tells us that it is
+ * chosen. Whatever was chosen, one of any majority of voters has accepted it. */
 bool guard_may_lag(const struct service *s, const struct turn *turn)
 {
+    node_set current = 0;
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        if (node_in(turn->config->voters, n) && has_nothing_newer(s, turn, n))
+            current = (node_set)(current | node_bit(n));
     bool alone = s->policy->regions[s->home].guards == node_bit(turn_self(turn));
-    return !alone && !majority_has(turn->config->voters, turn_heard_set(turn));
+    return !alone && !majority_has(turn->config->voters, current);
 }
 
 /* Of a region that is not the writer. The target of an operation and the one that wrote last are

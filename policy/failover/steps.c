@@ -349,8 +349,8 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
 
 /* Another coordinator of our region works the same fence, and may not have heard of the operation: then it goes on
  * letting reads through on what it sees of the standby. Either it says that it has shut the fence too, knowing of the
- * operation; or it has, since the begin, heard no majority for so long that it stopped by itself (guard_may_lag()), and
- * what it let through last has run out. */
+ * operation; or no majority that had not accepted the begin has been heard there for so long that it stopped by itself
+ * (guard_may_lag()), and what it let through last has run out. */
 static struct mono_time others_until(const struct service *s, const struct turn *turn)
 {
     return mono_after(s->run.started, (SILENT_HEARTBEATS + 1) * turn->config->heartbeat_us + guard_reads_us(s));

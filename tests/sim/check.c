@@ -266,7 +266,7 @@ static bool has_just_woken(const struct world *w, uint8_t service, region_id reg
         if (h->region != region || woke == 0 ||
             w->now_us - woke > truth_longest_us(h, h->config.services[service].lease_us + takes))
             continue;
-        if (!h->alive || host_stands(h) || w->now_us - able <= truth_longest_us(h, takes))
+        if (!h->alive || host_stands(h) || h->woke_unaware || w->now_us - able <= truth_longest_us(h, takes))
             return true;
     }
     return false;

@@ -334,7 +334,8 @@ static void ages_of(const struct world *w, const struct host *h, const struct ch
 
 bool check_before_old_news(struct world *w, const struct host *h, struct check_news *news, int64_t older_us)
 {
-    if (older_us <= truth_slack_us(w) + OLD_NEWS_US)
+    /* Which of two processes with the same number is the older one, nobody can tell who heard of neither before. */
+    if (older_us <= truth_slack_us(w) + OLD_NEWS_US || w->hosts[news->from].store_was_lost)
         return false;
     ages_of(w, h, news, news->age_us);
     return true;

@@ -23,6 +23,14 @@ static uint64_t common_lsn(const struct world_service *s, uint32_t timeline, uin
     return 0;
 }
 
+static bool in_history(const struct world_service *s, uint32_t timeline, uint32_t of)
+{
+    uint32_t t = timeline;
+    while (t != 0 && t != of)
+        t = s->timelines[t].parent;
+    return t == of;
+}
+
 /* The newest row that was acknowledged in the history of `timeline`. */
 static uint64_t acknowledged_lsn(const struct world_service *s, uint32_t timeline)
 {
@@ -35,6 +43,15 @@ static uint64_t acknowledged_lsn(const struct world_service *s, uint32_t timelin
     }
     return 0;
 }
+
+/* `followed`: the new writer was a standby of the last one's own timeline when the last commit was acknowledged.
+ * A commit waits for those; a writer that has none yet, just promoted, waits for nobody, and its rows are worth
+ * what was said. */
+struct loss {
+    uint32_t from, to; /* timelines */
+    uint64_t bytes;    /* acknowledged in one and not in the other's history */
+    bool followed;
+};
 
 static const struct truth_loss *estimate_of(const struct truth *t, uint64_t operation)
 {
@@ -60,10 +77,11 @@ static bool skipped(const struct ledger_operation *op, enum gate_id gate)
     return (op->skipped_gates >> gate & 1u) != 0;
 }
 
-/* More than was said, by more than the writer can have written since it was looked at. */
-static void check_estimate(struct world *w, uint8_t service, const struct ledger_operation *op,
-                           const struct truth_loss *said, uint64_t lost)
+/* What an estimate allows: the bytes said, and all that the writer can have written since it was looked at. */
+static uint64_t allowed_by(const struct world *w, uint8_t service, const struct truth_loss *said)
 {
+    if (said == NULL || said->bytes < 0)
+        return 0;
     const struct host *h = &w->hosts[said->host];
     const struct service_policy *policy = &h->config.services[service];
     int64_t age = said->age_us > 0 ? truth_longest_us(h, said->age_us) : 0;
@@ -73,42 +91,69 @@ static void check_estimate(struct world *w, uint8_t service, const struct ledger
             break;
         }
     age += truth_slack_us(w);
-    uint64_t since = (uint64_t)(age / US_PER_S + 1) * WORLD_WRITE_BYTES_PER_S;
-    if (lost > (uint64_t)said->bytes + since)
+    return (uint64_t)said->bytes + (uint64_t)(age / US_PER_S + 1) * WORLD_WRITE_BYTES_PER_S;
+}
+
+/* An operation may be overtaken when its target was promoted already and had not opened: the next one measures against
+ * that, and what both said is what was lost since clients last wrote. */
+static uint64_t allowed_on_the_way(const struct world *w, uint8_t service, const struct loss *loss,
+                                   const struct ledger_operation *op)
+{
+    const struct world_service *s = &w->services[service];
+    uint64_t allowed = allowed_by(w, service, estimate_of(s->truth, op->id));
+    for (uint32_t a = loss->to; a != 0 && !in_history(s, loss->from, a); a = s->timelines[a].parent)
+        if (s->timelines[a].operation != op->id)
+            allowed += allowed_by(w, service, estimate_of(s->truth, s->timelines[a].operation));
+    return allowed;
+}
+
+/* The guard that was granted last when it began worked the same region's database. */
+static bool follows_its_own_grant(const struct world *w, uint8_t service, const struct ledger_operation *op)
+{
+    const struct truth *t = w->services[service].truth;
+    uint64_t v = t->top;
+    while (v > 0 && !(t->chosen[v].operation.id == op->id && t->chosen[v].operation.phase == PHASE_BEGUN))
+        v--;
+    node_id guard = v > 0 ? t->chosen[v].guard.node : NODE_NONE;
+    return guard < w->host_count && w->hosts[guard].region == op->to;
+}
+
+static void check_estimate(struct world *w, uint8_t service, const struct loss *loss,
+                           const struct ledger_operation *op, const struct truth_loss *said)
+{
+    if (loss->bytes > allowed_on_the_way(w, service, loss, op))
         world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost, and %lld were estimated",
-                    (unsigned long long)lost, (long long)said->bytes);
-    int64_t rpo = h->config.services[service].rpo_bytes;
+                    (unsigned long long)loss->bytes, (long long)said->bytes);
+    int64_t rpo = w->hosts[said->host].config.services[service].rpo_bytes;
     rpo = w->services[service].policy.rpo_bytes > rpo ? w->services[service].policy.rpo_bytes : rpo;
     int64_t limit = op->accepted_loss_bytes >= 0 ? op->accepted_loss_bytes : rpo;
-    if (said->bytes > limit && !skipped(op, GATE_LOSS_WITHIN_RPO))
+    /* Another guard of a region that was granted already: what is lost was lost before. */
+    if (said->bytes > limit && !follows_its_own_grant(w, service, op) && !skipped(op, GATE_LOSS_WITHIN_RPO))
         world_break(w, INVARIANT_LOSS, "%lld bytes are said to be lost, and %lld were allowed",
                     (long long)said->bytes, (long long)limit);
 }
 
-/* `followed`: the new writer was a standby of the last one's own timeline. A commit waits for those; a
- * writer that has none yet, just promoted, waits for nobody, and its rows are worth what was said. */
-static void check_lost(struct world *w, uint8_t service, region_id region, uint64_t lost,
-                       bool followed)
+static void check_lost(struct world *w, uint8_t service, region_id region, const struct loss *loss)
 {
     const struct truth *t = w->services[service].truth;
     const struct ledger *l = t->top > 0 ? grant_of(t, region) : NULL;
     if (l == NULL) {
         world_break(w, INVARIANT_LOSS, "%s goes on without %llu acknowledged bytes, and no "
-                    "operation said so", truth_region(w, region), (unsigned long long)lost);
+                    "operation said so", truth_region(w, region), (unsigned long long)loss->bytes);
         return;
     }
     const struct ledger_operation *op = &l->operation;
     /* Of a switchover nothing is lost, whatever gate was skipped; one that was taken back after its grant was
      * caught up before that. */
     if (op->kind == OPERATION_SWITCHOVER) {
-        world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost by a switchover", (unsigned long long)lost);
+        world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost by a switchover", (unsigned long long)loss->bytes);
         return;
     }
     bool by_name = skipped(op, GATE_LOSS_WITHIN_RPO) || skipped(op, GATE_TARGET_STREAMING);
-    if (w->options.synchronous && followed && !by_name && !skipped(op, GATE_FENCE) &&
+    if (w->options.synchronous && loss->followed && !by_name && !skipped(op, GATE_FENCE) &&
         op->accepted_loss_bytes < 0) {
         world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes of synchronous commits are lost",
-                    (unsigned long long)lost);
+                    (unsigned long long)loss->bytes);
         return;
     }
     /* A standby that is not of the writer's timeline can't be measured against it. */
@@ -116,10 +161,10 @@ static void check_lost(struct world *w, uint8_t service, region_id region, uint6
         return;
     const struct truth_loss *said = estimate_of(t, op->id);
     if (said != NULL && said->bytes >= 0)
-        check_estimate(w, service, op, said, lost);
+        check_estimate(w, service, loss, op, said);
     else if (!skipped(op, GATE_LOSS_WITHIN_RPO))
         world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost, and nobody had estimated "
-                    "them", (unsigned long long)lost);
+                    "them", (unsigned long long)loss->bytes);
 }
 
 void truth_opened(struct world *w, uint8_t service, region_id region)
@@ -131,9 +176,10 @@ void truth_opened(struct world *w, uint8_t service, region_id region)
         return;
     world_settle(w);
     uint64_t had = acknowledged_lsn(s, t->head), keeps = common_lsn(s, t->head, now);
-    bool followed = s->timelines[now].parent == t->head;
+    bool followed = s->timelines[now].parent == t->head && had > s->timelines[now].joined_lsn;
+    uint32_t before = t->head;
     t->head = now;
     t->made |= UINT64_C(1) << now; /* whoever made it, the register names it now */
     if (had > keeps)
-        check_lost(w, service, region, had - keeps, followed);
+        check_lost(w, service, region, &(struct loss){ before, now, had - keeps, followed });
 }

@@ -145,6 +145,17 @@ static void guard_restarts_alone(struct brew *b, int64_t at)
     }
 }
 
+/* It dies before it could shut anything, and is back, cut off still, when its lease is over and another region serves. */
+static void guard_back_too_late(struct brew *b, int64_t at)
+{
+    const struct service_policy *p = brew_policy(b);
+    int64_t away = brew_detection(b) + p->lease_us * 5 / 4 + b->mix->promote_us + brew_ms(b, 1000, 30000);
+    struct fault *f = brew_add(b, HIT_ISOLATE, at, away + p->lease_us + brew_ms(b, 1000, 60000));
+    f->one = PART_WRITER;
+    f = brew_add(b, HIT_CRASH, at + draw_range(b->draw, -p->renew_us, p->lease_us / 4), away);
+    f->one = PART_GUARD;
+}
+
 /* Releases, waits and grants of several epochs, and what was said in one heard in another. */
 static void back_and_forth(struct brew *b, int64_t at)
 {
@@ -502,6 +513,29 @@ static void suspended_machine(struct brew *b, int64_t at)
     f->one = PART_GUARD;
 }
 
+/* The second coordinator of a standby's region hears nothing for long, and tends its database by what it knew,
+ * while the first one takes over. */
+static void deaf_second(struct brew *b, int64_t at)
+{
+    region_id region_of[POLICY_NODES_MAX];
+    uint8_t count = fault_hosts(&b->mix->options, region_of), second = NODE_NONE;
+    for (uint8_t n = b->mix->options.region_count; n < count; n++)
+        if (brew_policy(b)->regions[region_of[n]].serves && region_of[n] != b->mix->options.policy.initial_writer)
+            second = n;
+    if (second == NODE_NONE) {
+        writer_in_trouble(b, at);
+        return;
+    }
+    struct fault *f = brew_add(b, HIT_CLOG_HOST, at - brew_ms(b, 0, 10000), 0);
+    f->one = second;
+    f->bits = 1;
+    f->value = brew_detection(b) + brew_policy(b)->lease_us * 5 / 4 + b->mix->promote_us + brew_ms(b, 10000, 60000);
+    if (draw_percent(b->draw, 60))
+        order_to(b, at, region_of[second], region_of[second]);
+    else
+        trouble(b, at, brew_outage(b));
+}
+
 typedef void pattern(struct brew *b, int64_t at);
 
 static const struct blend {
@@ -529,9 +563,11 @@ static const struct blend {
     { false_signs,             { 6, 0, 3, 2, 6, 3, 3 } },
     { new_settings,            { 4, 0, 3, 2, 2, 2, 2 } },
     { lost_and_back,           { 4, 0, 2, 3, 3, 2, 40 } },
-    { vote_gone_stale,         { 8, 0, 1, 1, 14, 1, 1 } }, /* of five regions; else writer_in_trouble() */
-    { grant_on_stale_votes,    { 6, 0, 1, 1, 12, 1, 1 } }, /* likewise; else mended_in_noise() */
+    { vote_gone_stale,         { 10, 0, 1, 1, 18, 1, 1 } }, /* of five regions; else writer_in_trouble() */
+    { grant_on_stale_votes,    { 10, 0, 1, 1, 20, 1, 1 } }, /* likewise; else mended_in_noise() */
     { suspended_machine,       { 1, 0, 10, 0, 0, 0, 0 } },
+    { guard_back_too_late,     { 5, 0, 2, 2, 3, 2, 6 } },
+    { deaf_second,             { 5, 0, 2, 2, 8, 4, 4 } }, /* where a region has two; else writer_in_trouble() */
 };
 
 _Static_assert(sizeof blends / sizeof blends[0] == BREW_TROUBLES, "all of them are told");

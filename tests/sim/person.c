@@ -83,7 +83,7 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
 /* Whether a coordinator can carry an order out, as status shows it. */
 static bool is_able(const struct host *h)
 {
-    return (h->mute == MUTE_NOT || h->mute == MUTE_NO_VOTE) && h->alive && !host_stands(h);
+    return (h->mute == MUTE_NOT || (h->mute == MUTE_NO_VOTE && h->found_sound)) && h->alive && !host_stands(h);
 }
 
 /* One that works the region's database, and so can make it the writer. */

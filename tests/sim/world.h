@@ -100,7 +100,7 @@ enum disk_fault {
 struct world_disk {
     bool sound;
     bool doubt;                   /* the next start finds a slot that is torn */
-    bool forgot;                  /* the last write, which it said was done */
+    bool forgot;                  /* the last write, lost or ruined, which it said was done */
     bool fails;                   /* every write is refused */
     enum disk_fault next;         /* befalls the next write, once */
     uint32_t restarts;
@@ -136,6 +136,7 @@ struct host {
     struct world_persist *persists[WORLD_PERSISTS_MAX];
     uint16_t persist_count;
     bool store_failed;
+    bool store_was_lost;          /* wiped, or put back: its processes count from before once more */
     bool guard_ready, guard_kernel;
     bool observer_broken;         /* no file descriptor, no name server: its probes see nothing */
     int64_t fence_busy_until[WORLD_SERVICES_MAX]; /* acts on one fence are worked in order */
@@ -160,6 +161,8 @@ struct host {
     int64_t newest_us[POLICY_NODES_MAX]; /* when the newest message that came from each had been sent */
     int64_t died_us, died_mono_us; /* when its last life ended, by true time and by its clock */
     int64_t machine_woke_us;      /* when it last went on after it had stood still; 0: never */
+    int64_t set_back_us;          /* its calendar, while it stood: what told how long that was */
+    bool woke_unaware;            /* ...and so it could not tell that it had stood at all */
     uint64_t found_generation;    /* of its store, and whether that was torn, when this life began... */
     bool found_doubt, found_sound;
     node_set confirmed_by;        /* ...and which voters have told this life that they know no newer one */
@@ -183,6 +186,7 @@ struct database {
     bool promoting;               /* told to, and not done: it starts no walreceiver any more */
     bool receipt_off;             /* its WAL receipt is frozen for a comparison */
     bool streaming;
+    uint64_t joined_lsn;          /* acknowledged on its timeline before it came to that: no commit waited for it */
     region_id upstream;
     int64_t fence_until;          /* kernel: packets pass before this time */
     bool door_open;               /* door: outlives everything */
@@ -196,6 +200,8 @@ struct timeline {
     uint32_t parent;
     uint64_t fork_lsn;
     uint64_t acknowledged_lsn;    /* 0: nothing yet */
+    uint64_t joined_lsn;          /* of its first writer, when that was a standby: see struct database */
+    uint64_t operation;           /* which began it by a promotion; 0: a person's hand */
     int64_t acknowledged_us;      /* true time of the newest acknowledgement */
 };
 

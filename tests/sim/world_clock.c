@@ -46,6 +46,8 @@ void world_host_rate(struct world *w, struct host *h, int32_t ppm)
 void world_host_step_calendar(struct host *h, int64_t us)
 {
     h->clock.wall_us += us;
+    if (h->machine_stopped_at >= 0)
+        h->set_back_us -= us;
 }
 
 void world_host_lose_time(struct world *w, struct host *h, int64_t us)
@@ -55,6 +57,7 @@ void world_host_lose_time(struct world *w, struct host *h, int64_t us)
     world_settle(w);
     w->beyond[BEYOND_MACHINE] = true;
     h->machine_stopped_at = w->now_us;
+    h->set_back_us = 0;
     if (host_keeps_element(w, h))
         for (uint8_t s = 0; s < w->service_count; s++)
             w->services[s].databases[h->region].frozen = true;
@@ -72,6 +75,7 @@ void host_wake(struct world *w, struct host *h)
         if (db->fence_until > h->machine_stopped_at && db->fence_until < TIME_FOREVER_US / 2)
             db->fence_until += lost;
     }
+    h->woke_unaware = h->set_back_us > lost / 2;
     h->clock.true_us += lost;
     h->machine_stopped_at = -1;
     h->trouble_until_us = h->machine_woke_us = w->now_us;

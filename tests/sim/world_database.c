@@ -152,8 +152,10 @@ static void receive(const struct world *w, struct world_service *s, region_id r,
     const struct database *from = &s->databases[db->upstream];
     uint64_t limit;
     db->lsn = received(db->lsn, from->lsn, writes_on ? lag_of(w) : 0);
-    if (descends(s, from->timeline, db->timeline, &limit) && db->lsn >= limit)
-        db->timeline = from->timeline;
+    if (from->timeline == db->timeline || !descends(s, from->timeline, db->timeline, &limit) || db->lsn < limit)
+        return;
+    db->timeline = from->timeline;
+    db->joined_lsn = s->timelines[db->timeline].acknowledged_lsn;
 }
 
 static void settle(struct world *w, struct world_service *s)
@@ -223,7 +225,7 @@ static bool leave_recovery(struct world *w, struct world_service *s, struct data
         world_break(w, INVARIANT_SANE, "more promotions than this world can remember");
         return false;
     }
-    s->timelines[next] = (struct timeline){ .parent = db->timeline, .fork_lsn = db->lsn };
+    s->timelines[next] = (struct timeline){ .parent = db->timeline, .fork_lsn = db->lsn, .joined_lsn = db->joined_lsn };
     s->timeline_count = next;
     db->in_recovery = db->receipt_off = db->streaming = db->promoting = false;
     db->timeline = next;
@@ -243,6 +245,7 @@ static void promote(struct world *w, struct host *h, const struct act *act,
         uint64_t fork = db->lsn;
         if (!leave_recovery(w, s, db))
             return;
+        s->timelines[db->timeline].operation = act->key.operation;
         world_say(w, h, "its database is promoted");
         check_promoted(w, h, act, parent, fork);
     }
@@ -416,6 +419,7 @@ void world_database_rejoin(struct world *w, uint8_t service, region_id r, region
     db->life++;
     db->upstream = upstream;
     db->timeline = from->timeline;
+    db->joined_lsn = 0; /* what it copied has all of it */
     db->lsn = from->lsn;
     settle(w, s);
 }

@@ -70,7 +70,7 @@ static void take_write(struct world *w, struct host *h)
     enum disk_fault fault = h->disk.next;
     h->disk.next = DISK_WELL;
     h->persist_done = p->number;
-    h->disk.forgot = fault == DISK_LOST;
+    h->disk.forgot = fault != DISK_WELL;
     if (fault == DISK_WELL) {
         /* A slot that was ruined is the next one to be written over, so one good write mends it. */
         h->disk.doubt = false;
@@ -122,6 +122,7 @@ void disk_crash(struct world *w, struct host *h, bool writes_first)
 void world_disk_wipe(struct world *w, struct host *h)
 {
     struct world_disk old = h->disk;
+    h->store_was_lost = true;
     h->disk = (struct world_disk){ .instance = old.instance + 1000, .latency_us = old.latency_us };
     for (uint8_t s = 0; s < w->service_count; s++) /* kept by the machine, not in the store */
         h->disk.held_until_us[s] = old.held_until_us[s];
@@ -136,5 +137,6 @@ void world_disk_restore(struct host *h)
 {
     int64_t latency = h->disk.latency_us;
     h->disk = h->saved;
+    h->store_was_lost = true;
     h->disk.latency_us = latency;
 }
