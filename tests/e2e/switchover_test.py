@@ -68,7 +68,8 @@ def move(suite, lab, to, what, asked=None):
     done = {line["step"]: line["mono_us"] for line in e2e.events(lab, "step_done", [to], operation=told["id"])}
     suite.expect([s for s in PLAN if s in done] == PLAN and [done[s] for s in PLAN] == sorted(done.values()),
                  f"{what}: every step was done, in the plan's order", done)
-    time.sleep(0.5)
+    counts = {w: len(w.receipts()) for w in lab.writers.values()}
+    lab.wait_for(lambda: all(len(w.receipts()) > counts[w] + 20 for w in counts), 20, "every client writes on there")
     nothing_lost(suite, lab, to, what)
     stall_s = max(stall_of(w, began_us) for w in lab.writers.values())
     suite.expect(stall_s < STALL_LIMIT_S, f"{what}: the longest write stall of a client was {stall_s:.2f} s, and the operation took "
