@@ -146,7 +146,8 @@ static void check_lost(struct world *w, uint8_t service, region_id region, const
     /* Of a switchover nothing is lost, whatever gate was skipped; one that was taken back after its grant was
      * caught up before that. */
     if (op->kind == OPERATION_SWITCHOVER) {
-        world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost by a switchover", (unsigned long long)loss->bytes);
+        world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost by a switchover",
+                    (unsigned long long)loss->bytes);
         return;
     }
     bool by_name = skipped(op, GATE_LOSS_WITHIN_RPO) || skipped(op, GATE_TARGET_STREAMING);

@@ -145,7 +145,8 @@ static void guard_restarts_alone(struct brew *b, int64_t at)
     }
 }
 
-/* It dies before it could shut anything, and is back, cut off still, when its lease is over and another region serves. */
+/* It dies before it could shut anything, and is back, cut off still, when its lease is over and another region
+ * serves. */
 static void guard_back_too_late(struct brew *b, int64_t at)
 {
     const struct service_policy *p = brew_policy(b);
