@@ -19,7 +19,8 @@ SECONDS = 30
 
 
 def said(*argv):
-    return subprocess.run([str(word) for word in argv], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+    words = [str(word) for word in argv]
+    return subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=True).stdout
 
 
 def escaped(text):
