@@ -537,6 +537,18 @@ static void deaf_second(struct brew *b, int64_t at)
         trouble(b, at, brew_outage(b));
 }
 
+/* Whoever waits for the old lease to run out hears nobody for longer than votes are worth anything: what it could
+ * still do without a majority, such as cutting the old region off from outside, it must not. */
+static void executor_goes_blind(struct brew *b, int64_t at)
+{
+    const struct service_policy *p = brew_policy(b);
+    trouble(b, at, brew_outage(b));
+    int64_t blind = p->lease_us * 5 / 4 + p->evidence_max_age_us + brew_ms(b, 5000, 60000);
+    struct fault *f = once(b, at, HIT_ISOLATE, PART_EXECUTOR, blind);
+    f->after = AFTER_BEGUN;
+    f->delay_us = draw_range(b->draw, 0, p->lease_us);
+}
+
 typedef void pattern(struct brew *b, int64_t at);
 
 static const struct blend {
@@ -568,6 +580,7 @@ static const struct blend {
     { grant_on_stale_votes,    { 10, 0, 1, 1, 20, 1, 1 } }, /* likewise; else mended_in_noise() */
     { suspended_machine,       { 1, 0, 10, 0, 0, 0, 0 } },
     { guard_back_too_late,     { 5, 0, 2, 2, 3, 2, 6 } },
+    { executor_goes_blind,     { 4, 0, 2, 1, 6, 2, 3 } },
     { deaf_second,             { 5, 0, 2, 2, 8, 4, 4 } }, /* where a region has two; else writer_in_trouble() */
 };
 
