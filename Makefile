@@ -207,10 +207,12 @@ man: all ## The man pages, in build/man
 	@python3 etc/man/pages.py $(BUILD) $(BUILD)/man
 .PHONY: man
 
-install: all man ## Install programs, man pages, units, samples and schemas (DESTDIR, PREFIX)
+install: all man ## Install programs, man pages, completion, units, samples and schemas (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/failoverd/hooks $(DESTDIR)$(PREFIX)/lib/systemd/system \
-	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 0644 etc/bash-completion/failoverctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/failoverctl
 	install -m 0644 $(BUILD)/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 $(BUILD)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 0644 etc/failoverd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/failoverd.conf

@@ -18,7 +18,7 @@ static const struct command commands[COMMAND_COUNT] = {
       "make REGION the writer: fence the old one, promote, change DNS",
       "  --to REGION           the region that is to become the writer\n"
       "  --reason TEXT         why; goes into the journal with your name\n"
-      "  --skip-gate NAME      go on although this gate is shut (may be given more than once; needs\n"
+      "  --skip-gate GATE      go on although this gate is shut (may be given more than once; needs\n"
       "                        the role force). Forcing a healthy writer out needs majority_failed\n"
       "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO (role force)\n"
       "  --dry-run             show the gates and the steps, change nothing\n"
@@ -33,7 +33,7 @@ static const struct command commands[COMMAND_COUNT] = {
       "move a writer that is well to REGION, as planned: nothing is lost, or it goes back",
       "  --to REGION       the region that is to become the writer\n"
       "  --reason TEXT     why; goes into the journal with your name\n"
-      "  --skip-gate NAME  go on although this gate is shut (may be given more than once; needs the role\n"
+      "  --skip-gate GATE  go on although this gate is shut (may be given more than once; needs the role\n"
       "                    force). Not fence: only the old writer's own guard says what it wrote last\n"
       "  --dry-run         show the gates and the steps, change nothing\n"
       "  --yes             don't ask for the region's name\n"
@@ -248,6 +248,17 @@ bool command_parse(const struct command *command, const json_t *request,
 
 /* ---- help ---------------------------------------------------------------------------------- */
 
+static const char common_options[] =
+    "  --socket PATH      the daemon's socket (default /run/failoverd/control.sock)\n"
+    "  --timeout SECONDS  how long to wait for one answer (default 15)\n"
+    "  --json             one JSON document on stdout instead of tables\n"
+    "  --no-color         no colours; so does NO_COLOR in the environment, or no terminal\n";
+
+const char *command_common_options(void)
+{
+    return common_options;
+}
+
 void command_print_help(FILE *stream)
 {
     fputs("failoverctl: see and steer failovers, through the failoverd of this machine\n\n"
@@ -256,12 +267,8 @@ void command_print_help(FILE *stream)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(stream, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
                 commands[i].help);
-    fputs("\noptions:\n"
-          "  --socket PATH      the daemon's socket (default /run/failoverd/control.sock)\n"
-          "  --timeout SECONDS  how long to wait for one answer (default 15)\n"
-          "  --json             one JSON document on stdout instead of tables\n"
-          "  --no-color         no colours; so does NO_COLOR in the environment, or no terminal\n"
-          "\nexit codes:\n"
+    fprintf(stream, "\noptions:\n%s", common_options);
+    fputs("\nexit codes:\n"
           "  0  done, and verified where there is something to verify\n"
           "  1  failed\n"
           "  2  the command line is wrong, or the role does not allow it\n"

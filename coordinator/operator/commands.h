@@ -98,6 +98,8 @@ enum exit_code {
 };
 
 void command_print_help(FILE *stream);
+/* The lines of the help about options that every command takes. */
+const char *command_common_options(void);
 /* False if there is no such command. */
 bool command_print_help_of(FILE *stream, const char *name) CHECKED;
 

@@ -10,6 +10,7 @@
 #include "coordinator/config/values.h"
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
+#include "coordinator/operator/complete.h"
 #include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
@@ -17,6 +18,7 @@
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
 #define TIMEOUT_MAX_S 3600
+#define COMPLETE_TIMEOUT_MS 1000 /* somebody waits with a finger on the key */
 
 struct line {
     struct ctl_settings settings;
@@ -285,8 +287,32 @@ static int read_line(struct line *line, int argc, char **argv)
     return -1;
 }
 
+static void print_candidate(void *stream, const char *candidate)
+{
+    fprintf(stream, "%s\n", candidate);
+}
+
+/* `failoverctl complete WORD...`: for the shell, which hands over the line as far as it has been typed. */
+static int run_complete(int argc, char **argv)
+{
+    struct complete_line line = { (const char *const *)argv, (size_t)argc };
+    const char *socket_path = SOCKET_DEFAULT;
+    struct fault fault = { "" };
+    json_t *status = NULL;
+    if (complete_needs_status(line, &socket_path) &&
+        ctl_ask(socket_path, COMPLETE_TIMEOUT_MS, json_pack("{s:s}", "command", "status"), &status, &fault) != CTL_OK) {
+        json_decref(status);
+        status = NULL; /* names are a help, no more */
+    }
+    complete_candidates(line, status, print_candidate, stdout);
+    json_decref(status);
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "complete") == 0)
+        return run_complete(argc - 2, argv + 2);
     struct line line = { .settings = { .socket_path = SOCKET_DEFAULT,
                                        .timeout_ms = TIMEOUT_DEFAULT_MS } };
     (void)setlocale(LC_ALL, "");

@@ -623,6 +623,34 @@ class Hostile(Ctl):
         _, out, err = self.run_ctl(daemon.path, *ORDER, "--yes")
         self.assertNotIn("\x1b", out + err)
 
+    def complete(self, path, *words):
+        """What bash would offer, by the script that is installed."""
+        line = ["failoverctl", "--socket", path, *words]
+        program = (f". {ROOT}/etc/bash-completion/failoverctl; COMP_WORDS=(\"$@\"); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); "
+                   "_failoverctl; printf '%s\\n' \"${COMPREPLY[@]}\"")
+        done = subprocess.run(["bash", "-c", program, "bash", COMMAND, *line[1:]], capture_output=True, text=True, check=True,
+                              timeout=TIMEOUT_S)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_the_shell_completes(self):
+        daemon = self.daemon(script(status=good(status())))
+        self.assertEqual(self.complete(daemon.path, "swi"), ["switchover"])
+        self.assertEqual(self.complete(daemon.path, "switchover", "s"), ["shop"])
+        self.assertEqual(self.complete(daemon.path, "switchover", "shop", "--to", "us-"), ["us-east-1", "us-west-2"])
+        self.assertIn("--dry-run", self.complete(daemon.path, "switchover", "shop", "--"))
+        self.assertIn("majority_failed", self.complete(daemon.path, "failover", "shop", "--skip-gate", ""))
+        self.assertEqual(self.complete(daemon.path, "switchover", "shop", "--reason", ""), [])
+
+    def test_the_shell_completes_without_a_daemon(self):
+        self.assertEqual(self.complete("/nonexistent/socket", "status", ""), [])
+        self.assertEqual(self.complete("/nonexistent/socket", "dns", ""), ["adopt"])
+
+    def test_nothing_hostile_reaches_the_command_line(self):
+        hostile = status(name="$(touch x)")
+        daemon = self.daemon(script(status=good(hostile)))
+        self.assertEqual(self.complete(daemon.path, "status", ""), [])
+
     def test_a_full_output_is_a_failure(self):
         daemon = self.daemon(script(status=good(status())))
         with open("/dev/full", "wb") as full:
