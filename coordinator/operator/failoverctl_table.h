@@ -20,6 +20,9 @@ bool table_color_wanted(FILE *stream, bool off);
 
 void table_status(const struct table_style *style, const json_t *status);
 void table_dry_run(const struct table_style *style, const json_t *plan);
+/* The gates of one candidate, and each voter's word, as status and explain have them. */
+void table_gates(const struct table_style *style, const json_t *gates);
+void table_votes(const struct table_style *style, const json_t *votes);
 void table_history(const struct table_style *style, const json_t *history);
 
 #endif
