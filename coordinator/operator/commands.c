@@ -18,8 +18,9 @@ static const struct command commands[COMMAND_COUNT] = {
       "  Every vote and every gate with value, limit, age and who observed it; what the fence is and what would\n"
       "  prove it; whether commits hang. What is not known here is said to be not known.\n",
       { SERVICE_PARAMETER } },
-    [COMMAND_PLAN] = { COMMAND_PLAN, "plan", "failover|switchover|failback SERVICE [--to REGION] [options]", ROLE_READ, true,
-      false, "what would be done, step by step, how long it took before, and what holds it back; changes nothing",
+    [COMMAND_PLAN] = { COMMAND_PLAN, "plan", "failover|switchover|failback SERVICE [--to REGION] [options]",
+      ROLE_READ, true, false,
+      "what would be done, step by step, how long it took before, and what holds it back; changes nothing",
       "  --to REGION         the region that would become the writer (default: the best candidate; for a\n"
       "                      failback the initial_writer of cluster.json)\n"
       "  --skip-gate NAME    as if this gate were skipped (may be given more than once)\n"
@@ -302,7 +303,7 @@ void command_print_help(FILE *stream)
           "  0  done, and verified where there is something to verify\n"
           "  1  failed\n"
           "  2  the command line is wrong, or the role does not allow it\n"
-          "  3  refused by a gate or by the service's state; nothing was changed\n"
+          "  3  refused by a gate or by the service's state; nothing was changed (plan: it would be refused)\n"
           "  4  no quorum: no majority of voters could be reached\n"
           "  5  no failoverd answers on the socket\n"
           "  6  the operation is still running; it goes on without failoverctl\n"

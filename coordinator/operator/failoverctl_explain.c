@@ -43,15 +43,16 @@ static size_t print_sentences(const struct table_style *style, const json_t *lis
 static void print_head(const struct table_style *style, const json_t *explain)
 {
     int64_t epoch;
-    fprintf(style->stream, "%s%s%s  %s  writer %s", paint(style, BOLD), peek_str(explain, "service", "?"), paint(style, RESET),
-            peek_str(explain, "state", "?"), peek_str(explain, "writer", "not known"));
+    fprintf(style->stream, "%s%s%s  %s  writer %s", paint(style, BOLD), peek_str(explain, "service", "?"),
+            paint(style, RESET), peek_str(explain, "state", "?"), peek_str(explain, "writer", "not known"));
     if (peek_int(explain, "epoch", &epoch))
         fprintf(style->stream, "  epoch %" PRId64, epoch);
-    fprintf(style->stream, "  mode %s%s\n", peek_str(explain, "mode", "?"), peek_yes(explain, "paused") ? "  PAUSED" : "");
+    fprintf(style->stream, "  mode %s%s\n", peek_str(explain, "mode", "?"),
+            peek_yes(explain, "paused") ? "  PAUSED" : "");
     if (peek_str(explain, "headline", NULL) != NULL)
         fprintf(style->stream, "  %s\n", peek_str(explain, "headline", "?"));
-    fprintf(style->stream, "\n%s%s%s\n", paint(style, BOLD), peek_str(explain, "why", "Why it does or does not act was not told."),
-            paint(style, RESET));
+    fprintf(style->stream, "\n%s%s%s\n", paint(style, BOLD),
+            peek_str(explain, "why", "Why it does or does not act was not told."), paint(style, RESET));
     title(style, "What would make it act:");
     if (print_sentences(style, json_object_get(explain, "would_act")) == 0)
         fputs("  nothing was told\n", style->stream);
@@ -60,8 +61,10 @@ static void print_head(const struct table_style *style, const json_t *explain)
 static void print_votes(const struct table_style *style, const json_t *votes)
 {
     int64_t failed, needed, missing;
-    fprintf(style->stream, "\n%sVotes against %s:%s ", paint(style, BOLD), peek_str(votes, "region", "(not known)"), paint(style, RESET));
-    if (peek_int(votes, "failed", &failed) && peek_int(votes, "needed", &needed) && peek_int(votes, "missing", &missing))
+    fprintf(style->stream, "\n%sVotes against %s:%s ", paint(style, BOLD), peek_str(votes, "region", "(not known)"),
+            paint(style, RESET));
+    if (peek_int(votes, "failed", &failed) && peek_int(votes, "needed", &needed) &&
+        peek_int(votes, "missing", &missing))
         fprintf(style->stream, "%" PRId64 " of %" PRId64 " needed, %" PRId64 " missing\n", failed, needed, missing);
     else
         fputs("not known\n", style->stream);
@@ -72,7 +75,8 @@ static void print_candidate(const struct table_style *style, const json_t *candi
 {
     fprintf(style->stream, "\n%sA failover to %s now:%s %s\n", paint(style, BOLD), peek_str(candidate, "region", "?"),
             paint(style, RESET), peek_yes(candidate, "gates_open") ? "every gate is open" : "not all gates are open");
-    fprintf(style->stream, "  %s\n", peek_str(json_object_get(candidate, "loss"), "text", "What it would lose is not known."));
+    fprintf(style->stream, "  %s\n",
+            peek_str(json_object_get(candidate, "loss"), "text", "What it would lose is not known."));
     table_gates(style, json_object_get(candidate, "gates"));
 }
 
@@ -83,8 +87,8 @@ static void print_fence(const struct table_style *style, const json_t *fence)
     fprintf(style->stream, "  %s.\n  %s\n", peek_str(fence, "text", "What it is is not known"),
             peek_str(fence, "proof_text", "What would prove it is not known."));
     if (json_is_object(guard))
-        fprintf(style->stream, "  Its guard %s last said: %s%s.\n", peek_str(guard, "node", "?"), peek_str(guard, "fence_text", "?"),
-                peek_yes(guard, "ready") ? "" : "; it can't work the fence");
+        fprintf(style->stream, "  Its guard %s last said: %s%s.\n", peek_str(guard, "node", "?"),
+                peek_str(guard, "fence_text", "?"), peek_yes(guard, "ready") ? "" : "; it can't work the fence");
     else
         fputs("  Its guard has not been heard of.\n", style->stream);
 }
@@ -98,12 +102,15 @@ static void print_commits(const struct table_style *style, const json_t *commits
 static void print_warnings(const struct table_style *style, const json_t *warnings)
 {
     size_t index;
+    bool first = true;
     const json_t *warning;
     json_array_foreach(warnings, index, warning) {
         const char *code = peek_str(warning, "code", "");
-        if (strncmp(code, "commit", strlen("commit")) != 0) /* told above */
-            fprintf(style->stream, "%s%swarning%s %s\n", index == 0 ? "\n" : "", paint(style, YELLOW), paint(style, RESET),
-                    peek_str(warning, "text", "?"));
+        if (strncmp(code, "commit", strlen("commit")) == 0) /* told above */
+            continue;
+        fprintf(style->stream, "%s%swarning%s %s\n", first ? "\n" : "", paint(style, YELLOW), paint(style, RESET),
+                peek_str(warning, "text", "?"));
+        first = false;
     }
 }
 

@@ -251,6 +251,7 @@ void table_gates(const struct table_style *style, const json_t *gates)
     const json_t *gate;
     json_array_foreach(gates, index, gate) {
         char age[CLOCK_DURATION_TEXT_MAX];
+        int64_t ms;
         bool open = peek_yes(gate, "open");
         bool skipped = peek_yes(gate, "skipped");
         struct libscols_line *line = new_line(table);
@@ -259,7 +260,8 @@ void table_gates(const struct table_style *style, const json_t *gates)
         set_color(line, 1, open ? "green" : skipped ? "yellow" : "red");
         set_cell(line, 2, peek_str(gate, "value_text", "?"));
         set_cell(line, 3, peek_str(gate, "limit_text", "?"));
-        set_cell(line, 4, duration_of(age, sizeof age, gate, "age_ms", 1000, "-"));
+        set_cell(line, 4, peek_int(gate, "age_ms", &ms) && ms == 0
+                              ? "now" : duration_of(age, sizeof age, gate, "age_ms", 1000, "-"));
         set_cell(line, 5, peek_str(gate, "observer", "-"));
         set_cell(line, 6, peek_str(gate, "text", "?"));
     }
@@ -268,8 +270,8 @@ void table_gates(const struct table_style *style, const json_t *gates)
 
 void table_votes(const struct table_style *style, const json_t *votes)
 {
-    static const struct column columns[] = { { "VOTER", 0 }, { "REGION", 0 }, { "SAYS", 0 }, { "SINCE", 0 }, { "HEARD", 0 },
-                                             { "COUNTS", 0 }, { "WHY", SCOLS_FL_WRAP } };
+    static const struct column columns[] = { { "VOTER", 0 }, { "REGION", 0 }, { "SAYS", 0 },           { "SINCE", 0 },
+                                             { "HEARD", 0 }, { "COUNTS", 0 }, { "WHY", SCOLS_FL_WRAP } };
     struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
     size_t index;
     const json_t *vote;
@@ -483,8 +485,8 @@ static void print_steps(const struct table_style *style, const json_t *plan)
         }
         (void)snprintf(name, sizeof name, "%s%s", peek_str(step, "name", "?"),
                        peek_yes(step, "irreversible") ? "*" : "");
-        fprintf(style->stream, "  %-10s %10s  %s\n", name, duration_of(time, sizeof time, step, "took_ms", 1000, "no run yet"),
-                peek_str(step, "text", ""));
+        fprintf(style->stream, "  %-10s %10s  %s\n", name,
+                duration_of(time, sizeof time, step, "took_ms", 1000, "no run yet"), peek_str(step, "text", ""));
     }
     if (no_way_back != NULL)
         fprintf(style->stream, "Going back: %s.\n", no_way_back);
@@ -499,7 +501,8 @@ static void print_estimate(const struct table_style *style, const json_t *plan)
     const char *whole = duration_of(total, sizeof total, estimate, "total_ms", 1000, NULL);
     if (!json_is_object(estimate))
         return;
-    fprintf(style->stream, "Going by past runs known to this node: writes go on %s%s after it begins, and it is over %s%s.\n",
+    fprintf(style->stream,
+            "Going by past runs known to this node: writes go on %s%s after it begins, and it is over %s%s.\n",
             until != NULL ? "about " : "after a time that is not known", until != NULL ? until : "",
             whole != NULL ? "after about " : "after a time that is not known", whole != NULL ? whole : "");
 }
@@ -510,10 +513,14 @@ static void print_failback(const struct table_style *style, const json_t *failba
     const json_t *ready = json_object_get(rejoin, "ready");
     if (!json_is_object(failback))
         return;
-    fprintf(style->stream, "Part 1, rejoin: %s: %s.\n", json_is_true(ready) ? "ready" : json_is_false(ready) ? "NOT READY" : "not known",
+    fprintf(style->stream, "Part 1, rejoin: %s: %s.\n",
+            json_is_true(ready)    ? "ready"
+            : json_is_false(ready) ? "NOT READY"
+                                   : "not known",
             peek_str(rejoin, "text", "nothing was told"));
     if (peek_str(rejoin, "command", NULL) != NULL)
-        fprintf(style->stream, "  On %s: %s\n", peek_str(rejoin, "node", "the old primary's node"), peek_str(rejoin, "command", "?"));
+        fprintf(style->stream, "  On %s: %s\n", peek_str(rejoin, "node", "the old primary's node"),
+                peek_str(rejoin, "command", "?"));
     fprintf(style->stream, "Part 2, switchover to %s: %s.\n", peek_str(failback, "home", "?"),
             peek_yes(failback, "switchover_ready") ? "ready" : "NOT READY: see the gates");
 }

@@ -546,6 +546,15 @@ static void gate_sentence(struct text *text, enum gate_id id, const struct gate 
                               "coordinator runs it, and goes on if it confirms");
             return;
         }
+        /* nothing has begun: it is about what can be known then */
+        if (gate->value == PROOF_LAPSED) {
+            text_append(text, "provable: the old writer's lease runs out, and the kernel on its host enforces that");
+            return;
+        }
+        if (gate->value == PROOF_RELEASED) {
+            text_append(text, "provable: the old writer's guard is there to confirm its fence and give its lease back");
+            return;
+        }
         text_append(text, gate->open || gate->value != PROOF_NONE
                               ? name_fence_proof_text((int)gate->value)
                               : "nothing can prove that the old writer is fenced: its fence is "

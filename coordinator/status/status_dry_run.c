@@ -84,11 +84,14 @@ static json_t *render_no_way_back(const struct view_region *target, enum operati
     while (row->step != STEP_NONE && row->back)
         row++;
     json_t *object = json_object();
-    text_appendf(&text, "until step %s it can go back to the old writer; from there on it only goes forward, also when its "
-                        "coordinator dies", step_name(row->step));
+    text_appendf(&text,
+                 "until step %s it can go back to the old writer; from there on it only goes forward, also when its "
+                 "coordinator dies",
+                 step_name(row->step));
     if (kind == OPERATION_FAILOVER && target->gates[GATE_FENCE].value == PROOF_REMOTE)
-        text_append(&text, ". Once the old region's remote_hook has confirmed in step fence that it is cut off, there is "
-                           "no way back either");
+        text_append(&text,
+                    ". Once the old region's remote_hook has confirmed in step fence that it is cut off, there is "
+                    "no way back either");
     put(object, "step", json_string(step_name(row->step)));
     put(object, "text", json_of_text(sentence));
     return object;

@@ -88,8 +88,8 @@ static void say_votes(const struct status_service *service, const struct votes *
 {
     const struct cluster_config *cluster = service->input->cluster;
     unsigned said = 0;
-    text_appendf(text, "%u of %u voters would have to say that %s failed; ", service->view->voters_needed, votes->voters,
-                 region_of(service, votes->subject));
+    text_appendf(text, "%u of %u voters would have to say that %s failed; ", service->view->voters_needed,
+                 votes->voters, region_of(service, votes->subject));
     if (votes->failed == 0) {
         text_append(text, "none does");
         return;
@@ -166,24 +166,49 @@ static unsigned say_gates(const struct status_service *service, region_id target
         shut++;
         text_gate(&text, (enum gate_id)i, gate);
         if (left_us(i, gate) > 0)
-            add_sentence(list, "Gate %s of %s: %s; it opens in %s.", gate_name((enum gate_id)i), region_of(service, target),
-                         sentence, base_format_duration(left, sizeof left, left_us(i, gate)));
+            add_sentence(list, "Gate %s of %s: %s; it opens in %s.", gate_name((enum gate_id)i),
+                         region_of(service, target), sentence,
+                         base_format_duration(left, sizeof left, left_us(i, gate)));
         else
-            add_sentence(list, "Gate %s of %s has to open: %s.", gate_name((enum gate_id)i), region_of(service, target), sentence);
+            add_sentence(list, "Gate %s of %s has to open: %s.", gate_name((enum gate_id)i),
+                         region_of(service, target), sentence);
     }
     return shut;
 }
 
-/* A writer is named and nothing runs: what is in the way, most decisive first. */
-static bool explain_writer(const struct status_service *service, const struct votes *votes, struct text *why, json_t *list)
+/* The one sentence: what is in the way, most decisive first. */
+static void say_why(const struct status_service *service, const struct votes *votes, region_id target, unsigned shut,
+                    struct text *why)
 {
     const char *writer = region_of(service, votes->subject);
+    const char *other = region_of(service, target);
+    if (votes->missing > 0 && votes->failed == 0)
+        text_appendf(why, "Nothing fails over, because no voter says that %s failed", writer);
+    else if (votes->missing > 0)
+        text_appendf(why, "Nothing fails over, because no majority says that %s failed: %u of the %u voters needed %s",
+                     writer, votes->failed, service->view->voters_needed, votes->failed == 1 ? "does" : "do");
+    else if (shut > 0)
+        text_appendf(why, "A majority says that %s failed, and nothing fails over, because %u gate%s of %s %s shut",
+                     writer, shut, shut == 1 ? "" : "s", other, shut == 1 ? "is" : "are");
+    else if (service->config->mode == CONFIG_MODE_MANUAL)
+        text_appendf(why, "A majority says that %s failed, and nothing fails over by itself: the mode is manual",
+                     writer);
+    else
+        text_appendf(why, "A failover to %s begins now: a majority says that %s failed, and every gate is open", other,
+                     writer);
+}
+
+/* A writer is named and nothing runs. */
+static bool explain_writer(const struct status_service *service, const struct votes *votes, struct text *why,
+                           json_t *list)
+{
     region_id target = status_best_target(service);
     bool manual = service->config->mode == CONFIG_MODE_MANUAL;
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
     if (target == REGION_NONE) {
-        text_appendf(why, "No other region has a database of %s: if %s fails, it has to be repaired", service->config->name, writer);
+        text_appendf(why, "No other region has a database of %s: if %s fails, it has to be repaired",
+                     service->config->name, region_of(service, votes->subject));
         return false;
     }
     if (votes->missing > 0) {
@@ -193,25 +218,13 @@ static bool explain_writer(const struct status_service *service, const struct vo
     }
     unsigned shut = say_gates(service, target, votes->missing == 0, list);
     if (manual)
-        add_sentence(list, "Mode manual: also then a person has to order it: failoverctl failover %s --to %s --reason \"...\".",
-                     service->config->name, region_of(service, target));
-    if (votes->missing > 0 && votes->failed == 0)
-        text_appendf(why, "Nothing fails over, because no voter says that %s failed", writer);
-    else if (votes->missing > 0)
-        text_appendf(why, "Nothing fails over, because no majority says that %s failed: %u of the %u voters needed %s", writer,
-                     votes->failed, service->view->voters_needed, votes->failed == 1 ? "does" : "do");
-    else if (shut > 0)
-        text_appendf(why, "A majority says that %s failed, and nothing fails over, because %u gate%s of %s %s shut", writer, shut,
-                     shut == 1 ? "" : "s", region_of(service, target), shut == 1 ? "is" : "are");
-    else if (manual)
-        text_appendf(why, "A majority says that %s failed, and nothing fails over by itself, because the mode is manual", writer);
-    else
-        text_appendf(why, "A failover to %s begins now: a majority says that %s failed, and every gate is open", region_of(service, target),
-                     writer);
+        add_sentence(list, "Mode manual: also then a person orders it: failoverctl failover %s --to %s --reason "
+                           "\"...\".", service->config->name, region_of(service, target));
+    say_why(service, votes, target, shut, why);
     bool begins = votes->missing == 0 && shut == 0 && !manual;
     if (begins)
-        add_sentence(list, "Nothing more: %s asks every voter to look once more, and begins when a majority says failed again.",
-                     region_of(service, target));
+        add_sentence(list, "Nothing more: %s has every voter look once more, and begins if a majority says failed "
+                           "again.", region_of(service, target));
     return begins;
 }
 
@@ -224,8 +237,9 @@ static void explain_operation(const struct status_service *service, struct text 
     text_appendf(why, "It is acting: %s %s runs on %s", name_operation_kind((int)ledger->kind),
                  name_phase((int)ledger->phase), executor);
     if (!operation->here) {
-        add_sentence(list, "At which step it is and what it waits for is known to %s: run failoverctl explain %s there.", executor,
-                     service->config->name);
+        add_sentence(list,
+                     "At which step it is and what it waits for is known to %s: run failoverctl explain %s there.",
+                     executor, service->config->name);
         return;
     }
     if (operation->step != STEP_NONE)
@@ -233,8 +247,9 @@ static void explain_operation(const struct status_service *service, struct text 
                      base_format_duration(left, sizeof left, operation->step_us),
                      name_step_text((int)ledger->kind, (int)operation->step));
     if (operation->wait_left_us > 0)
-        add_sentence(list, "The old lease runs out everywhere in %s; a fence that its guard confirms ends the wait earlier.",
-                     base_format_duration(left, sizeof left, operation->wait_left_us));
+        add_sentence(
+            list, "The old lease runs out everywhere in %s; a fence that its guard confirms ends the wait earlier.",
+            base_format_duration(left, sizeof left, operation->wait_left_us));
     if (operation->detail.s[0] != '\0')
         add_sentence(list, "It waits, or the last try said: %s.", operation->detail.s);
     if (operation->overdue)
@@ -243,38 +258,45 @@ static void explain_operation(const struct status_service *service, struct text 
         add_sentence(list, "It goes on by itself.");
 }
 
-/* Whether an automatic failover begins now; the reason is appended to `why`, the sentences are added to `list`. */
-static bool explain_why(const struct status_service *service, const struct votes *votes, struct text *why, json_t *list)
+static void explain_no_quorum(const struct status_service *service, struct text *why, json_t *list)
 {
     const struct view_service *view = service->view;
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
+    text_appendf(why, "Nothing can be decided here: of the %u voters needed %u %s heard, so no failover begins and no "
+                      "lease is renewed", view->voters_needed, view->voters_heard,
+                 view->voters_heard == 1 ? "is" : "are");
+    add_sentence(list, "A majority of the voters has to be heard first: %u more.",
+                 view->voters_needed - view->voters_heard);
+    status_quorum_text(service, &text);
+    add(list, json_of_text(sentence));
+    text_clear(&text);
+    status_quorum_todo(service, &text);
+    add(list, json_of_text(sentence));
+}
+
+/* Whether an automatic failover begins now; the reason is appended to `why`, the sentences are added to `list`. */
+static bool explain_why(const struct status_service *service, const struct votes *votes, struct text *why, json_t *list)
+{
+    const struct view_service *view = service->view;
+    bool moves = view->ledger_known && operation_moves(view->ledger.operation.kind);
+    if (view->quorum && view->ledger_known && !moves && view->ledger.writer < POLICY_REGIONS_MAX)
+        return explain_writer(service, votes, why, list);
     if (!view->quorum) {
-        text_appendf(why, "Nothing can be decided here: of the %u voters needed %u %s heard, so no failover begins and no lease is "
-                          "renewed", view->voters_needed, view->voters_heard, view->voters_heard == 1 ? "is" : "are");
-        add_sentence(list, "A majority of the voters has to be heard first: %u more.", view->voters_needed - view->voters_heard);
-        status_quorum_text(service, &text);
-        add(list, json_of_text(sentence));
-        text_clear(&text);
-        status_quorum_todo(service, &text);
-        add(list, json_of_text(sentence));
-        return false;
-    }
-    if (!view->ledger_known) {
-        text_append(why, "Nothing can be decided here: no majority has confirmed who is the writer since this node started");
-        add_sentence(list, "A majority has to answer with the same ledger. A new cluster needs its initial writer's coordinator.");
-        return false;
-    }
-    if (view->ledger.operation.kind == OPERATION_FAILOVER || view->ledger.operation.kind == OPERATION_SWITCHOVER) {
+        explain_no_quorum(service, why, list);
+    } else if (!view->ledger_known) {
+        text_append(why, "Nothing can be decided here: no majority has confirmed who is the writer since this node "
+                         "started");
+        add_sentence(list, "A majority has to answer with the same ledger. A new cluster needs its initial writer's "
+                           "coordinator.");
+    } else if (moves) {
         explain_operation(service, why, list);
-        return false;
-    }
-    if (view->ledger.writer >= POLICY_REGIONS_MAX) {
+    } else {
         text_append(why, "No region is named writer and no operation is under way: nothing happens by itself");
-        add_sentence(list, "A person has to name one: failoverctl failover %s --to REGION --reason \"...\".", service->config->name);
-        return false;
+        add_sentence(list, "A person has to name one: failoverctl failover %s --to REGION --reason \"...\".",
+                     service->config->name);
     }
-    return explain_writer(service, votes, why, list);
+    return false;
 }
 
 /* ---- a candidate --------------------------------------------------------------------------- */
@@ -290,17 +312,21 @@ static json_t *render_loss(const struct status_service *service, const struct vi
     bool known = region->lag_known && region->lag_bytes >= 0 && region->lag_age_us >= 0;
     json_t *loss = status_loss(known ? region->lag_bytes : -1, region->lag_us, region->lag_age_us);
     if (!known) {
-        text_appendf(&text, "What a failover to %s now would lose is not known: nobody has a fresh enough position of the writer and "
-                            "of this standby.", region_of(service, target));
+        text_appendf(
+            &text,
+            "What a failover to %s now would lose is not known: nobody has a fresh enough position of the writer and "
+            "of this standby.",
+            region_of(service, target));
     } else {
         (void)base_format_duration(age, sizeof age, region->lag_age_us);
         if (region->lag_bytes == 0)
-            text_appendf(&text, "A failover to %s now would lose 0 B of what %s was known to have %s ago", region_of(service, target),
-                         writer, age);
+            text_appendf(&text, "A failover to %s now would lose 0 B of what %s was known to have %s ago",
+                         region_of(service, target), writer, age);
         else
             text_appendf(&text, "A failover to %s now would lose %s (%s) of what %s was known to have %s ago",
                          region_of(service, target), format_bytes(bytes, sizeof bytes, region->lag_bytes),
-                         base_format_duration(seconds, sizeof seconds, region->lag_us > 0 ? region->lag_us : 0), writer, age);
+                         base_format_duration(seconds, sizeof seconds, region->lag_us > 0 ? region->lag_us : 0),
+                         writer, age);
         text_append(&text, "; what it wrote in that time is not known.");
     }
     put(loss, "text", json_of_text(sentence));
@@ -356,7 +382,8 @@ static void say_lapse(const struct status_service *service, struct text *text)
     int64_t most_us = ppm >= 0 && ppm < PPM && ledger->lease_us >= 0 && ledger->lease_us < TIME_FOREVER_US / PPM
                           ? ledger->lease_us * (PPM + ppm) / (PPM - ppm) : ledger->lease_us;
     text_appendf(text, "the lease of %s has run out everywhere, at most %s after its last renewal",
-                 name_node(service->input->cluster, ledger->guard.node), base_format_duration(wait, sizeof wait, most_us));
+                 name_node(service->input->cluster, ledger->guard.node),
+                 base_format_duration(wait, sizeof wait, most_us));
 }
 
 /* What would prove that the writer's database acknowledges nothing any more, as the gate of `target` has it. */
@@ -366,12 +393,16 @@ static void say_proof(const struct status_service *service, const struct gate *g
     const char *guard = name_node(cluster, service->view->ledger.guard.node);
     switch ((int)gate->value) {
     case PROOF_RELEASED:
-        text_appendf(text, "Proven when its guard %s, which is there, confirms that it is shut and gives its lease back.", guard);
+        text_appendf(text,
+                     "Proven when its guard %s, which is there, confirms that it is shut and gives its lease back.",
+                     guard);
         return;
     case PROOF_LAPSED:
         text_append(text, "Proven when ");
         say_lapse(service, text);
-        text_appendf(text, ", since the kernel on its host shuts the port by itself; earlier if %s confirms that it is shut.", guard);
+        text_appendf(
+            text, ", since the kernel on its host shuts the port by itself; earlier if %s confirms that it is shut.",
+            guard);
         return;
     case PROOF_REMOTE:
         text_append(text, "Proven when ");
@@ -384,9 +415,11 @@ static void say_proof(const struct status_service *service, const struct gate *g
         text_append(text, " (accept_unconfirmed_fence), and two regions may then acknowledge writes at once.");
         return;
     default:
-        text_appendf(text, "Nothing can prove it now: %s has to be heard again and confirm it, or a person who knows that the "
-                           "database there is dead orders failoverctl failover %s --to REGION --skip-gate fence --reason \"...\".",
-                     guard, service->config->name);
+        text_appendf(
+            text,
+            "Nothing can prove it now: %s has to be heard again and confirm it, or a person who knows that the "
+            "database there is dead orders failoverctl failover %s --to REGION --skip-gate fence --reason \"...\".",
+            guard, service->config->name);
         return;
     }
 }
@@ -446,7 +479,8 @@ static json_t *render_commits(const struct status_service *service, const json_t
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
     json_t *reasons = json_array();
-    json_t *waiting = votes->subject < POLICY_REGIONS_MAX ? status_commits_waiting(service, votes->subject) : json_null();
+    json_t *waiting =
+        votes->subject < POLICY_REGIONS_MAX ? status_commits_waiting(service, votes->subject) : json_null();
     json_array_foreach(json_object_get(status, "warnings"), index, warning) {
         const char *code = json_string_value(json_object_get(warning, "code"));
         json_t *words = json_object_get(warning, "text");
@@ -462,7 +496,9 @@ static json_t *render_commits(const struct status_service *service, const json_t
     else if (known)
         text_appendf(&text, "No commit has hung for long in %s.", region_of(service, votes->subject));
     else
-        text_append(&text, "Whether commits hang is not known here: this node's checks have not seen the writer's database lately.");
+        text_append(
+            &text,
+            "Whether commits hang is not known here: this node's checks have not seen the writer's database lately.");
     json_t *object = json_object();
     put(object, "hang", known ? json_boolean(hang) : json_null());
     put(object, "text", json_of_text(sentence));
@@ -492,8 +528,9 @@ static json_t *render_settings(const struct service_config *config)
 
 json_t *status_explain(const struct status_input *input, size_t index)
 {
-    static const char *const copied[] = { "mode", "state", "headline", "outlook", "ledger_known", "ledger_age_ms", "writer",
-                                          "epoch", "paused", "quorum", "operation", "last_operation", "warnings" };
+    static const char *const copied[] = { "mode",          "state",          "headline", "outlook", "ledger_known",
+                                          "ledger_age_ms", "writer",         "epoch",    "paused",  "quorum",
+                                          "operation",     "last_operation", "warnings" };
     ensure(index < input->cluster->service_count);
     struct status_service service = { input, &input->cluster->services[index], &input->views[index], index };
     struct votes votes = votes_of(&service);

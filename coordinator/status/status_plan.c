@@ -80,7 +80,8 @@ static enum readiness rejoined(const struct status_service *service, region_id h
         return READY_NO;
     }
     if (!database->walreceiver_live || !region->planned_gates[GATE_TARGET_STREAMING].open) {
-        text_appendf(text, "the database of %s is a standby that does not stream from the writer on its timeline", where);
+        text_appendf(text, "the database of %s is a standby that does not stream from the writer on its timeline",
+                     where);
         return READY_NO;
     }
     text_appendf(text, "the database of %s is a standby that streams from the writer, timeline %u", where,

@@ -202,5 +202,6 @@ static void every_answer_has_its_words(void)
 }
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
-           TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force), TEST(hostile_requests_are_refused),
+           TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
+           TEST(hostile_requests_are_refused),
            TEST(every_answer_has_its_words))

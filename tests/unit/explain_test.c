@@ -86,7 +86,8 @@ static void while_all_is_well_nobody_votes(void)
     CU_ASSERT_EQUAL(json_array_size(json_object_get(candidate, "gates")), GATE_COUNT);
     CU_ASSERT_EQUAL(json_array_size(json_object_get(candidate, "shut")), 2);
     const char *proof = peek_str(json_object_get(answer, "fence"), "proof_text", "");
-    CU_ASSERT_PTR_NOT_NULL(strstr(proof, "the lease of use1-a has run out everywhere, at most 2.4s")); /* 2 s stretched by 1.1/0.9 */
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(proof, "the lease of use1-a has run out everywhere, at most 2.4s")); /* 2 s stretched by 1.1/0.9 */
     json_decref(answer);
 }
 
@@ -283,7 +284,8 @@ static void a_plan_chooses_the_region_and_names_the_command(void)
     json_t *answer = plan(PLANNED_SWITCHOVER);
     CU_ASSERT_TRUE(peek_yes(answer, "would_run") && peek_yes(answer, "chosen"));
     CU_ASSERT_STRING_EQUAL(peek_str(answer, "to", ""), "us-west-2");
-    CU_ASSERT_STRING_EQUAL(peek_str(answer, "command", ""), "failoverctl switchover shop --to us-west-2 --reason \"...\"");
+    CU_ASSERT_STRING_EQUAL(peek_str(answer, "command", ""),
+                           "failoverctl switchover shop --to us-west-2 --reason \"...\"");
     CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(answer, "no_way_back"), "step", ""), "grant");
     CU_ASSERT_TRUE(json_is_null(json_object_get(answer, "todo")));
     json_decref(answer);
@@ -297,7 +299,9 @@ static void a_plan_chooses_the_region_and_names_the_command(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(answer, "no_way_back"), "text", ""), "remote_hook"));
     json_decref(answer);
     struct status_input given = input();
-    struct order order = { .to = FIXTURE_WEST, .skipped_gates = 1u << GATE_MAJORITY_FAILED, .accepted_loss_bytes = 4096 };
+    struct order order = { .to = FIXTURE_WEST,
+                           .skipped_gates = 1u << GATE_MAJORITY_FAILED,
+                           .accepted_loss_bytes = 4096 };
     answer = status_plan(&given, 0, PLANNED_FAILOVER, &order);
     CU_ASSERT_TRUE(peek_yes(answer, "would_run") && !peek_yes(answer, "chosen"));
     CU_ASSERT_STRING_EQUAL(peek_str(answer, "command", ""), "failoverctl failover shop --to us-west-2 --reason \"...\" "
@@ -331,7 +335,8 @@ static void times_come_from_past_runs(void)
     CU_ASSERT_TRUE(json_is_null(json_object_get(json_array_get(json_object_get(answer, "steps"), 0), "took_ms")));
     CU_ASSERT_TRUE(json_is_null(json_object_get(json_object_get(answer, "estimate"), "total_ms")));
     json_decref(answer);
-    feed(history, "{\"event\":\"operation_begun\",\"service\":\"shop\",\"operation\":\"00000000000000aa\",\"from\":\"us-east-1\","
+    feed(history, "{\"event\":\"operation_begun\",\"service\":\"shop\",\"operation\":\"00000000000000aa\",\"from\":"
+                  "\"us-east-1\","
                   "\"region\":\"us-west-2\"}");
     const struct plan_step *step = plan_of(OPERATION_FAILOVER);
     bool open = false;
@@ -339,8 +344,10 @@ static void times_come_from_past_runs(void)
         char line[256];
         if (open) /* all but the last three: it is known when writes go on, not when it is over */
             break;
-        (void)snprintf(line, sizeof line, "{\"event\":\"step_done\",\"service\":\"shop\",\"operation\":\"00000000000000aa\","
-                       "\"step\":\"%s\",\"took_ms\":10}", step_name(step->step));
+        (void)snprintf(line, sizeof line,
+                       "{\"event\":\"step_done\",\"service\":\"shop\",\"operation\":\"00000000000000aa\","
+                       "\"step\":\"%s\",\"took_ms\":10}",
+                       step_name(step->step));
         feed(history, line);
         open = step->step == STEP_OPEN;
     }

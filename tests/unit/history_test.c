@@ -289,8 +289,7 @@ static void the_time_of_a_step_is_the_median_of_its_last_runs(void)
     history_free(history);
 }
 
-SUITE_MAIN("history", TEST(the_time_of_a_step_is_the_median_of_its_last_runs), TEST(a_failover_is_put_together), TEST(a_persons_order_keeps_the_name),
-           TEST(a_switchover_is_told_as_one),
+SUITE_MAIN("history", TEST(the_time_of_a_step_is_the_median_of_its_last_runs), TEST(a_failover_is_put_together),
+           TEST(a_persons_order_keeps_the_name), TEST(a_switchover_is_told_as_one),
            TEST(others_operations_are_known_by_the_ledger), TEST(an_old_primary_that_is_back_is_kept),
-           TEST(the_oldest_are_forgotten),
-           TEST(rubbish_in_the_file_is_skipped))
+           TEST(the_oldest_are_forgotten), TEST(rubbish_in_the_file_is_skipped))
