@@ -73,8 +73,15 @@ static void print_votes(const struct table_style *style, const json_t *votes)
 
 static void print_candidate(const struct table_style *style, const json_t *candidate)
 {
-    fprintf(style->stream, "\n%sA failover to %s now:%s %s\n", paint(style, BOLD), peek_str(candidate, "region", "?"),
-            paint(style, RESET), peek_yes(candidate, "gates_open") ? "every gate is open" : "not all gates are open");
+    size_t shut = json_array_size(json_object_get(candidate, "shut"));
+    fprintf(style->stream, "\n%sFailover to %s:%s ", paint(style, BOLD), peek_str(candidate, "region", "?"),
+            paint(style, RESET));
+    if (peek_yes(candidate, "gates_open"))
+        fputs("every gate is open\n", style->stream);
+    else if (shut > 0)
+        fprintf(style->stream, "%zu gate%s shut\n", shut, shut == 1 ? " is" : "s are");
+    else
+        fputs("which gates are shut is not known\n", style->stream);
     fprintf(style->stream, "  %s\n",
             peek_str(json_object_get(candidate, "loss"), "text", "What it would lose is not known."));
     table_gates(style, json_object_get(candidate, "gates"));
@@ -83,14 +90,17 @@ static void print_candidate(const struct table_style *style, const json_t *candi
 static void print_fence(const struct table_style *style, const json_t *fence)
 {
     const json_t *guard = json_object_get(fence, "guard");
+    char ago[TABLE_AGO_MAX];
     title(style, "The writer's fence:");
     fprintf(style->stream, "  %s.\n  %s\n", peek_str(fence, "text", "What it is is not known"),
             peek_str(fence, "proof_text", "What would prove it is not known."));
-    if (json_is_object(guard))
-        fprintf(style->stream, "  Its guard %s last said: %s%s.\n", peek_str(guard, "node", "?"),
-                peek_str(guard, "fence_text", "?"), peek_yes(guard, "ready") ? "" : "; it can't work the fence");
-    else
+    if (!json_is_object(guard)) {
         fputs("  Its guard has not been heard of.\n", style->stream);
+        return;
+    }
+    fprintf(style->stream, "  Its guard %s, heard %s, said: %s%s.\n", peek_str(guard, "node", "?"),
+            table_ago(ago, sizeof ago, guard, "heard_ms"), peek_str(guard, "fence_text", "?"),
+            peek_yes(guard, "ready") ? "" : "; it can't work the fence");
 }
 
 static void print_commits(const struct table_style *style, const json_t *commits)

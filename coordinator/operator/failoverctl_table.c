@@ -104,6 +104,16 @@ static const char *duration_of(char *out, size_t size, const json_t *object, con
     return base_format_duration(out, size, (int64_t)(value * us_per_unit));
 }
 
+const char *table_ago(char out[TABLE_AGO_MAX], size_t size, const json_t *object, const char *key_ms)
+{
+    char age[CLOCK_DURATION_TEXT_MAX];
+    const char *known = duration_of(age, sizeof age, object, key_ms, 1000, NULL);
+    if (known == NULL)
+        return "at a time that is not known";
+    (void)snprintf(out, size, "%s ago", known);
+    return out;
+}
+
 /* ---- status -------------------------------------------------------------------------------- */
 
 /* A witness serves nothing, so there is nothing of it to be judged. */
@@ -499,12 +509,13 @@ static void print_estimate(const struct table_style *style, const json_t *plan)
     const json_t *estimate = json_object_get(plan, "estimate");
     const char *until = duration_of(open, sizeof open, estimate, "until_open_ms", 1000, NULL);
     const char *whole = duration_of(total, sizeof total, estimate, "total_ms", 1000, NULL);
-    if (!json_is_object(estimate))
-        return;
-    fprintf(style->stream,
-            "Going by past runs known to this node: writes go on %s%s after it begins, and it is over %s%s.\n",
-            until != NULL ? "about " : "after a time that is not known", until != NULL ? until : "",
-            whole != NULL ? "after about " : "after a time that is not known", whole != NULL ? whole : "");
+    if (until != NULL)
+        fprintf(style->stream, "By past runs of this node writes go on about %s after it begins", until);
+    else
+        fputs("When writes go on is not known: this node has run none like it", style->stream);
+    if (whole != NULL)
+        fprintf(style->stream, "; it is over after about %s", whole);
+    fputs(".\n", style->stream);
 }
 
 static void print_failback(const struct table_style *style, const json_t *failback)

@@ -470,7 +470,7 @@ static void gate_loss(struct text *text, const struct gate *gate)
         append_duration(text, gate->value_us);
         text_append(text, ")");
     }
-    text_appendf(text, " would be lost; up to %s", format_bytes(limit, sizeof limit, gate->limit));
+    text_appendf(text, " of what is known would be lost; up to %s", format_bytes(limit, sizeof limit, gate->limit));
     if (gate->limit_us > 0) {
         text_append(text, " (");
         append_duration(text, gate->limit_us);

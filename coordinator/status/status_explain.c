@@ -424,10 +424,18 @@ static void say_proof(const struct status_service *service, const struct gate *g
     }
 }
 
-static json_t *render_guard(const json_t *status, const char *region)
+/* As status has it, with how long ago that node was heard: its word is as old. */
+static json_t *render_guard(const struct status_service *service, const json_t *status, region_id region)
 {
-    json_t *guard = json_object_get(find_region(status, region), "guard");
-    return guard != NULL ? json_incref(guard) : json_null();
+    const json_t *shown = region < POLICY_REGIONS_MAX
+                              ? json_object_get(find_region(status, region_of(service, region)), "guard") : NULL;
+    if (!json_is_object(shown))
+        return json_null();
+    json_t *guard = json_deep_copy(shown);
+    node_id node = service->view->regions[region].guard_node;
+    bool heard = node < POLICY_NODES_MAX && service->view->nodes[node].heard;
+    put(guard, "heard_ms", heard ? json_of_ms_or_null(service->view->nodes[node].heard_age_us) : json_null());
+    return guard;
 }
 
 static json_t *render_fence(const struct status_service *service, const json_t *status, const struct votes *votes)
@@ -457,8 +465,7 @@ static json_t *render_fence(const struct status_service *service, const json_t *
     put(object, "proof", gate != NULL && !runs && view->ledger_known ? json_string(name_fence_proof((int)gate->value))
                                                                      : json_null());
     put(object, "proof_text", json_of_text(sentence));
-    put(object, "guard", votes->subject < POLICY_REGIONS_MAX ? render_guard(status, region_of(service, votes->subject))
-                                                             : json_null());
+    put(object, "guard", render_guard(service, status, votes->subject));
     return object;
 }
 
@@ -490,11 +497,14 @@ static json_t *render_commits(const struct status_service *service, const json_t
         add(reasons, json_incref(words));
     }
     bool own = json_is_object(json_object_get(status, "commit_lease"));
+    int64_t age_ms = json_integer_value(json_object_get(waiting, "age_ms"));
+    char ago[CLOCK_DURATION_TEXT_MAX];
     bool known = hang || json_is_object(waiting);
     if (hang)
         text_append(&text, "Commits hang.");
     else if (known)
-        text_appendf(&text, "No commit has hung for long in %s.", region_of(service, votes->subject));
+        text_appendf(&text, "No commit had hung for long in %s when its database was last seen from here, %s ago.",
+                     region_of(service, votes->subject), base_format_duration(ago, sizeof ago, age_ms * US_PER_MS));
     else
         text_append(
             &text,

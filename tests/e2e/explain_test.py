@@ -20,6 +20,12 @@ def plan(lab, what, *words, region=WEST):
     return code, json.loads(output)
 
 
+def text(lab, *words):
+    code, output = e2e.order(lab, WEST, *words)
+    print("      " + output.replace("\n", "\n      "))
+    return code, output
+
+
 def candidate(answer, region=WEST):
     return next((c for c in answer.get("candidates", []) if c["region"] == region), {})
 
@@ -58,10 +64,10 @@ def all_well(suite, lab):
     suite.expect(west["loss"]["known"] and west["loss"]["age_seconds"] < 10 and "known to have" in west["loss"]["text"],
                  f"the loss comes with its age: {west['loss']['text']}", west["loss"])
     suite.expect("run out everywhere" in explain(lab)["fence"]["proof_text"], explain(lab)["fence"]["proof_text"])
-    code, output = e2e.order(lab, WEST, "explain", SERVICE)
-    print("      " + output.replace("\n", "\n      "))
+    code, output = text(lab, "explain", SERVICE)
     suite.expect(code == 0 and "What would make it act:" in output and "GATE" in output and "VOTER" in output, "as a text", output)
     code, told = plan(lab, "switchover")
+    suite.expect("no run yet" in text(lab, "plan", "switchover", SERVICE)[1], "as a text, too")
     suite.expect(code == 0 and told["chosen"] and told["to"] == WEST and told["no_way_back"]["step"] == "grant"
                  and all(s["took_ms"] is None for s in told["steps"]), "plan switchover: it would begin, exit code 0; no run yet", told)
     code, told = plan(lab, "failover")
@@ -100,6 +106,8 @@ def cut_off(suite, lab):
     loss = candidate(now)["loss"]
     suite.expect(loss["age_seconds"] > 1 if loss["known"] else "not known" in loss["text"],
                  f"what would be lost is as old as the cut: {loss['text']}", loss)
+    code, output = text(lab, "explain", SERVICE)
+    suite.expect(code == 0 and "1 gate of us-west-2 is shut" in output and "SHUT" in output, "as a text", output)
     alone = explain(lab, EAST)
     suite.expect("Nothing can be decided here" in alone["why"] and would(alone, "fenced"),
                  f"asked in us-east-1 itself: {alone['why']} {alone['would_act']}", alone)

@@ -86,6 +86,8 @@ static void while_all_is_well_nobody_votes(void)
     CU_ASSERT_EQUAL(json_array_size(json_object_get(candidate, "gates")), GATE_COUNT);
     CU_ASSERT_EQUAL(json_array_size(json_object_get(candidate, "shut")), 2);
     const char *proof = peek_str(json_object_get(answer, "fence"), "proof_text", "");
+    CU_ASSERT_TRUE(peek_int(json_object_get(json_object_get(answer, "fence"), "guard"), "heard_ms", &number));
+    CU_ASSERT_EQUAL(number, 200);
     CU_ASSERT_PTR_NOT_NULL(
         strstr(proof, "the lease of use1-a has run out everywhere, at most 2.4s")); /* 2 s stretched by 1.1/0.9 */
     json_decref(answer);
@@ -253,6 +255,7 @@ static void commits_hang_only_where_that_is_seen(void)
     waits[0][FIXTURE_EAST] = (struct status_waits){ { true, true, 0, 0 }, 8000000 };
     answer = status_explain(&given, 0);
     CU_ASSERT_TRUE(json_is_false(json_object_get(json_object_get(answer, "commits"), "hang")));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(answer, "commits"), "text", ""), "1s ago"));
     json_decref(answer);
     waits[0][FIXTURE_EAST] = (struct status_waits){ { true, true, 3, 2500000 }, 8000000 };
     answer = status_explain(&given, 0);
