@@ -150,6 +150,21 @@ static int64_t left_us(int gate, const struct gate *value)
     return waits && value->known && value->limit > value->value ? value->limit - value->value : 0;
 }
 
+/* Why the target's own coordinator does not judge it healthy. */
+static void say_target(const struct status_service *service, region_id target, struct text *text)
+{
+    const struct view_region *region = &service->view->regions[target];
+    node_id node = region->gates[GATE_TARGET_HEALTHY].observer;
+    if (node >= POLICY_NODES_MAX || !region->observers[node].present ||
+        region->observers[node].verdict == VERDICT_HEALTHY)
+        return;
+    const struct view_observer *seen = &region->observers[node];
+    const struct check_config *check = seen->check != CHECK_NONE ? name_find_check(service->config, seen->check) : NULL;
+    text_append(text, " (");
+    text_reason(text, seen->reason, check != NULL ? check->name : NULL, seen->standing_us, seen->detail.s);
+    text_append(text, ")");
+}
+
 /* Each gate in the way but the votes', which have a sentence of their own. How long an outage has lasted says nothing
  * while there is none. */
 static unsigned say_gates(const struct status_service *service, region_id target, bool failing, json_t *list)
@@ -165,6 +180,8 @@ static unsigned say_gates(const struct status_service *service, region_id target
             continue;
         shut++;
         text_gate(&text, (enum gate_id)i, gate);
+        if (i == GATE_TARGET_HEALTHY)
+            say_target(service, target, &text);
         if (left_us(i, gate) > 0)
             add_sentence(list, "Gate %s of %s: %s; it opens in %s.", gate_name((enum gate_id)i),
                          region_of(service, target), sentence,

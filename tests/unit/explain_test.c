@@ -129,8 +129,19 @@ static void a_shut_gate_is_what_is_in_the_way(void)
     CU_ASSERT_TRUE(would(answer, "cooldown") && would(answer, "it opens in 3m"));
     CU_ASSERT_TRUE(would(answer, "the service is paused"));
     CU_ASSERT_FALSE(would(answer, "voters would have to"));
-    json_decref(answer);
     gates[GATE_COOLDOWN].open = gates[GATE_NOT_PAUSED].open = true;
+    gates[GATE_TARGET_HEALTHY] = (struct gate){ .known = true, .value = VERDICT_FAILED, .limit = VERDICT_HEALTHY,
+                                                .observer = FIXTURE_WEST };
+    struct view_observer *own = &view.regions[FIXTURE_WEST].observers[FIXTURE_WEST];
+    const struct view_observer healthy = *own;
+    *own = (struct view_observer){ .present = true, .verdict = VERDICT_FAILED, .reason = REASON_CHECK_FAILED,
+                                   .check = 1, .standing_us = 4000000, .detail = { "503" } };
+    json_decref(answer);
+    answer = explain();
+    CU_ASSERT_TRUE(would(answer, "judges it failed (health has been failing for 4s: 503)"));
+    *own = healthy;
+    gates[GATE_TARGET_HEALTHY].open = true;
+    json_decref(answer);
     answer = explain();
     CU_ASSERT_TRUE(peek_yes(answer, "begins"));
     CU_ASSERT_TRUE(why(answer, "A failover to us-west-2 begins now"));
