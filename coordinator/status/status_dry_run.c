@@ -43,6 +43,12 @@ static void add_time(struct estimate *estimate, struct history_time time, enum s
     estimate->open = estimate->open || step == STEP_OPEN;
 }
 
+/* To a thousandth, as the journal has it; null below 0. */
+static json_t *render_ms(double ms)
+{
+    return ms >= 0 ? json_real((double)(int64_t)(ms * 1000 + 0.5) / 1000) : json_null();
+}
+
 static json_t *render_steps(const struct status_service *service, enum operation_kind kind, struct estimate *estimate)
 {
     const struct history *history = service->input->history;
@@ -59,7 +65,7 @@ static json_t *render_steps(const struct status_service *service, enum operation
         put(step, "name", json_string(name));
         put(step, "irreversible", json_boolean(plan[i].irreversible));
         put(step, "way_back", json_boolean(plan[i].back));
-        put(step, "took_ms", time.runs > 0 ? json_real(time.ms) : json_null());
+        put(step, "took_ms", render_ms(time.ms));
         put(step, "runs", json_integer((json_int_t)time.runs));
         put(step, "text", json_string(name_step_text((int)kind, (int)plan[i].step)));
         add(steps, step);
@@ -70,8 +76,8 @@ static json_t *render_steps(const struct status_service *service, enum operation
 static json_t *render_estimate(const struct estimate *estimate)
 {
     json_t *object = json_object();
-    put(object, "total_ms", estimate->total_ms >= 0 ? json_real(estimate->total_ms) : json_null());
-    put(object, "until_open_ms", estimate->until_open_ms >= 0 ? json_real(estimate->until_open_ms) : json_null());
+    put(object, "total_ms", render_ms(estimate->total_ms));
+    put(object, "until_open_ms", render_ms(estimate->until_open_ms));
     return object;
 }
 
