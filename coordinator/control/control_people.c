@@ -146,6 +146,30 @@ static void answer_order(struct control *c, const struct control_request *reques
     control_event(c, &event);
 }
 
+static void answer_explain(struct control *c, const struct control_request *request)
+{
+    if (!known_service(c, request))
+        return;
+    struct snapshot snapshot;
+    take_snapshot(c, &snapshot);
+    control_reply(c->server, request->ticket,
+                  status_explain(&snapshot.input, config_find_service(c->parts.cluster, request->arguments.service)));
+    drop_snapshot(c, &snapshot);
+}
+
+static void answer_plan(struct control *c, const struct control_request *request)
+{
+    size_t service = 0;
+    struct order order;
+    if (!control_order(c->server, request, c->parts.cluster, &service, &order))
+        return;
+    struct snapshot snapshot;
+    take_snapshot(c, &snapshot);
+    control_reply(c->server, request->ticket,
+                  status_plan(&snapshot.input, service, request->arguments.planned, &order));
+    drop_snapshot(c, &snapshot);
+}
+
 static void answer_history(struct control *c, const struct control_request *request)
 {
     if (known_service(c, request))
@@ -203,6 +227,8 @@ static bool on_request(void *arg, const struct control_request *request)
     struct control *c = arg;
     switch (request->command->id) {
     case COMMAND_STATUS: answer_status(c, request); return true;
+    case COMMAND_EXPLAIN: answer_explain(c, request); return true;
+    case COMMAND_PLAN: answer_plan(c, request); return true;
     case COMMAND_FAILOVER:
     case COMMAND_SWITCHOVER:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;

@@ -13,6 +13,22 @@ static const struct command commands[COMMAND_COUNT] = {
       "what this node sees, who is the writer, what is wrong, what would happen",
       "  --verbose       also peers, this node's checks, and every gate\n",
       { { "service", PARAMETER_NAME, false, false } } },
+    [COMMAND_EXPLAIN] = { COMMAND_EXPLAIN, "explain", "SERVICE", ROLE_READ, true, false,
+      "why it has (not) failed over, what would make it act, what would be lost",
+      "  Every vote and every gate with value, limit, age and who observed it; what the fence is and what would\n"
+      "  prove it; whether commits hang. What is not known here is said to be not known.\n",
+      { SERVICE_PARAMETER } },
+    [COMMAND_PLAN] = { COMMAND_PLAN, "plan", "failover|switchover|failback SERVICE [--to REGION] [options]",
+      ROLE_READ, true, false,
+      "what would be done, step by step, how long it took before, and what holds it back; changes nothing",
+      "  --to REGION         the region that would become the writer (default: the best candidate; for a\n"
+      "                      failback the initial_writer of cluster.json)\n"
+      "  --skip-gate GATE    as if this gate were skipped (may be given more than once)\n"
+      "  --accept-loss BYTES as if this much might be lost (failover only)\n"
+      "  Exit code 0: it would begin; 3: it would be refused. A failback is a rejoin of the old primary and then\n"
+      "  a switchover to where the service began; it says which of the two is ready.\n",
+      { { "operation", PARAMETER_PLANNED, true, false }, SERVICE_PARAMETER, { "to", PARAMETER_NAME, false, false },
+        { "skip_gates", PARAMETER_GATES, false, false }, { "accept_loss_bytes", PARAMETER_BYTES, false, false } } },
     [COMMAND_FAILOVER] = { COMMAND_FAILOVER, "failover",
       "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,
       "make REGION the writer: fence the old one, promote, change DNS",
@@ -90,6 +106,12 @@ const char *control_role_name(enum control_role role)
     return (unsigned)role < sizeof names / sizeof names[0] ? names[role] : "none";
 }
 
+const char *planned_name(enum planned planned)
+{
+    static const char *const names[] = { "failover", "switchover", "failback" };
+    return (unsigned)planned < PLANNED_COUNT ? names[planned] : "none";
+}
+
 const struct command *command_row(enum command_id id)
 {
     return (unsigned)id < COMMAND_COUNT ? &commands[id] : NULL;
@@ -152,6 +174,16 @@ static bool parse_gates(const json_t *value, uint32_t *gates, struct fault *faul
     return true;
 }
 
+static bool parse_planned(const char *name, enum planned *planned, struct fault *fault)
+{
+    for (int i = 0; i < PLANNED_COUNT; i++)
+        if (name != NULL && strcmp(planned_name((enum planned)i), name) == 0) {
+            *planned = (enum planned)i;
+            return true;
+        }
+    return fault_set(fault, "what is planned has to be failover, switchover or failback");
+}
+
 static bool parse_integer(const char *key, const json_t *value, int64_t least, int64_t most,
                           int64_t *out, struct fault *fault)
 {
@@ -200,6 +232,8 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
         else
             arguments->dry_run = json_is_true(value);
         return true;
+    case PARAMETER_PLANNED:
+        return parse_planned(string, &arguments->planned, fault);
     }
     return fault_set(fault, "%s can't be read", parameter->key);
 }
@@ -233,8 +267,12 @@ bool command_parse(const struct command *command, const json_t *request,
         if (command->parameters[i].required &&
             json_object_get(request, command->parameters[i].key) == NULL)
             return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
+    bool planned = command->id == COMMAND_SWITCHOVER ||
+                   (command->id == COMMAND_PLAN && arguments->planned != PLANNED_FAILOVER);
+    if (planned && arguments->accepted_loss_bytes >= 0)
+        return fault_set(fault, "a switchover loses nothing or goes back: it takes no accept_loss_bytes");
     /* It would begin, stop the writes, and go back: nothing but that confirmation says what was acknowledged last. */
-    if (command->id == COMMAND_SWITCHOVER && (arguments->skipped_gates >> GATE_FENCE & 1u) != 0)
+    if (planned && (arguments->skipped_gates >> GATE_FENCE & 1u) != 0)
         return fault_set(fault, "switchover can't do without the old writer's confirmed fence, so the gate %s can't be "
                                 "skipped; failover can, and may lose writes", gate_name(GATE_FENCE));
     if ((command_moves(command->id) || command->id == COMMAND_REJOIN) && !arguments->dry_run &&
@@ -272,7 +310,7 @@ void command_print_help(FILE *stream)
           "  0  done, and verified where there is something to verify\n"
           "  1  failed\n"
           "  2  the command line is wrong, or the role does not allow it\n"
-          "  3  refused by a gate or by the service's state; nothing was changed\n"
+          "  3  refused by a gate or by the service's state; nothing was changed (plan: it would be refused)\n"
           "  4  no quorum: no majority of voters could be reached\n"
           "  5  no failoverd answers on the socket\n"
           "  6  the operation is still running; it goes on without failoverctl\n"

@@ -18,6 +18,8 @@ const char *control_role_name(enum control_role role);
 
 enum command_id {
     COMMAND_STATUS,
+    COMMAND_EXPLAIN,
+    COMMAND_PLAN,
     COMMAND_FAILOVER,
     COMMAND_SWITCHOVER,
     COMMAND_DNS_ADOPT,
@@ -36,7 +38,12 @@ enum parameter_kind {
     PARAMETER_BYTES,  /* integer, 0 or more */
     PARAMETER_COUNT,  /* integer, 1..1000 */
     PARAMETER_FLAG,   /* boolean */
+    PARAMETER_PLANNED, /* "failover", "switchover", "failback" */
 };
+
+/* What `plan` is asked about. A failback is a rejoin and then a switchover to where the service began. */
+enum planned { PLANNED_FAILOVER, PLANNED_SWITCHOVER, PLANNED_FAILBACK, PLANNED_COUNT };
+const char *planned_name(enum planned planned);
 
 #define COMMAND_PARAMETERS_MAX 8
 #define COMMAND_TEXT_MAX 512
@@ -76,6 +83,7 @@ struct command_arguments {
     int64_t limit;          /* 0: left out */
     bool dry_run;
     bool without_list;
+    enum planned planned;
     enum control_role role; /* what this request needs */
 };
 

@@ -76,7 +76,7 @@ bool control_order(struct control_server *server, const struct control_request *
         return false;
     }
     size_t to = arguments->to != NULL ? config_find_region(cluster, arguments->to) : CONFIG_NONE;
-    if (command_moves(request->command->id) && to == CONFIG_NONE) {
+    if ((command_moves(request->command->id) || arguments->to != NULL) && to == CONFIG_NONE) {
         control_refuse(server, request->ticket, "no_region", EXIT_USAGE,
                        "this cluster has no such region", "failoverctl status lists them.", NULL);
         return false;

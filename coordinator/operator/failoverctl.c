@@ -11,6 +11,7 @@
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/complete.h"
+#include "coordinator/operator/failoverctl_explain.h"
 #include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
@@ -66,10 +67,10 @@ static const struct {
     int option;
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
-    { OPTION_TO, MOVES },
+    { OPTION_TO, MOVES | 1u << COMMAND_PLAN },
     { OPTION_REASON, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
-    { OPTION_SKIP_GATE, MOVES },
-    { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER },
+    { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
+    { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
     { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
     { OPTION_YES, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
@@ -234,22 +235,42 @@ static bool check_request(struct line *line, struct fault *fault)
     return good;
 }
 
+/* How many words follow the command: a service, and before it what is to be planned. */
+static size_t words_of(enum command_id id)
+{
+    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN ? 2 : 1;
+}
+
+static bool set_words(struct line *line)
+{
+    static const char *const keys[] = { "operation", "service" };
+    size_t first = line->command->id == COMMAND_PLAN ? 0 : 1;
+    for (size_t i = 0; i < line->word_count; i++)
+        if (!set(line, keys[first + i], json_string(line->words[i])))
+            return false;
+    return true;
+}
+
 static int run_command(struct line *line)
 {
     struct fault fault = { "" };
     if (line->command->id == COMMAND_HELP)
         return run_help(line);
-    if (line->word_count > (line->command->id == COMMAND_CHECK_CONFIG ? 0u : 1u))
+    if (line->word_count > words_of(line->command->id))
         return usage("too many words", line->words[line->word_count - 1]);
     if (line->command->id == COMMAND_CHECK_CONFIG)
         return run_check_config(line);
     if (!set(line, "command", json_string(line->command->name)) ||
-        (line->word_count == 1 && !set(line, "service", json_string(line->words[0]))))
+        !set_words(line))
         return usage("the command line has to be UTF-8", NULL);
     if (!check_request(line, &fault))
         return usage(fault.text, NULL);
     if (line->command->id == COMMAND_STATUS)
         return run_ask(line, table_status);
+    if (line->command->id == COMMAND_EXPLAIN)
+        return run_ask(line, explain_print);
+    if (line->command->id == COMMAND_PLAN)
+        return (int)ctl_plan(&line->settings, line->request);
     if (line->command->id == COMMAND_HISTORY)
         return run_ask(line, table_history);
     if (line->command->id == COMMAND_MAY_WRITE)

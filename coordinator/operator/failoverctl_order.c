@@ -136,15 +136,12 @@ enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *re
 
 /* ---- looking before ------------------------------------------------------------------------- */
 
-/* The gates, for a person who is about to decide, or for --dry-run. */
-static enum exit_code look(const struct ctl_settings *settings, const json_t *request)
+enum exit_code ctl_plan(const struct ctl_settings *settings, const json_t *request)
 {
     struct fault fault = { "" };
     json_t *plan = NULL;
-    json_t *question = json_deep_copy(request);
-    (void)json_object_set_new(question, "dry_run", json_true());
     enum ctl_outcome outcome =
-        ctl_ask(settings->socket_path, settings->timeout_ms, question, &plan, &fault);
+        ctl_ask(settings->socket_path, settings->timeout_ms, json_deep_copy(request), &plan, &fault);
     enum exit_code code = peek_yes(plan, "would_run") ? EXIT_DONE : EXIT_GATE;
     if (outcome != CTL_OK)
         code = ctl_complain(settings, outcome, plan, &fault);
@@ -153,6 +150,16 @@ static enum exit_code look(const struct ctl_settings *settings, const json_t *re
     else
         table_dry_run(&settings->style, plan);
     json_decref(plan);
+    return fflush(stdout) == 0 ? code : EXIT_FAILED;
+}
+
+/* The same for an order: for a person who is about to decide, or for --dry-run. */
+static enum exit_code look(const struct ctl_settings *settings, const json_t *request)
+{
+    json_t *question = json_deep_copy(request);
+    (void)json_object_set_new(question, "dry_run", json_true());
+    enum exit_code code = ctl_plan(settings, question);
+    json_decref(question);
     return code;
 }
 

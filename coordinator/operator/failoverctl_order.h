@@ -30,6 +30,10 @@ enum exit_code ctl_print_json(const json_t *document, enum exit_code code);
 /* Has the person type the region's or service's name, unless --yes. EXIT_DONE: go on. */
 enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *request);
 
+/* Shows what would be done; borrows `request`, of the command plan. EXIT_DONE: it would begin. EXIT_GATE: it would be
+ * refused. */
+enum exit_code ctl_plan(const struct ctl_settings *settings, const json_t *request);
+
 /* `request` is stolen: command, service and what else the command line gave. */
 enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request);
 

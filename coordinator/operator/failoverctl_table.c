@@ -104,6 +104,16 @@ static const char *duration_of(char *out, size_t size, const json_t *object, con
     return base_format_duration(out, size, (int64_t)(value * us_per_unit));
 }
 
+const char *table_ago(char out[TABLE_AGO_MAX], size_t size, const json_t *object, const char *key_ms)
+{
+    char age[CLOCK_DURATION_TEXT_MAX];
+    const char *known = duration_of(age, sizeof age, object, key_ms, 1000, NULL);
+    if (known == NULL)
+        return "at a time that is not known";
+    (void)snprintf(out, size, "%s ago", known);
+    return out;
+}
+
 /* ---- status -------------------------------------------------------------------------------- */
 
 /* A witness serves nothing, so there is nothing of it to be judged. */
@@ -241,7 +251,7 @@ static void print_reasons(const struct table_style *style, const json_t *regions
         }
 }
 
-static void gates_table(const struct table_style *style, const json_t *gates)
+void table_gates(const struct table_style *style, const json_t *gates)
 {
     static const struct column columns[] = { { "GATE", 0 },  { "STATE", 0 },    { "VALUE", 0 },
                                              { "LIMIT", 0 }, { "AGE", 0 },      { "OBSERVER", 0 },
@@ -251,6 +261,7 @@ static void gates_table(const struct table_style *style, const json_t *gates)
     const json_t *gate;
     json_array_foreach(gates, index, gate) {
         char age[CLOCK_DURATION_TEXT_MAX];
+        int64_t ms;
         bool open = peek_yes(gate, "open");
         bool skipped = peek_yes(gate, "skipped");
         struct libscols_line *line = new_line(table);
@@ -259,9 +270,34 @@ static void gates_table(const struct table_style *style, const json_t *gates)
         set_color(line, 1, open ? "green" : skipped ? "yellow" : "red");
         set_cell(line, 2, peek_str(gate, "value_text", "?"));
         set_cell(line, 3, peek_str(gate, "limit_text", "?"));
-        set_cell(line, 4, duration_of(age, sizeof age, gate, "age_ms", 1000, "-"));
+        set_cell(line, 4, peek_int(gate, "age_ms", &ms) && ms == 0
+                              ? "now" : duration_of(age, sizeof age, gate, "age_ms", 1000, "-"));
         set_cell(line, 5, peek_str(gate, "observer", "-"));
         set_cell(line, 6, peek_str(gate, "text", "?"));
+    }
+    print_table(style, table);
+}
+
+void table_votes(const struct table_style *style, const json_t *votes)
+{
+    static const struct column columns[] = { { "VOTER", 0 }, { "REGION", 0 }, { "SAYS", 0 },           { "SINCE", 0 },
+                                             { "HEARD", 0 }, { "COUNTS", 0 }, { "WHY", SCOLS_FL_WRAP } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *vote;
+    json_array_foreach(votes, index, vote) {
+        char since[CLOCK_DURATION_TEXT_MAX];
+        char age[CLOCK_DURATION_TEXT_MAX];
+        const char *word = peek_str(vote, "verdict", "nothing");
+        struct libscols_line *line = new_line(table);
+        set_cell(line, 0, peek_str(vote, "voter", "?"));
+        set_cell(line, 1, peek_str(vote, "region", "?"));
+        set_cell(line, 2, word);
+        set_color(line, 2, strcmp(word, "healthy") == 0 ? "green" : strcmp(word, "failed") == 0 ? "red" : "yellow");
+        set_cell(line, 3, duration_of(since, sizeof since, vote, "standing_ms", 1000, "-"));
+        set_cell(line, 4, duration_of(age, sizeof age, vote, "age_ms", 1000, "never"));
+        set_cell(line, 5, peek_yes(vote, "counts") ? "yes" : "no");
+        set_cell(line, 6, peek_str(vote, "text", "?"));
     }
     print_table(style, table);
 }
@@ -275,7 +311,7 @@ static void print_gates(const struct table_style *style, const json_t *service)
         if (json_array_size(gates) == 0)
             continue;
         fprintf(style->stream, "\n  Gates of a failover to %s now:\n", peek_str(region, "name", "?"));
-        gates_table(style, gates);
+        table_gates(style, gates);
     }
 }
 
@@ -419,7 +455,8 @@ static void print_dry_loss(const struct table_style *style, const json_t *plan)
     char time[CLOCK_DURATION_TEXT_MAX];
     char age[CLOCK_DURATION_TEXT_MAX];
     int64_t number;
-    bool planned = strcmp(peek_str(plan, "kind", ""), "switchover") == 0;
+    const char *kind = peek_str(plan, "kind", "");
+    bool planned = strcmp(kind, "switchover") == 0 || strcmp(kind, "failback") == 0;
     const json_t *lag = json_object_get(plan, planned ? "lag" : "loss");
     const char *to = peek_str(plan, "to", "?");
     if (planned)
@@ -441,26 +478,82 @@ static void print_dry_loss(const struct table_style *style, const json_t *plan)
             duration_of(age, sizeof age, lag, "age_seconds", 1e6, "?"));
 }
 
-void table_dry_run(const struct table_style *style, const json_t *plan)
+/* "1.9s", or that there was none to go by. */
+static void print_steps(const struct table_style *style, const json_t *plan)
 {
     size_t index;
     const json_t *step;
-    bool runs = peek_yes(plan, "would_run");
-    fprintf(style->stream, "%s: %s -> %s: %s%s%s\n", peek_str(plan, "service", "?"),
-            peek_str(plan, "from", "none"), peek_str(plan, "to", "?"),
-            paint(style, runs ? GREEN : RED), peek_str(plan, "text", "?"), paint(style, RESET));
-    print_dry_loss(style, plan);
-    fputs("\n", style->stream);
-    gates_table(style, json_object_get(plan, "gates"));
-    fputs("\nSteps (* can't be undone):\n", style->stream);
+    bool forward = false;
+    char time[CLOCK_DURATION_TEXT_MAX];
+    const char *no_way_back = peek_str(json_object_get(plan, "no_way_back"), "text", NULL);
+    fputs("\nSteps, with the time each took before (* can't be undone):\n", style->stream);
     json_array_foreach(json_object_get(plan, "steps"), index, step) {
         char name[CELL_MAX];
+        if (!forward && json_is_false(json_object_get(step, "way_back"))) {
+            fputs("  ---- no way back from here on ----\n", style->stream);
+            forward = true;
+        }
         (void)snprintf(name, sizeof name, "%s%s", peek_str(step, "name", "?"),
                        peek_yes(step, "irreversible") ? "*" : "");
-        fprintf(style->stream, "  %-10s %s\n", name, peek_str(step, "text", ""));
+        fprintf(style->stream, "  %-10s %10s  %s\n", name,
+                duration_of(time, sizeof time, step, "took_ms", 1000, "no run yet"), peek_str(step, "text", ""));
     }
+    if (no_way_back != NULL)
+        fprintf(style->stream, "Going back: %s.\n", no_way_back);
+}
+
+static void print_estimate(const struct table_style *style, const json_t *plan)
+{
+    char open[CLOCK_DURATION_TEXT_MAX];
+    char total[CLOCK_DURATION_TEXT_MAX];
+    const json_t *estimate = json_object_get(plan, "estimate");
+    const char *until = duration_of(open, sizeof open, estimate, "until_open_ms", 1000, NULL);
+    const char *whole = duration_of(total, sizeof total, estimate, "total_ms", 1000, NULL);
+    if (until != NULL)
+        fprintf(style->stream, "By past runs of this node writes go on about %s after it begins", until);
+    else
+        fputs("When writes go on is not known: this node has run none like it", style->stream);
+    if (whole != NULL)
+        fprintf(style->stream, "; it is over after about %s", whole);
+    fputs(".\n", style->stream);
+}
+
+static void print_failback(const struct table_style *style, const json_t *failback)
+{
+    const json_t *rejoin = json_object_get(failback, "rejoin");
+    const json_t *ready = json_object_get(rejoin, "ready");
+    if (!json_is_object(failback))
+        return;
+    fprintf(style->stream, "Part 1, rejoin: %s: %s.\n",
+            json_is_true(ready)    ? "ready"
+            : json_is_false(ready) ? "NOT READY"
+                                   : "not known",
+            peek_str(rejoin, "text", "nothing was told"));
+    if (peek_str(rejoin, "command", NULL) != NULL)
+        fprintf(style->stream, "  On %s: %s\n", peek_str(rejoin, "node", "the old primary's node"),
+                peek_str(rejoin, "command", "?"));
+    fprintf(style->stream, "Part 2, switchover to %s: %s.\n", peek_str(failback, "home", "?"),
+            peek_yes(failback, "switchover_ready") ? "ready" : "NOT READY: see the gates");
+}
+
+void table_dry_run(const struct table_style *style, const json_t *plan)
+{
+    bool runs = peek_yes(plan, "would_run");
+    fprintf(style->stream, "%s: %s -> %s%s: %s%s%s\n", peek_str(plan, "service", "?"),
+            peek_str(plan, "from", "none"), peek_str(plan, "to", "?"), peek_yes(plan, "chosen") ? " (chosen)" : "",
+            paint(style, runs ? GREEN : RED), peek_str(plan, "text", "?"), paint(style, RESET));
+    print_failback(style, json_object_get(plan, "failback"));
+    print_dry_loss(style, plan);
+    fputs("\n", style->stream);
+    table_gates(style, json_object_get(plan, "gates"));
+    if (peek_str(plan, "todo", NULL) != NULL)
+        fprintf(style->stream, "%s\n", peek_str(plan, "todo", ""));
+    print_steps(style, plan);
+    print_estimate(style, plan);
     if (peek_str(plan, "afterwards", NULL) != NULL)
         fprintf(style->stream, "Afterwards: %s\n", peek_str(plan, "afterwards", ""));
+    if (peek_str(plan, "command", NULL) != NULL)
+        fprintf(style->stream, "To do it: %s\n", peek_str(plan, "command", ""));
 }
 
 /* ---- history ------------------------------------------------------------------------------- */

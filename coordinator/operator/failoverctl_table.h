@@ -20,6 +20,13 @@ bool table_color_wanted(FILE *stream, bool off);
 
 void table_status(const struct table_style *style, const json_t *status);
 void table_dry_run(const struct table_style *style, const json_t *plan);
+/* "240ms ago"; "at a time that is not known" where that is not there. */
+#define TABLE_AGO_MAX 64
+const char *table_ago(char out[TABLE_AGO_MAX], size_t size, const json_t *object, const char *key_ms);
+
+/* The gates of one candidate, and each voter's word, as status and explain have them. */
+void table_gates(const struct table_style *style, const json_t *gates);
+void table_votes(const struct table_style *style, const json_t *votes);
 void table_history(const struct table_style *style, const json_t *history);
 
 #endif

@@ -54,4 +54,14 @@ struct history_dns {
 };
 bool history_last_dns(const struct history *history, const char *service, struct history_dns *out) CHECKED;
 
+/* How long that step took: the median over the newest runs of that kind (a stable name, "failover") in which this
+ * node carried it to its end, also of operations that went back later. */
+#define HISTORY_TIMES_RUNS_MAX 9
+struct history_time {
+    double ms;     /* -1: there was no such run */
+    unsigned runs; /* how many it rests on */
+};
+struct history_time history_step_time(const struct history *history, const char *service, const char *kind,
+                                      const char *step);
+
 #endif

@@ -470,7 +470,7 @@ static void gate_loss(struct text *text, const struct gate *gate)
         append_duration(text, gate->value_us);
         text_append(text, ")");
     }
-    text_appendf(text, " would be lost; up to %s", format_bytes(limit, sizeof limit, gate->limit));
+    text_appendf(text, " of what is known would be lost; up to %s", format_bytes(limit, sizeof limit, gate->limit));
     if (gate->limit_us > 0) {
         text_append(text, " (");
         append_duration(text, gate->limit_us);
@@ -544,6 +544,15 @@ static void gate_sentence(struct text *text, enum gate_id id, const struct gate 
         if (gate->value == PROOF_REMOTE) {
             text_append(text, "the old writer's region has a remote hook: once the lease has run out the target's "
                               "coordinator runs it, and goes on if it confirms");
+            return;
+        }
+        /* nothing has begun: it is about what can be known then */
+        if (gate->value == PROOF_LAPSED) {
+            text_append(text, "provable: the old writer's lease runs out, and the kernel on its host enforces that");
+            return;
+        }
+        if (gate->value == PROOF_RELEASED) {
+            text_append(text, "provable: the old writer's guard is there to confirm its fence and give its lease back");
             return;
         }
         text_append(text, gate->open || gate->value != PROOF_NONE

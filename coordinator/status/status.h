@@ -82,11 +82,16 @@ struct status_input {
  * only without memory. An unknown name gives an empty services[]; ask config_find_service first. */
 json_t *status_render(const struct status_input *input, const char *service);
 
-/* What a failover or switchover to `order->to` would do and what holds it back, changing nothing:
- *   { "service", "kind", "from", "to", "would_run", "text", "gates": [as in status], "shut": [names],
- *     "skipped": [names], "loss": {...}, "lag": {...}, "steps": [{"number", "name", "irreversible", "text"}],
- *     "afterwards": what people have to do then }
- * `service` is an index into the cluster's services. */
+/* What a failover or switchover to `order->to` would do and what holds it back, changing nothing; the shape is in
+ * README.md. `order->to` may be REGION_NONE: then no region could become the writer. `service` is an index into
+ * the cluster's services. */
 json_t *status_dry_run(const struct status_input *input, size_t service, const struct order *order);
+
+/* The same with the region chosen where `order->to` is REGION_NONE, and for a failback with its two parts. `order`
+ * says to, skipped_gates and accepted_loss_bytes; its kind follows from `planned`. */
+json_t *status_plan(const struct status_input *input, size_t service, enum planned planned, const struct order *order);
+
+/* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
+json_t *status_explain(const struct status_input *input, size_t service);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/base/ensure.h"
+#include "coordinator/operator/order_answer.h"
 #include "coordinator/status/status_parts.h"
 
 /* The gates as this kind of order is judged by, with what it skips and accepts. */
@@ -27,19 +28,112 @@ static bool gate_is_automatic(int gate)
     return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN;
 }
 
-static json_t *render_steps(enum operation_kind kind)
+/* How long the steps took before, added up; -1: at least one of them was never run. */
+struct estimate {
+    double total_ms;
+    double until_open_ms; /* from begin until writes go on */
+    bool open;
+};
+
+static void add_time(struct estimate *estimate, struct history_time time, enum step_id step)
 {
+    double *sums[] = { &estimate->total_ms, &estimate->until_open_ms };
+    for (size_t i = 0; i < (estimate->open ? 1 : 2); i++)
+        *sums[i] = *sums[i] < 0 || time.runs == 0 ? -1 : *sums[i] + time.ms;
+    estimate->open = estimate->open || step == STEP_OPEN;
+}
+
+/* To a thousandth, as the journal has it; null below 0. */
+static json_t *render_ms(double ms)
+{
+    return ms >= 0 ? json_real((double)(int64_t)(ms * 1000 + 0.5) / 1000) : json_null();
+}
+
+static json_t *render_steps(const struct status_service *service, enum operation_kind kind, struct estimate *estimate)
+{
+    const struct history *history = service->input->history;
     json_t *steps = json_array();
     const struct plan_step *plan = plan_of(kind);
     for (size_t i = 0; plan != NULL && plan[i].step != STEP_NONE; i++) {
         json_t *step = json_object();
+        const char *name = step_name(plan[i].step);
+        struct history_time time = { .ms = -1 };
+        if (history != NULL)
+            time = history_step_time(history, service->config->name, name_operation_kind((int)kind), name);
+        add_time(estimate, time, plan[i].step);
         put(step, "number", json_integer((json_int_t)i + 1));
-        put(step, "name", json_string(step_name(plan[i].step)));
+        put(step, "name", json_string(name));
         put(step, "irreversible", json_boolean(plan[i].irreversible));
+        put(step, "way_back", json_boolean(plan[i].back));
+        put(step, "took_ms", render_ms(time.ms));
+        put(step, "runs", json_integer((json_int_t)time.runs));
         put(step, "text", json_string(name_step_text((int)kind, (int)plan[i].step)));
         add(steps, step);
     }
     return steps;
+}
+
+static json_t *render_estimate(const struct estimate *estimate)
+{
+    json_t *object = json_object();
+    put(object, "total_ms", render_ms(estimate->total_ms));
+    put(object, "until_open_ms", render_ms(estimate->until_open_ms));
+    return object;
+}
+
+/* From where on it only goes forward. A hook that has cut the old region off is no smaller step than the grant. */
+static json_t *render_no_way_back(const struct view_region *target, enum operation_kind kind)
+{
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    const struct plan_step *row = plan_of(kind);
+    while (row->step != STEP_NONE && row->back)
+        row++;
+    json_t *object = json_object();
+    text_appendf(&text,
+                 "until step %s it can go back to the old writer; from there on it only goes forward, also when its "
+                 "coordinator dies",
+                 step_name(row->step));
+    if (kind == OPERATION_FAILOVER && target->gates[GATE_FENCE].value == PROOF_REMOTE)
+        text_append(&text,
+                    ". Once the old region's remote_hook has confirmed in step fence that it is cut off, there is "
+                    "no way back either");
+    put(object, "step", json_string(step_name(row->step)));
+    put(object, "text", json_of_text(sentence));
+    return object;
+}
+
+/* As it was asked for, with what it is to skip; null where there is no region to name. */
+static json_t *render_command(const struct status_service *service, const struct order *order)
+{
+    char line[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(line);
+    bool planned = order->kind == ORDER_SWITCHOVER;
+    if (order->to == REGION_NONE)
+        return json_null();
+    text_appendf(&text, "failoverctl %s %s --to %s --reason \"...\"", planned ? "switchover" : "failover",
+                 service->config->name, name_region(service->input->cluster, order->to));
+    for (int i = 0; i < GATE_COUNT; i++)
+        if ((order->skipped_gates >> i & 1u) != 0)
+            text_appendf(&text, " --skip-gate %s", gate_name((enum gate_id)i));
+    if (order->accepted_loss_bytes >= 0)
+        text_appendf(&text, " --accept-loss %lld", (long long)order->accepted_loss_bytes);
+    return json_of_text(line);
+}
+
+/* What to do about the first of the gates that are in the way; null: nothing is. */
+static json_t *render_todo(const struct order *order, const struct view_region *region, bool weighed)
+{
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    for (int i = 0; i < GATE_COUNT && weighed; i++) {
+        if (region->gates[i].open || region->gates[i].skipped || gate_is_automatic(i))
+            continue;
+        struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i };
+        order_answer_todo(&text, order->kind, &reply);
+        return json_of_text(sentence);
+    }
+    return json_null();
 }
 
 /* Why there is nothing to weigh at all; NULL if there is. */
@@ -51,6 +145,8 @@ static const char *dry_run_obstacle(const struct view_service *view, const struc
         return "who is the writer is not known yet: nothing can begin";
     if (view->ledger.operation.kind != OPERATION_NONE)
         return "an operation is running already";
+    if (order->to == REGION_NONE)
+        return "no other region of this service could become the writer";
     if (order->to >= POLICY_REGIONS_MAX || !view->regions[order->to].serves)
         return "that region has no database of this service";
     if (view->ledger.writer == order->to)
@@ -150,7 +246,12 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     put(object, "skipped", skipped);
     put(object, "loss", render_dry_loss(&region, planned));
     put(object, "lag", status_loss(region.lag_known ? region.lag_bytes : -1, region.lag_us, region.lag_age_us));
-    put(object, "steps", render_steps(kind));
+    struct estimate estimate = { 0 };
+    put(object, "steps", render_steps(&service, kind, &estimate));
+    put(object, "estimate", render_estimate(&estimate));
+    put(object, "no_way_back", render_no_way_back(&region, kind));
     put(object, "afterwards", render_afterwards(&service));
+    put(object, "command", render_command(&service, order));
+    put(object, "todo", render_todo(order, &region, obstacle == NULL));
     return object;
 }

@@ -163,7 +163,8 @@ static json_t *render_gate(const struct status_service *service, enum gate_id id
     text_gate_value(&text, id, gate->limit);
     put(object, "limit_text", json_of_text(sentence));
     put(object, "observer", status_node_name(service->input, gate->observer));
-    put(object, "age_ms", json_of_ms_or_null(gate->age_us));
+    /* what nothing was seen of has no age */
+    put(object, "age_ms", gate->known || gate->age_us > 0 ? json_of_ms_or_null(gate->age_us) : json_null());
     text_clear(&text);
     text_gate(&text, id, gate);
     put(object, "text", json_of_text(sentence));

@@ -95,6 +95,36 @@ DRY = {"service": "shop", "from": "us-east-1", "to": "us-west-2", "would_run": T
 SWITCH = {**DRY, "kind": "switchover", "lag": {"known": True, "bytes": 4096, "seconds": 0.5, "age_seconds": 0.7},
           "loss": {"known": True, "bytes": 0, "seconds": 0.0, "age_seconds": 0.0}, "afterwards": "failoverctl rejoin shop",
           "steps": [{"number": 1, "name": "catch_up", "irreversible": False, "text": "the target gets all"}]}
+PLAN = {**SWITCH, "kind": "failback", "operation": "switchover", "chosen": True, "todo": "do this first",
+        "command": "failoverctl switchover shop --to us-west-2",
+        "no_way_back": {"step": "grant", "text": "until step grant it can go back"},
+        "estimate": {"total_ms": 3100.0, "until_open_ms": 1500.0},
+        "steps": [{"number": 1, "name": "begin", "irreversible": False, "way_back": True, "took_ms": 12.5, "runs": 2,
+                   "text": "none"},
+                  {"number": 2, "name": "grant", "irreversible": True, "way_back": False, "took_ms": None, "runs": 0,
+                   "text": "it"}],
+        "failback": {"home": "us-west-2", "switchover_ready": True,
+                     "rejoin": {"ready": False, "text": "a primary still", "node": "usw2-a",
+                                "command": "failoverctl rejoin shop --dry-run"}}}
+EXPLAIN = {"service": "shop", "node": "use1-a", "state": "ok", "mode": "automatic", "writer": "us-east-1", "epoch": 7,
+           "paused": False,
+           "headline": "us-east-1 is the writer", "begins": False, "why": "No voter says so.",
+           "would_act": ["2 of 3 voters would have to say that us-east-1 failed; none does."],
+           "votes": {"region": "us-east-1", "voters": 3, "needed": 2, "failed": 0, "missing": 2, "text": "x", "list": [
+               {"voter": "use1-a", "region": "us-east-1", "verdict": "healthy", "counts": False, "standing_ms": 61000,
+                "age_ms": 240, "voting": True, "heard_ms": 0, "text": "every check passes"},
+               {"voter": "usw2-a", "region": "us-west-2", "verdict": None, "counts": False, "standing_ms": None,
+                "age_ms": None, "voting": False, "heard_ms": None, "text": "not heard"}]},
+           "candidates": [{"region": "us-west-2", "best": True, "gates_open": False, "shut": ["fence"],
+                           "gates": [gate("fence", False)],
+                           "loss": {"known": False, "bytes": None, "text": "What it would lose is not known, said it."}}],
+           "fence": {"kind": "enforced", "text": "enforced: the kernel", "proof": "lapsed",
+                     "proof_text": "Proven when it has run out.",
+                     "guard": {"node": "use1-a", "ready": True, "fence_text": "open: may write",
+                               "heard_ms": 3100}},
+           "commits": {"hang": True, "text": "Commits hang.", "reasons": ["3 commits wait"]},
+           "warnings": [{"code": "commits_wait", "text": "3 commits wait"},
+                        {"code": "paused", "text": "the service is paused"}]}
 WENT_BACK = {"step": "catch_up", "gate": "loss_within_rpo", "text": "the target did not get all in time"}
 HISTORY = {"operations": [{"id": ID, "service": "shop", "kind": "failover", "outcome": "done",
                            "from": "us-east-1", "to": "us-west-2", "automatic": False, "who": "ann",
@@ -447,6 +477,62 @@ class Ordering(Ctl):
         _, out, _ = self.check(script(dry_run=good(shut)), ["--json"] + ORDER + ["--dry-run"], 3)
         self.assertEqual(json.loads(out), shut)
 
+    def test_explain(self):
+        daemon, out, _ = self.check(script(explain=good(EXPLAIN)), ["explain", "shop"], 0, "No voter says so.",
+                                    "none does.", "0 of 2 needed, 2 missing", "1m01s", "SHUT",
+                                    "What it would lose is not known, said it.", "enforced: the kernel",
+                                    "use1-a, heard 3.1s ago, said: open", "1 gate is shut", "Proven when it has run out.", "Commits hang.", "the service is paused")
+        self.assertEqual(daemon.requests, [{"id": 1, "command": "explain", "service": "shop"}])
+        self.assertEqual(out.count("3 commits wait"), 1)
+        _, out, _ = self.check(script(explain=good(EXPLAIN)), ["--json", "explain", "shop"], 0)
+        self.assertEqual(json.loads(out), EXPLAIN)
+        for words in (["explain"], ["explain", "shop", "till"], ["explain", "shop", "--to", "us-west-2"]):
+            self.assertEqual(self.run_ctl("/nonexistent", *words)[0], 2, words)
+
+    def test_explain_of_nothing_claims_nothing(self):
+        """Whatever the answer lacks is said to be not known, a loss above all."""
+        for key in (*EXPLAIN, None):
+            for odd in (None, 7, "x", [], {}, [[]], [{}], [None, {"gates": 3, "loss": {"bytes": 0}, "list": [1]}]):
+                answer = {k: odd if k == key else v for k, v in EXPLAIN.items()} if key else {}
+                daemon = self.daemon(script(explain=good(answer)))
+                code, out, _ = self.run_ctl(daemon.path, "explain", "shop")
+                self.assertEqual(code, 0, (key, odd))
+                self.assertNotIn("0 B", out)
+                if key in ("candidates", None):
+                    self.assertIn("not known", out)
+        daemon = self.daemon(script(explain=good({})))
+        _, out, _ = self.run_ctl(daemon.path, "explain", "shop")
+        for words in ("what a failover would lose is not known", "What would prove it is not known", "was not told",
+                      "Whether commits hang is not known", "Its guard has not been heard of"):
+            self.assertIn(words, out)
+
+    def test_plan(self):
+        daemon, out, _ = self.check(script(plan=good(PLAN)), ["plan", "failback", "shop"], 0, "(chosen)",
+                                    "it would begin", "Part 1, rejoin: NOT READY: a primary still",
+                                    "On usw2-a: failoverctl rejoin shop --dry-run", "do this first",
+                                    "Part 2, switchover to us-west-2: ready", "12ms", "no run yet", "grant*",
+                                    "writes go on about 1.5s after it begins; it is over after about 3.1s",
+                                    "Afterwards: failoverctl rejoin shop",
+                                    "To do it: failoverctl switchover shop --to us-west-2")
+        self.assertEqual(daemon.requests, [{"id": 1, "command": "plan", "operation": "failback", "service": "shop"}])
+        self.assertLess(out.index("begin "), out.index("no way back from here"))
+        self.assertLess(out.index("no way back from here"), out.index("grant*"))
+        daemon, _, _ = self.check(script(plan=good({**PLAN, "would_run": False})),
+                                  ["plan", "failover", "shop", "--to", "us-west-2", "--skip-gate", "fence",
+                                   "--accept-loss", "5"], 3)
+        self.assertEqual(daemon.requests, [{"id": 1, "command": "plan", "operation": "failover", "service": "shop",
+                                            "to": "us-west-2", "skip_gates": ["fence"], "accept_loss_bytes": 5}])
+        self.check(script(plan=refusal("no_region", 2)), ["plan", "failover", "shop", "--to", "mars"], 2, "no_region")
+        for words in ([], ["failover"], ["shop"], ["drill", "shop"], ["failover", "shop", "till"],
+                      ["switchover", "shop", "--accept-loss", "5"], ["failover", "shop", "--reason", "x"],
+                      ["failover", "shop", "--yes"]):
+            self.assertEqual(self.run_ctl("/nonexistent", "plan", *words)[0], 2, words)
+
+    def test_a_plan_with_no_past_run_gives_no_time(self):
+        for estimate in ({"total_ms": None, "until_open_ms": None}, {}, {"total_ms": "0", "until_open_ms": -1}):
+            self.check(script(plan=good({**PLAN, "estimate": estimate})), ["plan", "failover", "shop"], 0,
+                       "When writes go on is not known")
+
     def test_without_a_terminal_yes_is_needed(self):
         daemon, _, _ = self.check(script(dry_run=good(DRY)), ORDER, 2, "--yes")
         self.assertTrue(all(r.get("dry_run") for r in daemon.requests))
@@ -601,6 +687,14 @@ class Hostile(Ctl):
             self.assertEqual(self.run_ctl(daemon.path, *ORDER, "--yes")[0], 1, result)
             daemon = self.daemon(script(dry_run=good(result)))
             self.assertEqual(self.run_ctl(daemon.path, *ORDER, "--dry-run")[0], 3, result)
+            daemon = self.daemon(script(plan=good(result), explain=good(result)))
+            self.assertEqual(self.run_ctl(daemon.path, "plan", "failback", "shop")[0], 3, result)
+            self.assertEqual(self.run_ctl(daemon.path, "explain", "shop")[0], 0, result)
+        for key in PLAN:
+            for value in (None, 7, "x", [1, {}], {"rejoin": 3, "ready": 1}):
+                daemon = self.daemon(script(plan=good({**PLAN, key: value})))
+                code = self.run_ctl(daemon.path, "plan", "failback", "shop")[0]
+                self.assertEqual(code, 3 if key == "would_run" else 0, (key, value))
         for operations in (1, [1], [{}], [{"steps": [{}], "loss": {"bytes": "x"}, "gates": [{}]}]):
             daemon = self.daemon(script(history=good({"operations": operations})))
             self.assertEqual(self.run_ctl(daemon.path, "history")[0], 0)
@@ -614,7 +708,8 @@ class Hostile(Ctl):
                 return [poison(v) for v in value]
             return evil + value if isinstance(value, str) else value
         for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY),
-                                (SWITCHOVER + ["--dry-run"], SWITCH)):
+                                (SWITCHOVER + ["--dry-run"], SWITCH), (["plan", "failback", "shop"], PLAN),
+                                (["explain", "shop"], EXPLAIN)):
             daemon = self.daemon(lambda request, result=result: good(poison(result)))
             _, out, err = self.run_ctl(daemon.path, *command)
             for mark in ("\x1b", "\x07", "\u009b"):

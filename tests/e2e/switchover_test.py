@@ -50,6 +50,12 @@ def ready(lab, to=WEST):
     lab.wait_for(lambda: dry(lab, to).get("would_run"), 30, f"a switchover to {to} would begin")
 
 
+def failback_plan(lab):
+    """Asked at the node that carried the switchover out, which knows how long each step took."""
+    code, output, _ = lab.failoverctl(WEST, "plan", "failback", SERVICE, "--json")
+    return code, json.loads(output)
+
+
 def move(suite, lab, to, what, asked=None):
     """There, under load: done, every step, in order, by the old guard's own word, and nothing lost. `asked`: the region
     whose coordinator gets the order, if not the target's."""
@@ -119,7 +125,13 @@ def test_kernel(suite, lab):
     code, output = switchover(lab, WEST, EAST, "--reason", "a slip", "--yes")
     suite.expect(code == 3 and "writer already" in output, "to the present writer: refused, exit code 3", output)
     move(suite, lab, WEST, "away")
+    code, plan = failback_plan(lab)
+    suite.expect(code == 3 and plan["failback"]["rejoin"]["ready"] is not True, f"plan failback: {plan['failback']}", plan)
     rejoin(suite, lab)
+    code, plan = failback_plan(lab)
+    suite.expect(code == 0 and plan["to"] == EAST and plan["failback"]["rejoin"]["ready"] and plan["failback"]["switchover_ready"]
+                 and all(s["runs"] == 1 for s in plan["steps"]) and plan["estimate"]["total_ms"] > 0,
+                 f"rejoined: plan failback would begin; {plan['failback']['rejoin']['text']}; {plan['estimate']}", plan)
     move(suite, lab, EAST, "home", asked=WEST)      # at the old writer's own node
 
 

@@ -81,6 +81,34 @@ static void a_switchover_is_understood(void)
     done();
 }
 
+static void a_plan_is_understood_by_everybody(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PLAN, "{\"operation\":\"failback\",\"service\":\"shop\"}", &a, &fault));
+    CU_ASSERT_EQUAL(a.planned, PLANNED_FAILBACK);
+    CU_ASSERT_PTR_NULL(a.to);
+    CU_ASSERT_EQUAL(a.role, ROLE_READ);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PLAN, "{\"operation\":\"failover\",\"service\":\"s\",\"to\":\"r\","
+                               "\"skip_gates\":[\"fence\"],\"accept_loss_bytes\":5}", &a, &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_READ); /* looking is for everybody */
+    CU_ASSERT_EQUAL(a.skipped_gates, 1u << GATE_FENCE);
+    static const char *const bad[] = {
+        "{\"service\":\"s\"}", "{\"operation\":\"failover\"}", "{\"operation\":\"drill\",\"service\":\"s\"}",
+        "{\"operation\":7,\"service\":\"s\"}", "{\"operation\":null,\"service\":\"s\"}",
+        "{\"operation\":\"failover\",\"service\":\"s\",\"reason\":\"x\"}",
+        "{\"operation\":\"switchover\",\"service\":\"s\",\"skip_gates\":[\"fence\"]}",
+        "{\"operation\":\"failback\",\"service\":\"s\",\"skip_gates\":[\"fence\"]}",
+        "{\"operation\":\"failback\",\"service\":\"s\",\"accept_loss_bytes\":5}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_PLAN, bad[i], &a, &fault));
+    CU_ASSERT_TRUE(parse(COMMAND_EXPLAIN, "{\"service\":\"shop\"}", &a, &fault));
+    CU_ASSERT_FALSE(parse(COMMAND_EXPLAIN, "{}", &a, &fault));
+    CU_ASSERT_STRING_EQUAL(planned_name(PLANNED_COUNT), "none");
+    done();
+}
+
 static void skipping_and_losing_need_force(void)
 {
     struct command_arguments a;
@@ -174,5 +202,6 @@ static void every_answer_has_its_words(void)
 }
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
-           TEST(skipping_and_losing_need_force), TEST(hostile_requests_are_refused),
+           TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
+           TEST(hostile_requests_are_refused),
            TEST(every_answer_has_its_words))

@@ -241,8 +241,55 @@ static void rubbish_in_the_file_is_skipped(void)
     CU_ASSERT_FALSE(history_load(NULL, "/tmp", &seq, &torn, &fault));
 }
 
-SUITE_MAIN("history", TEST(a_failover_is_put_together), TEST(a_persons_order_keeps_the_name),
-           TEST(a_switchover_is_told_as_one),
+static void feed_step(struct history *history, unsigned id, const char *order, const char *step, int took_ms)
+{
+    char line[512];
+    if (order != NULL) {
+        (void)snprintf(line, sizeof line, "{\"event\":\"order_taken\",\"service\":\"shop\",\"order\":\"%s\"}", order);
+        feed(history, line);
+    }
+    (void)snprintf(line, sizeof line, "{\"event\":\"operation_begun\",\"service\":\"shop\",\"operation\":\"%016x\","
+                   "\"from\":\"us-east-1\",\"region\":\"us-west-2\"}", id);
+    feed(history, line);
+    (void)snprintf(line, sizeof line, "{\"event\":\"step_started\",\"service\":\"shop\",\"operation\":\"%016x\","
+                   "\"step\":\"%s\"}", id, step);
+    feed(history, line);
+    if (took_ms < 0)
+        return;
+    (void)snprintf(line, sizeof line, "{\"event\":\"step_done\",\"service\":\"shop\",\"operation\":\"%016x\","
+                   "\"step\":\"%s\",\"took_ms\":%d}", id, step, took_ms);
+    feed(history, line);
+}
+
+static void the_time_of_a_step_is_the_median_of_its_last_runs(void)
+{
+    struct history *history = history_new();
+    struct history_time time = history_step_time(history, "shop", "failover", "fence");
+    CU_ASSERT(time.runs == 0 && time.ms < 0); /* no run is not a run of 0 ms */
+    feed_step(history, 1, NULL, "fence", -1);  /* begun and never done */
+    CU_ASSERT_EQUAL(history_step_time(history, "shop", "failover", "fence").runs, 0);
+    feed_step(history, 2, NULL, "fence", 900);
+    feed_step(history, 3, NULL, "fence", 100);
+    time = history_step_time(history, "shop", "failover", "fence");
+    CU_ASSERT(time.runs == 2 && time.ms == 500);
+    feed_step(history, 4, NULL, "fence", 200);
+    time = history_step_time(history, "shop", "failover", "fence");
+    CU_ASSERT(time.runs == 3 && time.ms == 200);
+    /* Others' times say nothing: another kind, another step, another service. */
+    feed_step(history, 5, "switchover", "fence", 7000);
+    CU_ASSERT_EQUAL(history_step_time(history, "shop", "failover", "fence").runs, 3);
+    CU_ASSERT_EQUAL(history_step_time(history, "shop", "switchover", "fence").ms, 7000);
+    CU_ASSERT_EQUAL(history_step_time(history, "shop", "failover", "grant").runs, 0);
+    CU_ASSERT_EQUAL(history_step_time(history, "till", "failover", "fence").runs, 0);
+    /* Only the newest count: what was slow once is forgotten. */
+    for (unsigned i = 0; i < HISTORY_TIMES_RUNS_MAX; i++)
+        feed_step(history, 6 + i, NULL, "fence", 10);
+    time = history_step_time(history, "shop", "failover", "fence");
+    CU_ASSERT(time.runs == HISTORY_TIMES_RUNS_MAX && time.ms == 10);
+    history_free(history);
+}
+
+SUITE_MAIN("history", TEST(the_time_of_a_step_is_the_median_of_its_last_runs), TEST(a_failover_is_put_together),
+           TEST(a_persons_order_keeps_the_name), TEST(a_switchover_is_told_as_one),
            TEST(others_operations_are_known_by_the_ledger), TEST(an_old_primary_that_is_back_is_kept),
-           TEST(the_oldest_are_forgotten),
-           TEST(rubbish_in_the_file_is_skipped))
+           TEST(the_oldest_are_forgotten), TEST(rubbish_in_the_file_is_skipped))
