@@ -9,9 +9,13 @@
 #define SERVICE_PARAMETER { "service", PARAMETER_NAME, true, false }
 
 static const struct command commands[COMMAND_COUNT] = {
-    [COMMAND_STATUS] = { COMMAND_STATUS, "status", "[SERVICE] [--verbose]", ROLE_READ, true, false,
+    [COMMAND_STATUS] = { COMMAND_STATUS, "status", "[SERVICE] [--verbose] [--watch [--interval DURATION]]", ROLE_READ, true, false,
       "what this node sees, who is the writer, what is wrong, what would happen",
-      "  --verbose       also peers, this node's checks, and every gate\n",
+      "  --verbose            also peers, this node's checks, and every gate\n"
+      "  --watch              again and again, in place, until Ctrl-C (exit code 0); says how old the picture is,\n"
+      "                       and when failoverd does not answer. Into a file or a pipe: a block each interval;\n"
+      "                       with --json a document a line\n"
+      "  --interval DURATION  of --watch, 100ms to 1h (default 1s)\n",
       { { "service", PARAMETER_NAME, false, false } } },
     [COMMAND_FAILOVER] = { COMMAND_FAILOVER, "failover",
       "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,

@@ -13,6 +13,7 @@
 #include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
+#include "coordinator/operator/failoverctl_watch.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
@@ -26,6 +27,8 @@ struct line {
     const char *cluster_file;
     const char *node_file;
     int64_t wait_us;      /* may-write: 0, ask once */
+    bool watch;           /* status */
+    int64_t interval_us;  /* status --watch: 0, the default */
     bool no_color;
     json_t *request;
 };
@@ -33,7 +36,7 @@ struct line {
 enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COLOR, OPTION_TO,
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
-                 OPTION_VERBOSE, OPTION_HELP };
+                 OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -53,6 +56,8 @@ static const struct option options[] = {
     { "cluster", required_argument, NULL, OPTION_CLUSTER },
     { "node", required_argument, NULL, OPTION_NODE },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
+    { "watch", no_argument, NULL, OPTION_WATCH },
+    { "interval", required_argument, NULL, OPTION_INTERVAL },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -75,6 +80,8 @@ static const struct {
     { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
+    { OPTION_WATCH, 1u << COMMAND_STATUS },
+    { OPTION_INTERVAL, 1u << COMMAND_STATUS },
     { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },
     { OPTION_NODE, 1u << COMMAND_CHECK_CONFIG },
 };
@@ -124,6 +131,13 @@ static bool set_wait(struct line *line, const char *text)
            line->wait_us <= MAY_WRITE_WAIT_MAX_S * US_PER_SECOND;
 }
 
+static bool set_interval(struct line *line, const char *text)
+{
+    struct fault fault;
+    return value_duration(text, &line->interval_us, &fault) && line->interval_us >= WATCH_INTERVAL_LEAST_US &&
+           line->interval_us <= WATCH_INTERVAL_MOST_US;
+}
+
 /* False: its value is wrong. */
 static bool take_option(struct line *line, int option, const char *value)
 {
@@ -145,6 +159,8 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_CLUSTER: line->cluster_file = value; return true;
     case OPTION_NODE: line->node_file = value; return true;
     case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
+    case OPTION_WATCH: line->watch = true; return true;
+    case OPTION_INTERVAL: return set_interval(line, value);
     default: return false;
     }
 }
@@ -193,6 +209,16 @@ static int run_ask(struct line *line, void (*show)(const struct table_style *, c
         show(&line->settings.style, result);
     json_decref(result);
     return fflush(stdout) == 0 ? code : EXIT_FAILED;
+}
+
+static int run_status(struct line *line)
+{
+    if (line->interval_us != 0 && !line->watch)
+        return usage("--interval belongs to --watch", NULL);
+    if (line->watch)
+        return (int)ctl_watch(&line->settings, json_incref(line->request),
+                              line->interval_us != 0 ? line->interval_us : WATCH_INTERVAL_DEFAULT_US);
+    return run_ask(line, table_status);
 }
 
 static int run_check_config(const struct line *line)
@@ -247,7 +273,7 @@ static int run_command(struct line *line)
     if (!check_request(line, &fault))
         return usage(fault.text, NULL);
     if (line->command->id == COMMAND_STATUS)
-        return run_ask(line, table_status);
+        return run_status(line);
     if (line->command->id == COMMAND_HISTORY)
         return run_ask(line, table_history);
     if (line->command->id == COMMAND_MAY_WRITE)

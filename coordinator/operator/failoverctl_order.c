@@ -47,7 +47,7 @@ static enum exit_code exit_of(enum ctl_outcome outcome, const json_t *error)
     return EXIT_FAILED;
 }
 
-static json_t *error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault)
+json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault)
 {
     json_t *copy;
     if (outcome == CTL_REFUSED)
@@ -66,7 +66,7 @@ enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcom
 {
     enum exit_code code = exit_of(outcome, error);
     if (settings->json) {
-        json_t *document = error_document(outcome, error, fault);
+        json_t *document = ctl_error_document(outcome, error, fault);
         (void)ctl_print_json(document, code);
         json_decref(document);
         return code;

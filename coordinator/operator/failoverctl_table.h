@@ -7,12 +7,14 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 struct table_style {
     FILE *stream;
     bool color;
     bool verbose;
+    size_t width; /* of what is drawn; 0: as wide as it gets */
 };
 
 /* Colour on a terminal, unless NO_COLOR is set and not empty, TERM is dumb, or `off`. */
@@ -21,5 +23,7 @@ bool table_color_wanted(FILE *stream, bool off);
 void table_status(const struct table_style *style, const json_t *status);
 void table_dry_run(const struct table_style *style, const json_t *plan);
 void table_history(const struct table_style *style, const json_t *history);
+/* One of its operations. */
+void table_operation(const struct table_style *style, const json_t *operation);
 
 #endif
