@@ -209,6 +209,8 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_REJOIN: control_return_ask(c, request); return true;
+    case COMMAND_WAIT:
+    case COMMAND_OPERATION_SHOW:
     case COMMAND_CHECK_CONFIG:
     case COMMAND_HELP:
     case COMMAND_COUNT:

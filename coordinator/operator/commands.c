@@ -79,6 +79,17 @@ static const struct command commands[COMMAND_COUNT] = {
       "  streams from the writer; without that hook it shows the commands and exits with 3.\n",
       { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "without_list", PARAMETER_FLAG, false, false },
         { "dry_run", PARAMETER_FLAG, false, false } } },
+    [COMMAND_WAIT] = { COMMAND_WAIT, "wait", "ID [--timeout SECONDS]", ROLE_READ, false, false,
+      "wait for the end of an operation, showing its steps (exit codes 0, 1, 5, 6)",
+      "  ID                 as accepted orders print it, or history\n"
+      "  --timeout SECONDS  not longer than this (default: as long as it takes)\n"
+      "  Exit code 0: done and verified. 1: failed, or it went back. 5: no failoverd answers. 6: it still runs\n"
+      "  (the time is over, or Ctrl-C, which leaves the operation alone). 2: no such operation is known here.\n",
+      { { "operation", PARAMETER_OPERATION, true, false } } },
+    [COMMAND_OPERATION_SHOW] = { COMMAND_OPERATION_SHOW, "operation show", "ID", ROLE_READ, false, false,
+      "one operation: how it stands, or when it is over its entry in the history",
+      "  ID  as accepted orders print it, or history\n",
+      { { "operation", PARAMETER_OPERATION, true, false } } },
     [COMMAND_CHECK_CONFIG] = { COMMAND_CHECK_CONFIG, "check-config", "--cluster FILE [--node FILE]",
       ROLE_NONE, false, false, "check configuration files, without a daemon",
       "  --cluster FILE  usually /etc/failoverd/cluster.json\n"
@@ -134,6 +145,15 @@ static bool check_text(const char *key, const char *value, struct fault *fault)
     return true;
 }
 
+static bool check_operation(const char *key, const char *value, struct fault *fault)
+{
+    uint64_t id;
+    if (!parse_hex(value, &id))
+        return fault_set(fault, "%s has to be an operation's id: 16 hexadecimal digits, as orders and history print it",
+                         key);
+    return true;
+}
+
 static bool parse_gates(const json_t *value, uint32_t *gates, struct fault *fault)
 {
     size_t index;
@@ -175,6 +195,8 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->to = value;
     else if (strcmp(key, "reason") == 0)
         arguments->reason = value;
+    else if (strcmp(key, "operation") == 0)
+        arguments->operation = value;
 }
 
 static bool parse_parameter(const struct command_parameter *parameter, const json_t *value,
@@ -184,11 +206,13 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
     switch (parameter->kind) {
     case PARAMETER_NAME:
     case PARAMETER_TEXT:
+    case PARAMETER_OPERATION:
         if (string == NULL || strlen(string) != json_string_length(value))
             return fault_set(fault, "%s has to be a text", parameter->key);
         keep_string(arguments, parameter->key, string);
-        return parameter->kind == PARAMETER_NAME ? check_name(parameter->key, string, fault)
-                                                 : check_text(parameter->key, string, fault);
+        return parameter->kind == PARAMETER_NAME   ? check_name(parameter->key, string, fault)
+               : parameter->kind == PARAMETER_TEXT ? check_text(parameter->key, string, fault)
+                                                   : check_operation(parameter->key, string, fault);
     case PARAMETER_GATES:
         return parse_gates(value, &arguments->skipped_gates, fault);
     case PARAMETER_BYTES:
@@ -286,7 +310,7 @@ bool command_print_help_of(FILE *stream, const char *name)
             command->help);
     if (command->more[0] != '\0')
         fprintf(stream, "\n%s", command->more);
-    if (command->daemon)
+    if (command->role != ROLE_NONE)
         fprintf(stream, "\nNeeds the role %s (control in node.json).\n",
                 control_role_name(command->role));
     return true;

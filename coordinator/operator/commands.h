@@ -24,6 +24,8 @@ enum command_id {
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
     COMMAND_REJOIN,
+    COMMAND_WAIT,
+    COMMAND_OPERATION_SHOW,
     COMMAND_CHECK_CONFIG,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -36,6 +38,7 @@ enum parameter_kind {
     PARAMETER_BYTES,  /* integer, 0 or more */
     PARAMETER_COUNT,  /* integer, 1..1000 */
     PARAMETER_FLAG,   /* boolean */
+    PARAMETER_OPERATION, /* an operation's id: 16 hexadecimal digits */
 };
 
 #define COMMAND_PARAMETERS_MAX 8
@@ -71,6 +74,7 @@ struct command_arguments {
     const char *service; /* borrowed from the request; NULL: left out */
     const char *to;
     const char *reason;
+    const char *operation;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/config/config_report.h"
 #include "coordinator/config/values.h"
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/failoverctl_may_write.h"
+#include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
 #include "coordinator/operator/failoverctl_watch.h"
@@ -27,6 +29,7 @@ struct line {
     const char *cluster_file;
     const char *node_file;
     int64_t wait_us;      /* may-write: 0, ask once */
+    int64_t limit_us;     /* wait: 0, none */
     bool watch;           /* status */
     int64_t interval_us;  /* status --watch: 0, the default */
     bool no_color;
@@ -138,6 +141,15 @@ static bool set_interval(struct line *line, const char *text)
            line->interval_us <= WATCH_INTERVAL_MOST_US;
 }
 
+/* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
+static void set_limit(struct line *line)
+{
+    if (line->command->id == COMMAND_WAIT && line->settings.timeout_ms != 0)
+        line->limit_us = line->settings.timeout_ms * CLOCK_US_PER_MS;
+    if (line->command->id == COMMAND_WAIT || line->settings.timeout_ms == 0)
+        line->settings.timeout_ms = TIMEOUT_DEFAULT_MS;
+}
+
 /* False: its value is wrong. */
 static bool take_option(struct line *line, int option, const char *value)
 {
@@ -246,6 +258,11 @@ static int run_help(const struct line *line)
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+static bool of_operation(enum command_id id)
+{
+    return id == COMMAND_WAIT || id == COMMAND_OPERATION_SHOW;
+}
+
 /* The server's own check of the request, before anything is asked or confirmed. */
 static bool check_request(struct line *line, struct fault *fault)
 {
@@ -261,6 +278,7 @@ static bool check_request(struct line *line, struct fault *fault)
 static int run_command(struct line *line)
 {
     struct fault fault = { "" };
+    const char *key = of_operation(line->command->id) ? "operation" : "service"; /* what the word is */
     if (line->command->id == COMMAND_HELP)
         return run_help(line);
     if (line->word_count > (line->command->id == COMMAND_CHECK_CONFIG ? 0u : 1u))
@@ -268,7 +286,7 @@ static int run_command(struct line *line)
     if (line->command->id == COMMAND_CHECK_CONFIG)
         return run_check_config(line);
     if (!set(line, "command", json_string(line->command->name)) ||
-        (line->word_count == 1 && !set(line, "service", json_string(line->words[0]))))
+        (line->word_count == 1 && !set(line, key, json_string(line->words[0]))))
         return usage("the command line has to be UTF-8", NULL);
     if (!check_request(line, &fault))
         return usage(fault.text, NULL);
@@ -280,6 +298,10 @@ static int run_command(struct line *line)
         return (int)ctl_may_write(&line->settings, json_incref(line->request), line->wait_us);
     if (line->command->id == COMMAND_REJOIN)
         return (int)ctl_rejoin(&line->settings, json_incref(line->request));
+    if (line->command->id == COMMAND_WAIT)
+        return (int)ctl_wait(&line->settings, json_incref(line->request), line->limit_us);
+    if (line->command->id == COMMAND_OPERATION_SHOW)
+        return (int)ctl_operation_show(&line->settings, json_incref(line->request));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 
@@ -313,14 +335,14 @@ static int read_line(struct line *line, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct line line = { .settings = { .socket_path = SOCKET_DEFAULT,
-                                       .timeout_ms = TIMEOUT_DEFAULT_MS } };
+    struct line line = { .settings = { .socket_path = SOCKET_DEFAULT } };
     (void)setlocale(LC_ALL, "");
     line.request = json_object();
     if (line.request == NULL)
         return EXIT_FAILED;
     int code = read_line(&line, argc, argv);
     if (code < 0) {
+        set_limit(&line);
         line.settings.style.stream = stdout;
         line.settings.style.color = table_color_wanted(stdout, line.no_color);
         ctl_catch_signals();

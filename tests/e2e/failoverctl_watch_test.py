@@ -18,27 +18,28 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\u009b31m"
 BRISK = ["--watch", "--interval", "200ms"]
 
 
-class Watching(Ctl):
-    def watch(self, daemon, *more, until, signal_number=signal.SIGINT):
-        """Runs it into pipes until `until(requests)`, ends it: exit code, output, error text."""
-        process = subprocess.Popen([COMMAND, "--socket", daemon.path, *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
-        try:
-            deadline = time.monotonic() + TIMEOUT_S
-            while not until(daemon.requests) and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
-            process.send_signal(signal_number)
-            out, err = process.communicate(timeout=TIMEOUT_S)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
-        return process.returncode, out, err
+def run_until(daemon, *more, until, signal_number=signal.SIGINT):
+    """Runs it into pipes until `until(requests)`, then ends it: exit code, output, error text."""
+    process = subprocess.Popen([COMMAND, "--socket", daemon.path, *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not until(daemon.requests) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal_number)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    return process.returncode, out, err
 
+
+class Watching(Ctl):
     def test_into_a_pipe_a_block_each_interval(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             daemon = self.daemon(script(status=[good(status()), good(status()), good(running())]))
-            code, out, err = self.watch(daemon, "status", "shop", *BRISK, until=lambda r: len(r) > 4, signal_number=number)
+            code, out, err = run_until(daemon, "status", "shop", *BRISK, until=lambda r: len(r) > 4, signal_number=number)
             self.assertEqual((code, err), (0, ""), out)
             self.assertNotIn("\x1b", out)
             self.assertGreaterEqual(out.count("\n== 20"), 2)
@@ -48,7 +49,7 @@ class Watching(Ctl):
 
     def test_json_is_a_document_a_line(self):
         daemon = self.daemon(script(status=[good(status()), b"", refusal("denied", 2), good(running())]))
-        code, out, _ = self.watch(daemon, "--json", "status", *BRISK, until=lambda r: len(r) > 4)
+        code, out, _ = run_until(daemon, "--json", "status", *BRISK, until=lambda r: len(r) > 4)
         documents = [json.loads(line) for line in out.splitlines()]
         self.assertEqual(code, 0)
         self.assertEqual(documents[0], status())
@@ -58,7 +59,7 @@ class Watching(Ctl):
 
     def test_silence_is_said(self):
         daemon = self.daemon(script(status=[good(status()), b"", b"{}\n", refusal("denied", 2), good([]), good(status())]))
-        code, out, _ = self.watch(daemon, "status", *BRISK, until=lambda r: len(r) > 6)
+        code, out, _ = run_until(daemon, "status", *BRISK, until=lambda r: len(r) > 6)
         self.assertEqual(code, 0)
         self.assertEqual(out.count("failoverd does not answer"), 4, out)
         self.assertIn("refused: denied", out)
