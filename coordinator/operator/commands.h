@@ -24,6 +24,7 @@ enum command_id {
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
     COMMAND_REJOIN,
+    COMMAND_EVENTS,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
     COMMAND_CHECK_CONFIG,
@@ -38,7 +39,9 @@ enum parameter_kind {
     PARAMETER_BYTES,  /* integer, 0 or more */
     PARAMETER_COUNT,  /* integer, 1..1000 */
     PARAMETER_FLAG,   /* boolean */
-    PARAMETER_OPERATION, /* an operation's id: 16 hexadecimal digits */
+    PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, or a run */
+    PARAMETER_SEQ,    /* integer, 0 or more */
+    PARAMETER_TIME,   /* as in the journal: "2026-11-21T10:17:45.123Z" */
 };
 
 #define COMMAND_PARAMETERS_MAX 8
@@ -78,6 +81,9 @@ struct command_arguments {
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */
+    int64_t after;          /* -1: left out */
+    const char *run;
+    const char *since;
     bool dry_run;
     bool without_list;
     enum control_role role; /* what this request needs */

@@ -11,6 +11,7 @@
 #include "coordinator/config/values.h"
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
+#include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
@@ -31,6 +32,7 @@ struct line {
     int64_t wait_us;      /* may-write: 0, ask once */
     int64_t limit_us;     /* wait: 0, none */
     bool watch;           /* status */
+    bool follow;          /* events */
     int64_t interval_us;  /* status --watch: 0, the default */
     bool no_color;
     json_t *request;
@@ -39,7 +41,7 @@ struct line {
 enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COLOR, OPTION_TO,
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
-                 OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_HELP };
+                 OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -61,6 +63,8 @@ static const struct option options[] = {
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "watch", no_argument, NULL, OPTION_WATCH },
     { "interval", required_argument, NULL, OPTION_INTERVAL },
+    { "follow", no_argument, NULL, OPTION_FOLLOW },
+    { "since", required_argument, NULL, OPTION_SINCE },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -85,6 +89,8 @@ static const struct {
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
     { OPTION_WATCH, 1u << COMMAND_STATUS },
     { OPTION_INTERVAL, 1u << COMMAND_STATUS },
+    { OPTION_FOLLOW, 1u << COMMAND_EVENTS },
+    { OPTION_SINCE, 1u << COMMAND_EVENTS },
     { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },
     { OPTION_NODE, 1u << COMMAND_CHECK_CONFIG },
 };
@@ -172,6 +178,8 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_NODE: line->node_file = value; return true;
     case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
     case OPTION_WATCH: line->watch = true; return true;
+    case OPTION_FOLLOW: line->follow = true; return true;
+    case OPTION_SINCE: return ctl_events_since(line->request, value);
     case OPTION_INTERVAL: return set_interval(line, value);
     default: return false;
     }
@@ -294,6 +302,8 @@ static int run_command(struct line *line)
         return run_status(line);
     if (line->command->id == COMMAND_HISTORY)
         return run_ask(line, table_history);
+    if (line->command->id == COMMAND_EVENTS)
+        return (int)ctl_events(&line->settings, json_incref(line->request), line->follow);
     if (line->command->id == COMMAND_MAY_WRITE)
         return (int)ctl_may_write(&line->settings, json_incref(line->request), line->wait_us);
     if (line->command->id == COMMAND_REJOIN)
