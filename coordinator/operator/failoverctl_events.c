@@ -151,7 +151,8 @@ static json_t *question(const struct following *f)
 }
 
 /* A daemon that falls silent is waited for once there was an answer. */
-static enum exit_code trouble(struct following *f, enum ctl_outcome outcome, const json_t *error, const struct fault *fault)
+static enum exit_code trouble(struct following *f, enum ctl_outcome outcome, const json_t *error,
+                              const struct fault *fault)
 {
     if (f->next < 0 || outcome == CTL_REFUSED)
         return ctl_complain(f->settings, outcome, error, fault);

@@ -70,8 +70,8 @@ class Newest(Ctl):
 
     def test_answers_that_make_no_sense(self):
         whole = answer(1, 1)["result"]
-        for odd in ({}, {**whole, "events": 5}, {**whole, "next": "7"}, {**whole, "next": -1}, {**whole, "next": 1.5}, {**whole, "run": 5},
-                    {**whole, "run": "x"}, {k: v for k, v in whole.items() if k != "run"}):
+        changes = ({"events": 5}, {"next": "7"}, {"next": -1}, {"next": 1.5}, {"run": 5}, {"run": "x"}, {"run": None})
+        for odd in ({}, *({**whole, **change} for change in changes)):
             for more in ([], ["--follow"]):
                 self.check(script(events=good(odd)), ["events", *more], 5, "did not answer as it should")
         # asked on, it would be for ever
@@ -88,13 +88,15 @@ class Newest(Ctl):
 class Following(Ctl):
     def follow(self, answers, count, *more, code=0, signal_number=signal.SIGINT):
         daemon = self.daemon(script(events=answers))
-        got, out, err = run_until(daemon, *more, "events", "--follow", until=lambda r: len(r) >= count, signal_number=signal_number)
+        got, out, err = run_until(daemon, *more, "events", "--follow", until=lambda r: len(r) >= count,
+                                  signal_number=signal_number)
         self.assertEqual(got, code, out + err)
         return daemon, out, err
 
     def test_those_that_come(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            daemon, out, err = self.follow([answer(1, 2), answer(3, 2, next=2), answer(3, 4), answer(5, 4, next=4)], 5, signal_number=number)
+            answers = [answer(1, 2), answer(3, 2, next=2), answer(3, 4), answer(5, 4, next=4)]
+            daemon, out, err = self.follow(answers, 5, signal_number=number)
             self.assertEqual([line.split()[-1] for line in out.splitlines()], ["1", "2", "3", "4"], err)
             self.assertEqual([r.get("after") for r in daemon.requests[:4]], [None, 2, 2, 4])
 

@@ -19,17 +19,18 @@ OTHER = "00000000000000bb"
 def history(outcome, steps=(), **changes):
     told = copy.deepcopy(HISTORY)
     told["operations"][0].update(outcome=outcome, steps=[
-        {"name": name, "began": "x", "done": took is not None, "took_ms": took, "retries": 0, "overdue": False, "detail": ""}
-        for name, took in steps], **changes)
+        {"name": name, "began": "x", "done": took is not None, "took_ms": took, "retries": 0, "overdue": False,
+         "detail": ""} for name, took in steps], **changes)
     return good(told)
 
 
 class Waiting(Ctl):
     def test_to_the_end_with_its_steps(self):
-        told = [history("running", [("begin", 3.0), ("fence", None)]), history("running", [("begin", 3.0), ("fence", 1900.2), ("promote", None)]),
+        told = [history("running", [("begin", 3.0), ("fence", None)]),
+                history("running", [("begin", 3.0), ("fence", 1900.2), ("promote", None)]),
                 history("done", [("begin", 3.0), ("fence", 1900.2), ("promote", 40.5)])]
-        daemon, out, _ = self.check(script(status=[good(running()), good(running()), good(running("promote")), good(ended("done"))],
-                                           history=[told[0], *told]), WAIT, 0,
+        seen = [good(running()), good(running()), good(running("promote")), good(ended("done"))]
+        daemon, out, _ = self.check(script(status=seen, history=[told[0], *told]), WAIT, 0,
                                     "step begin done in 3ms", "step fence done in 1.9s", "step promote done in 40ms", "phase begun, on usw2-a, step promote",
                                     "done after", "writer of shop is us-west-2")
         self.assertEqual(out.count("step fence done"), 1)
@@ -46,10 +47,11 @@ class Waiting(Ctl):
         self.check(script(status=good(later), history=history("aborted", aborted=WENT_BACK)), WAIT, 1, "aborted")
 
     def test_as_json(self):
-        for answer, code, outcome in ((ended("done"), 0, "done"), (ended("aborted"), 1, "aborted")):
-            _, out, _ = self.check(script(status=[good(running()), good(running()), good(answer)], history=NONE), ["--json", *WAIT], code)
+        for outcome, code in (("done", 0), ("aborted", 1)):
+            answers = [good(running()), good(running()), good(ended(outcome))]
+            _, out, _ = self.check(script(status=answers, history=NONE), ["--json", *WAIT], code)
             document = json.loads(out)
-            self.assertEqual((document["ok"], document["operation"], document["service"], document["outcome"]), (code == 0, ID, "shop", outcome))
+            self.assertEqual([document[key] for key in ("ok", "operation", "service", "outcome")], [code == 0, ID, "shop", outcome])
 
     def test_time_is_over(self):
         began = time.monotonic()
@@ -89,7 +91,8 @@ class Waiting(Ctl):
         self.assertIn("does not know how it ended", err)
 
     def test_it_appears_late(self):
-        self.check(script(status=[good(status())] * 3 + [good(running()), good(ended("done"))], history=NONE), WAIT, 0, "looking for a moment", "done after")
+        answers = [good(status())] * 3 + [good(running()), good(ended("done"))]
+        self.check(script(status=answers, history=NONE), WAIT, 0, "looking for a moment", "done after")
 
     def test_ctrl_c_leaves_it_alone(self):
         daemon = self.daemon(script(status=good(running()), history=NONE))

@@ -91,7 +91,8 @@ def test_watch(suite, lab):
     e2e.bring_up(lab)
     follower = Follower(lab, WITNESS)
     try:
-        with tmux.Terminal(ctl(lab, WITNESS, "status", "--watch"), columns=150, rows=50, environment=lab.environment(WITNESS)) as terminal:
+        words = ctl(lab, WITNESS, "status", "--watch")
+        with tmux.Terminal(words, columns=150, rows=50, environment=lab.environment(WITNESS)) as terminal:
             through_it(suite, lab, terminal, follower)
     finally:
         follower.end()
@@ -129,7 +130,8 @@ def followed_everything(suite, lab, follower, operation):
     text = follower.text()
     times = re.findall(r"^(20\S+Z) ", text, re.M)
     lines = [line["time"] for line in lab.journal(WITNESS)]
-    suite.expect("missing" not in text and times == lines[lines.index(times[0]):lines.index(times[0]) + len(times)],
+    first = lines.index(times[0])
+    suite.expect("missing" not in text and times == lines[first:first + len(times)],
                  f"{len(times)} events were followed, over the restart, none is missing or twice", text[-2000:])
     suite.expect(any(line.get("operation") == operation and line["text"] in text for line in lab.journal(WITNESS)),
                  "the switchover is among them")
