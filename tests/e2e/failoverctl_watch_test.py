@@ -153,11 +153,30 @@ class OnATerminal(Ctl):
         for number, code in ((signal.SIGTERM, 0), (signal.SIGQUIT, 131)):
             terminal = self.terminal(daemon)
             terminal.wait_for(lambda s: "a warning text" in s)
-            shell = terminal.pane_pid()
-            children = pathlib.Path(f"/proc/{shell}/task/{shell}/children").read_text(encoding="ascii").split()
-            self.assertEqual(len(children), 1)
-            os.kill(int(children[0]), number)
+            os.kill(self.program(terminal), number)
             self.ended(terminal, code)
+
+    def program(self, terminal):
+        """failoverctl's pid: the pane's shell has no other child."""
+        shell = terminal.pane_pid()
+        children = pathlib.Path(f"/proc/{shell}/task/{shell}/children").read_text(encoding="ascii").split()
+        self.assertEqual(len(children), 1)
+        return int(children[0])
+
+    def test_a_stop_gives_the_terminal_back_for_as_long(self):
+        daemon = self.daemon(script(status=good(status())))
+        terminal = self.terminal(daemon)
+        terminal.wait_for(lambda s: "a warning text" in s)
+        pid = self.program(terminal)
+        terminal.keys("C-z")
+        screen = terminal.wait_for(lambda s: terminal.BEFORE in s, "what was there before, while it is stopped")
+        self.assertNotIn("a warning text", screen)
+        self.assertEqual(terminal.other_screen(), (False, False))
+        os.kill(pid, signal.SIGCONT)
+        terminal.wait_for(lambda s: "a warning text" in s, "the picture again")
+        self.assertEqual(terminal.other_screen(), (True, True))
+        terminal.keys("C-c")
+        self.ended(terminal)
 
     def test_nothing_of_an_answer_steers_the_terminal(self):
         def poison(value):

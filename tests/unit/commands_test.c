@@ -201,5 +201,5 @@ static void every_answer_has_its_words(void)
 }
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
-           TEST(skipping_and_losing_need_force), TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
-           TEST(every_answer_has_its_words))
+           TEST(skipping_and_losing_need_force), TEST(hostile_requests_are_refused),
+           TEST(ids_times_and_cursors_are_checked), TEST(every_answer_has_its_words))
