@@ -87,6 +87,11 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(call objects,$(UNIT_H
                             $(LIBFAILOVERD) $(LIBPOLICY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit
 
+# What failoverctl shows is tested without its command line.
+$(BUILD)/tests/unit/failoverctl_%_test: $(BUILD)/tests/unit/failoverctl_%_test.o $(call objects,$(UNIT_HELP)) \
+                            $(call objects,$(filter-out $(MAINS),$(CTL_SOURCES))) $(LIBFAILOVERD) $(LIBPOLICY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit
+
 $(EMULATOR): $(call objects,$(wildcard tests/route53/*.c))
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

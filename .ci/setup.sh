@@ -10,7 +10,7 @@ gcc make pkg-config libc6-dev
 libcurl4-openssl-dev libc-ares-dev libevent-dev libjansson-dev libssl-dev libpq-dev
 libexpat1-dev libsmartcols-dev libnftables-dev libcunit1-dev
 nftables iproute2 openssl procps util-linux postgresql-15 postgresql-contrib
-python3 python3-jsonschema awscli spin scdoc
+python3 python3-jsonschema awscli spin scdoc tmux
 "
 
 missing=""

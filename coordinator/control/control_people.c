@@ -178,6 +178,20 @@ static void answer_history(struct control *c, const struct control_request *requ
                                    (size_t)request->arguments.limit));
 }
 
+static void answer_events(struct control *c, const struct control_request *request)
+{
+    if (!known_service(c, request))
+        return;
+    struct recent_question question = {
+        .after = request->arguments.after,
+        .run = request->arguments.run,
+        .since = request->arguments.since,
+        .newest = (size_t)request->arguments.limit,
+        .service = request->arguments.service,
+    };
+    control_reply(c->server, request->ticket, journal_events(c->parts.journal, &question));
+}
+
 static json_t *render_may_write(struct control *c, const struct may_write_facts *facts,
                                 const struct may_write_answer *answer)
 {
@@ -235,6 +249,9 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_REJOIN: control_return_ask(c, request); return true;
+    case COMMAND_EVENTS: answer_events(c, request); return true;
+    case COMMAND_WAIT:
+    case COMMAND_OPERATION_SHOW:
     case COMMAND_CHECK_CONFIG:
     case COMMAND_HELP:
     case COMMAND_COUNT:

@@ -9,9 +9,13 @@
 #define SERVICE_PARAMETER { "service", PARAMETER_NAME, true, false }
 
 static const struct command commands[COMMAND_COUNT] = {
-    [COMMAND_STATUS] = { COMMAND_STATUS, "status", "[SERVICE] [--verbose]", ROLE_READ, true, false,
+    [COMMAND_STATUS] = { COMMAND_STATUS, "status", "[SERVICE] [--verbose] [--watch [--interval DURATION]]", ROLE_READ, true, false,
       "what this node sees, who is the writer, what is wrong, what would happen",
-      "  --verbose       also peers, this node's checks, and every gate\n",
+      "  --verbose            also peers, this node's checks, and every gate\n"
+      "  --watch              again and again, in place, until Ctrl-C (exit code 0); says how old the picture is,\n"
+      "                       and when failoverd does not answer. Into a file or a pipe: a block each interval;\n"
+      "                       with --json a document a line\n"
+      "  --interval DURATION  of --watch, 100ms to 1h (default 1s)\n",
       { { "service", PARAMETER_NAME, false, false } } },
     [COMMAND_EXPLAIN] = { COMMAND_EXPLAIN, "explain", "SERVICE", ROLE_READ, true, false,
       "why it has (not) failed over, what would make it act, what would be lost",
@@ -91,6 +95,28 @@ static const struct command commands[COMMAND_COUNT] = {
       "  streams from the writer; without that hook it shows the commands and exits with 3.\n",
       { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "without_list", PARAMETER_FLAG, false, false },
         { "dry_run", PARAMETER_FLAG, false, false } } },
+    [COMMAND_EVENTS] = { COMMAND_EVENTS, "events", "[SERVICE] [--follow] [--since TIME|N]", ROLE_READ, true, false,
+      "what this node's journal tells: the newest events, and with --follow those that come",
+      "  --follow      and those that come, until Ctrl-C (exit code 0); says where some are missing, and when\n"
+      "                failoverd does not answer or was restarted\n"
+      "  --since N     the newest N, 1 to 1000 (default 20)\n"
+      "  --since TIME  from then on: an age (10m, 2h) or UTC (2026-11-21T10:17, seconds may follow)\n"
+      "  With --json a line of the journal a line. failoverd keeps some 1,000 events at hand; older ones are in\n"
+      "  the journal's file.\n",
+      { { "service", PARAMETER_NAME, false, false }, { "after", PARAMETER_SEQ, false, false },
+        { "run", PARAMETER_HEX, false, false }, { "since", PARAMETER_TIME, false, false },
+        { "limit", PARAMETER_COUNT, false, false } } },
+    [COMMAND_WAIT] = { COMMAND_WAIT, "wait", "ID [--timeout SECONDS]", ROLE_READ, false, false,
+      "wait for the end of an operation, showing its steps (exit codes 0, 1, 5, 6)",
+      "  ID                 as accepted orders print it, or history\n"
+      "  --timeout SECONDS  not longer than this (default: as long as it takes)\n"
+      "  Exit code 0: done and verified. 1: failed, or it went back. 5: no failoverd answers. 6: it still runs\n"
+      "  (the time is over, or Ctrl-C, which leaves the operation alone). 2: no such operation is known here.\n",
+      { { "operation", PARAMETER_HEX, true, false } } },
+    [COMMAND_OPERATION_SHOW] = { COMMAND_OPERATION_SHOW, "operation show", "ID", ROLE_READ, false, false,
+      "one operation: how it stands, or when it is over its entry in the history",
+      "  ID  as accepted orders print it, or history\n",
+      { { "operation", PARAMETER_HEX, true, false } } },
     [COMMAND_CHECK_CONFIG] = { COMMAND_CHECK_CONFIG, "check-config", "--cluster FILE [--node FILE]",
       ROLE_NONE, false, false, "check configuration files, without a daemon",
       "  --cluster FILE  usually /etc/failoverd/cluster.json\n"
@@ -152,6 +178,40 @@ static bool check_text(const char *key, const char *value, struct fault *fault)
     return true;
 }
 
+static bool check_hex(const char *key, const char *value, struct fault *fault)
+{
+    uint64_t id;
+    if (!parse_hex(value, &id))
+        return fault_set(fault, "%s has to be 16 hexadecimal digits, as orders and history print an operation's id", key);
+    return true;
+}
+
+static bool check_time(const char *key, const char *value, struct fault *fault)
+{
+    static const char form[] = "0000-00-00T00:00:00.000Z";
+    bool good = strlen(value) == sizeof form - 1;
+    for (size_t i = 0; good && form[i] != '\0'; i++)
+        good = form[i] == '0' ? value[i] >= '0' && value[i] <= '9' : value[i] == form[i];
+    return good || fault_set(fault, "%s has to be a time such as 2026-11-21T10:17:45.123Z", key);
+}
+
+static bool check_string(const struct command_parameter *parameter, const char *value, struct fault *fault)
+{
+    switch (parameter->kind) {
+    case PARAMETER_NAME: return check_name(parameter->key, value, fault);
+    case PARAMETER_HEX: return check_hex(parameter->key, value, fault);
+    case PARAMETER_TIME: return check_time(parameter->key, value, fault);
+    case PARAMETER_TEXT:
+    case PARAMETER_GATES:
+    case PARAMETER_BYTES:
+    case PARAMETER_COUNT:
+    case PARAMETER_FLAG:
+    case PARAMETER_PLANNED:
+    case PARAMETER_SEQ: break;
+    }
+    return check_text(parameter->key, value, fault);
+}
+
 static bool parse_gates(const json_t *value, uint32_t *gates, struct fault *fault)
 {
     size_t index;
@@ -203,6 +263,12 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->to = value;
     else if (strcmp(key, "reason") == 0)
         arguments->reason = value;
+    else if (strcmp(key, "operation") == 0)
+        arguments->operation = value;
+    else if (strcmp(key, "run") == 0)
+        arguments->run = value;
+    else if (strcmp(key, "since") == 0)
+        arguments->since = value;
 }
 
 static bool parse_parameter(const struct command_parameter *parameter, const json_t *value,
@@ -212,16 +278,19 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
     switch (parameter->kind) {
     case PARAMETER_NAME:
     case PARAMETER_TEXT:
+    case PARAMETER_HEX:
+    case PARAMETER_TIME:
         if (string == NULL || strlen(string) != json_string_length(value))
             return fault_set(fault, "%s has to be a text", parameter->key);
         keep_string(arguments, parameter->key, string);
-        return parameter->kind == PARAMETER_NAME ? check_name(parameter->key, string, fault)
-                                                 : check_text(parameter->key, string, fault);
+        return check_string(parameter, string, fault);
     case PARAMETER_GATES:
         return parse_gates(value, &arguments->skipped_gates, fault);
     case PARAMETER_BYTES:
         return parse_integer(parameter->key, value, 0, INT64_MAX / 2,
                              &arguments->accepted_loss_bytes, fault);
+    case PARAMETER_SEQ:
+        return parse_integer(parameter->key, value, 0, INT64_MAX - 1, &arguments->after, fault);
     case PARAMETER_COUNT:
         return parse_integer(parameter->key, value, 1, 1000, &arguments->limit, fault);
     case PARAMETER_FLAG:
@@ -251,7 +320,7 @@ bool command_parse(const struct command *command, const json_t *request,
 {
     const char *key;
     json_t *value;
-    *arguments = (struct command_arguments){ .accepted_loss_bytes = -1, .role = command->role };
+    *arguments = (struct command_arguments){ .accepted_loss_bytes = -1, .after = -1, .role = command->role };
     json_object_foreach((json_t *)request, key, value) {
         if (strcmp(key, "id") == 0 || strcmp(key, "command") == 0)
             continue;
@@ -327,7 +396,7 @@ bool command_print_help_of(FILE *stream, const char *name)
             command->help);
     if (command->more[0] != '\0')
         fprintf(stream, "\n%s", command->more);
-    if (command->daemon)
+    if (command->role != ROLE_NONE)
         fprintf(stream, "\nNeeds the role %s (control in node.json).\n",
                 control_role_name(command->role));
     return true;

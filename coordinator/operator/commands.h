@@ -26,6 +26,9 @@ enum command_id {
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
     COMMAND_REJOIN,
+    COMMAND_EVENTS,
+    COMMAND_WAIT,
+    COMMAND_OPERATION_SHOW,
     COMMAND_CHECK_CONFIG,
     COMMAND_HELP,
     COMMAND_COUNT
@@ -39,6 +42,9 @@ enum parameter_kind {
     PARAMETER_COUNT,  /* integer, 1..1000 */
     PARAMETER_FLAG,   /* boolean */
     PARAMETER_PLANNED, /* "failover", "switchover", "failback" */
+    PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, or a run */
+    PARAMETER_SEQ,    /* integer, 0 or more */
+    PARAMETER_TIME,   /* as in the journal: "2026-11-21T10:17:45.123Z" */
 };
 
 /* What `plan` is asked about. A failback is a rejoin and then a switchover to where the service began. */
@@ -78,9 +84,13 @@ struct command_arguments {
     const char *service; /* borrowed from the request; NULL: left out */
     const char *to;
     const char *reason;
+    const char *operation;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */
+    int64_t after;          /* -1: left out */
+    const char *run;
+    const char *since;
     bool dry_run;
     bool without_list;
     enum planned planned;

@@ -19,7 +19,8 @@ struct word {
     char text[WORD_MAX];
 };
 
-/* The next word of a text, without the brackets of what may be left out; what is longer is cut. False at its end. */
+/* The next word of a text, without the brackets of what may be left out and without a sentence's marks; what is
+ * longer is cut. False at its end. */
 static bool next_word(const char **at, struct word *word)
 {
     const char *from = *at + strspn(*at, " \n");
@@ -27,7 +28,7 @@ static bool next_word(const char **at, struct word *word)
     *at = from + length;
     while (length > 0 && *from == '[')
         from++, length--;
-    while (length > 0 && from[length - 1] == ']')
+    while (length > 0 && strchr("],.;:", from[length - 1]) != NULL)
         length--;
     if (length >= sizeof word->text)
         length = sizeof word->text - 1;
@@ -188,22 +189,27 @@ static void offer_commands(const struct offer *o, const char *first)
     }
 }
 
-static void offer_options_of(const struct offer *o, const char *text, const char *but_not_of)
+/* Whether the option stands in one of the texts before this place of the last one. */
+static bool stands_before(const char *const *texts, size_t last, const char *place, const char *option)
 {
-    struct word word, value;
-    while (next_word(&text, &word))
-        if (is_option(word.text) && (but_not_of == NULL || !find_option(but_not_of, word.text, &value)))
-            offer(o, word.text);
+    struct word word;
+    for (size_t i = 0; i <= last; i++)
+        for (const char *at = texts[i]; next_word(&at, &word) && (i < last || at < place);)
+            if (strcmp(word.text, option) == 0)
+                return true;
+    return false;
 }
 
 static void offer_options(const struct offer *o)
 {
     const struct command *command = o->scan->command;
-    if (command != NULL) {
-        offer_options_of(o, command->more, NULL);
-        offer_options_of(o, command->arguments, command->more);
-    }
-    offer_options_of(o, command_common_options(), NULL);
+    const char *const texts[] = { command != NULL ? command->more : "", command != NULL ? command->arguments : "",
+                                  command_common_options() };
+    struct word word;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        for (const char *at = texts[i]; next_word(&at, &word);)
+            if (is_option(word.text) && !stands_before(texts, i, at, word.text))
+                offer(o, word.text);
 }
 
 static void offer_gates(const struct offer *o)

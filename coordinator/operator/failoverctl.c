@@ -5,16 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/config/config_report.h"
 #include "coordinator/config/values.h"
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/complete.h"
+#include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_explain.h"
 #include "coordinator/operator/failoverctl_may_write.h"
+#include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
+#include "coordinator/operator/failoverctl_watch.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
@@ -29,6 +33,10 @@ struct line {
     const char *cluster_file;
     const char *node_file;
     int64_t wait_us;      /* may-write: 0, ask once */
+    int64_t limit_us;     /* wait: 0, none */
+    bool watch;           /* status */
+    bool follow;          /* events */
+    int64_t interval_us;  /* status --watch: 0, the default */
     bool no_color;
     json_t *request;
 };
@@ -36,7 +44,7 @@ struct line {
 enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COLOR, OPTION_TO,
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
-                 OPTION_VERBOSE, OPTION_HELP };
+                 OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -56,6 +64,10 @@ static const struct option options[] = {
     { "cluster", required_argument, NULL, OPTION_CLUSTER },
     { "node", required_argument, NULL, OPTION_NODE },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
+    { "watch", no_argument, NULL, OPTION_WATCH },
+    { "interval", required_argument, NULL, OPTION_INTERVAL },
+    { "follow", no_argument, NULL, OPTION_FOLLOW },
+    { "since", required_argument, NULL, OPTION_SINCE },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -78,6 +90,10 @@ static const struct {
     { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
+    { OPTION_WATCH, 1u << COMMAND_STATUS },
+    { OPTION_INTERVAL, 1u << COMMAND_STATUS },
+    { OPTION_FOLLOW, 1u << COMMAND_EVENTS },
+    { OPTION_SINCE, 1u << COMMAND_EVENTS },
     { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },
     { OPTION_NODE, 1u << COMMAND_CHECK_CONFIG },
 };
@@ -127,6 +143,22 @@ static bool set_wait(struct line *line, const char *text)
            line->wait_us <= MAY_WRITE_WAIT_MAX_S * US_PER_SECOND;
 }
 
+static bool set_interval(struct line *line, const char *text)
+{
+    struct fault fault;
+    return value_duration(text, &line->interval_us, &fault) && line->interval_us >= WATCH_INTERVAL_LEAST_US &&
+           line->interval_us <= WATCH_INTERVAL_MOST_US;
+}
+
+/* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
+static void set_limit(struct line *line)
+{
+    if (line->command->id == COMMAND_WAIT && line->settings.timeout_ms != 0)
+        line->limit_us = line->settings.timeout_ms * CLOCK_US_PER_MS;
+    if (line->command->id == COMMAND_WAIT || line->settings.timeout_ms == 0)
+        line->settings.timeout_ms = TIMEOUT_DEFAULT_MS;
+}
+
 /* False: its value is wrong. */
 static bool take_option(struct line *line, int option, const char *value)
 {
@@ -148,6 +180,10 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_CLUSTER: line->cluster_file = value; return true;
     case OPTION_NODE: line->node_file = value; return true;
     case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
+    case OPTION_WATCH: line->watch = true; return true;
+    case OPTION_FOLLOW: line->follow = true; return true;
+    case OPTION_SINCE: return ctl_events_since(line->request, value);
+    case OPTION_INTERVAL: return set_interval(line, value);
     default: return false;
     }
 }
@@ -198,6 +234,16 @@ static int run_ask(struct line *line, void (*show)(const struct table_style *, c
     return fflush(stdout) == 0 ? code : EXIT_FAILED;
 }
 
+static int run_status(struct line *line)
+{
+    if (line->interval_us != 0 && !line->watch)
+        return usage("--interval belongs to --watch", NULL);
+    if (line->watch)
+        return (int)ctl_watch(&line->settings, json_incref(line->request),
+                              line->interval_us != 0 ? line->interval_us : WATCH_INTERVAL_DEFAULT_US);
+    return run_ask(line, table_status);
+}
+
 static int run_check_config(const struct line *line)
 {
     struct config_report_options report = { .json = line->settings.json,
@@ -223,6 +269,11 @@ static int run_help(const struct line *line)
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+static bool of_operation(enum command_id id)
+{
+    return id == COMMAND_WAIT || id == COMMAND_OPERATION_SHOW;
+}
+
 /* The server's own check of the request, before anything is asked or confirmed. */
 static bool check_request(struct line *line, struct fault *fault)
 {
@@ -244,7 +295,7 @@ static size_t words_of(enum command_id id)
 static bool set_words(struct line *line)
 {
     static const char *const keys[] = { "operation", "service" };
-    size_t first = line->command->id == COMMAND_PLAN ? 0 : 1;
+    size_t first = line->command->id == COMMAND_PLAN || of_operation(line->command->id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
             return false;
@@ -266,17 +317,23 @@ static int run_command(struct line *line)
     if (!check_request(line, &fault))
         return usage(fault.text, NULL);
     if (line->command->id == COMMAND_STATUS)
-        return run_ask(line, table_status);
+        return run_status(line);
     if (line->command->id == COMMAND_EXPLAIN)
         return run_ask(line, explain_print);
     if (line->command->id == COMMAND_PLAN)
         return (int)ctl_plan(&line->settings, line->request);
     if (line->command->id == COMMAND_HISTORY)
         return run_ask(line, table_history);
+    if (line->command->id == COMMAND_EVENTS)
+        return (int)ctl_events(&line->settings, json_incref(line->request), line->follow);
     if (line->command->id == COMMAND_MAY_WRITE)
         return (int)ctl_may_write(&line->settings, json_incref(line->request), line->wait_us);
     if (line->command->id == COMMAND_REJOIN)
         return (int)ctl_rejoin(&line->settings, json_incref(line->request));
+    if (line->command->id == COMMAND_WAIT)
+        return (int)ctl_wait(&line->settings, json_incref(line->request), line->limit_us);
+    if (line->command->id == COMMAND_OPERATION_SHOW)
+        return (int)ctl_operation_show(&line->settings, json_incref(line->request));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 
@@ -334,14 +391,14 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "complete") == 0)
         return run_complete(argc - 2, argv + 2);
-    struct line line = { .settings = { .socket_path = SOCKET_DEFAULT,
-                                       .timeout_ms = TIMEOUT_DEFAULT_MS } };
+    struct line line = { .settings = { .socket_path = SOCKET_DEFAULT } };
     (void)setlocale(LC_ALL, "");
     line.request = json_object();
     if (line.request == NULL)
         return EXIT_FAILED;
     int code = read_line(&line, argc, argv);
     if (code < 0) {
+        set_limit(&line);
         line.settings.style.stream = stdout;
         line.settings.style.color = table_color_wanted(stdout, line.no_color);
         ctl_catch_signals();

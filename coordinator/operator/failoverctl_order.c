@@ -1,7 +1,4 @@
-/* Giving an order: see failoverctl_order.h.
- *
- * Waiting looks at the ledger's word only (operation, last_operation), so it makes no difference which
- * node carries the operation out, nor whether that node lives. */
+/* Giving an order: see failoverctl_order.h. Following it to its end is failoverctl_operation.h's. */
 #include "coordinator/operator/failoverctl_order.h"
 
 #include <errno.h>
@@ -10,15 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/config/config.h"
+#include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
-
-#define POLL_MS 250
-#define APPEAR_US (10 * INT64_C(1000000)) /* for a begun operation to show at the node asked */
-#define SILENCE_US (30 * INT64_C(1000000)) /* of the daemon, while waiting */
 
 enum exit_code ctl_print_json(const json_t *document, enum exit_code code)
 {
@@ -47,7 +40,7 @@ static enum exit_code exit_of(enum ctl_outcome outcome, const json_t *error)
     return EXIT_FAILED;
 }
 
-static json_t *error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault)
+json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault)
 {
     json_t *copy;
     if (outcome == CTL_REFUSED)
@@ -66,7 +59,7 @@ enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcom
 {
     enum exit_code code = exit_of(outcome, error);
     if (settings->json) {
-        json_t *document = error_document(outcome, error, fault);
+        json_t *document = ctl_error_document(outcome, error, fault);
         (void)ctl_print_json(document, code);
         json_decref(document);
         return code;
@@ -163,196 +156,7 @@ static enum exit_code look(const struct ctl_settings *settings, const json_t *re
     return code;
 }
 
-/* ---- watching ------------------------------------------------------------------------------- */
-
-enum sight { SIGHT_NOT_YET, SIGHT_RUNNING, SIGHT_DONE, SIGHT_ABORTED, SIGHT_OTHER };
-
-struct watch {
-    const struct ctl_settings *settings;
-    const char *service;
-    const char *id;
-    char last_line[1024];
-    char executor[CONFIG_MAX_NAME + 1]; /* "": not seen */
-    int64_t began_us;
-    int64_t heard_us;
-    bool seen;
-};
-
-static const json_t *find_service(const json_t *status, const char *name)
-{
-    size_t index;
-    const json_t *service;
-    json_array_foreach(json_object_get(status, "services"), index, service)
-        if (strcmp(peek_str(service, "name", ""), name) == 0)
-            return service;
-    return NULL;
-}
-
-static enum sight judge(const struct watch *watch, const json_t *service)
-{
-    const json_t *operation = json_object_get(service, "operation");
-    const json_t *last = json_object_get(service, "last_operation");
-    if (strcmp(peek_str(operation, "id", ""), watch->id) == 0)
-        return SIGHT_RUNNING;
-    if (strcmp(peek_str(last, "id", ""), watch->id) == 0)
-        return strcmp(peek_str(last, "outcome", ""), "done") == 0 ? SIGHT_DONE : SIGHT_ABORTED;
-    return watch->seen && json_is_true(json_object_get(service, "ledger_known")) ? SIGHT_OTHER
-                                                                                 : SIGHT_NOT_YET;
-}
-
-static void show_progress(struct watch *watch, const json_t *service)
-{
-    const json_t *operation = json_object_get(service, "operation");
-    char line[256];
-    (void)text_copy(watch->executor, sizeof watch->executor, peek_str(operation, "executor", ""));
-    struct text text = TEXT_OF(line);
-    char since[CLOCK_DURATION_TEXT_MAX];
-    text_appendf(&text, "phase %s, on %s", peek_str(operation, "phase", "?"),
-                 peek_str(operation, "executor", "?"));
-    if (peek_str(operation, "step", NULL) != NULL)
-        text_appendf(&text, ", step %s", peek_str(operation, "step", "?"));
-    /* what it waits for or what did not work; else what the step is there for */
-    const char *words = peek_str(operation, "detail", "");
-    if (words[0] == '\0')
-        words = peek_str(operation, "step_text", "");
-    text_appendf(&text, "%s%s", words[0] != '\0' ? ": " : "", words);
-    if (strcmp(line, watch->last_line) == 0 || watch->settings->json)
-        return;
-    (void)text_copy(watch->last_line, sizeof watch->last_line, line);
-    printf("  %8s  %s\n",
-           base_format_duration(since, sizeof since, base_mono_us() - watch->began_us), line);
-    (void)fflush(stdout);
-}
-
-static void say_goes_on(const struct watch *watch, const char *why)
-{
-    fprintf(stderr, "failoverctl: %s; operation %s of %s goes on without us.\n"
-                    "Watch it with: failoverctl --socket %s status %s\n",
-            why, watch->id, watch->service, watch->settings->socket_path, watch->service);
-}
-
-/* At which step it went back and why, from the history of the node that is asked; NULL where that one does not know. */
-static json_t *why_aborted(const struct watch *watch)
-{
-    struct fault fault = { "" };
-    json_t *history = NULL;
-    json_t *why = NULL;
-    json_t *question = json_pack("{s:s, s:s}", "command", "history", "service", watch->service);
-    size_t index;
-    const json_t *operation;
-    (void)ctl_ask(watch->settings->socket_path, watch->settings->timeout_ms, question, &history, &fault);
-    json_array_foreach(json_object_get(history, "operations"), index, operation) {
-        json_t *aborted = json_object_get(operation, "aborted");
-        if (why == NULL && strcmp(peek_str(operation, "id", ""), watch->id) == 0 && json_is_object(aborted))
-            why = json_incref(aborted);
-    }
-    json_decref(history);
-    return why;
-}
-
-static void say_why(const struct watch *watch, const json_t *why)
-{
-    if (why != NULL)
-        printf("It went back at step %s (gate %s): %s.\n", peek_str(why, "step", "?"), peek_str(why, "gate", "none"),
-               peek_str(why, "text", "see failoverctl history"));
-    else
-        printf("See failoverctl history%s%s for why.\n", watch->executor[0] != '\0' ? " on " : "", watch->executor);
-}
-
-static enum exit_code finish(const struct watch *watch, const char *outcome, enum exit_code code,
-                             const json_t *service)
-{
-    char took[CLOCK_DURATION_TEXT_MAX];
-    json_t *why = strcmp(outcome, "aborted") == 0 ? why_aborted(watch) : NULL;
-    if (watch->settings->json) {
-        json_t *document = json_pack("{s:b, s:s, s:s, s:s, s:O?, s:O?}", "ok", code == EXIT_DONE, "operation",
-                                     watch->id, "service", watch->service, "outcome", outcome,
-                                     "status", service, "why", why);
-        json_decref(why);
-        code = ctl_print_json(document, code);
-        json_decref(document);
-        return code;
-    }
-    if (code != EXIT_RUNNING)
-        printf("%s after %s: writer of %s is %s\n", outcome,
-               base_format_duration(took, sizeof took, base_mono_us() - watch->began_us),
-               watch->service, peek_str(service, "writer", "none"));
-    if (code != EXIT_RUNNING && code != EXIT_DONE)
-        say_why(watch, why);
-    json_decref(why);
-    return fflush(stdout) == 0 ? code : EXIT_FAILED;
-}
-
-static enum exit_code watch_to_end(struct watch *watch)
-{
-    const struct ctl_settings *settings = watch->settings;
-    for (;;) {
-        struct fault fault = { "" };
-        json_t *status = NULL;
-        json_t *question = json_pack("{s:s, s:s}", "command", "status", "service", watch->service);
-        enum ctl_outcome outcome =
-            ctl_ask(settings->socket_path, settings->timeout_ms, question, &status, &fault);
-        const json_t *service = outcome == CTL_OK ? find_service(status, watch->service) : NULL;
-        int64_t now_us = base_mono_us();
-        enum sight sight = SIGHT_NOT_YET;
-        enum exit_code code = EXIT_RUNNING;
-        const char *end = NULL;
-        if (service != NULL) {
-            watch->heard_us = now_us;
-            sight = judge(watch, service);
-        }
-        if (ctl_interrupted()) {
-            say_goes_on(watch, "interrupted");
-            end = "running";
-        } else if (service == NULL && now_us - watch->heard_us > SILENCE_US) {
-            say_goes_on(watch, fault.text[0] != '\0' ? fault.text : "the daemon says nothing of it");
-            end = "running";
-        } else if (sight == SIGHT_RUNNING) {
-            watch->seen = true;
-            show_progress(watch, service);
-        } else if (sight == SIGHT_DONE || sight == SIGHT_ABORTED) {
-            end = sight == SIGHT_DONE ? "done" : "aborted";
-            code = sight == SIGHT_DONE ? EXIT_DONE : EXIT_FAILED;
-        } else if (sight == SIGHT_OTHER ||
-                   (service != NULL && !watch->seen && now_us - watch->began_us > APPEAR_US)) {
-            fputs("failoverctl: the operation is over, or was replaced, and this node does not know how "
-                  "it ended\n", stderr);
-            end = "unknown";
-            code = EXIT_FAILED;
-        }
-        if (end != NULL)
-            code = finish(watch, end, code, service);
-        json_decref(status);
-        if (end != NULL)
-            return code;
-        ctl_sleep_ms(POLL_MS);
-    }
-}
-
 /* ---- the order ------------------------------------------------------------------------------ */
-
-static enum exit_code after_acceptance(const struct ctl_settings *settings, const char *service,
-                                       const json_t *result)
-{
-    struct watch watch = { .settings = settings, .service = service,
-                           .id = peek_str(result, "operation", ""), .began_us = base_mono_us(),
-                           .heard_us = base_mono_us() };
-    uint64_t id;
-    if (!parse_hex(watch.id, &id)) {
-        fputs("failoverctl: the daemon accepted the order and did not name the operation; see "
-              "failoverctl status\n", stderr);
-        return EXIT_FAILED;
-    }
-    if (!settings->json) {
-        printf("operation %s: %s\n", watch.id, peek_str(result, "text", "accepted"));
-        (void)fflush(stdout);
-    }
-    if (!settings->no_wait)
-        return watch_to_end(&watch);
-    if (!settings->json)
-        printf("Not waiting for its end. Watch it with: failoverctl status %s\n", service);
-    return finish(&watch, "running", EXIT_RUNNING, NULL);
-}
 
 enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request)
 {
@@ -384,7 +188,7 @@ enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request)
     enum ctl_outcome outcome =
         ctl_ask(settings->socket_path, settings->timeout_ms, request, &result, &fault);
     if (outcome == CTL_OK)
-        code = after_acceptance(settings, service, result);
+        code = ctl_operation_begun(settings, service, result);
     else
         code = ctl_complain(settings, outcome, result, &fault);
     if (outcome == CTL_BROKEN || outcome == CTL_INTERRUPTED) {

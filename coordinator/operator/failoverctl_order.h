@@ -24,6 +24,9 @@ struct ctl_settings {
 enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcome outcome,
                             const json_t *error, const struct fault *fault);
 
+/* What --json prints of a fault or a refusal: {"ok": false, "error": {...}}. A new reference. */
+json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault);
+
 /* Prints one JSON document on stdout. EXIT_FAILED if that failed, else `code`. */
 enum exit_code ctl_print_json(const json_t *document, enum exit_code code);
 

@@ -43,8 +43,14 @@ static struct libscols_table *new_table(const struct table_style *style, const s
         return NULL;
     scols_table_set_stream(table, style->stream);
     (void)scols_table_enable_colors(table, style->color);
+    if (style->width > 0) {
+        (void)scols_table_set_termwidth(table, style->width);
+        (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS);
+    }
+    /* Cells go on below themselves where all of them together are too wide. */
+    int narrow = style->width > 0 ? SCOLS_FL_WRAP : 0;
     for (size_t i = 0; i < count; i++)
-        if (scols_table_new_column(table, columns[i].title, 0.1, columns[i].flags) == NULL) {
+        if (scols_table_new_column(table, columns[i].title, 0.1, columns[i].flags | narrow) == NULL) {
             scols_unref_table(table);
             return NULL;
         }
@@ -558,7 +564,7 @@ void table_dry_run(const struct table_style *style, const json_t *plan)
 
 /* ---- history ------------------------------------------------------------------------------- */
 
-static void print_operation(const struct table_style *style, const json_t *operation)
+void table_operation(const struct table_style *style, const json_t *operation)
 {
     static const struct column columns[] = { { "STEP", 0 }, { "BEGAN", 0 },
                                              { "TOOK", SCOLS_FL_RIGHT }, { "RETRIES", SCOLS_FL_RIGHT },
@@ -615,7 +621,7 @@ void table_history(const struct table_style *style, const json_t *history)
     json_array_foreach(operations, index, operation) {
         if (index > 0)
             fputs("\n", style->stream);
-        print_operation(style, operation);
+        table_operation(style, operation);
     }
     json_array_foreach(json_object_get(history, "lost_writes"), index, operation) {
         fputs(index == 0 ? "\nOld primaries that came back:\n" : "", style->stream);

@@ -7,12 +7,14 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 struct table_style {
     FILE *stream;
     bool color;
     bool verbose;
+    size_t width; /* of what is drawn; 0: as wide as it gets */
 };
 
 /* Colour on a terminal, unless NO_COLOR is set and not empty, TERM is dumb, or `off`. */
@@ -28,5 +30,7 @@ const char *table_ago(char out[TABLE_AGO_MAX], size_t size, const json_t *object
 void table_gates(const struct table_style *style, const json_t *gates);
 void table_votes(const struct table_style *style, const json_t *votes);
 void table_history(const struct table_style *style, const json_t *history);
+/* One of its operations. */
+void table_operation(const struct table_style *style, const json_t *operation);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "coordinator/base/fault.h"
+#include "coordinator/report/recent.h"
 
 #define HISTORY_OPERATIONS_MAX 64
 #define HISTORY_STEPS_MAX 24      /* of one operation, in the order in which they first began */
@@ -37,8 +38,9 @@ void history_free(struct history *history);
 void history_line(struct history *history, const json_t *line);
 
 /* The tail of a journal; a file that is not there is an empty one. *last_seq is the highest seq in it
- * (0: none), *torn whether it does not end with a line end. Either may be NULL. */
-bool history_load(struct history *history, const char *path, uint64_t *last_seq, bool *torn,
+ * (0: none), *torn whether it does not end with a line end. Either may be NULL. `recent`, too, gets the lines;
+ * it and `history` may be NULL. */
+bool history_load(struct history *history, struct recent *recent, const char *path, uint64_t *last_seq, bool *torn,
                   struct fault *fault) CHECKED;
 
 /* { "operations": [ newest first ], "forgotten": n, "lost_writes": [ newest first ] } as README.md says; `service` NULL: of all,

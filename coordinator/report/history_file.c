@@ -8,7 +8,12 @@
 
 #include "coordinator/report/history_parts.h"
 
-static void take_file_line(struct history *history, const char *at, size_t length, uint64_t *seq)
+struct readers {
+    struct history *history;
+    struct recent *recent;
+};
+
+static void take_file_line(const struct readers *readers, const char *at, size_t length, uint64_t *seq)
 {
     if (length == 0 || length > HISTORY_LINE_MAX)
         return;
@@ -19,8 +24,10 @@ static void take_file_line(struct history *history, const char *at, size_t lengt
     if (json_is_integer(number) && json_integer_value(number) > 0 &&
         (uint64_t)json_integer_value(number) > *seq)
         *seq = (uint64_t)json_integer_value(number);
-    if (history != NULL)
-        history_line(history, line);
+    if (readers->history != NULL)
+        history_line(readers->history, line);
+    if (readers->recent != NULL)
+        recent_line(readers->recent, line, length + 1);
     json_decref(line);
 }
 
@@ -41,7 +48,7 @@ static ssize_t read_tail(int fd, char *buffer, size_t size, off_t offset)
     return (ssize_t)got;
 }
 
-static void take_lines(struct history *history, const char *bytes, size_t length, bool partial,
+static void take_lines(const struct readers *readers, const char *bytes, size_t length, bool partial,
                        uint64_t *seq)
 {
     const char *at = bytes;
@@ -51,13 +58,13 @@ static void take_lines(struct history *history, const char *bytes, size_t length
         if (stop == NULL)
             return; /* torn: its writer ends it before it goes on */
         if (!partial)
-            take_file_line(history, at, (size_t)(stop - at), seq);
+            take_file_line(readers, at, (size_t)(stop - at), seq);
         partial = false;
         at = stop + 1;
     }
 }
 
-bool history_load(struct history *history, const char *path, uint64_t *last_seq, bool *torn,
+bool history_load(struct history *history, struct recent *recent, const char *path, uint64_t *last_seq, bool *torn,
                   struct fault *fault)
 {
     struct stat file;
@@ -89,7 +96,7 @@ bool history_load(struct history *history, const char *path, uint64_t *last_seq,
     }
     if (history != NULL)
         history->loading = true;
-    take_lines(history, buffer, (size_t)got, start > 0, &seq);
+    take_lines(&(struct readers){ history, recent }, buffer, (size_t)got, start > 0, &seq);
     if (history != NULL)
         history->loading = false;
     if (last_seq != NULL)

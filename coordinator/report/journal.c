@@ -33,6 +33,7 @@ struct journal {
     char node[CONFIG_MAX_NAME + 1];
     const struct cluster_config *cluster;
     struct history *history;
+    struct recent *recent;
     struct journal_writer *writer;
     uint64_t seq;
     uint64_t lost;
@@ -87,7 +88,7 @@ static void lost_one(struct journal *journal)
     journal->lost_unsaid++;
 }
 
-/* Queues the line and hands it to the history. Steals it. */
+/* Queues the line and hands it to history and recent lines, whatever becomes of the file. Steals it. */
 static bool put_line(struct journal *journal, json_t *line, uint64_t token)
 {
     char buffer[JOURNAL_LINE_MAX];
@@ -96,6 +97,7 @@ static bool put_line(struct journal *journal, json_t *line, uint64_t token)
     if (length > 0 && length < sizeof buffer) {
         buffer[length] = '\n';
         queued = journal_writer_put(journal->writer, buffer, length + 1, token);
+        recent_line(journal->recent, line, length + 1);
     }
     if (!queued)
         lost_one(journal);
@@ -350,10 +352,17 @@ struct journal *journal_new(const struct journal_settings *settings, struct faul
     fd = open_file(settings->path, fault);
     if (fd < 0)
         goto fail;
-    if (!history_load(journal->history, settings->path, &journal->seq, &torn, fault)) {
+    journal->recent = recent_new();
+    if (journal->recent == NULL) {
+        (void)fault_set(fault, "out of memory");
         (void)close(fd);
         goto fail;
     }
+    if (!history_load(journal->history, journal->recent, settings->path, &journal->seq, &torn, fault)) {
+        (void)close(fd);
+        goto fail;
+    }
+    recent_begin(journal->recent, journal->seq);
     journal->writer = journal_writer_new(settings->loop, settings->path, fd, torn, on_synced,
                                          journal, fault);
     if (journal->writer == NULL) {
@@ -362,6 +371,7 @@ struct journal *journal_new(const struct journal_settings *settings, struct faul
     }
     return journal;
 fail:
+    recent_free(journal->recent);
     free(journal);
     return NULL;
 }
@@ -373,6 +383,7 @@ bool journal_free(struct journal *journal, int64_t wait_ms)
     for (size_t i = 0; i < AUDITS_MAX; i++)
         timer_cancel(&journal->audits[i].timer);
     bool all = journal_writer_free(journal->writer, wait_ms);
+    recent_free(journal->recent);
     free(journal);
     return all;
 }
@@ -380,6 +391,11 @@ bool journal_free(struct journal *journal, int64_t wait_ms)
 void journal_use(struct journal *journal, const struct cluster_config *cluster)
 {
     journal->cluster = cluster;
+}
+
+json_t *journal_events(const struct journal *journal, const struct recent_question *question)
+{
+    return recent_json(journal->recent, question);
 }
 
 void journal_status(struct journal *journal, struct journal_status *status)

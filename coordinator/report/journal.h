@@ -25,6 +25,7 @@
 #include "coordinator/base/loop.h"
 #include "coordinator/config/config.h"
 #include "coordinator/report/history.h"
+#include "coordinator/report/recent.h"
 #include "policy/note.h"
 
 #define JOURNAL_QUEUE_LINES_MAX 4096
@@ -91,6 +92,9 @@ bool journal_audit(struct journal *journal, const struct journal_audit *audit, j
 
 /* Whoever waits with this `arg` is not told any more. The lines are written all the same. */
 void journal_forget(struct journal *journal, const void *arg);
+
+/* What is told to who follows: see recent.h. A new reference; NULL without memory. */
+json_t *journal_events(const struct journal *journal, const struct recent_question *question);
 
 struct journal_status {
     char path[512];

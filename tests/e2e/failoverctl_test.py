@@ -197,7 +197,7 @@ def script(**answers):
         key = request["command"].replace(" ", "_").replace("-", "_")
         if request.get("dry_run"):
             key = "dry_run"
-        entry = answers[key]
+        entry = answers.get(key, refusal("unknown_command", 2))
         if isinstance(entry, list):
             return entry.pop(0) if len(entry) > 1 else entry[0]
         return entry
@@ -418,7 +418,7 @@ class Ordering(Ctl):
         sent = next(r for r in daemon.requests if r["command"] == "switchover")
         self.assertEqual({k: sent[k] for k in ("service", "to", "reason", "skip_gates")},
                          {"service": "shop", "to": "us-west-2", "reason": "new disks", "skip_gates": ["target_healthy"]})
-        self.check(script(switchover=ACCEPTED), SWITCHOVER + ["--yes", "--no-wait"], 6, ID, "failoverctl status shop")
+        self.check(script(switchover=ACCEPTED), SWITCHOVER + ["--yes", "--no-wait"], 6, ID, f"failoverctl wait {ID}")
         self.check(script(switchover=refusal("gate", 3)), SWITCHOVER + ["--yes"], 3, "refused: gate", "do this next")
 
     def test_progress_says_what_a_step_does(self):
@@ -538,7 +538,7 @@ class Ordering(Ctl):
         self.assertTrue(all(r.get("dry_run") for r in daemon.requests))
 
     def test_no_wait(self):
-        self.check(script(failover=ACCEPTED), ORDER + ["--yes", "--no-wait"], 6, ID, "failoverctl status shop")
+        self.check(script(failover=ACCEPTED), ORDER + ["--yes", "--no-wait"], 6, ID, f"failoverctl wait {ID}")
 
     def test_dns_adopt(self):
         daemon, _, _ = self.check(script(dns_adopt=ACCEPTED, status=good(ended("done"))),
@@ -565,7 +565,7 @@ class Ordering(Ctl):
                 process.communicate()
         self.assertEqual(process.returncode, 6, err)
         self.assertIn("goes on", err)
-        self.assertIn("status shop", err)
+        self.assertIn(f"wait {ID}", err)
 
 
 class Terminal(Ctl):

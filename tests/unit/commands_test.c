@@ -163,6 +163,33 @@ static void hostile_requests_are_refused(void)
     done();
 }
 
+static void ids_times_and_cursors_are_checked(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_WAIT, "{\"operation\":\"00c0ffee00c0ffee\"}", &a, &fault));
+    CU_ASSERT_STRING_EQUAL(a.operation, "00c0ffee00c0ffee");
+    CU_ASSERT_EQUAL(a.after, -1);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_EVENTS, "{\"service\":\"shop\",\"after\":41,\"run\":\"00c0ffee00c0ffee\"}", &a, &fault));
+    CU_ASSERT_STRING_EQUAL(a.run, "00c0ffee00c0ffee");
+    CU_ASSERT_EQUAL(a.after, 41);
+    CU_ASSERT_EQUAL(a.role, ROLE_READ);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_EVENTS, "{\"since\":\"2026-11-21T10:17:45.123Z\",\"after\":0}", &a, &fault));
+    CU_ASSERT_STRING_EQUAL(a.since, "2026-11-21T10:17:45.123Z");
+    static const char *const ids[] = { "{}", "{\"operation\":5}", "{\"operation\":\"\"}", "{\"operation\":\"00C0FFEE00C0FFEE\"}",
+                                       "{\"operation\":\"00c0ffee00c0ffee0\"}", "{\"operation\":\"00c0ffee00c0ffe\"}" };
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_OPERATION_SHOW, ids[i], &a, &fault));
+    static const char *const bad[] = {
+        "{\"after\":-1}", "{\"after\":\"1\"}", "{\"after\":1.5}", "{\"after\":9223372036854775807}", "{\"run\":\"x\"}",
+        "{\"limit\":0}", "{\"limit\":1001}", "{\"since\":\"2026-11-21\"}", "{\"since\":\"2026-11-21T10:17:45.123Z \"}",
+        "{\"since\":\"2026-11-21 10:17:45.123Z\"}", "{\"since\":\"\"}", "{\"since\":5}", "{\"to\":\"r\"}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_EVENTS, bad[i], &a, &fault));
+    done();
+}
+
 static void every_answer_has_its_words(void)
 {
     for (int i = ANSWER_ACCEPTED; i <= ANSWER_NO_LEDGER; i++) {
@@ -203,5 +230,5 @@ static void every_answer_has_its_words(void)
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
            TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
-           TEST(hostile_requests_are_refused),
+           TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
            TEST(every_answer_has_its_words))

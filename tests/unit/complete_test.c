@@ -88,8 +88,10 @@ static void each_option_once(void)
             *space = '/';
         strncat(line, "/--", sizeof line - strlen(line) - 1);
         (void)next(line, NULL);
-        for (char *word = strtok_r(found, " ", &space); word != NULL; word = strtok_r(NULL, " ", &space))
-            CU_ASSERT(strstr(space, word) == NULL || strstr(space, word)[strlen(word)] != ' ');
+        for (char *word = strtok_r(found, " ", &space); word != NULL; word = strtok_r(NULL, " ", &space)) {
+            CU_ASSERT_FALSE(has(space, word));
+            CU_ASSERT_EQUAL(strspn(word, "abcdefghijklmnopqrstuvwxyz-"), strlen(word));
+        }
     }
 }
 

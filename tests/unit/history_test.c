@@ -225,7 +225,7 @@ static void rubbish_in_the_file_is_skipped(void)
         fputc('x', file);
     fputs("\n{\"seq\":41,\"event\":\"x\"}\n{\"seq\":99,\"eve", file);
     fclose(file);
-    CU_ASSERT_TRUE(history_load(history, path, &seq, &torn, &fault));
+    CU_ASSERT_TRUE(history_load(history, NULL, path, &seq, &torn, &fault));
     CU_ASSERT_EQUAL(seq, 41);
     CU_ASSERT_TRUE(torn);
     json_t *list = history_json(history, NULL, 0);
@@ -236,9 +236,9 @@ static void rubbish_in_the_file_is_skipped(void)
     json_decref(list);
     history_free(history);
     unlink(path);
-    CU_ASSERT_TRUE(history_load(NULL, path, &seq, &torn, &fault)); /* not there: empty */
+    CU_ASSERT_TRUE(history_load(NULL, NULL, path, &seq, &torn, &fault)); /* not there: empty */
     CU_ASSERT_EQUAL(seq, 0);
-    CU_ASSERT_FALSE(history_load(NULL, "/tmp", &seq, &torn, &fault));
+    CU_ASSERT_FALSE(history_load(NULL, NULL, "/tmp", &seq, &torn, &fault));
 }
 
 static void feed_step(struct history *history, unsigned id, const char *order, const char *step, int took_ms)

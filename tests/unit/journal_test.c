@@ -133,6 +133,40 @@ static void every_note_becomes_a_line(void)
     teardown();
 }
 
+static size_t events_after(struct journal *journal, int64_t after, const char *run, bool *restarted)
+{
+    struct recent_question question = { .after = after, .run = run };
+    json_t *answer = journal_events(journal, &question);
+    size_t count = json_array_size(json_object_get(answer, "events"));
+    *restarted = peek_yes(answer, "restarted");
+    int64_t missed = -1;
+    CU_ASSERT(peek_int(answer, "missed", &missed) && missed == 0);
+    json_decref(answer);
+    return count;
+}
+
+/* At hand at once, whatever the disk does; and over a restart without a hole. */
+static void the_newest_lines_are_at_hand(void)
+{
+    bool restarted = false;
+    setup();
+    struct journal *journal = open_journal();
+    CU_ASSERT_EQUAL(events_after(journal, 0, NULL, &restarted), 0);
+    struct note note = note_of(NOTE_VOTING);
+    journal_note(journal, &note);
+    journal_event(journal, "daemon_stopping", LOG_LEVEL_INFO, NULL, "it stops", NULL);
+    CU_ASSERT_EQUAL(events_after(journal, 0, NULL, &restarted), 2);
+    CU_ASSERT_EQUAL(events_after(journal, 1, NULL, &restarted), 1);
+    CU_ASSERT_FALSE(restarted);
+    CU_ASSERT_TRUE(journal_free(journal, 5000));
+    journal = open_journal();
+    journal_note(journal, &note);
+    CU_ASSERT_EQUAL(events_after(journal, 1, "00000000000000ff", &restarted), 2);
+    CU_ASSERT_TRUE(restarted);
+    CU_ASSERT_TRUE(journal_free(journal, 5000));
+    teardown();
+}
+
 static void names_are_stable_and_unique(void)
 {
     for (int i = 0; i < NOTE_KIND_COUNT; i++) {
@@ -319,7 +353,7 @@ static void odd_files_are_refused(void)
     teardown();
 }
 
-SUITE_MAIN("journal", TEST(every_note_becomes_a_line), TEST(names_are_stable_and_unique),
+SUITE_MAIN("journal", TEST(every_note_becomes_a_line), TEST(the_newest_lines_are_at_hand), TEST(names_are_stable_and_unique),
            TEST(goes_on_after_a_restart_and_a_torn_line), TEST(follows_a_file_that_was_moved_away),
            TEST(a_full_disk_is_said_and_outlived), TEST(an_audit_is_on_disk_before_it_is_answered),
            TEST(an_audit_that_cannot_be_written_says_so), TEST(odd_files_are_refused))
