@@ -20,6 +20,7 @@ bool table_color_wanted(FILE *stream, bool off);
 
 void table_status(const struct table_style *style, const json_t *status);
 void table_dry_run(const struct table_style *style, const json_t *plan);
+void table_audit(const struct table_style *style, const json_t *audit);
 void table_history(const struct table_style *style, const json_t *history);
 
 #endif

@@ -25,9 +25,11 @@
 static char folder[64];
 static char path[100];
 static char journal_path[128];
+static char audit_path[128];
 static struct loop *loop;
 static struct control_server *server;
 static struct journal *journal;
+static struct audit *audit;
 static pthread_t thread;
 static struct control_config roles;
 
@@ -91,7 +93,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void start(bool with_journal, int64_t idle_ms)
+static void start(bool with_audit, int64_t idle_ms)
 {
     struct fault fault = { "" };
     struct log_settings quiet = log_settings_default();
@@ -101,14 +103,17 @@ static void start(bool with_journal, int64_t idle_ms)
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/sock", folder);
     snprintf(journal_path, sizeof journal_path, "%s/journal", folder);
+    snprintf(audit_path, sizeof audit_path, "%s/audit", folder);
     loop = loop_new("test", &fault);
     struct journal_settings js = { journal_path, "use1-a", fixture_cluster(), loop, NULL };
-    journal = with_journal ? journal_new(&js, &fault) : NULL;
+    journal = with_audit ? journal_new(&js, &fault) : NULL;
+    struct audit_settings as = { audit_path, "use1-a", loop, journal };
+    audit = with_audit ? audit_new(&as, &fault) : NULL;
     behaviour = ANSWERS;
     handled = 0;
     held_ticket = 0;
     struct control_server_settings settings = { .path = path, .roles = &roles, .handle = handle,
-                                                .journal = journal, .idle_ms = idle_ms };
+                                                .audit = audit, .idle_ms = idle_ms };
     server = control_server_new(loop, &settings, &fault);
     if (server == NULL)
         fprintf(stderr, "%s\n", fault.text);
@@ -121,10 +126,12 @@ static void stop(void)
     loop_stop(loop);
     pthread_join(thread, NULL);
     control_server_free(server);
+    CU_ASSERT_TRUE(audit_free(audit, 5000));
     CU_ASSERT_TRUE(journal_free(journal, 5000));
     loop_free(loop);
     CU_ASSERT_EQUAL(access(path, F_OK), -1);
     unlink(journal_path);
+    unlink(audit_path);
     rmdir(folder);
 }
 
@@ -385,7 +392,23 @@ static void a_client_that_never_reads_harms_nobody(void)
     stop();
 }
 
-static void orders_are_in_the_journal_before_they_act(void)
+static void count_orders(const char *file_path)
+{
+    FILE *file = fopen(file_path, "r");
+    char line[JOURNAL_LINE_MAX];
+    int asked = 0;
+    int answered = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        asked += strstr(line, "\"order_asked\"") != NULL && strstr(line, "\"uid\":") != NULL;
+        answered += strstr(line, "\"order_answered\"") != NULL && strstr(line, "\"outcome\":") != NULL;
+    }
+    fclose(file);
+    CU_ASSERT_EQUAL(asked, 5);
+    CU_ASSERT_EQUAL(answered, 5);
+}
+
+static void orders_are_on_record(void)
 {
     start(true, 0);
     behaviour = ORDERS;
@@ -407,20 +430,12 @@ static void orders_are_in_the_journal_before_they_act(void)
     pthread_join(thread, NULL);
     control_server_free(server);
     server = NULL;
+    CU_ASSERT_TRUE(audit_free(audit, 5000));
+    audit = NULL;
     CU_ASSERT_TRUE(journal_free(journal, 5000));
     journal = NULL;
-    FILE *file = fopen(journal_path, "r");
-    char line[JOURNAL_LINE_MAX];
-    int asked = 0;
-    int answered = 0;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    while (fgets(line, sizeof line, file) != NULL) {
-        asked += strstr(line, "\"order_asked\"") != NULL && strstr(line, "\"uid\":") != NULL;
-        answered += strstr(line, "\"order_answered\"") != NULL && strstr(line, "\"outcome\":") != NULL;
-    }
-    fclose(file);
-    CU_ASSERT_EQUAL(asked, 5);
-    CU_ASSERT_EQUAL(answered, 5);
+    count_orders(journal_path);
+    count_orders(audit_path);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run, NULL), 0);
     stop();
 }
@@ -513,6 +528,6 @@ SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers
            TEST(wrong_requests_are_refused), TEST(garbage_ends_only_its_own_connection),
            TEST(half_lines_and_silence_end_at_the_deadline), TEST(a_crowd_of_idlers_makes_room),
            TEST(a_client_that_never_reads_harms_nobody),
-           TEST(orders_are_in_the_journal_before_they_act), TEST(a_switchover_is_ordered_as_one),
+           TEST(orders_are_on_record), TEST(a_switchover_is_ordered_as_one),
            TEST(roles_go_by_numbers),
            TEST(a_stale_socket_is_replaced_and_a_live_one_is_not))
