@@ -76,7 +76,7 @@ static const struct command commands[COMMAND_COUNT] = {
       { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "without_list", PARAMETER_FLAG, false, false },
         { "dry_run", PARAMETER_FLAG, false, false } } },
     [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
-      ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken, 2 can't be read)",
+      ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",
       "  FILE           the trail; left out: the one that node.json names, or " CONFIG_AUDIT_DEFAULT "\n"
       "  --expect HASH  a hash of the trail that was kept elsewhere: broken, too, if no line has it\n"
       "  --node FILE    usually /etc/failoverd/node.json\n"

@@ -96,12 +96,13 @@ static json_t *report_json(const struct audit_report *report, const char *path, 
     for (size_t i = 0; i < report->breaks && i < AUDIT_FINDINGS_MAX; i++)
         (void)json_array_append_new(breaks, finding_json(&report->findings[i]));
     bool any = report->lines > 0;
-    return json_pack("{s:o, s:b, s:I, s:o, s:o, s:b, s:I, s:o, s:I, s:o}", "file", json_of_text(path), "whole", whole, "lines",
-                     (json_int_t)report->lines, "first", any ? place_json(&report->first, report->first_time) : json_null(),
-                     "last", any ? place_json(&report->last, report->last_time) : json_null(), "continues",
-                     report->continues, "pieces", (json_int_t)report->pieces, "expected",
-                     asked ? json_boolean(report->expected) : json_null(), "break_count", (json_int_t)report->breaks,
-                     "breaks", breaks);
+    json_t *first = any ? place_json(&report->first, report->first_time) : json_null();
+    json_t *last = any ? place_json(&report->last, report->last_time) : json_null();
+    json_t *expected = asked ? json_boolean(report->expected) : json_null();
+    return json_pack("{s:o, s:b, s:I, s:o, s:o, s:b, s:I, s:o, s:I, s:o}", "file", json_of_text(path), "whole", whole,
+                     "lines", (json_int_t)report->lines, "first", first, "last", last, "continues", report->continues,
+                     "pieces", (json_int_t)report->pieces, "expected", expected, "break_count",
+                     (json_int_t)report->breaks, "breaks", breaks);
 }
 
 static void print_findings(const struct audit_report *report)
@@ -110,7 +111,7 @@ static void print_findings(const struct audit_report *report)
     for (size_t i = 0; i < report->breaks && i < AUDIT_FINDINGS_MAX; i++) {
         struct text text = TEXT_OF(sentence);
         audit_break_text(&text, &report->findings[i]);
-        printf("  line %zu %s\n", report->findings[i].line, sentence);
+        printf("  line %zu: %s\n", report->findings[i].line, sentence);
         if (i == 0 || report->findings[i].what != report->findings[i - 1].what)
             printf("    %s\n", audit_break_todo(report->findings[i].what));
     }
@@ -120,9 +121,11 @@ static void print_findings(const struct audit_report *report)
 
 static void print_report(const struct audit_report *report, const char *path, const char *expect)
 {
-    printf("%s: %s\n", path, report->breaks > 0 ? "BROKEN" : "the chain is whole");
+    bool missing = expect != NULL && !report->expected;
+    printf("%s: %s\n", path, report->breaks > 0 ? "BROKEN" : missing ? "CUT OFF OR MADE ANEW" : "the chain is whole");
     if (report->lines == 0) {
-        puts("  It has no line. failoverd writes one whenever it starts, so it never ran with this file, or it was emptied.");
+        puts("  It has no line. failoverd writes one whenever it starts: it never ran with this file, or the file was "
+             "emptied.");
     } else {
         printf("  %zu lines, numbers %" PRIu64 " to %" PRIu64 ", from %s to %s\n", report->lines, report->first.seq,
                report->last.seq, report->first_time, report->last_time);
@@ -131,15 +134,16 @@ static void print_report(const struct audit_report *report, const char *path, co
                    report->first.seq, report->first.prev);
     }
     if (report->pieces > 0)
-        printf("  %zu torn pieces of a crash or a full disk are accounted for by the lines after them\n", report->pieces);
+        printf("  %zu torn pieces of a crash or a full disk are accounted for by the lines after them\n",
+               report->pieces);
     print_findings(report);
     if (expect != NULL)
         puts(report->expected ? "  The expected hash is there: nothing up to its line was made anew."
-                              : "  The EXPECTED HASH IS NOT THERE: lines were cut off, or the trail was made anew, or the "
-                                "hash is of another node's.");
+                              : "  THE EXPECTED HASH IS NOT THERE: lines were cut off, or the trail was made anew, or "
+                                "the hash is of another file or node.");
     if (report->lines > 0)
-        printf("  newest hash %s\n  Keep it elsewhere: whoever can write the file can make all of it anew, and only that "
-               "shows it.\n", report->last.hash);
+        printf("  newest hash %s\n  Keep it elsewhere: whoever can write the file can make all of it anew, and only "
+               "that shows it.\n", report->last.hash);
 }
 
 static bool is_hash(const char *text)

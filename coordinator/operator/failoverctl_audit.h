@@ -15,7 +15,8 @@ struct ctl_audit {
 #define AUDIT_SHOW_DEFAULT 20
 #define AUDIT_SHOW_MAX 1000
 
-/* EXIT_DONE: whole, and has the expected hash. EXIT_FAILED: broken. EXIT_USAGE: can't be read, or `expect` is no hash. */
+/* EXIT_DONE: whole, and has the expected hash. EXIT_FAILED: broken, or it has not. EXIT_USAGE: can't be read, or
+ * `expect` is no hash. */
 enum exit_code ctl_audit_verify(const struct ctl_settings *settings, const struct ctl_audit *what);
 
 /* EXIT_DONE, or EXIT_USAGE when the file can't be read. */

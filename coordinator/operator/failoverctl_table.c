@@ -575,7 +575,8 @@ void table_audit(const struct table_style *style, const json_t *audit)
         if (peek_int(entry, "seq", &value))
             (void)snprintf(number, sizeof number, "%" PRId64, value);
         if (peek_int(entry, "uid", &value))
-            text_appendf(&name, "%s (%" PRId64 ") on %s", peek_str(entry, "user", "?"), value, peek_str(entry, "from", "?"));
+            text_appendf(&name, "%s (%" PRId64 ") on %s", peek_str(entry, "user", "?"), value,
+                         peek_str(entry, "from", "?"));
         audit_cell(&command, entry);
         set_cell(line, 0, number);
         set_cell(line, 1, peek_str(entry, "time", "?"));

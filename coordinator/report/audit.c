@@ -295,8 +295,8 @@ static void put_opened(struct audit *audit, const struct audit_report *report)
     json_t *body = new_body(audit, "opened");
     int bad = 0;
     if (body != NULL && report->torn_bytes > 0)
-        bad = json_object_set_new(body, "torn", json_pack("{s:I, s:s}", "bytes", (json_int_t)report->torn_bytes, "sha256",
-                                                          report->torn_hash));
+        bad = json_object_set_new(body, "torn", json_pack("{s:I, s:s}", "bytes", (json_int_t)report->torn_bytes,
+                                                          "sha256", report->torn_hash));
     if (body == NULL || bad != 0 || !queue_line(audit, body, &pending, &fault))
         log_event(LOG_LEVEL_ERROR, "the audit trail's start could not be put on record", LOG_STR("reason", fault.text));
     json_decref(body);

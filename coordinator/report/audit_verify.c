@@ -36,23 +36,29 @@ static const struct {
     const char *name;
     const char *todo;
 } words[AUDIT_BREAK_COUNT] = {
-    [AUDIT_BREAK_CHANGED] = { "changed", "It does not say any more what was written. Compare it with a copy, and with the "
-                              "journal's order_ lines of that time." },
-    [AUDIT_BREAK_REPLACED] = { "replaced", "Somebody wrote another line in its place and counted its hash anew. Compare it with "
-                               "a copy, and with the journal's order_ lines of that time." },
-    [AUDIT_BREAK_UNREADABLE] = { "unreadable", "It was damaged or put there by something else than failoverd; a disk that was "
-                                 "full just before a crash can leave this, too. Compare it with a copy." },
-    [AUDIT_BREAK_REMOVED] = { "removed", "What was ordered there is not known from this file. Look for the lines in a copy, "
-                              "and for order_ lines in the journal." },
+    [AUDIT_BREAK_CHANGED] = { "changed",
+        "It does not say any more what was written. Compare it with a copy, and with the journal's order_ lines of "
+        "that time." },
+    [AUDIT_BREAK_REPLACED] = { "replaced",
+        "Somebody wrote another line in its place and counted its hash anew. Compare it with a copy, and with the "
+        "journal's order_ lines of that time." },
+    [AUDIT_BREAK_UNREADABLE] = { "unreadable",
+        "It was damaged, or put there by something else than failoverd; a disk that was full just before a crash can "
+        "leave this, too. Compare it with a copy." },
+    [AUDIT_BREAK_REMOVED] = { "removed",
+        "What was ordered there is not known from this file. Look for the lines in a copy, and for order_ lines in the "
+        "journal." },
     [AUDIT_BREAK_INSERTED] = { "inserted", "failoverd did not write it at this place. Compare it with a copy." },
-    [AUDIT_BREAK_MOVED] = { "moved", "Lines were put into another order, or are there twice. Compare the file with a copy; of "
-                            "rotated files give the oldest first." },
-    [AUDIT_BREAK_TORN] = { "torn", "A crash or a full disk leaves this; the order that it began was not carried out by failoverd. "
-                           "Its next start accounts for the piece. While failoverd writes it can also be seen for a "
-                           "moment: ask again." },
-    [AUDIT_BREAK_ANEW] = { "another_chain", "failoverd found no trail that it could continue when it started: the file was removed or "
-                           "moved while failoverd was down, or its end was damaged, or this one was made by somebody else. "
-                           "What lies before is proven no more than its own chain proves it." },
+    [AUDIT_BREAK_MOVED] = { "moved",
+        "Lines were put into another order, or are there twice. Compare the file with a copy; of rotated files give "
+        "the oldest first." },
+    [AUDIT_BREAK_TORN] = { "torn",
+        "A crash or a full disk leaves this; an order that it began was not carried out. failoverd's next start "
+        "accounts for the piece. While failoverd writes it can also be seen for a moment: ask again." },
+    [AUDIT_BREAK_ANEW] = { "another_chain",
+        "failoverd found no trail that it could continue when it started: the file was removed or moved while "
+        "failoverd was down, or its end was damaged, or somebody else made this one. Each part is proven by its own "
+        "chain alone." },
 };
 
 const char *audit_break_name(enum audit_break what)
@@ -75,27 +81,33 @@ void audit_break_text(struct text *text, const struct audit_finding *finding)
         text_appendf(text, "number %" PRIu64 " was replaced: the line after it continues another one", finding->from);
         return;
     case AUDIT_BREAK_UNREADABLE:
-        text_append(text, "is no line of an audit trail, and nothing accounts for it");
+        text_append(text, "no line of an audit trail, and nothing accounts for what is there");
         return;
     case AUDIT_BREAK_REMOVED:
-        text_appendf(text, "before it, numbers %" PRIu64 " to %" PRIu64 " are missing", finding->from, finding->to);
+        if (finding->from == finding->to) {
+            text_appendf(text, "number %" PRIu64 " was removed before it: it is missing", finding->from);
+            return;
+        }
+        text_appendf(text, "numbers %" PRIu64 " to %" PRIu64 " were removed before it: they are missing", finding->from,
+                     finding->to);
         return;
     case AUDIT_BREAK_INSERTED:
-        text_appendf(text, "was inserted: the line after it continues number %" PRIu64 ", the one before it", finding->from);
+        text_appendf(text, "inserted: the line after it continues number %" PRIu64 ", the one before it",
+                     finding->from);
         return;
     case AUDIT_BREAK_MOVED:
-        text_appendf(text, "number %" PRIu64 " is not at its place: it comes after number %" PRIu64, finding->from,
+        text_appendf(text, "number %" PRIu64 " was moved: it comes after number %" PRIu64, finding->from,
                      finding->to);
         return;
     case AUDIT_BREAK_TORN:
-        text_append(text, "is torn: the file ends within it");
+        text_append(text, "torn: the file ends within it");
         return;
     case AUDIT_BREAK_ANEW:
-        text_appendf(text, "begins another chain; number %" PRIu64 " was the last of the one before", finding->from);
+        text_appendf(text, "another chain begins; number %" PRIu64 " was the last of the one before", finding->from);
         return;
     case AUDIT_BREAK_COUNT:
     default:
-        text_append(text, "is wrong");
+        text_append(text, "wrong");
     }
 }
 

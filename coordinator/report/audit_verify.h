@@ -66,7 +66,7 @@ bool audit_walk(FILE *file, const char *expect, audit_seen *seen, void *arg, str
 
 /* "changed", "removed", ...: stable. */
 const char *audit_break_name(enum audit_break what);
-/* What is wrong, as a sentence without the line's number; and what it means and what to do. */
+/* What is wrong, to be read after the line's number; and what it means and what to do. */
 void audit_break_text(struct text *text, const struct audit_finding *finding);
 const char *audit_break_todo(enum audit_break what);
 

@@ -97,7 +97,7 @@ def check_tampering(suite, lab, path):
         suite.expect(code == 1 and not report["whole"] and (first["kind"], first["line"]) == (kind, line) and first["todo"],
                      f"{what} is found: {first.get('text')}", report)
         code, said = ctl(lab, "audit", "verify", copy)
-        suite.expect(code == 1 and f"line {line} " in said and "BROKEN" in said, f"{what}: and told to people", said)
+        suite.expect(code == 1 and f"line {line}: " in said and "BROKEN" in said, f"{what}: and told to people", said)
     copy.write_bytes(b"".join(lines[:-1]))
     suite.expect(verified(lab, copy)[0] == 0 and verified(lab, copy, "--expect", newest)[0] == 1
                  and verified(lab, path, "--expect", newest)[0] == 0, "a line cut off the end: only a hash kept elsewhere shows it")

@@ -1,4 +1,4 @@
-/* The audit trail on a real disk: kept before it is told, refused when it can't be, and whole whatever comes between. */
+/* The audit trail on a real disk: kept before it is told, refused when it can't be, whole whatever comes between. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -179,7 +179,8 @@ static void a_line_is_on_disk_before_it_is_told(void)
     CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(line, "reason")), "fire \"here\"\nand there");
     const json_t *gates = json_object_get(line, "skipped_gates");
     CU_ASSERT_EQUAL_FATAL(json_array_size(gates), 2);
-    CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(gates, 0)), gate_name(GATE_FENCE < GATE_COOLDOWN ? GATE_FENCE : GATE_COOLDOWN));
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(gates, 0)),
+                           gate_name(GATE_FENCE < GATE_COOLDOWN ? GATE_FENCE : GATE_COOLDOWN));
     json_decref(line);
     struct stat info;
     CU_ASSERT_EQUAL(stat(path, &info), 0);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "coordinator/base/clock.h"
@@ -220,6 +221,18 @@ static bool nobody_connected(void)
     struct control_counters counters;
     control_counters(server, &counters);
     return counters.connections == 0;
+}
+
+static bool one_connected(void)
+{
+    struct control_counters counters;
+    control_counters(server, &counters);
+    return counters.connections == 1;
+}
+
+static bool was_handled(void)
+{
+    return handled > 0;
 }
 
 /* ---- tests ---- */
@@ -440,6 +453,78 @@ static void orders_are_on_record(void)
     stop();
 }
 
+static int lines_with(const char *file_path, const char *needle)
+{
+    FILE *file = fopen(file_path, "r");
+    char line[JOURNAL_LINE_MAX];
+    int found = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        found += strstr(line, needle) != NULL;
+    fclose(file);
+    return found;
+}
+
+/* The line is there when the handler is called, and no handler is called when it can't be there. */
+static void an_order_that_cannot_be_kept_is_refused(void)
+{
+    start(true, 0);
+    behaviour = ANSWERS_LATER;
+    int fd = dial();
+    say(fd, FAILOVER(""));
+    CU_ASSERT_TRUE(until(was_handled));
+    CU_ASSERT_EQUAL(lines_with(audit_path, "\"order_asked\""), 1);
+    int waiting = fd; /* for ever: its answer never comes */
+    CU_ASSERT_EQUAL(unlink(audit_path), 0);
+    CU_ASSERT_EQUAL(mkdir(audit_path, 0700), 0); /* so that the next line finds no file */
+    behaviour = ANSWERS;
+    handled = 0;
+    fd = dial();
+    json_t *reply = ask(fd, FAILOVER(""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(reply, "error"), "text", ""), audit_path));
+    expect_error(reply, "not_audited", EXIT_FAILED);
+    CU_ASSERT_EQUAL(handled, 0);
+    expect_good(ask(fd, STATUS)); /* looking needs no record */
+    CU_ASSERT_EQUAL(handled, 1);
+    say(fd, FAILOVER(""));
+    close(fd); /* gone before the disk answered */
+    CU_ASSERT_TRUE(until(one_connected));
+    CU_ASSERT_EQUAL(rmdir(audit_path), 0);
+    fd = dial();
+    expect_good(ask(fd, FAILOVER("")));
+    CU_ASSERT_EQUAL(handled, 2);
+    close(fd);
+    close(waiting);
+    stop();
+}
+
+/* As somebody who is nobody: only root can try that. */
+static void a_denied_order_is_on_record(void)
+{
+    if (geteuid() != 0)
+        return;
+    start(true, 0);
+    CU_ASSERT_EQUAL(chmod(folder, 0755), 0);
+    CU_ASSERT_EQUAL(chmod(path, 0666), 0);
+    pid_t child = fork();
+    CU_ASSERT_FATAL(child >= 0);
+    if (child == 0) {
+        char reply[512] = "";
+        if (setresuid(65534, 65534, 65534) != 0)
+            _exit(2);
+        int fd = dial();
+        say(fd, FAILOVER(""));
+        _exit(read(fd, reply, sizeof reply - 1) > 0 && strstr(reply, "\"denied\"") != NULL ? 0 : 1);
+    }
+    int status = -1;
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_EQUAL(handled, 0);
+    CU_ASSERT_EQUAL(lines_with(audit_path, "\"order_denied\""), 1);
+    CU_ASSERT_EQUAL(lines_with(audit_path, "\"uid\":65534"), 1);
+    stop();
+}
+
 /* As the core gets it, and its answer in words of the same command. */
 static void a_switchover_is_ordered_as_one(void)
 {
@@ -528,6 +613,7 @@ SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers
            TEST(wrong_requests_are_refused), TEST(garbage_ends_only_its_own_connection),
            TEST(half_lines_and_silence_end_at_the_deadline), TEST(a_crowd_of_idlers_makes_room),
            TEST(a_client_that_never_reads_harms_nobody),
-           TEST(orders_are_on_record), TEST(a_switchover_is_ordered_as_one),
+           TEST(orders_are_on_record), TEST(an_order_that_cannot_be_kept_is_refused),
+           TEST(a_denied_order_is_on_record), TEST(a_switchover_is_ordered_as_one),
            TEST(roles_go_by_numbers),
            TEST(a_stale_socket_is_replaced_and_a_live_one_is_not))
