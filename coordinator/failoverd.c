@@ -53,6 +53,7 @@ struct daemon {
     struct resolver *resolver;
     struct history *history;
     struct journal *journal;
+    struct audit *audit;
     struct store *store;
     struct store_found found;
     uint64_t restarts;
@@ -250,6 +251,17 @@ static bool open_journal(struct daemon *d, struct fault *fault)
     return d->journal != NULL;
 }
 
+/* After the store, whose lock says that no other failoverd of this node writes there. */
+static bool open_audit(struct daemon *d, struct fault *fault)
+{
+    struct audit_settings settings = { .path = d->local->audit,
+                                       .node = d->local->name,
+                                       .loop = d->loop,
+                                       .journal = d->journal };
+    d->audit = audit_new(&settings, fault);
+    return d->audit != NULL;
+}
+
 static bool open_control(struct daemon *d, struct fault *fault)
 {
     struct control_parts parts = {
@@ -262,6 +274,7 @@ static bool open_control(struct daemon *d, struct fault *fault)
         .pool = d->pool,
         .resolver = d->resolver,
         .journal = d->journal,
+        .audit = d->audit,
         .history = d->history,
         .store = d->store,
         .found = &d->found,
@@ -285,6 +298,8 @@ static bool open_all(struct daemon *d, struct fault *fault)
         return false;
     if (!open_store(d))
         return fault_set(fault, "the store: %s", d->store_fault.text);
+    if (!open_audit(d, fault))
+        return false;
     d->probing = probing_new(d->cluster, d->self, fault);
     if (d->probing == NULL || !open_control(d, fault))
         return false;
@@ -303,6 +318,8 @@ static void close_all(struct daemon *d)
     probing_stop(d->probing);
     control_free(d->control);
     probing_free(d->probing);
+    if (!audit_free(d->audit, JOURNAL_CLOSE_MS))
+        log_message(LOG_LEVEL_WARNING, "some lines of the audit trail could not be written in time");
     if (!journal_free(d->journal, JOURNAL_CLOSE_MS))
         log_message(LOG_LEVEL_WARNING, "some journal lines could not be written in time");
     history_free(d->history);

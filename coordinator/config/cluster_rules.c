@@ -149,6 +149,8 @@ void rules_node(struct document *d, struct local_config *node)
     if (node->tls.key != NULL && node->tls.certificate != NULL && node->tls.ca != NULL &&
         (strcmp(node->tls.ca, node->tls.key) == 0))
         document_error(d, "$.tls.ca", "names the same file as \"key\"; the authority's certificate is a file of its own");
+    if (node->audit != NULL && node->journal != NULL && strcmp(node->audit, node->journal) == 0)
+        document_error(d, "$.audit", "names the same file as \"journal\"; the audit trail is a file of its own");
 }
 
 bool config_check(const struct cluster_config *cluster, const struct local_config *node,

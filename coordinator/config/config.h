@@ -371,6 +371,8 @@ struct log_config {
     int format; /* enum config_log_format */
 };
 
+#define CONFIG_AUDIT_DEFAULT "/var/lib/failoverd/audit.jsonl"
+
 struct local_config {
     const char *name;
     const char *state_dir;
@@ -380,6 +382,7 @@ struct local_config {
     struct control_config control;
     struct log_config log;
     const char *journal;
+    const char *audit;
     struct credentials_config *aws_credentials; /* NULL: as the cluster file says */
     const char *path;
     struct config_arena *arena;

@@ -226,6 +226,7 @@ static void check_local(struct search *s, const struct local_config *node, confi
     check_folder(&s->local, node->state_dir, "$.state_dir");
     check_parent(&s->local, node->control_socket, "$.control_socket");
     check_parent(&s->local, node->journal, "$.journal");
+    check_parent(&s->local, node->audit, "$.audit");
     if (node->aws_credentials != NULL)
         (void)check_file(&s->local, node->aws_credentials->file, true, "$.aws_credentials.file");
 }

@@ -312,6 +312,8 @@ static const struct option node_rows[] = {
     { "$.log.format", OPTION_CHOICE, AT(local_config, log.format), .fallback = "\"text\"", .choices = formats, .means = "In which form." },
     { "$.journal", OPTION_FILE, AT(local_config, journal), .fallback = "\"/var/lib/failoverd/journal.jsonl\"",
       .means = "One JSON line for each event." },
+    { "$.audit", OPTION_FILE, AT(local_config, audit), .fallback = "\"" CONFIG_AUDIT_DEFAULT "\"",
+      .means = "The audit trail: what people ordered, hash-chained, written before it is done; a disk that refuses it refuses orders." },
     { "$.aws_credentials", OPTION_OPTIONAL, AT(local_config, aws_credentials), ELEMENT(credentials_config),
       .means = "Overrides the services' dns.credentials on this node." },
     { "$.aws_credentials.source", OPTION_CHOICE, .required = true, AT(credentials_config, source),

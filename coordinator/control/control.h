@@ -12,6 +12,7 @@
 #include "coordinator/base/resolver.h"
 #include "coordinator/config/config.h"
 #include "coordinator/report/history.h"
+#include "coordinator/report/audit.h"
 #include "coordinator/report/journal.h"
 #include "coordinator/store/store.h"
 #include "policy/facts.h"
@@ -30,6 +31,7 @@ struct control_parts {
     struct fetch_pool *pool;
     struct resolver *resolver;
     struct journal *journal;
+    struct audit *audit;
     struct history *history;
     struct store *store;       /* started; NULL: there is none that can be trusted */
     const struct store_found *found; /* with `store` */

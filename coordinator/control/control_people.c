@@ -20,6 +20,7 @@ struct snapshot {
     struct link_status links[LINK_PEERS_MAX];
     struct store_writer_status store;
     struct journal_status journal;
+    struct audit_status audit;
     struct tls_expiry certificate;
     struct links_counters counters;
     struct control_counters people;
@@ -56,6 +57,7 @@ static void take_snapshot(struct control *c, struct snapshot *s)
     if (c->writer != NULL)
         store_writer_status(c->writer, &s->store);
     journal_status(c->parts.journal, &s->journal);
+    audit_status(c->parts.audit, &s->audit);
     links_expiry(c->links, &s->certificate);
     links_counters(c->links, &s->counters);
     control_counters(c->server, &s->people);
@@ -86,6 +88,7 @@ static void take_snapshot(struct control *c, struct snapshot *s)
         .store_doubt = c->parts.store != NULL && store_in_doubt(c->parts.store),
         .store_text = c->parts.store_text,
         .journal = &s->journal,
+        .audit = &s->audit,
         .history = c->parts.history,
         .returns = s->returns,
         .certificate = &s->certificate,
@@ -253,6 +256,8 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_WAIT:
     case COMMAND_OPERATION_SHOW:
     case COMMAND_CHECK_CONFIG:
+    case COMMAND_AUDIT_VERIFY:
+    case COMMAND_AUDIT_SHOW:
     case COMMAND_HELP:
     case COMMAND_COUNT:
     default: return false;
@@ -266,7 +271,7 @@ bool control_people_open(struct control *c, struct fault *fault)
         .roles = &c->parts.local->control,
         .handle = on_request,
         .arg = c,
-        .journal = c->parts.journal,
+        .audit = c->parts.audit,
     };
     c->server = control_server_new(c->parts.loop, &settings, fault);
     return c->server != NULL;

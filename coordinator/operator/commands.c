@@ -37,7 +37,7 @@ static const struct command commands[COMMAND_COUNT] = {
       "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,
       "make REGION the writer: fence the old one, promote, change DNS",
       "  --to REGION           the region that is to become the writer\n"
-      "  --reason TEXT         why; goes into the journal with your name\n"
+      "  --reason TEXT         why; goes into the audit trail with your name\n"
       "  --skip-gate GATE      go on although this gate is shut (may be given more than once; needs\n"
       "                        the role force). Forcing a healthy writer out needs majority_failed\n"
       "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO (role force)\n"
@@ -52,7 +52,7 @@ static const struct command commands[COMMAND_COUNT] = {
       "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,
       "move a writer that is well to REGION, as planned: nothing is lost, or it goes back",
       "  --to REGION       the region that is to become the writer\n"
-      "  --reason TEXT     why; goes into the journal with your name\n"
+      "  --reason TEXT     why; goes into the audit trail with your name\n"
       "  --skip-gate GATE  go on although this gate is shut (may be given more than once; needs the role\n"
       "                    force). Not fence: only the old writer's own guard says what it wrote last\n"
       "  --dry-run         show the gates and the steps, change nothing\n"
@@ -86,7 +86,7 @@ static const struct command commands[COMMAND_COUNT] = {
       { SERVICE_PARAMETER } },
     [COMMAND_REJOIN] = { COMMAND_REJOIN, "rejoin", "SERVICE --reason TEXT [options]", ROLE_OPERATE, true, true,
       "make this node's old primary a standby of the new one, or say how",
-      "  --reason TEXT   why; goes into the journal with your name\n"
+      "  --reason TEXT   why; goes into the audit trail with your name\n"
       "  --dry-run       show what would be run, change nothing\n"
       "  --without-list  go on although what only this database has could not be listed before\n"
       "  --yes           don't ask for the service's name\n"
@@ -117,6 +117,23 @@ static const struct command commands[COMMAND_COUNT] = {
       "one operation: how it stands, or when it is over its entry in the history",
       "  ID  as accepted orders print it, or history\n",
       { { "operation", PARAMETER_HEX, true, false } } },
+    [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
+      ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",
+      "  FILE           the trail; left out: the one that node.json names, or " CONFIG_AUDIT_DEFAULT "\n"
+      "  --expect HASH  a hash of the trail that was kept elsewhere: broken, too, if no line has it\n"
+      "  --node FILE    usually /etc/failoverd/node.json\n"
+      "  Shows lines that were changed, removed from within, inserted or moved. Whoever can write the file can also\n"
+      "  cut its end off, or make all of it anew: only a hash kept elsewhere shows that. The last line's is printed,\n"
+      "  and the journal has each. Rotated files, oldest first: cat audit.jsonl.1 audit.jsonl | failoverctl audit\n"
+      "  verify /dev/stdin\n",
+      { { NULL, PARAMETER_FLAG, false, false } } },
+    [COMMAND_AUDIT_SHOW] = { COMMAND_AUDIT_SHOW, "audit show", "[FILE] [--limit N] [--node FILE]",
+      ROLE_NONE, false, false, "the newest lines of the audit trail: who ordered what, why, and what came of it",
+      "  FILE         the trail; left out: the one that node.json names, or " CONFIG_AUDIT_DEFAULT "\n"
+      "  --limit N    the newest N only (default 20)\n"
+      "  --node FILE  usually /etc/failoverd/node.json\n"
+      "  Does not say whether the trail is whole; audit verify does.\n",
+      { { "limit", PARAMETER_COUNT, false, false } } },
     [COMMAND_CHECK_CONFIG] = { COMMAND_CHECK_CONFIG, "check-config", "--cluster FILE [--node FILE]",
       ROLE_NONE, false, false, "check configuration files, without a daemon",
       "  --cluster FILE  usually /etc/failoverd/cluster.json\n"

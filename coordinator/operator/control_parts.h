@@ -11,8 +11,8 @@ json_t *control_error(const char *code, enum exit_code exit, const char *text, c
 struct control_end {
     bool ok;
     json_t *body;        /* result or error; stolen */
-    const char *outcome; /* for the journal */
-    uint64_t operation;  /* for the journal; 0: none */
+    const char *outcome; /* for the audit trail */
+    uint64_t operation;  /* for the audit trail; 0: none */
 };
 
 /* What that ticket's asker wants; COMMAND_COUNT: it has gone. */

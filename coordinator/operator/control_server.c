@@ -34,6 +34,7 @@ struct connection {
     bool dispatching;
     bool closing;
     bool audited;
+    uint64_t asked;         /* its number in the audit trail; 0: none */
     json_t *object;         /* the request being answered */
     struct control_request request;
 };
@@ -43,7 +44,7 @@ struct control_server {
     struct evconnlistener *listener;
     struct timer accept_again;
     struct control_roles *people;
-    struct journal *journal;
+    struct audit *audit;
     control_handler *handle;
     void *arg;
     int64_t idle_us;
@@ -60,8 +61,8 @@ struct control_server {
 static void connection_end(struct connection *connection)
 {
     struct control_server *server = connection->server;
-    if (server->journal != NULL)
-        journal_forget(server->journal, connection);
+    if (server->audit != NULL)
+        audit_forget(server->audit, connection);
     timer_cancel(&connection->timer);
     bufferevent_free(connection->stream);
     json_decref(connection->object);
@@ -145,14 +146,11 @@ static struct connection *find_ticket(struct control_server *server, uint64_t ti
 
 static void process_lines(struct connection *connection);
 
-static void audit_answer(struct connection *connection, const char *outcome, uint64_t operation)
+static struct journal_audit audit_entry(const struct connection *connection, const char *event, const char *outcome)
 {
     const struct control_request *request = &connection->request;
-    struct fault fault;
-    if (!connection->audited || connection->server->journal == NULL)
-        return;
-    struct journal_audit audit = {
-        .event = "order_answered",
+    return (struct journal_audit){
+        .event = event,
         .uid = request->who.uid,
         .pid = request->who.pid,
         .user = request->who.user,
@@ -160,11 +158,21 @@ static void audit_answer(struct connection *connection, const char *outcome, uin
         .command = request->command->name,
         .service = request->arguments.service,
         .reason = request->arguments.reason,
+        .skipped_gates = request->arguments.skipped_gates,
         .outcome = outcome,
-        .operation = operation,
     };
-    if (!journal_audit(connection->server->journal, &audit, NULL, NULL, &fault))
-        log_event(LOG_LEVEL_ERROR, "the outcome of an order could not be put into the journal",
+}
+
+static void audit_answer(struct connection *connection, const char *outcome, uint64_t operation)
+{
+    struct fault fault;
+    if (!connection->audited)
+        return;
+    struct journal_audit entry = audit_entry(connection, "order_answered", outcome);
+    entry.operation = operation;
+    entry.asked = connection->asked;
+    if (!audit_put(connection->server->audit, &entry, NULL, NULL, NULL, &fault))
+        log_event(LOG_LEVEL_ERROR, "the outcome of an order could not be put into the audit trail",
                   LOG_STR("reason", fault.text));
 }
 
@@ -182,6 +190,7 @@ static void answer(struct connection *connection, bool ok, json_t *body, const c
     connection->object = NULL;
     connection->request = (struct control_request){ .who = connection->request.who };
     connection->audited = false;
+    connection->asked = 0;
     if (!sent) {
         connection_close_soon(connection);
         return;
@@ -251,47 +260,46 @@ static void on_audited(bool ok, const struct fault *fault, void *arg)
         hand_over(connection);
         return;
     }
-    text_appendf(&line, "not done: what people order is kept in the journal first, and %s",
+    text_appendf(&line, "not done: what people order is kept in the audit trail first, and %s",
                  fault->text);
     control_refuse(connection->server, connection->request.ticket, "not_audited", EXIT_FAILED, text,
-                   "Make room on the journal's disk, or mend it, and try again.", NULL);
+                   "Make room on the disk of the audit trail, or mend it, and try again.", NULL);
 }
 
-static void audit_first(struct connection *connection, const char *event, const char *outcome,
-                        journal_audited *done)
+static void audit_first(struct connection *connection, const char *event, const char *outcome, audit_kept *done)
 {
-    struct control_server *server = connection->server;
-    const struct control_request *request = &connection->request;
     struct fault fault;
-    struct journal_audit audit = {
-        .event = event,
-        .uid = request->who.uid,
-        .pid = request->who.pid,
-        .user = request->who.user,
-        .role = control_role_name(request->who.role),
-        .command = request->command->name,
-        .service = request->arguments.service,
-        .reason = request->arguments.reason,
-        .outcome = outcome,
-        .arguments = request->object,
-    };
-    if (!journal_audit(server->journal, &audit, done, connection, &fault) && done != NULL)
-        on_audited(false, &fault, connection);
+    struct journal_audit entry = audit_entry(connection, event, outcome);
+    entry.arguments = connection->request.object;
+    if (!audit_put(connection->server->audit, &entry, done, connection, &connection->asked, &fault))
+        done(false, &fault, connection);
 }
 
-static void deny(struct connection *connection, enum control_role needed)
+/* Whether or not that is on record: it is refused. */
+static void on_denial_audited(bool ok, const struct fault *fault, void *arg)
 {
+    struct connection *connection = arg;
     const struct control_request *request = &connection->request;
     char text[256];
     struct text line = TEXT_OF(text);
-    connection->server->counters.denied++;
-    if (request->command->changes && connection->server->journal != NULL)
-        audit_first(connection, "order_denied", "denied", NULL);
+    if (!ok)
+        log_event(LOG_LEVEL_ERROR, "a denied order could not be put into the audit trail",
+                  LOG_STR("reason", fault->text));
     text_appendf(&line, "%s needs the role %s; uid %u has %s", request->command->name,
-                 control_role_name(needed), (unsigned)request->who.uid,
+                 control_role_name(request->arguments.role), (unsigned)request->who.uid,
                  control_role_name(request->who.role));
     control_refuse(connection->server, request->ticket, "denied", EXIT_USAGE, text,
                    "The roles are in control of node.json on this machine.", NULL);
+}
+
+/* The answer waits for the disk: whoever may not order can't fill the trail's queue with it either. */
+static void deny(struct connection *connection)
+{
+    connection->server->counters.denied++;
+    if (connection->request.command->changes && connection->server->audit != NULL)
+        audit_first(connection, "order_denied", "denied", on_denial_audited);
+    else
+        on_denial_audited(true, NULL, connection);
 }
 
 /* Takes the object over and answers it, now or later. */
@@ -321,11 +329,11 @@ static void take_request(struct connection *connection, json_t *object)
         return;
     }
     if (request->who.role < request->arguments.role) {
-        deny(connection, request->arguments.role);
+        deny(connection);
         return;
     }
     connection->audited = request->command->changes && !request->arguments.dry_run &&
-                          server->journal != NULL;
+                          server->audit != NULL;
     if (connection->audited)
         audit_first(connection, "order_asked", NULL, on_audited);
     else
@@ -544,7 +552,7 @@ struct control_server *control_server_new(struct loop *loop,
     server->loop = loop;
     server->handle = settings->handle;
     server->arg = settings->arg;
-    server->journal = settings->journal;
+    server->audit = settings->audit;
     server->idle_us = (settings->idle_ms > 0 ? settings->idle_ms : CONTROL_IDLE_MS_DEFAULT) *
                       CLOCK_US_PER_MS;
     timer_init(&server->accept_again, loop, on_accept_again, server);

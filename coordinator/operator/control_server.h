@@ -7,8 +7,8 @@
  *
  * Nobody on the other side can do harm: lines, connections and unread answers are bounded, a
  * connection that stays silent is closed, and when all places are taken the longest silent one has to
- * go. A command that changes something is written to the journal, and synced, before the handler
- * sees it; if that fails it is refused.
+ * go. A command that changes something is in the audit trail, synced, before the handler sees it; if
+ * that fails it is refused.
  *
  * All on one loop's thread; no call blocks but control_server_new (users and groups are looked up).
  */
@@ -24,7 +24,7 @@
 #include "coordinator/base/loop.h"
 #include "coordinator/config/config.h"
 #include "coordinator/operator/commands.h"
-#include "coordinator/report/journal.h"
+#include "coordinator/report/audit.h"
 #include "policy/message.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
@@ -64,7 +64,7 @@ struct control_server_settings {
     const struct control_config *roles;  /* read once */
     control_handler *handle;
     void *arg;
-    struct journal *journal;  /* outlives the server; NULL (tests): nothing is audited */
+    struct audit *audit;      /* outlives the server; NULL (tests): nothing is audited */
     int64_t idle_ms;          /* 0: the default */
 };
 
@@ -74,7 +74,7 @@ struct control_server *control_server_new(struct loop *loop,
                                           const struct control_server_settings *settings,
                                           struct fault *fault);
 
-/* Closes all, removes the socket file if it is still ours. Before the journal is freed. NULL is
+/* Closes all, removes the socket file if it is still ours. Before the audit trail is freed. NULL is
  * allowed. */
 void control_server_free(struct control_server *server);
 
@@ -87,7 +87,7 @@ void control_reply(struct control_server *server, uint64_t ticket, json_t *resul
 void control_refuse(struct control_server *server, uint64_t ticket, const char *code,
                     enum exit_code exit, const char *text, const char *todo, json_t *more);
 
-/* The core's answer to an order (EFFECT_REPLY). Writes the outcome to the journal too. */
+/* The core's answer to an order (EFFECT_REPLY). Writes the outcome to the audit trail too. */
 void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply);

@@ -12,6 +12,7 @@
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/complete.h"
+#include "coordinator/operator/failoverctl_audit.h"
 #include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_explain.h"
 #include "coordinator/operator/failoverctl_may_write.h"
@@ -32,6 +33,7 @@ struct line {
     size_t word_count;
     const char *cluster_file;
     const char *node_file;
+    const char *expect;   /* audit verify */
     int64_t wait_us;      /* may-write: 0, ask once */
     int64_t limit_us;     /* wait: 0, none */
     bool watch;           /* status */
@@ -44,7 +46,8 @@ struct line {
 enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COLOR, OPTION_TO,
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
-                 OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_HELP };
+                 OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_EXPECT,
+                 OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -63,6 +66,7 @@ static const struct option options[] = {
     { "limit", required_argument, NULL, OPTION_LIMIT },
     { "cluster", required_argument, NULL, OPTION_CLUSTER },
     { "node", required_argument, NULL, OPTION_NODE },
+    { "expect", required_argument, NULL, OPTION_EXPECT },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "watch", no_argument, NULL, OPTION_WATCH },
     { "interval", required_argument, NULL, OPTION_INTERVAL },
@@ -72,6 +76,7 @@ static const struct option options[] = {
     { NULL, 0, NULL, 0 },
 };
 
+#define AUDITS (1u << COMMAND_AUDIT_VERIFY | 1u << COMMAND_AUDIT_SHOW)
 #define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER)
 
 /* Which commands take which option; what is not here is for all of them. */
@@ -88,14 +93,15 @@ static const struct {
     { OPTION_YES, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
     { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
-    { OPTION_LIMIT, 1u << COMMAND_HISTORY },
+    { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
+    { OPTION_EXPECT, 1u << COMMAND_AUDIT_VERIFY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
     { OPTION_WATCH, 1u << COMMAND_STATUS },
     { OPTION_INTERVAL, 1u << COMMAND_STATUS },
     { OPTION_FOLLOW, 1u << COMMAND_EVENTS },
     { OPTION_SINCE, 1u << COMMAND_EVENTS },
     { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },
-    { OPTION_NODE, 1u << COMMAND_CHECK_CONFIG },
+    { OPTION_NODE, 1u << COMMAND_CHECK_CONFIG | AUDITS },
 };
 
 static int usage(const char *text, const char *what)
@@ -179,6 +185,7 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_LIMIT: return set_number(line, "limit", value);
     case OPTION_CLUSTER: line->cluster_file = value; return true;
     case OPTION_NODE: line->node_file = value; return true;
+    case OPTION_EXPECT: line->expect = value; return true;
     case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
     case OPTION_WATCH: line->watch = true; return true;
     case OPTION_FOLLOW: line->follow = true; return true;
@@ -254,6 +261,21 @@ static int run_check_config(const struct line *line)
     return config_check_files(line->cluster_file, line->node_file, &report, stdout);
 }
 
+/* The word is a file and no service, and nobody is asked. */
+static int run_audit(const struct line *line)
+{
+    struct command_arguments arguments;
+    struct fault fault;
+    if (!command_parse(line->command, line->request, &arguments, &fault))
+        return usage(fault.text, NULL);
+    struct ctl_audit what = { .file = line->word_count > 0 ? line->words[0] : NULL,
+                              .node_file = line->node_file,
+                              .expect = line->expect,
+                              .limit = (size_t)arguments.limit };
+    return (int)(line->command->id == COMMAND_AUDIT_VERIFY ? ctl_audit_verify(&line->settings, &what)
+                                                           : ctl_audit_show(&line->settings, &what));
+}
+
 static int run_help(const struct line *line)
 {
     char name[64];
@@ -311,6 +333,8 @@ static int run_command(struct line *line)
         return usage("too many words", line->words[line->word_count - 1]);
     if (line->command->id == COMMAND_CHECK_CONFIG)
         return run_check_config(line);
+    if (line->command->id == COMMAND_AUDIT_VERIFY || line->command->id == COMMAND_AUDIT_SHOW)
+        return run_audit(line);
     if (!set(line, "command", json_string(line->command->name)) ||
         !set_words(line))
         return usage("the command line has to be UTF-8", NULL);

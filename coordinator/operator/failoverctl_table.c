@@ -629,3 +629,67 @@ void table_history(const struct table_style *style, const json_t *history)
                 peek_str(operation, "text", "?"));
     }
 }
+
+/* ---- audit --------------------------------------------------------------------------------- */
+
+/* Only names that we know: the file may be anybody's. */
+static const char *gate_word(const json_t *gate)
+{
+    enum gate_id id;
+    return json_is_string(gate) && name_find_gate(json_string_value(gate), &id) ? gate_name(id) : "?";
+}
+
+/* What was asked, or what came of it, in one cell. */
+static void audit_cell(struct text *text, const json_t *line)
+{
+    size_t index;
+    int64_t asked;
+    const json_t *gate;
+    const json_t *gates = json_object_get(line, "skipped_gates");
+    const char *to = peek_str(json_object_get(line, "arguments"), "to", NULL);
+    text_append(text, peek_str(line, "command", ""));
+    if (to != NULL)
+        text_appendf(text, " to %s", to);
+    json_array_foreach(gates, index, gate)
+        text_appendf(text, "%s%s", index == 0 ? ", skipping " : " ", gate_word(gate));
+    if (peek_int(line, "asked", &asked))
+        text_appendf(text, " (%" PRId64 ")", asked);
+}
+
+void table_audit(const struct table_style *style, const json_t *audit)
+{
+    static const struct column columns[] = { { "NUMBER", SCOLS_FL_RIGHT }, { "TIME", 0 }, { "EVENT", 0 }, { "WHO", 0 },
+                                             { "SERVICE", 0 }, { "COMMAND", 0 }, { "OUTCOME", 0 }, { "REASON", 0 } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *entry;
+    json_array_foreach(json_object_get(audit, "lines"), index, entry) {
+        char number[24] = "?";
+        char who[CELL_MAX] = "";
+        char asked[CELL_MAX];
+        struct text name = TEXT_OF(who);
+        struct text command = TEXT_OF(asked);
+        struct libscols_line *line = new_line(table);
+        int64_t value;
+        if (peek_int(entry, "seq", &value))
+            (void)snprintf(number, sizeof number, "%" PRId64, value);
+        if (peek_int(entry, "uid", &value))
+            text_appendf(&name, "%s (%" PRId64 ") on %s", peek_str(entry, "user", "?"), value,
+                         peek_str(entry, "from", "?"));
+        audit_cell(&command, entry);
+        set_cell(line, 0, number);
+        set_cell(line, 1, peek_str(entry, "time", "?"));
+        set_cell(line, 2, peek_str(entry, "event", "?"));
+        set_cell(line, 3, who);
+        set_cell(line, 4, peek_str(entry, "service", ""));
+        set_cell(line, 5, asked);
+        set_cell(line, 6, peek_str(entry, "outcome", ""));
+        set_cell(line, 7, peek_str(entry, "reason", ""));
+    }
+    if (json_array_size(json_object_get(audit, "lines")) == 0)
+        fprintf(style->stream, "%s has no line\n", peek_str(audit, "file", "the audit trail"));
+    print_table(style, table);
+    if (!peek_yes(audit, "whole"))
+        fprintf(style->stream, "%sThe chain is broken: failoverctl audit verify says where.%s\n", paint(style, RED),
+                paint(style, RESET));
+}

@@ -16,17 +16,7 @@
 #include "coordinator/report/vocabulary.h"
 #include "coordinator/status/names.h"
 
-#define AUDITS_MAX 128 /* waiting for the disk; more than there can be connections */
 #define SENTENCE_MAX 1024
-
-struct audit_wait {
-    bool used;
-    uint64_t token;
-    journal_audited *done;
-    void *arg;
-    struct timer timer;
-    struct journal *journal;
-};
 
 struct journal {
     char path[512];
@@ -39,7 +29,6 @@ struct journal {
     uint64_t lost;
     uint64_t lost_unsaid;
     uint64_t next_token;
-    struct audit_wait audits[AUDITS_MAX];
 };
 
 /* ---- lines ------------------------------------------------------------------------------- */
@@ -191,52 +180,6 @@ void journal_event(struct journal *journal, const char *event, int level, const 
 
 /* ---- audit ------------------------------------------------------------------------------- */
 
-static void audit_end(struct audit_wait *wait, bool ok, const struct fault *fault)
-{
-    journal_audited *done = wait->done;
-    void *arg = wait->arg;
-    timer_cancel(&wait->timer);
-    wait->used = false;
-    done(ok, fault, arg);
-}
-
-static void on_synced(uint64_t token, void *arg)
-{
-    struct journal *journal = arg;
-    for (size_t i = 0; i < AUDITS_MAX; i++)
-        if (journal->audits[i].used && journal->audits[i].token == token) {
-            audit_end(&journal->audits[i], true, NULL);
-            return;
-        }
-}
-
-static void on_audit_deadline(void *arg)
-{
-    struct audit_wait *wait = arg;
-    struct journal_status status;
-    struct fault fault;
-    journal_status(wait->journal, &status);
-    (void)fault_set(&fault, "%s could not be written and synced within %d ms%s%s", status.path,
-                    JOURNAL_AUDIT_DEADLINE_MS, status.text[0] != '\0' ? ": " : "", status.text);
-    audit_end(wait, false, &fault);
-}
-
-static struct audit_wait *audit_begin(struct journal *journal, journal_audited *done, void *arg)
-{
-    for (size_t i = 0; i < AUDITS_MAX; i++) {
-        struct audit_wait *wait = &journal->audits[i];
-        if (wait->used)
-            continue;
-        wait->used = true;
-        wait->token = ++journal->next_token;
-        wait->done = done;
-        wait->arg = arg;
-        timer_set_after_us(&wait->timer, JOURNAL_AUDIT_DEADLINE_MS * CLOCK_US_PER_MS);
-        return wait;
-    }
-    return NULL;
-}
-
 static int set_text(json_t *line, const char *key, const char *value)
 {
     return value == NULL ? 0 : json_object_set_new(line, key, json_of_text(value));
@@ -276,39 +219,10 @@ static json_t *audit_line(struct journal *journal, const struct journal_audit *a
     return NULL;
 }
 
-bool journal_audit(struct journal *journal, const struct journal_audit *audit, journal_audited *done,
-                   void *arg, struct fault *fault)
+void journal_audit(struct journal *journal, const struct journal_audit *audit)
 {
     say_lost(journal);
-    json_t *line = audit_line(journal, audit);
-    struct audit_wait *wait = NULL;
-    if (line == NULL)
-        return fault_set(fault, "out of memory");
-    if (done != NULL) {
-        wait = audit_begin(journal, done, arg);
-        if (wait == NULL) {
-            json_decref(line);
-            return fault_set(fault, "%d orders wait for the journal already", AUDITS_MAX);
-        }
-    }
-    uint64_t token = wait != NULL ? wait->token : ++journal->next_token;
-    if (put_line(journal, line, token))
-        return true;
-    if (wait != NULL) {
-        timer_cancel(&wait->timer);
-        wait->used = false;
-    }
-    return fault_set(fault, "the journal %s has no room for another line: its disk is full or hangs",
-                     journal->path);
-}
-
-void journal_forget(struct journal *journal, const void *arg)
-{
-    for (size_t i = 0; i < AUDITS_MAX; i++)
-        if (journal->audits[i].used && journal->audits[i].arg == arg) {
-            timer_cancel(&journal->audits[i].timer);
-            journal->audits[i].used = false;
-        }
+    (void)put_line(journal, audit_line(journal, audit), ++journal->next_token);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -344,11 +258,6 @@ struct journal *journal_new(const struct journal_settings *settings, struct faul
         (void)fault_set(fault, "the journal's path or the node's name is too long");
         goto fail;
     }
-    for (size_t i = 0; i < AUDITS_MAX; i++) {
-        journal->audits[i].journal = journal;
-        timer_init(&journal->audits[i].timer, settings->loop, on_audit_deadline,
-                   &journal->audits[i]);
-    }
     fd = open_file(settings->path, fault);
     if (fd < 0)
         goto fail;
@@ -363,8 +272,8 @@ struct journal *journal_new(const struct journal_settings *settings, struct faul
         goto fail;
     }
     recent_begin(journal->recent, journal->seq);
-    journal->writer = journal_writer_new(settings->loop, settings->path, fd, torn, on_synced,
-                                         journal, fault);
+    journal->writer = journal_writer_new(settings->loop, settings->path, fd, torn, NULL, NULL,
+                                         fault);
     if (journal->writer == NULL) {
         (void)fault_wrap(fault, "journal %s", settings->path);
         goto fail;
@@ -380,8 +289,6 @@ bool journal_free(struct journal *journal, int64_t wait_ms)
 {
     if (journal == NULL)
         return true;
-    for (size_t i = 0; i < AUDITS_MAX; i++)
-        timer_cancel(&journal->audits[i].timer);
     bool all = journal_writer_free(journal->writer, wait_ms);
     recent_free(journal->recent);
     free(journal);

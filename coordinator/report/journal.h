@@ -40,7 +40,7 @@ struct journal_settings {
     const char *path;
     const char *node;                     /* our name */
     const struct cluster_config *cluster; /* outlives the journal, or is replaced by journal_use */
-    struct loop *loop;                    /* where answers of journal_audit come */
+    struct loop *loop;                    /* whose thread calls */
     struct history *history;              /* is filled from the file's tail, then kept up; may be NULL */
 };
 
@@ -63,35 +63,28 @@ void journal_note(struct journal *journal, const struct note *note);
 void journal_event(struct journal *journal, const char *event, int level, const char *service,
                    const char *text, json_t *fields);
 
-/* What a person asked for, before it is carried out, or how it came out. */
+/* What a person asked for, or how it came out; also what the audit trail keeps of it (audit.h). */
 struct journal_audit {
     const char *event;     /* "order_asked", "order_answered", "order_denied" */
     uid_t uid;
     pid_t pid;
     const char *user;      /* name, or "" */
+    const char *from;      /* the node on which that person is; NULL: this one */
     const char *role;
     const char *command;
     const char *service;   /* NULL: none */
     const char *reason;    /* NULL: none */
+    uint32_t skipped_gates; /* bit per enum gate_id */
     const char *outcome;   /* of order_answered and order_denied; else NULL */
     uint64_t operation;    /* 0: none */
     uint64_t epoch;        /* 0: none */
+    uint64_t asked;        /* of order_answered: the audit trail's number of what was asked; 0: none */
     const json_t *arguments; /* as asked, borrowed; NULL: none */
 };
 
-/* On the loop's thread, exactly once unless the journal is freed first. ok: the line and all before it
- * are on disk. Else the fault says why; the line may still get there later. */
-typedef void journal_audited(bool ok, const struct fault *fault, void *arg);
-
-#define JOURNAL_AUDIT_DEADLINE_MS 2000
-
-/* Writes the line and syncs the file. With `done` NULL nobody waits for it. False with the fault set,
- * and no answer follows, when it can't even be queued. */
-bool journal_audit(struct journal *journal, const struct journal_audit *audit, journal_audited *done,
-                   void *arg, struct fault *fault) CHECKED;
-
-/* Whoever waits with this `arg` is not told any more. The lines are written all the same. */
-void journal_forget(struct journal *journal, const void *arg);
+/* A line about it, synced soon; nobody waits for it, and it may get lost as any other. What has to be kept before
+ * something is done goes through audit_put(). */
+void journal_audit(struct journal *journal, const struct journal_audit *audit);
 
 /* What is told to who follows: see recent.h. A new reference; NULL without memory. */
 json_t *journal_events(const struct journal *journal, const struct recent_question *question);

@@ -54,6 +54,21 @@ struct journal_writer {
 
 /* ---- the file: the thread only ------------------------------------------------------------ */
 
+/* So that the name of a new file outlives a power failure, too. Best effort: its lines are what is waited for. */
+static void sync_folder(const char *path)
+{
+    char folder[512];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || !text_copy(folder, sizeof folder, path))
+        return;
+    folder[slash == path ? 1 : slash - path] = '\0';
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    (void)close(fd);
+}
+
 /* Opens it anew when the name leads elsewhere by now: it was moved away or removed. */
 static bool follow_name(struct journal_writer *writer)
 {
@@ -73,10 +88,12 @@ static bool follow_name(struct journal_writer *writer)
         errno = EINVAL;
         return false;
     }
-    if (writer->fd >= 0)
+    if (writer->fd >= 0) {
         (void)close(writer->fd);
+        writer->torn = false; /* it is another file now */
+    }
     writer->fd = fd;
-    writer->torn = false;
+    sync_folder(writer->path);
     return true;
 }
 
@@ -207,7 +224,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     pthread_mutex_unlock(&writer->lock);
     while (done != NULL) {
         struct synced *next = done->next;
-        writer->synced(done->token, writer->arg);
+        if (writer->synced != NULL)
+            writer->synced(done->token, writer->arg);
         free(done);
         done = next;
     }
@@ -249,7 +267,8 @@ struct journal_writer *journal_writer_new(struct loop *loop, const char *path, i
 {
     struct journal_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL) {
-        (void)close(fd);
+        if (fd >= 0)
+            (void)close(fd);
         (void)fault_set(fault, "out of memory");
         return NULL;
     }

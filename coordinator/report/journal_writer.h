@@ -17,7 +17,8 @@ struct journal_writer;
 /* A line that was to be synced is on disk; on the loop's thread. */
 typedef void journal_synced(uint64_t token, void *arg);
 
-/* `torn`: the file does not end with a line end. Takes over `fd`, also on failure. */
+/* `fd`: open for appending and taken over, also on failure; -1: the thread opens the file with the first line.
+ * `torn`: the file does not end with a line end. `synced` may be NULL. */
 struct journal_writer *journal_writer_new(struct loop *loop, const char *path, int fd, bool torn,
                                           journal_synced *synced, void *arg, struct fault *fault);
 

@@ -53,6 +53,21 @@ static json_t *render_journal(const struct journal_status *journal)
     return object;
 }
 
+static json_t *render_audit(const struct audit_status *audit)
+{
+    if (audit == NULL)
+        return json_null();
+    json_t *object = json_object();
+    put(object, "path", json_of_text(audit->path));
+    put(object, "seq", json_of_u64(audit->seq));
+    put(object, "hash", json_of_text(audit->hash));
+    put(object, "waiting", json_integer((json_int_t)audit->waiting));
+    put(object, "lost", json_of_u64(audit->lost));
+    put(object, "failing", json_boolean(audit->failing));
+    put(object, "text", json_of_text(audit->text));
+    return object;
+}
+
 static json_t *render_certificate(const struct tls_expiry *certificate)
 {
     if (certificate == NULL)
@@ -175,6 +190,7 @@ json_t *status_render(const struct status_input *input, const char *service)
     render_head(input, object);
     put(object, "store", render_store(input));
     put(object, "journal", render_journal(input->journal));
+    put(object, "audit", render_audit(input->audit));
     put(object, "certificate", render_certificate(input->certificate));
     put(object, "peers", render_peers(input));
     put(object, "links", render_links(input));

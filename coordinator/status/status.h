@@ -16,6 +16,7 @@
 #include "coordinator/peer/link.h"
 #include "coordinator/peer/tls.h"
 #include "coordinator/report/history.h"
+#include "coordinator/report/audit.h"
 #include "coordinator/report/journal.h"
 #include "coordinator/store/store_writer.h"
 #include "policy/message.h"
@@ -70,6 +71,7 @@ struct status_input {
     const char *store_text;         /* why there is none, or why there is doubt; NULL or "": nothing */
 
     const struct journal_status *journal;    /* NULL: none */
+    const struct audit_status *audit;        /* NULL: none */
     const struct history *history;           /* for the last DNS act; NULL: not told */
     const struct status_return *returns;     /* one per service; NULL: not told */
     const struct tls_expiry *certificate;    /* NULL: not known */

@@ -483,12 +483,17 @@ static void warn_disks(const struct status_input *input, json_t *warnings)
              input->store_text != NULL ? input->store_text : "");
     if (journal != NULL && journal->failing)
         status_warn(warnings, "journal_failing", NULL,
-             "the journal %s can't be written for %s (%s): orders of people are refused meanwhile",
+             "the journal %s can't be written for %s (%s): its lines wait, and are lost when there are too many",
              journal->path, base_format_duration(duration, sizeof duration, journal->failing_us),
              journal->text);
     if (journal != NULL && journal->lost > 0)
         status_warn(warnings, "journal_lost", NULL, "%" PRIu64 " lines of the journal were lost since start",
              journal->lost);
+    const struct audit_status *audit = input->audit;
+    if (audit != NULL && audit->failing)
+        status_warn(warnings, "audit_failing", NULL,
+             "the audit trail %s can't be written for %s (%s): orders of people are refused meanwhile",
+             audit->path, base_format_duration(duration, sizeof duration, audit->failing_us), audit->text);
 }
 
 void status_node_warnings(const struct status_input *input, json_t *warnings)

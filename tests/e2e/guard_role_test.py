@@ -24,6 +24,7 @@ def start_guard(lab):
     node = cluster_files.node(lab, EAST) | {
         "name": GUARD, "state_dir": str(folder / "state"), "listen": f"{lab.network.address[EAST]}:{GUARD_PORT}",
         "control_socket": str(folder / "control.sock"), "journal": str(folder / "state" / "journal.jsonl"),
+        "audit": str(folder / "state" / "audit.jsonl"),
         "tls": {"ca": str(lab.pki / "ca.pem"), "certificate": str(lab.pki / f"{GUARD}.pem"), "key": str(lab.pki / f"{GUARD}.key")}}
     path = cluster_files.write(folder / "node.json", node)
     program = [labs.BUILD / "failoverd", "--cluster", lab.cluster_path, "--node", path]

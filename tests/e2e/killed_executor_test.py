@@ -109,7 +109,8 @@ def start_more(lab, name):
     labs.network.run(["sh", str(labs.REPOSITORY / "tests/pki/make-ca.sh"), str(lab.pki), name])
     node = cluster_files.node(lab, region)
     node |= {"name": name, "state_dir": str(folder / "state"), "listen": f"{lab.network.address[region]}:{port}",
-             "control_socket": str(folder / "control.sock"), "journal": str(folder / "state" / "journal.jsonl")}
+             "control_socket": str(folder / "control.sock"), "journal": str(folder / "state" / "journal.jsonl"),
+             "audit": str(folder / "state" / "audit.jsonl")}
     node["tls"] |= {"certificate": str(lab.pki / f"{name}.pem"), "key": str(lab.pki / f"{name}.key")}
     cluster_files.write(folder / "node.json", node)
     arguments = ["--cluster", lab.cluster_path, "--node", folder / "node.json"]

@@ -153,6 +153,7 @@ def node(lab, region):
         "control": {"read": may, "operate": may, "force": may},
         "log": {"level": "info", "format": "json"},
         "journal": str(lab.journal_path(region)),
+        "audit": str(lab.journal_path(region).with_name("audit.jsonl")),
     }
 
 

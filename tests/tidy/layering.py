@@ -37,7 +37,7 @@ ROOMS = (
     (r"<curl/.*>", r"coordinator/base/fetch\.c"),
     (r"<ares.*>", r"coordinator/base/resolver\.c"),
     (r"<(postgresql/)?(libpq|pg_config|postgres).*>", r"coordinator/base/pg_session([a-z_]*\.c|_internal\.h)"),
-    (r"<openssl/.*>", r"coordinator/peer/tls\.[ch]|dns/sigv4\.[ch]"),
+    (r"<openssl/.*>", r"coordinator/peer/tls\.[ch]|coordinator/report/audit_chain\.c|dns/sigv4\.[ch]"),
     (r"<expat.*>", r"dns/route53_xml\.c"),
     (r"<nftables/.*>", r"coordinator/database/kernel_lease\.c"),
     (r"<libsmartcols.*>", r"coordinator/operator/failoverctl_table\.[ch]"),

@@ -255,7 +255,7 @@ static bool stub_tls_check(const struct tls_config *files, const char *node_name
 /* Checks the fixture's cluster with a node whose files lie in the fixture's folder. */
 static bool check_named(struct config_problems *problems)
 {
-    char text[1200];
+    char text[1400];
     *problems = (struct config_problems){ 0 };
     char *one = fixture_replace(fixture_cluster, "\"a.example.com\", \"ca_file\": \"/ca\"",
                                 "\"a.example.com\", \"password_file\": \"PASS\", \"sslmode\": \"disable\"");
@@ -268,8 +268,9 @@ static bool check_named(struct config_problems *problems)
     struct cluster_config *cluster = config_load_cluster(fixture_write("cluster.json", seven), problems);
     (void)snprintf(text, sizeof text,
                    "{ \"name\": \"n1\",\n\"tls\": {\n\"ca\": \"%s/ca\",\n\"certificate\": \"%s/cert\",\n\"key\": \"%s/key\" },\n"
-                   "\"state_dir\": \"%s\", \"journal\": \"%s/j\", \"control_socket\": \"%s/s\" }",
-                   fixture_folder, fixture_folder, fixture_folder, fixture_folder, fixture_folder, fixture_folder);
+                   "\"state_dir\": \"%s\", \"journal\": \"%s/j\", \"audit\": \"%s/a\", \"control_socket\": \"%s/s\" }",
+                   fixture_folder, fixture_folder, fixture_folder, fixture_folder, fixture_folder, fixture_folder,
+                   fixture_folder);
     struct local_config *node = config_load_node(fixture_write("node.json", text), problems);
     CU_ASSERT_PTR_NOT_NULL(cluster);
     CU_ASSERT_PTR_NOT_NULL(node);

@@ -501,6 +501,8 @@ static const struct bad bad_nodes[] = {
     { "\"key\": \"/c\"", "\"key\": \"c\"", "4: $.tls.key: must begin with \"/\"" },
     { ",\n\"key\": \"/c\"", "", "2: $.tls.key: is missing" },
     { "\"ca\": \"/a\"", "\"ca\": \"/c\"", "2: $.tls.ca: names the same file as \"key\"" },
+    { "\"listen\": \"[::]:7400\"", "\"audit\": \"/var/lib/failoverd/journal.jsonl\"",
+      "5: $.audit: names the same file as \"journal\"" },
     { "\"listen\": \"[::]:7400\"", "\"lisen\": \"[::]:7400\"", "5: $.lisen: did you mean \"listen\"?" },
     { "\"listen\": \"[::]:7400\"", "\"control\": { \"force\": [\"root\", \"users:x\"] }", "5: $.control.force[1]: \"users:x\" is nobody" },
     { "\"listen\": \"[::]:7400\"", "\"log\": { \"level\": \"loud\" }", "5: $.log.level: it must be \"error\", \"warning\", \"info\" or \"debug\"" },

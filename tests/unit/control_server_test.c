@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "coordinator/base/clock.h"
@@ -25,9 +26,11 @@
 static char folder[64];
 static char path[100];
 static char journal_path[128];
+static char audit_path[128];
 static struct loop *loop;
 static struct control_server *server;
 static struct journal *journal;
+static struct audit *audit;
 static pthread_t thread;
 static struct control_config roles;
 
@@ -91,7 +94,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void start(bool with_journal, int64_t idle_ms)
+static void start(bool with_audit, int64_t idle_ms)
 {
     struct fault fault = { "" };
     struct log_settings quiet = log_settings_default();
@@ -101,14 +104,17 @@ static void start(bool with_journal, int64_t idle_ms)
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/sock", folder);
     snprintf(journal_path, sizeof journal_path, "%s/journal", folder);
+    snprintf(audit_path, sizeof audit_path, "%s/audit", folder);
     loop = loop_new("test", &fault);
     struct journal_settings js = { journal_path, "use1-a", fixture_cluster(), loop, NULL };
-    journal = with_journal ? journal_new(&js, &fault) : NULL;
+    journal = with_audit ? journal_new(&js, &fault) : NULL;
+    struct audit_settings as = { audit_path, "use1-a", loop, journal };
+    audit = with_audit ? audit_new(&as, &fault) : NULL;
     behaviour = ANSWERS;
     handled = 0;
     held_ticket = 0;
     struct control_server_settings settings = { .path = path, .roles = &roles, .handle = handle,
-                                                .journal = journal, .idle_ms = idle_ms };
+                                                .audit = audit, .idle_ms = idle_ms };
     server = control_server_new(loop, &settings, &fault);
     if (server == NULL)
         fprintf(stderr, "%s\n", fault.text);
@@ -121,10 +127,12 @@ static void stop(void)
     loop_stop(loop);
     pthread_join(thread, NULL);
     control_server_free(server);
+    CU_ASSERT_TRUE(audit_free(audit, 5000));
     CU_ASSERT_TRUE(journal_free(journal, 5000));
     loop_free(loop);
     CU_ASSERT_EQUAL(access(path, F_OK), -1);
     unlink(journal_path);
+    unlink(audit_path);
     rmdir(folder);
 }
 
@@ -213,6 +221,18 @@ static bool nobody_connected(void)
     struct control_counters counters;
     control_counters(server, &counters);
     return counters.connections == 0;
+}
+
+static bool one_connected(void)
+{
+    struct control_counters counters;
+    control_counters(server, &counters);
+    return counters.connections == 1;
+}
+
+static bool was_handled(void)
+{
+    return handled > 0;
 }
 
 /* ---- tests ---- */
@@ -385,7 +405,23 @@ static void a_client_that_never_reads_harms_nobody(void)
     stop();
 }
 
-static void orders_are_in_the_journal_before_they_act(void)
+static void count_orders(const char *file_path)
+{
+    FILE *file = fopen(file_path, "r");
+    char line[JOURNAL_LINE_MAX];
+    int asked = 0;
+    int answered = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        asked += strstr(line, "\"order_asked\"") != NULL && strstr(line, "\"uid\":") != NULL;
+        answered += strstr(line, "\"order_answered\"") != NULL && strstr(line, "\"outcome\":") != NULL;
+    }
+    fclose(file);
+    CU_ASSERT_EQUAL(asked, 5);
+    CU_ASSERT_EQUAL(answered, 5);
+}
+
+static void orders_are_on_record(void)
 {
     start(true, 0);
     behaviour = ORDERS;
@@ -407,21 +443,85 @@ static void orders_are_in_the_journal_before_they_act(void)
     pthread_join(thread, NULL);
     control_server_free(server);
     server = NULL;
+    CU_ASSERT_TRUE(audit_free(audit, 5000));
+    audit = NULL;
     CU_ASSERT_TRUE(journal_free(journal, 5000));
     journal = NULL;
-    FILE *file = fopen(journal_path, "r");
-    char line[JOURNAL_LINE_MAX];
-    int asked = 0;
-    int answered = 0;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    while (fgets(line, sizeof line, file) != NULL) {
-        asked += strstr(line, "\"order_asked\"") != NULL && strstr(line, "\"uid\":") != NULL;
-        answered += strstr(line, "\"order_answered\"") != NULL && strstr(line, "\"outcome\":") != NULL;
-    }
-    fclose(file);
-    CU_ASSERT_EQUAL(asked, 5);
-    CU_ASSERT_EQUAL(answered, 5);
+    count_orders(journal_path);
+    count_orders(audit_path);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run, NULL), 0);
+    stop();
+}
+
+static int lines_with(const char *file_path, const char *needle)
+{
+    FILE *file = fopen(file_path, "r");
+    char line[JOURNAL_LINE_MAX];
+    int found = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        found += strstr(line, needle) != NULL;
+    fclose(file);
+    return found;
+}
+
+/* The line is there when the handler is called, and no handler is called when it can't be there. */
+static void an_order_that_cannot_be_kept_is_refused(void)
+{
+    start(true, 0);
+    behaviour = ANSWERS_LATER;
+    int fd = dial();
+    say(fd, FAILOVER(""));
+    CU_ASSERT_TRUE(until(was_handled));
+    CU_ASSERT_EQUAL(lines_with(audit_path, "\"order_asked\""), 1);
+    int waiting = fd; /* for ever: its answer never comes */
+    CU_ASSERT_EQUAL(unlink(audit_path), 0);
+    CU_ASSERT_EQUAL(mkdir(audit_path, 0700), 0); /* so that the next line finds no file */
+    behaviour = ANSWERS;
+    handled = 0;
+    fd = dial();
+    json_t *reply = ask(fd, FAILOVER(""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(reply, "error"), "text", ""), audit_path));
+    expect_error(reply, "not_audited", EXIT_FAILED);
+    CU_ASSERT_EQUAL(handled, 0);
+    expect_good(ask(fd, STATUS)); /* looking needs no record */
+    CU_ASSERT_EQUAL(handled, 1);
+    say(fd, FAILOVER(""));
+    close(fd); /* gone before the disk answered */
+    CU_ASSERT_TRUE(until(one_connected));
+    CU_ASSERT_EQUAL(rmdir(audit_path), 0);
+    fd = dial();
+    expect_good(ask(fd, FAILOVER("")));
+    CU_ASSERT_EQUAL(handled, 2);
+    close(fd);
+    close(waiting);
+    stop();
+}
+
+/* As somebody who is nobody: only root can try that. */
+static void a_denied_order_is_on_record(void)
+{
+    if (geteuid() != 0)
+        return;
+    start(true, 0);
+    CU_ASSERT_EQUAL(chmod(folder, 0755), 0);
+    CU_ASSERT_EQUAL(chmod(path, 0666), 0);
+    pid_t child = fork();
+    CU_ASSERT_FATAL(child >= 0);
+    if (child == 0) {
+        char reply[512] = "";
+        if (setresuid(65534, 65534, 65534) != 0)
+            _exit(2);
+        int fd = dial();
+        say(fd, FAILOVER(""));
+        _exit(read(fd, reply, sizeof reply - 1) > 0 && strstr(reply, "\"denied\"") != NULL ? 0 : 1);
+    }
+    int status = -1;
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_EQUAL(handled, 0);
+    CU_ASSERT_EQUAL(lines_with(audit_path, "\"order_denied\""), 1);
+    CU_ASSERT_EQUAL(lines_with(audit_path, "\"uid\":65534"), 1);
     stop();
 }
 
@@ -513,6 +613,7 @@ SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers
            TEST(wrong_requests_are_refused), TEST(garbage_ends_only_its_own_connection),
            TEST(half_lines_and_silence_end_at_the_deadline), TEST(a_crowd_of_idlers_makes_room),
            TEST(a_client_that_never_reads_harms_nobody),
-           TEST(orders_are_in_the_journal_before_they_act), TEST(a_switchover_is_ordered_as_one),
+           TEST(orders_are_on_record), TEST(an_order_that_cannot_be_kept_is_refused),
+           TEST(a_denied_order_is_on_record), TEST(a_switchover_is_ordered_as_one),
            TEST(roles_go_by_numbers),
            TEST(a_stale_socket_is_replaced_and_a_live_one_is_not))

@@ -221,20 +221,23 @@ static void the_nodes_own_troubles(void)
     fixture_view(&view);
     struct store_writer_status store = { .failed = true, .failure = "no space" };
     struct journal_status journal = { .path = "/x", .failing = true, .lost = 3, .text = "full" };
+    struct audit_status audit = { .path = "/y", .seq = 41, .hash = "9f", .failing = true, .text = "hangs" };
     struct tls_expiry certificate = { .days_left = 3, .ca_days_left = 100 };
     struct link_status link = { .name = "usw2-a", .round_trip_us = -1 };
     struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
                                   .self = FIXTURE_EAST, .mute = MUTE_STORE_FAILED, .views = &view,
-                                  .store = &store, .journal = &journal, .certificate = &certificate,
+                                  .store = &store, .journal = &journal, .audit = &audit,
+                                  .certificate = &certificate,
                                   .links = &link, .link_count = 1, .control_stall_us = 900000 };
     json_t *status = status_render(&input, "nothing");
     CU_ASSERT_EQUAL(json_array_size(json_object_get(status, "services")), 0);
-    static const char *const codes[] = { "mute", "store_failed", "journal_failing", "journal_lost",
+    static const char *const codes[] = { "mute", "store_failed", "journal_failing", "journal_lost", "audit_failing",
                                          "certificate", "loop_stalled", "peer_down" };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         CU_ASSERT_TRUE(warned(status, codes[i]));
     CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(status, "mute"), "reason", ""), "store_failed");
     CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(status, "store"), "state", ""), "failed");
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(status, "audit"), "hash", ""), "9f");
     CU_ASSERT_FALSE(peek_yes(status, "voting"));
     json_decref(status);
 }
