@@ -184,10 +184,10 @@ class Chaos:
         limit_s = self._patience_s(chosen) if patient else r.rng.uniform(0.3, 5.0)
         half = min(limit_s / 2, 4.0)
         r.patient = patient
-        for fault in chosen:
-            fault.strike(r)
-            if fault is not chosen[-1]:
+        for number, fault in enumerate(sorted(chosen, key=lambda fault: not fault.first)):
+            if number > 0:
                 time.sleep(r.rng.uniform(0, 1.2))
+            fault.strike(r)
         began, moved, struck_again = time.monotonic(), False, False
         while time.monotonic() - began < limit_s and not moved:
             time.sleep(WATCH_S)
