@@ -11,6 +11,7 @@ import copy
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -251,6 +252,7 @@ def shipped(bench):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))       # so that the folder goes, too
     options = tidy.read_options()
     with tempfile.TemporaryDirectory(prefix="failoverd-schema-") as folder:
         bench = Bench(folder)
