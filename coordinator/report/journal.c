@@ -17,6 +17,7 @@
 #include "coordinator/status/names.h"
 
 #define SENTENCE_MAX 1024
+#define SYNC_SOON 1 /* the token of lines that are synced, though nobody is told */
 
 struct journal {
     char path[512];
@@ -28,7 +29,6 @@ struct journal {
     uint64_t seq;
     uint64_t lost;
     uint64_t lost_unsaid;
-    uint64_t next_token;
 };
 
 /* ---- lines ------------------------------------------------------------------------------- */
@@ -222,7 +222,7 @@ static json_t *audit_line(struct journal *journal, const struct journal_audit *a
 void journal_audit(struct journal *journal, const struct journal_audit *audit)
 {
     say_lost(journal);
-    (void)put_line(journal, audit_line(journal, audit), ++journal->next_token);
+    (void)put_line(journal, audit_line(journal, audit), SYNC_SOON);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */

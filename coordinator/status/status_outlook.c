@@ -181,7 +181,17 @@ static unsigned shut_gates(const struct view_region *region, bool all)
     return shut;
 }
 
+static unsigned shut_if_failed(const struct view_region *region)
+{
+    return shut_gates(region, false);
+}
+
 region_id status_best_target(const struct status_service *service)
+{
+    return status_fewest_shut(service, shut_if_failed);
+}
+
+region_id status_fewest_shut(const struct status_service *service, status_gate_count *count)
 {
     region_id best = REGION_NONE;
     unsigned best_shut = 0;
@@ -191,7 +201,7 @@ region_id status_best_target(const struct status_service *service)
         const struct service_region_config *config = config_service_region(service->config, i);
         if (!region->candidate || config == NULL)
             continue;
-        unsigned shut = shut_gates(region, false);
+        unsigned shut = count(region);
         if (best == REGION_NONE || shut < best_shut ||
             (shut == best_shut && config->priority < best_priority)) {
             best = (region_id)i;

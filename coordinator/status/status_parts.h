@@ -55,6 +55,9 @@ region_id status_subject(const struct view_service *view);
 
 /* The region that would be failed over to first, going by what is shown; REGION_NONE: none. */
 region_id status_best_target(const struct status_service *service);
+/* The candidate with the fewest gates shut, then by priority; REGION_NONE: none. */
+typedef unsigned status_gate_count(const struct view_region *region);
+region_id status_fewest_shut(const struct status_service *service, status_gate_count *count);
 
 /* status_fence.c: what the fence allows, and where it leaks. */
 json_t *status_fence(const struct status_service *service);

@@ -13,26 +13,6 @@ static unsigned planned_shut(const struct view_region *region)
     return shut;
 }
 
-/* The region with the fewest gates shut as a switchover judges them, then by priority; REGION_NONE: none. */
-static region_id best_planned(const struct status_service *service)
-{
-    region_id best = REGION_NONE;
-    int64_t best_priority = 0;
-    for (size_t i = 0; i < service->input->cluster->region_count && i < POLICY_REGIONS_MAX; i++) {
-        const struct view_region *region = &service->view->regions[i];
-        const struct service_region_config *config = config_service_region(service->config, i);
-        if (!region->candidate || config == NULL)
-            continue;
-        unsigned shut = planned_shut(region);
-        unsigned best_shut = best != REGION_NONE ? planned_shut(&service->view->regions[best]) : 0;
-        if (best == REGION_NONE || shut < best_shut || (shut == best_shut && config->priority < best_priority)) {
-            best = (region_id)i;
-            best_priority = config->priority;
-        }
-    }
-    return best;
-}
-
 static region_id home_of(const struct status_service *service)
 {
     const struct service_config *config = service->config;
@@ -44,7 +24,7 @@ static region_id choose(const struct status_service *service, enum planned plann
 {
     switch (planned) {
     case PLANNED_FAILOVER: return status_best_target(service);
-    case PLANNED_SWITCHOVER: return best_planned(service);
+    case PLANNED_SWITCHOVER: return status_fewest_shut(service, planned_shut);
     case PLANNED_FAILBACK: return home_of(service);
     case PLANNED_COUNT:
     default: return REGION_NONE;
