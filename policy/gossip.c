@@ -42,6 +42,7 @@ static void send_gossip(struct service *s, struct turn *turn, node_set to, bool 
         .fence = g->fence,
         .lease_left_us = g->lease.deadline.us > 0 ? lease_left_us(&g->lease, turn->now) : 0,
         .released_epoch = g->released_epoch,
+        .ack = s->ack,
     };
     for (region_id r = 0; r < turn->config->region_count; r++)
         fill_gossip_region(s, turn, r, &m->as.gossip.regions[r]);
@@ -86,6 +87,8 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
         .order_restarts = r->order_restarts,
         .order_sent_us = r->order_sent_us,
     };
+    if (gossip->ack.at.us > s->ack.at.us)
+        s->ack = gossip->ack; /* told on with our own */
     register_learn(s, turn, from, &gossip->report);
     watch_gossip(s, turn, from, gossip);
     if (gossip->ask)

@@ -75,6 +75,13 @@ struct gossip_region {
     struct database_facts database;
 };
 
+/* A person has seen it: nobody needs to be called any more. The newest by the calendar is told on. */
+struct ack {
+    uint64_t incident;        /* 0: none yet */
+    struct wall_time at;
+    struct policy_text by;
+};
+
 struct message_gossip {
     bool ask;                 /* answer with yours at once */
     bool voting;              /* store sound and confirmed */
@@ -88,16 +95,37 @@ struct message_gossip {
     enum fence_state fence;
     int64_t lease_left_us;    /* <= 0: none */
     uint64_t released_epoch;  /* the newest epoch whose lease this instance gave back for good */
+    struct ack ack;
     struct gossip_region regions[POLICY_REGIONS_MAX];
 };
 
-enum order_kind { ORDER_FAILOVER, ORDER_ADOPT, ORDER_SWITCHOVER, ORDER_KIND_COUNT };
+enum order_kind {
+    ORDER_FAILOVER,
+    ORDER_ADOPT,
+    ORDER_SWITCHOVER,
+    ORDER_FAILBACK,
+    /* These change the ledger and nothing else; any node can carry them out (failover/word.c). */
+    ORDER_PAUSE,
+    ORDER_RESUME,
+    ORDER_APPROVE,
+    ORDER_DECLINE,
+    ORDER_HOLD,   /* operation pause */
+    ORDER_GO,     /* operation resume */
+    ORDER_BACK,   /* operation abort */
+    ORDER_TICK,
+    ORDER_ACK,    /* this one not even that: it is told on by gossip */
+    ORDER_KIND_COUNT
+};
 
 struct order {
     enum order_kind kind;
-    region_id to;
+    region_id to;                /* of those that move the writer */
+    uint64_t operation;          /* of those that are about one; of an ack, the incident */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes; /* -1: the service's RPO holds */
+    struct wall_time at;         /* of a pause: until then; of a switchover or failback: not before; 0: not given */
+    struct shift shift;          /* of a failback */
+    uint32_t items;              /* of a tick */
     struct policy_text by;
     struct policy_text why;
 };
@@ -112,6 +140,9 @@ enum order_answer {
     ANSWER_NO_COORDINATOR,  /* no coordinator of the target region can be reached */
     ANSWER_NO_DNS,
     ANSWER_NO_LEDGER,       /* nothing is known chosen yet */
+    ANSWER_NO_OPERATION,    /* the operation, or proposal, that it is about is not there (any more) */
+    ANSWER_NO_WAY_BACK,     /* the target has been granted, or the old writer is not known to have everything */
+    ANSWER_COUNT
 };
 
 struct message_order { uint64_t ticket; struct order order; };

@@ -178,6 +178,7 @@ struct pending_order {
     uint64_t operation;         /* proposed under this id; 0: not yet */
     uint64_t version;           /* of the value that was put forward last; 0: it is known lost, or none was */
     uint64_t epoch;             /* as it was when the order was given */
+    struct wall_time given;
     struct order order;
     struct mono_time deadline;
 };
@@ -261,6 +262,7 @@ struct service {
     struct guard guard;
     struct confirm confirm;
     struct pending_order order;
+    struct ack ack;                  /* the newest heard of */
     struct operation_run run;
     struct cut_off cut_off;
     uint64_t settings;               /* digest */

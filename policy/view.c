@@ -210,4 +210,5 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
     view_checks(s, turn, v);
     view_operation(s, turn, &v->operation);
     view_cut_off(s, turn, &v->cut_off);
+    v->ack = s->ack;
 }

@@ -120,6 +120,7 @@ struct view_service {
     node_id settings_differ_node;
     bool lease_differs;          /* the file's lease settings wait for the next grant */
     struct view_cut_off cut_off;
+    struct ack ack;              /* the newest acknowledgement heard of */
     struct policy_text follow;   /* why our own region's standby does not stream from the writer; "": it may */
     struct view_node nodes[POLICY_NODES_MAX];
     struct view_region regions[POLICY_REGIONS_MAX];

@@ -26,6 +26,11 @@ static const struct order_answer_row rows[] = {
     { ANSWER_NO_LEDGER, EXIT_NO_QUORUM,
       "refused: no majority has confirmed yet who is the writer, so nothing can be changed",
       "See failoverctl status; a majority of voters has to be up and connected." },
+    { ANSWER_NO_OPERATION, EXIT_USAGE, "refused: there is no such operation under way, and no such proposal",
+      "failoverctl status shows what is; failoverctl history SERVICE what was." },
+    { ANSWER_NO_WAY_BACK, EXIT_GATE,
+      "refused: it can't go back any more: its target was granted, and may have written",
+      "Let it finish; then failoverctl switchover SERVICE --to the other region loses nothing." },
 };
 
 const struct order_answer_row *order_answer_row(enum order_answer answer)

@@ -44,6 +44,16 @@ static const char *const order_words[] = {
     [ORDER_FAILOVER] = "failover",
     [ORDER_ADOPT] = "adopt",
     [ORDER_SWITCHOVER] = "switchover",
+    [ORDER_FAILBACK] = "failback",
+    [ORDER_PAUSE] = "pause",
+    [ORDER_RESUME] = "resume",
+    [ORDER_APPROVE] = "approve",
+    [ORDER_DECLINE] = "decline",
+    [ORDER_HOLD] = "hold",
+    [ORDER_GO] = "go",
+    [ORDER_BACK] = "back",
+    [ORDER_TICK] = "tick",
+    [ORDER_ACK] = "ack",
 };
 _Static_assert(sizeof order_words / sizeof order_words[0] == ORDER_KIND_COUNT,
                "every order has a word");
@@ -58,7 +68,10 @@ static const char *const answer_words[] = {
     [ANSWER_NO_COORDINATOR] = "no-coordinator",
     [ANSWER_NO_DNS] = "no-dns",
     [ANSWER_NO_LEDGER] = "no-ledger",
+    [ANSWER_NO_OPERATION] = "no-operation",
+    [ANSWER_NO_WAY_BACK] = "no-way-back",
 };
+_Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");
 
 /* ---- the register --------------------------------------------------------------------------- */
 
@@ -207,6 +220,18 @@ static void walk_gossip_guard(struct codec *codec, struct message_gossip *gossip
     codec_leave(codec, &in);
 }
 
+static void walk_ack(struct codec *codec, struct ack *ack)
+{
+    struct codec_object in;
+    bool present = ack->incident != 0;
+    if (!codec_enter_or_null(codec, &in, "ack", &present))
+        return;
+    codec_u64(codec, "incident", &ack->incident);
+    codec_wall(codec, "at", &ack->at);
+    codec_text(codec, "by", &ack->by);
+    codec_leave(codec, &in);
+}
+
 static void walk_gossip(struct codec *codec, struct message *message)
 {
     struct message_gossip *gossip = &message->as.gossip;
@@ -216,6 +241,7 @@ static void walk_gossip(struct codec *codec, struct message *message)
     codec_u64(codec, "known_version", &gossip->known_version);
     codec_u64(codec, "settings", &gossip->settings);
     walk_gossip_guard(codec, gossip);
+    walk_ack(codec, &gossip->ack);
     walk_gossip_regions(codec, message->service, gossip->regions);
 }
 
@@ -227,8 +253,12 @@ static void walk_order(struct codec *codec, struct message *message)
     codec_u64(codec, "ticket", &message->as.order.ticket);
     CODEC_WORD(codec, "order", order_words, order->kind);
     codec_region_or_none(codec, "to", &order->to);
+    codec_u64(codec, "operation", &order->operation);
     codec_u32(codec, "skipped_gates", (1u << GATE_COUNT) - 1, &order->skipped_gates);
     codec_i64(codec, "accepted_loss_bytes", -1, INT64_MAX, &order->accepted_loss_bytes);
+    codec_wall(codec, "at", &order->at);
+    codec_shift(codec, &order->shift);
+    codec_u32(codec, "items", UINT32_MAX, &order->items);
     codec_text(codec, "by", &order->by);
     codec_text(codec, "why", &order->why);
 }

@@ -14,6 +14,7 @@ static const char *const operation_words[] = {
     [OPERATION_FAILOVER] = "failover",
     [OPERATION_ADOPT] = "adopt",
     [OPERATION_SWITCHOVER] = "switchover",
+    [OPERATION_FAILBACK] = "failback",
 };
 
 static const char *const phase_words[] = {
@@ -26,6 +27,20 @@ static const char *const outcome_words[] = {
     [OUTCOME_NONE] = "none",
     [OUTCOME_DONE] = "done",
     [OUTCOME_ABORTED] = "aborted",
+};
+
+static const char *const proposal_words[] = {
+    [PROPOSAL_NONE] = "none",
+    [PROPOSAL_WAITS] = "waits",
+    [PROPOSAL_APPROVED] = "approved",
+    [PROPOSAL_DECLINED] = "declined",
+    [PROPOSAL_SCHEDULED] = "scheduled",
+};
+
+static const char *const wish_words[] = {
+    [WISH_GO] = "go",
+    [WISH_HOLD] = "hold",
+    [WISH_BACK] = "back",
 };
 
 static bool ballot_is_zero(const struct ballot *ballot)
@@ -99,6 +114,63 @@ void codec_instance(struct codec *codec, const char *key, struct instance *insta
     codec_leave(codec, &in);
 }
 
+static void walk_said(struct codec *codec, struct said *said)
+{
+    struct codec_object in;
+    if (!codec_enter(codec, &in, "said"))
+        return;
+    codec_wall(codec, "at", &said->at);
+    codec_text(codec, "by", &said->by);
+    codec_text(codec, "why", &said->why);
+    codec_leave(codec, &in);
+}
+
+static void walk_pause(struct codec *codec, struct ledger_pause *pause)
+{
+    struct codec_object in;
+    if (!codec_enter(codec, &in, "pause"))
+        return;
+    codec_bool(codec, "on", &pause->on);
+    codec_wall(codec, "until", &pause->until);
+    walk_said(codec, &pause->said);
+    codec_leave(codec, &in);
+}
+
+static void walk_proposal(struct codec *codec, struct ledger_proposal *proposal)
+{
+    struct codec_object in;
+    if (!codec_enter(codec, &in, "proposal"))
+        return;
+    CODEC_WORD(codec, "state", proposal_words, proposal->state);
+    CODEC_WORD(codec, "kind", operation_words, proposal->kind);
+    codec_u64(codec, "id", &proposal->id);
+    codec_region_or_none(codec, "from", &proposal->from);
+    codec_region_or_none(codec, "to", &proposal->to);
+    codec_node_or_none(codec, "proposer", &proposal->proposer);
+    codec_u32(codec, "skipped_gates", (1u << GATE_COUNT) - 1, &proposal->skipped_gates);
+    codec_wall(codec, "made", &proposal->made);
+    codec_wall(codec, "due", &proposal->due);
+    walk_said(codec, &proposal->said);
+    codec_leave(codec, &in);
+}
+
+void codec_shift(struct codec *codec, struct shift *shift)
+{
+    static const char *const keys[SHIFT_STAGES_MAX] = { "1", "2", "3", "4", "5", "6", "7", "8" };
+    struct codec_object in;
+    bool present = shift->count > 0;
+    if (!codec_enter_or_null(codec, &in, "shift", &present)) {
+        *shift = (struct shift){ 0 };
+        return;
+    }
+    codec_u8(codec, "count", &shift->count);
+    codec_u8(codec, "at", &shift->at);
+    for (size_t i = 0; i < SHIFT_STAGES_MAX; i++)
+        codec_u8(codec, keys[i], &shift->percent[i]);
+    codec_us(codec, "hold_us", &shift->hold_us);
+    codec_leave(codec, &in);
+}
+
 static void walk_operation(struct codec *codec, struct ledger_operation *operation)
 {
     struct codec_object in;
@@ -115,6 +187,9 @@ static void walk_operation(struct codec *codec, struct ledger_operation *operati
     codec_u32(codec, "skipped_gates", (1u << GATE_COUNT) - 1, &operation->skipped_gates);
     codec_i64(codec, "accepted_loss_bytes", -1, INT64_MAX, &operation->accepted_loss_bytes);
     codec_wall(codec, "begun", &operation->begun);
+    CODEC_WORD(codec, "wish", wish_words, operation->wish);
+    walk_said(codec, &operation->said);
+    codec_shift(codec, &operation->shift);
     codec_leave(codec, &in);
 }
 
@@ -130,12 +205,15 @@ void codec_ledger(struct codec *codec, const char *key, struct ledger *ledger)
     codec_u64(codec, "guard_epoch", &ledger->guard_epoch);
     CODEC_WORD(codec, "fence", fence_words, ledger->fence);
     codec_bool(codec, "keep_on_quorum_loss", &ledger->keep_on_quorum_loss);
-    codec_bool(codec, "paused", &ledger->paused);
+    walk_pause(codec, &ledger->pause);
     codec_us(codec, "lease_us", &ledger->lease_us);
     codec_us(codec, "longest_lease_us", &ledger->longest_lease_us);
     codec_u32(codec, "clock_error_ppm", UINT32_MAX, &ledger->clock_error_ppm);
     codec_u64(codec, "dns_epoch", &ledger->dns_epoch);
+    walk_proposal(codec, &ledger->proposal);
     walk_operation(codec, &ledger->operation);
+    codec_u64(codec, "ticked_operation", &ledger->ticked_operation);
+    codec_u32(codec, "ticked", UINT32_MAX, &ledger->ticked);
     codec_u64(codec, "last_operation", &ledger->last_operation);
     CODEC_WORD(codec, "last_outcome", outcome_words, ledger->last_outcome);
     codec_wall(codec, "last_finished", &ledger->last_finished);

@@ -22,6 +22,9 @@ void codec_promise(struct codec *codec, const char *key, struct ballot *ballot);
 /* A guard that exists. */
 void codec_instance(struct codec *codec, const char *key, struct instance *instance);
 
+/* None (count 0) is null. */
+void codec_shift(struct codec *codec, struct shift *shift);
+
 void codec_ledger(struct codec *codec, const char *key, struct ledger *ledger);
 
 /* Not present is null. */

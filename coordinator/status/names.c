@@ -119,6 +119,7 @@ static const char *const operation_kinds[] = {
     [OPERATION_FAILOVER] = "failover",
     [OPERATION_ADOPT] = "adopt",
     [OPERATION_SWITCHOVER] = "switchover",
+    [OPERATION_FAILBACK] = "failback",
 };
 
 static const char *const phases[] = {
@@ -180,6 +181,16 @@ static const char *const order_kinds[] = {
     [ORDER_FAILOVER] = "failover",
     [ORDER_ADOPT] = "dns_adopt",
     [ORDER_SWITCHOVER] = "switchover",
+    [ORDER_FAILBACK] = "failback",
+    [ORDER_PAUSE] = "pause",
+    [ORDER_RESUME] = "resume",
+    [ORDER_APPROVE] = "approve",
+    [ORDER_DECLINE] = "decline",
+    [ORDER_HOLD] = "operation_pause",
+    [ORDER_GO] = "operation_resume",
+    [ORDER_BACK] = "operation_abort",
+    [ORDER_TICK] = "operation_tick",
+    [ORDER_ACK] = "ack",
 };
 _Static_assert(sizeof order_kinds / sizeof order_kinds[0] == ORDER_KIND_COUNT,
                "an order without a name");
@@ -194,6 +205,8 @@ static const char *const order_answers[] = {
     [ANSWER_NO_COORDINATOR] = "no_coordinator",
     [ANSWER_NO_DNS] = "no_dns",
     [ANSWER_NO_LEDGER] = "no_ledger",
+    [ANSWER_NO_OPERATION] = "no_operation",
+    [ANSWER_NO_WAY_BACK] = "no_way_back",
 };
 
 static const char *const message_kinds[] = {
@@ -268,9 +281,9 @@ _Static_assert(sizeof step_texts / sizeof step_texts[0] == STEP_COUNT, "a step w
 
 const char *name_step_text(int kind, int step)
 {
-    if (kind == OPERATION_SWITCHOVER && step == STEP_BEGIN)
+    if (operation_planned(kind) && step == STEP_BEGIN)
         return "the ledger names no writer: the old one's guard shuts its fence, and writes pause";
-    if (kind == OPERATION_SWITCHOVER && step == STEP_FENCE)
+    if (operation_planned(kind) && step == STEP_FENCE)
         return "the old writer's own guard has confirmed its fence and given its lease back";
     return LOOKUP(step_texts, step);
 }

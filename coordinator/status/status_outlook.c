@@ -313,7 +313,7 @@ static void outlook_operation(const struct status_service *service, struct text 
                            "another coordinator there goes on.",
                      region_of(service, ledger->to),
                      name_node(service->input->cluster, ledger->executor));
-    else if (ledger->kind == OPERATION_SWITCHOVER && ledger_may_abort(&view->ledger))
+    else if (operation_planned(ledger->kind) && ledger_may_abort(&view->ledger))
         text_appendf(text, "%s is fenced by its own guard, so writes pause. %s is promoted once it has all that was "
                            "ever acknowledged; if it does not get that in time, %s is opened again. Nothing is lost "
                            "either way.",
@@ -404,7 +404,7 @@ static void warn_quorum(const struct status_service *service, json_t *warnings)
         status_warn(warnings, "lease_differs", name,
              "the lease or fence settings of the file differ from those in force; they take effect "
              "when a writer is next named");
-    if (view->ledger_known && view->ledger.paused)
+    if (view->ledger_known && view->ledger.pause.on)
         status_warn(warnings, "paused", name, "the service is paused: no failover begins by itself");
     if (service->config->mode == CONFIG_MODE_MANUAL)
         status_warn(warnings, "manual_mode", name, "manual mode: no failover begins by itself");

@@ -433,7 +433,7 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "epoch", known ? json_of_u64(ledger->epoch) : json_null());
     put(object, "version", known ? json_of_u64(ledger->version) : json_null());
     put(object, "ledger_age_ms", json_of_ms_or_null(view->ledger_age_us));
-    put(object, "paused", json_boolean(known && ledger->paused));
+    put(object, "paused", json_boolean(known && ledger->pause.on));
     put(object, "quorum", render_quorum(view));
     put(object, "lease", render_lease(service));
     put(object, "fence", status_fence(service));

@@ -120,6 +120,7 @@ static void begin(struct service *s, struct turn *turn, const struct ledger *l)
     s->proposed_operation = turn_random(turn) | 1u;
     struct ledger goal = ledger_begin(l, &(struct begin_terms){
         .id = s->proposed_operation,
+        .kind = OPERATION_FAILOVER,
         .to = s->home,
         .executor = turn_self(turn),
         .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),

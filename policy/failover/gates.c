@@ -195,8 +195,8 @@ static void judge_pace(const struct service *s, const struct turn *turn,
     if (first)
         cooldown->value = cooldown->limit; /* there was none to wait after */
     cooldown->open = first || cooldown->value >= cooldown->limit;
-    paused->value = ledger->paused;
-    paused->open = !ledger->paused;
+    paused->value = ledger_is_paused(ledger, turn->wall);
+    paused->open = paused->value == 0;
 }
 
 /* A switchover leaves a writer that is well, at a person's word: no votes, but its guard's own confirmation, since

@@ -1,9 +1,11 @@
 /* order: a person's order, from the control socket or forwarded by another node.
  *
- * It is carried out by a coordinator of the region that it is about. Every order gets exactly one
+ * What moves the writer is carried out by a coordinator of the region that it is about; what only changes the ledger
+ * (word.c) by whoever can propose. Every order gets exactly one
  * answer by its deadline; ACCEPTED means that the register knows the operation, nothing less. An
  * order that is refused names the gate; a person may skip a gate by name, never by silence.
  */
+#include "policy/failover/word.h"
 #include "policy/service.h"
 
 #define ORDER_DEADLINE_US (10 * US_PER_S)
@@ -36,10 +38,15 @@ static void answer(struct service *s, struct turn *turn, enum order_answer code,
     o->active = false;
 }
 
-/* Who can carry it out: we, or the first coordinator of that region that is heard. */
+static bool is_about_a_region(enum order_kind kind)
+{
+    return kind == ORDER_FAILOVER || kind == ORDER_SWITCHOVER || kind == ORDER_FAILBACK || kind == ORDER_ADOPT;
+}
+
+/* Who can carry it out: we, or the first that is heard, of that region's coordinators or of all. */
 static node_id executor_for(const struct service *s, const struct turn *turn, region_id region)
 {
-    node_set able = s->policy->regions[region].guards;
+    node_set able = word_is(s->order.order.kind) ? turn_everyone(turn) : s->policy->regions[region].guards;
     /* An adoption changes DNS under the writer's lease, which only the named guard holds. */
     if (s->order.order.kind == ORDER_ADOPT)
         able = node_bit(service_ledger(s)->guard.node);
@@ -56,6 +63,16 @@ static void forward(struct service *s, struct turn *turn, node_id to)
     s->order.forwarded = true;
     effects_send(turn->effects, node_bit(to), false, MESSAGE_ORDER, s->index)->as.order =
         (struct message_order){ s->order.ticket, s->order.order };
+}
+
+/* Heard by gossip, so it holds without a quorum too; later than whatever was heard before, whatever the calendars. */
+static void take_ack(struct service *s, struct turn *turn)
+{
+    int64_t now_us = turn->wall.us > s->ack.at.us ? turn->wall.us : s->ack.at.us + 1;
+    s->ack = (struct ack){ s->order.order.operation, { now_us }, s->order.order.by };
+    s->gossip_now = true;
+    s->order.operation = s->order.order.operation;
+    answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
 }
 
 void order_take(struct service *s, struct turn *turn, node_id from, uint64_t ticket,
@@ -76,6 +93,7 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
         .from = from,
         .ticket = ticket,
         .order = *order,
+        .given = turn->wall,
         .deadline = mono_after(turn->said_at, ORDER_DEADLINE_US),
     };
     struct note *note = service_note(s, turn, NOTE_ORDER);
@@ -84,6 +102,10 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
     note->region = order->to;
     note->node = from;
     note->detail = order->by;
+    if (order->kind == ORDER_ACK) {
+        take_ack(s, turn);
+        return;
+    }
     const struct ledger *l = service_ledger(s);
     if (l == NULL) {
         answer(s, turn, ANSWER_NO_LEDGER, NULL, GATE_COUNT);
@@ -93,11 +115,15 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
     if (order->kind == ORDER_ADOPT)
         o->order.to = l->writer;
     region_id to = o->order.to;
-    if (to == REGION_NONE) /* adopt, while no writer is named */
+    if (!is_about_a_region(order->kind))
+        o->operation = order->operation;
+    else if (to == REGION_NONE) /* adopt, while no writer is named */
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
     else if (to >= turn->config->region_count || !s->policy->regions[to].serves)
         answer(s, turn, ANSWER_NOT_SERVING, NULL, GATE_COUNT);
-    else if (executor_for(s, turn, to) == NODE_NONE)
+    if (!o->active)
+        return;
+    if (executor_for(s, turn, to) == NODE_NONE)
         answer(s, turn, ANSWER_NO_COORDINATOR, NULL, GATE_COUNT);
     else if (executor_for(s, turn, to) != turn_self(turn) && from != turn_self(turn))
         answer(s, turn, ANSWER_NO_COORDINATOR, NULL, GATE_COUNT); /* forwarded once, never on */
@@ -160,7 +186,7 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
         return;
     }
-    bool planned = o->order.kind == ORDER_SWITCHOVER;
+    bool planned = o->order.kind != ORDER_FAILOVER;
     if (l->writer == o->order.to && planned) {
         answer(s, turn, ANSWER_ALREADY, NULL, GATE_COUNT);
         return;
@@ -180,12 +206,16 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         .id = o->operation,
         .to = o->order.to,
         .executor = turn_self(turn),
-        .planned = planned,
+        .kind = o->order.kind == ORDER_SWITCHOVER ? OPERATION_SWITCHOVER
+                : o->order.kind == ORDER_FAILBACK ? OPERATION_FAILBACK
+                                                  : OPERATION_FAILOVER,
         .forced = true,
         .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
         .skipped_gates = skipped,
         .accepted_loss_bytes = o->order.accepted_loss_bytes,
         .wall = turn->wall,
+        .said = { o->given, o->order.by, o->order.why },
+        .shift = o->order.shift,
     });
     put_forward(s, turn, &goal);
 }
@@ -206,13 +236,27 @@ static bool may_supersede(const struct service *s, const struct turn *turn, cons
     return stuck || operation_abandoned(s, turn, l);
 }
 
+/* A word is answered as the newest chosen value has it, so it has come to something whatever became of our rounds. */
+static void run_word(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    enum order_answer stands = word_stands(&s->order, l);
+    if (stands == WORD_TO_SAY) {
+        struct ledger goal = word_goal(&s->order, l);
+        put_forward(s, turn, &goal);
+    } else {
+        s->order.version = 0;
+        answer(s, turn, stands, NULL, GATE_COUNT);
+    }
+}
+
 void order_run(struct service *s, struct turn *turn)
 {
     struct pending_order *o = &s->order;
     if (!o->active)
         return;
     const struct ledger *l = service_ledger(s); /* known: none is taken up before (order_take) */
-    if (o->operation != 0 && l->operation.id == o->operation) {
+    bool word = word_is(o->order.kind);
+    if (!word && o->operation != 0 && l->operation.id == o->operation) {
         answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
         return;
     }
@@ -225,6 +269,10 @@ void order_run(struct service *s, struct turn *turn)
     service_wake(s, o->deadline);
     if (o->forwarded || s->proposer.state != PROPOSER_IDLE)
         return;
+    if (word) {
+        run_word(s, turn, l);
+        return;
+    }
     bool adopting = o->order.kind == ORDER_ADOPT;
     if (adopting && l->operation.executor == turn_self(turn) && operation_adopt_zone(s, turn)) {
         o->operation = l->operation.id; /* the failover itself goes on with a person's word */

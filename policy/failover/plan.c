@@ -63,7 +63,7 @@ const char *step_name(enum step_id step)
 const struct plan_step *plan_of(enum operation_kind kind)
 {
     return kind == OPERATION_ADOPT        ? adopt_plan
-           : kind == OPERATION_SWITCHOVER ? switchover_plan
+           : operation_planned(kind) ? switchover_plan
                                           : failover_plan;
 }
 

@@ -92,7 +92,7 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
     uint32_t not_again = (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_FENCE);
     /* With no way back, or with the old writer's region cut off, the question is no longer whether that is
      * well, only whether the target's data are good enough. */
-    bool planned = l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l);
+    bool planned = operation_planned(l->operation.kind) && ledger_may_abort(l);
     if (!ledger_may_abort(l) || cut_off_proven(s, l))
         not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
     gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again,
@@ -190,7 +190,7 @@ static enum fence_proof fence_proof_now(struct service *s, struct turn *turn,
     if (run->released_epoch == l->guard_epoch)
         return PROOF_RELEASED;
     /* Nothing is lost only where the old writer's own guard has shut it and goes on saying what it wrote last. */
-    if (l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l))
+    if (operation_planned(l->operation.kind) && ledger_may_abort(l))
         return PROOF_NONE;
     if (run->wait_version != l->version || !mono_reached(turn->now, run->wait_until))
         return PROOF_NONE;
@@ -333,7 +333,7 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     /* Promoted already, by an executor before us: what it lacked could be compared only before that. */
     run->loss = r->database.in_recovery ? watch_loss(s, turn, s->home, r->database.lsn)
                                         : (struct loss){ .known = false, .age_us = -1 };
-    if (l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l)) {
+    if (operation_planned(l->operation.kind) && ledger_may_abort(l)) {
         if (!has_all(run, own))
             return back(s, GATE_LOSS_WITHIN_RPO);
         /* What the old one still writes by itself behind its fence nobody was ever told of. */
@@ -391,7 +391,7 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
                           : "a gate is shut and there is no way back: a person has to decide");
         return STEP_WAITS;
     }
-    if (l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l) && !has_all(run, &run->target))
+    if (operation_planned(l->operation.kind) && ledger_may_abort(l) && !has_all(run, &run->target))
         return back(s, GATE_LOSS_WITHIN_RPO);
     bool fenced = fence_proof_now(s, turn, l) != PROOF_NONE;
     bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;

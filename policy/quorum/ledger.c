@@ -17,13 +17,52 @@ bool instance_equal(struct instance a, struct instance b)
     return a.node == b.node && a.id == b.id;
 }
 
+static bool text_equal(const struct policy_text *a, const struct policy_text *b)
+{
+    for (size_t i = 0; i < sizeof a->s; i++) {
+        if (a->s[i] != b->s[i])
+            return false;
+        if (a->s[i] == '\0')
+            break; /* what follows was never agreed on */
+    }
+    return true;
+}
+
+static bool said_equal(const struct said *a, const struct said *b)
+{
+    return a->at.us == b->at.us && text_equal(&a->by, &b->by) && text_equal(&a->why, &b->why);
+}
+
+static bool pause_equal(const struct ledger_pause *a, const struct ledger_pause *b)
+{
+    return a->on == b->on && a->until.us == b->until.us && said_equal(&a->said, &b->said);
+}
+
+static bool proposal_equal(const struct ledger_proposal *a, const struct ledger_proposal *b)
+{
+    return a->state == b->state && a->kind == b->kind && a->id == b->id && a->from == b->from && a->to == b->to &&
+           a->proposer == b->proposer && a->skipped_gates == b->skipped_gates && a->made.us == b->made.us &&
+           a->due.us == b->due.us && said_equal(&a->said, &b->said);
+}
+
+static bool shift_equal(const struct shift *a, const struct shift *b)
+{
+    if (a->count != b->count || a->at != b->at || a->hold_us != b->hold_us)
+        return false;
+    for (size_t i = 0; i < SHIFT_STAGES_MAX; i++)
+        if (a->percent[i] != b->percent[i])
+            return false;
+    return true;
+}
+
 static bool operation_equal(const struct ledger_operation *a, const struct ledger_operation *b)
 {
     return a->kind == b->kind && a->phase == b->phase && a->id == b->id && a->from == b->from &&
            a->to == b->to && a->executor == b->executor &&
            a->may_return == b->may_return && a->forced == b->forced &&
            a->skipped_gates == b->skipped_gates &&
-           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us;
+           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us &&
+           a->wish == b->wish && said_equal(&a->said, &b->said) && shift_equal(&a->shift, &b->shift);
 }
 
 /* Field by field: padding bytes hold nothing that was ever agreed on. */
@@ -32,10 +71,12 @@ bool ledger_equal(const struct ledger *a, const struct ledger *b)
     return a->version == b->version && a->epoch == b->epoch && a->writer == b->writer &&
            instance_equal(a->guard, b->guard) && a->guard_epoch == b->guard_epoch &&
            a->fence == b->fence &&
-           a->keep_on_quorum_loss == b->keep_on_quorum_loss && a->paused == b->paused &&
+           a->keep_on_quorum_loss == b->keep_on_quorum_loss && pause_equal(&a->pause, &b->pause) &&
            a->lease_us == b->lease_us && a->longest_lease_us == b->longest_lease_us &&
            a->clock_error_ppm == b->clock_error_ppm && a->dns_epoch == b->dns_epoch &&
+           proposal_equal(&a->proposal, &b->proposal) &&
            operation_equal(&a->operation, &b->operation) &&
+           a->ticked_operation == b->ticked_operation && a->ticked == b->ticked &&
            a->last_operation == b->last_operation && a->last_outcome == b->last_outcome &&
            a->last_finished.us == b->last_finished.us;
 }
@@ -45,22 +86,57 @@ static const struct ledger_operation no_operation = {
     .executor = NODE_NONE, .accepted_loss_bytes = -1,
 };
 
+static const struct ledger_proposal no_proposal = {
+    .state = PROPOSAL_NONE, .kind = OPERATION_NONE, .from = REGION_NONE, .to = REGION_NONE, .proposer = NODE_NONE,
+};
+
+/* Stages go up, to all of it. */
+static bool shift_valid(const struct shift *shift, enum operation_kind kind)
+{
+    if (shift->count == 0)
+        return shift->at == 0 && shift->hold_us == 0;
+    if (kind != OPERATION_FAILBACK || shift->count > SHIFT_STAGES_MAX || shift->at >= shift->count ||
+        shift->hold_us < 0 || shift->hold_us > LEDGER_HOLD_MAX_US)
+        return false;
+    for (uint8_t i = 0; i < shift->count; i++)
+        if (shift->percent[i] > 100 || shift->percent[i] <= (i == 0 ? 0 : shift->percent[i - 1]))
+            return false;
+    return shift->percent[shift->count - 1] == 100;
+}
+
+static bool wish_valid(const struct ledger *ledger)
+{
+    const struct ledger_operation *op = &ledger->operation;
+    return op->wish == WISH_GO || op->wish == WISH_HOLD || (op->wish == WISH_BACK && ledger_may_abort(ledger));
+}
+
+static bool proposal_valid(const struct ledger *ledger)
+{
+    const struct ledger_proposal *p = &ledger->proposal;
+    if (p->state == PROPOSAL_NONE)
+        return p->kind == OPERATION_NONE;
+    return (unsigned)p->state < PROPOSAL_STATE_COUNT && operation_moves(p->kind) && p->id != 0 &&
+           p->from < POLICY_REGIONS_MAX && p->to < POLICY_REGIONS_MAX && p->proposer < POLICY_NODES_MAX &&
+           !operation_moves(ledger->operation.kind);
+}
+
 static bool operation_valid(const struct ledger *ledger)
 {
     const struct ledger_operation *op = &ledger->operation;
     switch (op->kind) {
     case OPERATION_NONE:
-        return op->phase == PHASE_NONE && ledger->writer != REGION_NONE;
+        return op->phase == PHASE_NONE && op->wish == WISH_GO && ledger->writer != REGION_NONE;
     case OPERATION_SWITCHOVER:
+    case OPERATION_FAILBACK:
     case OPERATION_FAILOVER:
-        if (op->id == 0 || op->executor >= POLICY_NODES_MAX || op->to >= POLICY_REGIONS_MAX ||
+        if (op->id == 0 || !wish_valid(ledger) || !shift_valid(&op->shift, op->kind) || op->executor >= POLICY_NODES_MAX || op->to >= POLICY_REGIONS_MAX ||
             op->from >= POLICY_REGIONS_MAX)
             return false;
         return (op->phase == PHASE_BEGUN && ledger->writer == REGION_NONE) ||
                (op->phase == PHASE_GRANTED && ledger->writer == op->to &&
                 ledger->guard.node == op->executor);
     case OPERATION_ADOPT:
-        return op->id != 0 && op->executor < POLICY_NODES_MAX && op->phase == PHASE_GRANTED &&
+        return op->id != 0 && op->executor < POLICY_NODES_MAX && op->phase == PHASE_GRANTED && wish_valid(ledger) &&
                ledger->writer != REGION_NONE && op->to == ledger->writer;
     case OPERATION_KIND_COUNT:
     default:
@@ -86,7 +162,9 @@ bool ledger_valid(const struct ledger *ledger)
         return false;
     if (ledger->dns_epoch > ledger->epoch)
         return false;
-    return operation_valid(ledger);
+    if (ledger->pause.until.us < 0 || (ledger->ticked_operation == 0 && ledger->ticked != 0))
+        return false;
+    return proposal_valid(ledger) && operation_valid(ledger);
 }
 
 /* Lease terms change only where a writer is named: at the first value and at a grant. */
@@ -115,7 +193,7 @@ static bool plan_follows(const struct ledger *now, const struct ledger *next)
 
 static bool begin_follows(const struct ledger *now, const struct ledger *next)
 {
-    bool planned = next->operation.kind == OPERATION_SWITCHOVER;
+    bool planned = operation_planned(next->operation.kind);
     return operation_moves(next->operation.kind) && (!planned || plan_follows(now, next)) &&
            next->operation.phase == PHASE_BEGUN && next->epoch == now->epoch + 1 &&
            same_guard(now, next) && terms_equal(now, next);
@@ -124,6 +202,7 @@ static bool begin_follows(const struct ledger *now, const struct ledger *next)
 static bool grant_follows(const struct ledger *now, const struct ledger *next)
 {
     return now->operation.phase == PHASE_BEGUN && next->operation.phase == PHASE_GRANTED &&
+           now->operation.wish == WISH_GO &&
            next->operation.kind == now->operation.kind &&
            next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
            next->operation.executor == now->operation.executor &&
@@ -144,7 +223,8 @@ static bool stays_follows(const struct ledger *now, const struct ledger *next)
 {
     bool same_operation = next->operation.id == now->operation.id &&
                           next->operation.kind == now->operation.kind &&
-                          next->operation.phase == now->operation.phase;
+                          next->operation.phase == now->operation.phase &&
+                          (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK);
     bool ends = next->operation.kind == OPERATION_NONE && now->operation.phase == PHASE_GRANTED;
     bool adopts = now->operation.kind == OPERATION_NONE &&
                   next->operation.kind == OPERATION_ADOPT;
@@ -177,6 +257,7 @@ struct ledger ledger_first(const struct service_policy *policy, struct instance 
         .lease_us = policy->lease_us,
         .longest_lease_us = policy->lease_us,
         .clock_error_ppm = policy->clock_error_ppm,
+        .proposal = no_proposal,
         .operation = no_operation,
     };
 }
@@ -194,7 +275,7 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
     next.epoch++;
     next.writer = REGION_NONE;
     next.operation = (struct ledger_operation){
-        .kind = terms->planned ? OPERATION_SWITCHOVER : OPERATION_FAILOVER,
+        .kind = terms->kind,
         .phase = PHASE_BEGUN,
         .id = terms->id,
         .from = from,
@@ -205,7 +286,10 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
         .skipped_gates = terms->skipped_gates,
         .accepted_loss_bytes = terms->accepted_loss_bytes,
         .begun = terms->wall,
+        .said = terms->said,
+        .shift = terms->shift,
     };
+    next.proposal = no_proposal;
     return next;
 }
 
@@ -246,6 +330,7 @@ struct ledger ledger_takeover(const struct ledger *now, struct instance executor
     /* `from` stays the region that wrote last: whether the target was ever opened is not known
      * here, and its data are still measured against that region's. */
     next.operation.may_return = false;
+    next.operation.wish = now->operation.wish == WISH_HOLD ? WISH_HOLD : WISH_GO;
     return next;
 }
 
@@ -308,5 +393,74 @@ struct ledger ledger_adopt(const struct ledger *now, uint64_t id, node_id execut
         .accepted_loss_bytes = -1,
         .begun = wall,
     };
+    return next;
+}
+
+/* ---- what people say ---- */
+
+bool ledger_is_paused(const struct ledger *now, struct wall_time wall)
+{
+    return now->pause.on && (now->pause.until.us == 0 || wall.us < now->pause.until.us);
+}
+
+struct ledger ledger_pause(const struct ledger *now, bool on, struct wall_time until, const struct said *said)
+{
+    struct ledger next = *now;
+    next.version++;
+    next.pause = (struct ledger_pause){ on, on ? until : (struct wall_time){ 0 }, *said };
+    return next;
+}
+
+struct ledger ledger_propose(const struct ledger *now, const struct ledger_proposal *proposal)
+{
+    policy_ensure(!operation_moves(now->operation.kind));
+    struct ledger next = *now;
+    next.version++;
+    next.proposal = proposal->state == PROPOSAL_NONE ? no_proposal : *proposal;
+    return next;
+}
+
+struct ledger ledger_answer(const struct ledger *now, enum proposal_state answer, const struct said *said)
+{
+    policy_ensure(now->proposal.state != PROPOSAL_NONE);
+    struct ledger next = *now;
+    next.version++;
+    next.proposal.state = answer;
+    next.proposal.said = *said;
+    return next;
+}
+
+bool ledger_may_wish(const struct ledger *now, enum operation_wish wish)
+{
+    if (now->operation.kind == OPERATION_NONE || now->operation.wish == WISH_BACK)
+        return false;
+    return wish != WISH_BACK || ledger_may_abort(now);
+}
+
+struct ledger ledger_wish(const struct ledger *now, enum operation_wish wish, const struct said *said)
+{
+    policy_ensure(ledger_may_wish(now, wish));
+    struct ledger next = *now;
+    next.version++;
+    next.operation.wish = wish;
+    next.operation.said = *said;
+    return next;
+}
+
+struct ledger ledger_shift(const struct ledger *now, uint8_t at)
+{
+    policy_ensure(at < now->operation.shift.count);
+    struct ledger next = *now;
+    next.version++;
+    next.operation.shift.at = at;
+    return next;
+}
+
+struct ledger ledger_tick(const struct ledger *now, uint64_t operation, uint32_t items)
+{
+    struct ledger next = *now;
+    next.version++;
+    next.ticked = now->ticked_operation == operation ? now->ticked | items : items;
+    next.ticked_operation = operation;
     return next;
 }

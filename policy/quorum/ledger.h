@@ -22,6 +22,7 @@ struct ballot {
 /* Bounds of what a ledger may hold; they keep the arithmetic of waiting in range. */
 #define LEDGER_LEASE_MAX_US (INT64_C(86400) * US_PER_S)
 #define LEDGER_CLOCK_ERROR_MAX_PPM 500000u
+#define LEDGER_HOLD_MAX_US (INT64_C(86400) * US_PER_S)
 
 #define BALLOT_ZERO ((struct ballot){ 0, 0, 0 })
 
@@ -43,13 +44,20 @@ enum operation_kind {
     OPERATION_FAILOVER,
     OPERATION_ADOPT, /* a person lets us take over the DNS records as they are: DESIGN 8 */
     OPERATION_SWITCHOVER, /* planned: the old writer is well, confirms its fence, and nothing it acknowledged is lost */
+    OPERATION_FAILBACK, /* a switchover home, whose traffic then moves by and by */
     OPERATION_KIND_COUNT
 };
+
+/* It leaves a writer that is well, and loses nothing. */
+static inline bool operation_planned(enum operation_kind kind)
+{
+    return kind == OPERATION_SWITCHOVER || kind == OPERATION_FAILBACK;
+}
 
 /* It changes the writer: none is named first, then the target. */
 static inline bool operation_moves(enum operation_kind kind)
 {
-    return kind == OPERATION_FAILOVER || kind == OPERATION_SWITCHOVER;
+    return kind == OPERATION_FAILOVER || operation_planned(kind);
 }
 
 /* How far the register knows an operation to be. Everything between is found out again by each
@@ -61,6 +69,59 @@ enum operation_phase {
 };
 
 enum operation_outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_ABORTED };
+
+/* A person's word, for the others to read at whichever node they ask; no decision reads it. */
+struct said {
+    struct wall_time at;
+    struct policy_text by;
+    struct policy_text why;
+};
+
+/* No failover begins by itself, and one that began by itself and may still go back does. */
+struct ledger_pause {
+    bool on;
+    struct wall_time until;  /* 0: until somebody resumes it */
+    struct said said;        /* of the newest pause or resume */
+};
+
+/* What is put before a person, or waits for its time; it changes nothing by itself. */
+enum proposal_state {
+    PROPOSAL_NONE,
+    PROPOSAL_WAITS,     /* for a person's word */
+    PROPOSAL_APPROVED,
+    PROPOSAL_DECLINED,  /* ...until what led to it is over */
+    PROPOSAL_SCHEDULED, /* ordered by a person for a time: `due` */
+    PROPOSAL_STATE_COUNT
+};
+
+struct ledger_proposal {
+    enum proposal_state state;
+    enum operation_kind kind;
+    uint64_t id;             /* that the operation will have */
+    region_id from, to;
+    node_id proposer;
+    uint32_t skipped_gates;  /* of a scheduled one */
+    struct wall_time made;
+    struct wall_time due;    /* of a scheduled one */
+    struct said said;
+};
+
+/* What a person wants of the operation that runs. */
+enum operation_wish {
+    WISH_GO,
+    WISH_HOLD,  /* no step that has not begun begins */
+    WISH_BACK,  /* back to the old writer, as long as that is possible; never taken back */
+    WISH_COUNT
+};
+
+/* How a failback's traffic moves: `percent[at]` of it is at home. count 0: all at once. */
+#define SHIFT_STAGES_MAX 8
+struct shift {
+    uint8_t count;
+    uint8_t at;                        /* the stage that is in force, or is being put in force */
+    uint8_t percent[SHIFT_STAGES_MAX]; /* ascending, 1 to 100; the last is 100 */
+    int64_t hold_us;                   /* how long each stage has to stay well before the next */
+};
 
 struct ledger_operation {
     enum operation_kind kind;
@@ -74,6 +135,9 @@ struct ledger_operation {
     uint32_t skipped_gates;  /* bit per enum gate_id, each skipped by name by a person */
     int64_t accepted_loss_bytes; /* what a person agreed to lose; -1: the service's RPO holds */
     struct wall_time begun;
+    enum operation_wish wish;
+    struct said said;        /* who ordered it, or, later, who last said what it is to do */
+    struct shift shift;      /* of a failback */
 };
 
 struct ledger {
@@ -84,12 +148,15 @@ struct ledger {
     uint64_t guard_epoch;    /* the epoch in which `guard` was named, under which its lease ran */
     enum fence_mode fence;   /* what the outgoing or current guard's lease is enforced by */
     bool keep_on_quorum_loss;
-    bool paused;
+    struct ledger_pause pause;
     int64_t lease_us;
     int64_t longest_lease_us; /* the longest ever in force: what waiting out has to outlast */
     uint32_t clock_error_ppm;
     uint64_t dns_epoch;      /* the newest epoch whose DNS change was seen INSYNC; 0: none yet */
+    struct ledger_proposal proposal;
     struct ledger_operation operation;
+    uint64_t ticked_operation; /* whose runbook `ticked` is about: the one that runs, or the last; 0: none */
+    uint32_t ticked;           /* bit per item of its runbook that a person did */
     uint64_t last_operation;
     enum operation_outcome last_outcome;
     struct wall_time last_finished; /* of the last failover, done or aborted; 0: none yet */
@@ -111,12 +178,14 @@ struct begin_terms {
     uint64_t id;
     region_id to;
     node_id executor;
-    bool planned;        /* a switchover; only where the writer is settled */
+    enum operation_kind kind; /* a planned one only where the writer is settled */
     bool forced;
     bool granted_wrote;  /* on top of a grant: the granted region was seen as a primary */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes;
     struct wall_time wall;
+    struct said said;
+    struct shift shift;
 };
 
 /* begin: writer becomes none. May also follow a begin whose target is lost (`from` stays the one
@@ -144,6 +213,33 @@ struct ledger ledger_abort(const struct ledger *now, struct wall_time wall);
 
 /* finish: the operation is over and DNS of this epoch is in force (or there is none to change). */
 struct ledger ledger_finish(const struct ledger *now, bool dns_done, struct wall_time wall);
+
+/* ---- what people say: the writer and its epoch stay ---- */
+
+/* Whether a pause is in force, by the calendar of whoever asks. Nothing unsafe follows from one that is wrong: a
+ * failover that is not held back meets every other gate. */
+bool ledger_is_paused(const struct ledger *now, struct wall_time wall);
+
+/* Pauses (`until`: see there) or, with `on` false, resumes. */
+struct ledger ledger_pause(const struct ledger *now, bool on, struct wall_time until, const struct said *said);
+
+/* Puts a proposal before people, in place of the one that is there; PROPOSAL_NONE withdraws it. Never while an
+ * operation moves the writer. */
+struct ledger ledger_propose(const struct ledger *now, const struct ledger_proposal *proposal);
+
+/* A person's answer to the proposal that is there: PROPOSAL_APPROVED or PROPOSAL_DECLINED. */
+struct ledger ledger_answer(const struct ledger *now, enum proposal_state answer, const struct said *said);
+
+/* Whether the running operation may be told so: hold and go on at any time; back while it may return to the old
+ * writer. Said back, it stays so. */
+bool ledger_may_wish(const struct ledger *now, enum operation_wish wish);
+struct ledger ledger_wish(const struct ledger *now, enum operation_wish wish, const struct said *said);
+
+/* A failback's traffic enters stage `at`. */
+struct ledger ledger_shift(const struct ledger *now, uint8_t at);
+
+/* Marks items of the runbook of the operation that runs, or of the last. */
+struct ledger ledger_tick(const struct ledger *now, uint64_t operation, uint32_t items);
 
 /* A DNS adoption: the writer goes on writing. */
 struct ledger ledger_adopt(const struct ledger *now, uint64_t id, node_id executor,

@@ -111,14 +111,31 @@ static bool same_operation(const struct ledger_operation *a, const struct ledger
     return a->id == b->id && a->kind == b->kind && a->phase == b->phase && a->from == b->from &&
            a->to == b->to && a->executor == b->executor && a->may_return == b->may_return &&
            a->forced == b->forced && a->skipped_gates == b->skipped_gates &&
-           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us;
+           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us && a->wish == b->wish &&
+           a->said.at.us == b->said.at.us && a->shift.at == b->shift.at && a->shift.count == b->shift.count &&
+           memcmp(a->shift.percent, b->shift.percent, sizeof a->shift.percent) == 0 &&
+           a->shift.hold_us == b->shift.hold_us;
+}
+
+static bool same_pause(const struct ledger_pause *a, const struct ledger_pause *b)
+{
+    return a->on == b->on && a->until.us == b->until.us && a->said.at.us == b->said.at.us;
+}
+
+static bool same_proposal(const struct ledger_proposal *a, const struct ledger_proposal *b)
+{
+    return a->state == b->state && a->kind == b->kind && a->id == b->id && a->from == b->from && a->to == b->to &&
+           a->proposer == b->proposer && a->skipped_gates == b->skipped_gates && a->made.us == b->made.us &&
+           a->due.us == b->due.us && a->said.at.us == b->said.at.us;
 }
 
 bool truth_same_value(const struct ledger *a, const struct ledger *b)
 {
     return a->version == b->version && a->epoch == b->epoch && a->writer == b->writer &&
            truth_same_instance(a->guard, b->guard) && a->guard_epoch == b->guard_epoch &&
-           truth_same_terms(a, b) && a->paused == b->paused && a->dns_epoch == b->dns_epoch &&
+           truth_same_terms(a, b) && same_pause(&a->pause, &b->pause) && a->dns_epoch == b->dns_epoch &&
+           same_proposal(&a->proposal, &b->proposal) && a->ticked_operation == b->ticked_operation &&
+           a->ticked == b->ticked &&
            same_operation(&a->operation, &b->operation) &&
            a->last_operation == b->last_operation && a->last_outcome == b->last_outcome &&
            a->last_finished.us == b->last_finished.us;

@@ -294,7 +294,7 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
                            policy->evidence_max_age_us, decided, "granted");
         return;
     }
-    if (before->paused)
+    if (before->pause.on && before->pause.until.us == 0)
         world_break(w, INVARIANT_EVIDENCE, "a failover begins while the service is paused");
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
     check_majority(w, service, l, source, policy->confirm_timeout_us, decided, "begun");

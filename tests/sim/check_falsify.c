@@ -48,7 +48,7 @@ static void guard_epoch_back(struct ledger *l) { l->guard_epoch--; }
 static void fence_unknown(struct ledger *l) { l->fence = (enum fence_mode)7; }
 static void fence_other(struct ledger *l) { l->fence = l->fence == FENCE_GUARDED ? FENCE_ENFORCED : FENCE_GUARDED; }
 static void keep_other(struct ledger *l) { l->keep_on_quorum_loss = !l->keep_on_quorum_loss; }
-static void paused_other(struct ledger *l) { l->paused = !l->paused; }
+static void paused_other(struct ledger *l) { l->pause.on = !l->pause.on; }
 static void lease_none(struct ledger *l) { l->lease_us = 0; }
 static void lease_shorter(struct ledger *l) { l->lease_us--; }
 static void longest_too_short(struct ledger *l) { l->longest_lease_us = l->lease_us - 1; }

@@ -145,7 +145,7 @@ static void check_lost(struct world *w, uint8_t service, region_id region, const
     const struct ledger_operation *op = &l->operation;
     /* Of a switchover nothing is lost, whatever gate was skipped; one that was taken back after its grant was
      * caught up before that. */
-    if (op->kind == OPERATION_SWITCHOVER) {
+    if (operation_planned(op->kind)) {
         world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes are lost by a switchover",
                     (unsigned long long)loss->bytes);
         return;

@@ -148,7 +148,7 @@ static region_id should_move_to(const struct world *w, uint8_t service, const st
                                 const bool lost[POLICY_REGIONS_MAX])
 {
     region_id source = l->writer != REGION_NONE ? l->writer : l->operation.from;
-    if (!fence_needs_nobody(w, service, l) || !majority_can_judge(w, source, lost) || l->paused)
+    if (!fence_needs_nobody(w, service, l) || !majority_can_judge(w, source, lost) || l->pause.on)
         return REGION_NONE;
     for (region_id r = 0; r < w->options.region_count; r++)
         if (is_good_target(w, service, r, l, lost))

@@ -77,6 +77,9 @@ const char *words_answer(enum order_answer answer)
     case ANSWER_NO_COORDINATOR: return "no_coordinator";
     case ANSWER_NO_DNS: return "no_dns";
     case ANSWER_NO_LEDGER: return "no_ledger";
+    case ANSWER_NO_OPERATION: return "no_operation";
+    case ANSWER_NO_WAY_BACK: return "no_way_back";
+    case ANSWER_COUNT:
     default: return "?";
     }
 }

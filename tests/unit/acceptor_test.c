@@ -58,7 +58,7 @@ static void one_ballot_carries_one_value(void)
 {
     struct acceptor a = empty();
     struct ledger first = fixture_first(), other = first;
-    other.paused = true;
+    other.pause.on = true;
     CU_ASSERT_EQUAL(acceptor_accept(&a, ballot_of(5, 1), &first), ACCEPTOR_YES);
     CU_ASSERT_EQUAL(acceptor_accept(&a, ballot_of(5, 1), &other), ACCEPTOR_NONSENSE);
     CU_ASSERT(ledger_equal(&a.accepted.ledger, &first));

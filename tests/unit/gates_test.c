@@ -129,7 +129,7 @@ static void cooldown_and_pause(void)
     CU_ASSERT_EQUAL(first_shut(s), GATE_COOLDOWN);
     s->learner.chosen.last_finished.us = SECONDS(1000000 + NOW - 30);
     CU_ASSERT_EQUAL(first_shut(s), GATE_COUNT);
-    s->learner.chosen.paused = true;
+    s->learner.chosen.pause.on = true;
     CU_ASSERT_EQUAL(first_shut(s), GATE_NOT_PAUSED);
 }
 
@@ -218,7 +218,7 @@ static void a_node_that_suspects_itself_abstains(void)
 static void skipping_is_by_name(void)
 {
     struct service *s = service_all_open(NOW);
-    s->learner.chosen.paused = true;
+    s->learner.chosen.pause.on = true;
     CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_COOLDOWN, -1), GATE_NOT_PAUSED);
     CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_NOT_PAUSED, -1), GATE_COUNT);
     CU_ASSERT(gates[GATE_NOT_PAUSED].skipped);

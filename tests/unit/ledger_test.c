@@ -50,7 +50,8 @@ static void a_switchover_begins_on_a_settled_writer(void)
     struct service_policy p = fixture_policy();
     struct ledger first = fixture_first(), begun = fixture_begun(), granted = fixture_granted();
     struct begin_terms terms = fixture_terms(8, 1, 1);
-    terms.planned = terms.forced = true;
+    terms.kind = OPERATION_SWITCHOVER;
+    terms.forced = true;
     struct ledger planned = ledger_begin(&first, &terms);
     CU_ASSERT_EQUAL(planned.operation.kind, OPERATION_SWITCHOVER);
     CU_ASSERT(ledger_follows(&first, &planned));
@@ -347,12 +348,18 @@ static void equality_sees_every_field(void)
     other.field = (__typeof__(other.field))(other.field ^ 1);                                     \
     CU_ASSERT_FALSE(ledger_equal(&good, &other))
     SEEN(version); SEEN(epoch); SEEN(writer); SEEN(guard.id); SEEN(guard.node); SEEN(guard_epoch);
-    SEEN(fence); SEEN(keep_on_quorum_loss); SEEN(paused); SEEN(lease_us); SEEN(longest_lease_us);
+    SEEN(fence); SEEN(keep_on_quorum_loss); SEEN(pause.on); SEEN(lease_us); SEEN(longest_lease_us);
     SEEN(clock_error_ppm); SEEN(dns_epoch); SEEN(operation.kind); SEEN(operation.phase);
     SEEN(operation.id); SEEN(operation.from); SEEN(operation.to); SEEN(operation.executor);
     SEEN(operation.may_return); SEEN(operation.forced); SEEN(operation.skipped_gates);
     SEEN(operation.accepted_loss_bytes); SEEN(operation.begun.us); SEEN(last_operation);
-    SEEN(last_outcome); SEEN(last_finished.us);
+    SEEN(last_outcome); SEEN(last_finished.us); SEEN(pause.until.us); SEEN(pause.said.at.us);
+    SEEN(pause.said.by.s[0]); SEEN(pause.said.why.s[0]); SEEN(proposal.state); SEEN(proposal.kind);
+    SEEN(proposal.id); SEEN(proposal.from); SEEN(proposal.to); SEEN(proposal.proposer);
+    SEEN(proposal.skipped_gates); SEEN(proposal.made.us); SEEN(proposal.due.us); SEEN(proposal.said.at.us);
+    SEEN(operation.wish); SEEN(operation.said.at.us); SEEN(operation.shift.count); SEEN(operation.shift.at);
+    SEEN(operation.shift.percent[SHIFT_STAGES_MAX - 1]); SEEN(operation.shift.hold_us); SEEN(ticked_operation);
+    SEEN(ticked);
 #undef SEEN
 }
 

@@ -113,7 +113,8 @@ static struct service *switching_over(enum step_id step)
 {
     struct ledger first = fixture_first();
     struct begin_terms terms = fixture_terms(7, 1, 1);
-    terms.planned = terms.forced = true;
+    terms.kind = OPERATION_SWITCHOVER;
+    terms.forced = true;
     struct service *s = at_step(ledger_begin(&first, &terms), step);
     s->run.kind = OPERATION_SWITCHOVER;
     s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 1 };

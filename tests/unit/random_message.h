@@ -104,11 +104,48 @@ static inline void dice_instance(struct dice *dice, const struct codec_names *na
     instance->node = dice_node(dice, names);
 }
 
+static inline void dice_said(struct dice *dice, struct said *said)
+{
+    said->at.us = dice_any_us(dice);
+    dice_text(dice, &said->by);
+    dice_text(dice, &said->why);
+}
+
+static inline void dice_shift(struct dice *dice, struct shift *shift)
+{
+    shift->count = (uint8_t)(1 + dice_below(dice, SHIFT_STAGES_MAX));
+    shift->at = (uint8_t)dice_below(dice, shift->count);
+    for (uint8_t i = 0; i < shift->count; i++)
+        shift->percent[i] = (uint8_t)(1 + i * 12);
+    shift->percent[shift->count - 1] = 100;
+    shift->hold_us = (int64_t)dice_below(dice, 1000000000);
+}
+
+/* Where no operation is in the way. */
+static inline void dice_proposal(struct dice *dice, const struct codec_names *names, struct ledger *ledger)
+{
+    struct ledger_proposal *proposal = &ledger->proposal;
+    proposal->from = proposal->to = REGION_NONE;
+    proposal->proposer = NODE_NONE;
+    if (operation_moves(ledger->operation.kind) || dice_bool(dice))
+        return;
+    proposal->state = (enum proposal_state)(1 + dice_below(dice, PROPOSAL_STATE_COUNT - 1));
+    proposal->kind = dice_bool(dice) ? OPERATION_FAILOVER : OPERATION_SWITCHOVER;
+    proposal->id = dice_wide(dice) | 1;
+    proposal->from = dice_region(dice, names);
+    proposal->to = dice_region(dice, names);
+    proposal->proposer = dice_node(dice, names);
+    proposal->skipped_gates = dice_below(dice, 1u << GATE_COUNT);
+    proposal->made.us = dice_any_us(dice);
+    proposal->due.us = dice_any_us(dice);
+    dice_said(dice, &proposal->said);
+}
+
 static inline void dice_operation(struct dice *dice, const struct codec_names *names,
                                   struct ledger *ledger)
 {
     struct ledger_operation *operation = &ledger->operation;
-    operation->kind = (enum operation_kind)dice_below(dice, 3);
+    operation->kind = (enum operation_kind)dice_below(dice, OPERATION_KIND_COUNT);
     operation->from = operation->to = REGION_NONE;
     operation->executor = NODE_NONE;
     operation->accepted_loss_bytes = -1;
@@ -133,6 +170,10 @@ static inline void dice_operation(struct dice *dice, const struct codec_names *n
         ledger->writer = operation->to;
         ledger->guard.node = operation->executor;
     }
+    operation->wish = (enum operation_wish)dice_below(dice, ledger_may_abort(ledger) ? WISH_COUNT : WISH_BACK);
+    dice_said(dice, &operation->said);
+    if (operation->kind == OPERATION_FAILBACK && dice_bool(dice))
+        dice_shift(dice, &operation->shift);
 }
 
 static inline void dice_ledger(struct dice *dice, const struct codec_names *names,
@@ -145,12 +186,17 @@ static inline void dice_ledger(struct dice *dice, const struct codec_names *name
     ledger->guard_epoch = 1 + dice_u64(dice) % ledger->epoch;
     ledger->fence = dice_bool(dice) ? FENCE_ENFORCED : FENCE_GUARDED;
     ledger->keep_on_quorum_loss = dice_bool(dice);
-    ledger->paused = dice_bool(dice);
+    ledger->pause.on = dice_bool(dice);
+    ledger->pause.until.us = dice_us(dice);
+    dice_said(dice, &ledger->pause.said);
     ledger->lease_us = 1 + (int64_t)dice_below(dice, 1000000000);
     ledger->longest_lease_us = ledger->lease_us + (int64_t)dice_below(dice, 1000000000);
     ledger->clock_error_ppm = dice_below(dice, LEDGER_CLOCK_ERROR_MAX_PPM + 1);
     ledger->dns_epoch = dice_u64(dice) % ledger->epoch;
     dice_operation(dice, names, ledger);
+    dice_proposal(dice, names, ledger);
+    ledger->ticked_operation = dice_wide(dice) | 1;
+    ledger->ticked = (uint32_t)dice_wide(dice);
     ledger->last_operation = dice_wide(dice);
     ledger->last_outcome = (enum operation_outcome)dice_below(dice, 3);
     ledger->last_finished.us = dice_any_us(dice);
@@ -213,6 +259,11 @@ static inline void dice_gossip(struct dice *dice, const struct codec_names *name
         gossip->lease_left_us = dice_any_us(dice);
         gossip->released_epoch = dice_wide(dice);
     }
+    if (dice_bool(dice)) {
+        gossip->ack.incident = dice_wide(dice) | 1;
+        gossip->ack.at.us = dice_any_us(dice);
+        dice_text(dice, &gossip->ack.by);
+    }
     for (region_id id = 0; id < POLICY_REGIONS_MAX; id++)
         dice_gossip_region(dice, names, service, id, &gossip->regions[id]);
 }
@@ -225,6 +276,11 @@ static inline void dice_order(struct dice *dice, const struct codec_names *names
     order->order.to = dice_bool(dice) ? dice_region(dice, names) : REGION_NONE;
     order->order.skipped_gates = dice_below(dice, 1u << GATE_COUNT);
     order->order.accepted_loss_bytes = dice_bool(dice) ? (int64_t)(dice_wide(dice) >> 1) : -1;
+    order->order.operation = dice_wide(dice);
+    order->order.at.us = dice_any_us(dice);
+    order->order.items = (uint32_t)dice_wide(dice);
+    if (dice_bool(dice))
+        dice_shift(dice, &order->order.shift);
     dice_text(dice, &order->order.by);
     dice_text(dice, &order->order.why);
 }
@@ -232,7 +288,7 @@ static inline void dice_order(struct dice *dice, const struct codec_names *names
 static inline void dice_reply(struct dice *dice, struct message_order_reply *reply)
 {
     reply->ticket = dice_wide(dice);
-    reply->answer = (enum order_answer)dice_below(dice, ANSWER_NO_LEDGER + 1);
+    reply->answer = (enum order_answer)dice_below(dice, ANSWER_COUNT);
     reply->gate = (uint8_t)dice_below(dice, reply->answer == ANSWER_GATE ? GATE_COUNT : 256);
     reply->value = (int64_t)dice_wide(dice);
     reply->limit = (int64_t)dice_wide(dice);

@@ -173,7 +173,7 @@ static void warnings_say_what_is_wrong(void)
 {
     fixture_view(&view);
     view.ledger.fence = FENCE_GUARDED;
-    view.abstaining = view.settings_differ = view.lease_differs = view.ledger.paused = true;
+    view.abstaining = view.settings_differ = view.lease_differs = view.ledger.pause.on = true;
     view.regions[FIXTURE_WEST].guard_ready = false;
     view.regions[FIXTURE_WEST].fence = FENCE_FAILED;
     view.regions[FIXTURE_WEST].database.walreceiver_live = false;

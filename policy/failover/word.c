@@ -1,0 +1,131 @@
+/* word: what people say that changes the ledger and nothing else: pause, approval, what a running operation is to do.
+ *
+ * Any node may put such a word forward; it counts once it is chosen, and whoever it concerns reads it there, also
+ * after a takeover. Each is a compare-and-set like all that moves the writer, so of a word and a step that exclude each
+ * other (abort and grant) exactly one is chosen, and the other is refused with what came first. A word that is put
+ * forward during an operation makes its executor learn the wait anew for the new value (operation.c): the ages that
+ * voters tell go on growing meanwhile, so it costs a round, not another lease.
+ */
+#include "policy/failover/word.h"
+
+static struct said said_of(const struct pending_order *o)
+{
+    return (struct said){ o->given, o->order.by, o->order.why };
+}
+
+/* Given at that very time: of two who say the same, each hears of his own. */
+static bool is_ours(const struct pending_order *o, const struct said *said)
+{
+    return said->at.us == o->given.us;
+}
+
+/* ---- pause ---- */
+
+static enum order_answer pause_stands(const struct pending_order *o, const struct ledger *l)
+{
+    bool on = o->order.kind == ORDER_PAUSE;
+    if (l->pause.on == on && is_ours(o, &l->pause.said))
+        return ANSWER_ACCEPTED;
+    return !on && !l->pause.on ? ANSWER_ALREADY : WORD_TO_SAY; /* paused once more: for longer, or shorter */
+}
+
+static struct ledger pause_goal(const struct pending_order *o, const struct ledger *l)
+{
+    struct said said = said_of(o);
+    return ledger_pause(l, o->order.kind == ORDER_PAUSE, o->order.at, &said);
+}
+
+/* ---- approval ---- */
+
+static enum order_answer answer_stands(const struct pending_order *o, const struct ledger *l)
+{
+    bool yes = o->order.kind == ORDER_APPROVE;
+    const struct ledger_proposal *p = &l->proposal;
+    if (yes && operation_moves(l->operation.kind) && l->operation.id == o->order.operation)
+        return ANSWER_ALREADY; /* begun, by somebody else's word or because its time was over */
+    if (p->state == PROPOSAL_NONE || p->id != o->order.operation)
+        return ANSWER_NO_OPERATION;
+    if (p->state == (yes ? PROPOSAL_APPROVED : PROPOSAL_DECLINED))
+        return is_ours(o, &p->said) ? ANSWER_ACCEPTED : ANSWER_ALREADY;
+    return yes && p->state == PROPOSAL_SCHEDULED ? ANSWER_ALREADY : WORD_TO_SAY;
+}
+
+static struct ledger answer_goal(const struct pending_order *o, const struct ledger *l)
+{
+    struct said said = said_of(o);
+    return ledger_answer(l, o->order.kind == ORDER_APPROVE ? PROPOSAL_APPROVED : PROPOSAL_DECLINED, &said);
+}
+
+/* ---- what an operation is to do ---- */
+
+static enum operation_wish wish_of(const struct pending_order *o)
+{
+    return o->order.kind == ORDER_HOLD ? WISH_HOLD : o->order.kind == ORDER_BACK ? WISH_BACK : WISH_GO;
+}
+
+static enum order_answer wish_stands(const struct pending_order *o, const struct ledger *l)
+{
+    const struct ledger_operation *op = &l->operation;
+    enum operation_wish wish = wish_of(o);
+    if (wish == WISH_BACK && l->last_operation == o->order.operation && l->last_outcome == OUTCOME_ABORTED)
+        return o->version != 0 ? ANSWER_ACCEPTED : ANSWER_ALREADY; /* it went back before we saw the word chosen */
+    if (op->kind == OPERATION_NONE || op->id != o->order.operation)
+        return ANSWER_NO_OPERATION;
+    if (op->wish == wish)
+        return is_ours(o, &op->said) ? ANSWER_ACCEPTED : ANSWER_ALREADY;
+    if (op->wish == WISH_BACK)
+        return ANSWER_BUSY; /* on its way back, which is never taken back */
+    return ledger_may_wish(l, wish) ? WORD_TO_SAY : ANSWER_NO_WAY_BACK;
+}
+
+static struct ledger wish_goal(const struct pending_order *o, const struct ledger *l)
+{
+    struct said said = said_of(o);
+    return ledger_wish(l, wish_of(o), &said);
+}
+
+/* ---- the runbook ---- */
+
+static enum order_answer tick_stands(const struct pending_order *o, const struct ledger *l)
+{
+    uint64_t id = o->order.operation;
+    bool there = (l->operation.kind != OPERATION_NONE && l->operation.id == id) || l->last_operation == id;
+    if (id == 0 || !there)
+        return ANSWER_NO_OPERATION;
+    bool ticked = l->ticked_operation == id && (l->ticked & o->order.items) == o->order.items;
+    return ticked ? ANSWER_ACCEPTED : WORD_TO_SAY;
+}
+
+static struct ledger tick_goal(const struct pending_order *o, const struct ledger *l)
+{
+    return ledger_tick(l, o->order.operation, o->order.items);
+}
+
+/* ---- the table ---- */
+
+struct word {
+    enum order_answer (*stands)(const struct pending_order *o, const struct ledger *l);
+    struct ledger (*goal)(const struct pending_order *o, const struct ledger *l);
+};
+
+static const struct word words[ORDER_KIND_COUNT] = {
+    [ORDER_PAUSE] = { pause_stands, pause_goal },    [ORDER_RESUME] = { pause_stands, pause_goal },
+    [ORDER_APPROVE] = { answer_stands, answer_goal }, [ORDER_DECLINE] = { answer_stands, answer_goal },
+    [ORDER_HOLD] = { wish_stands, wish_goal },       [ORDER_GO] = { wish_stands, wish_goal },
+    [ORDER_BACK] = { wish_stands, wish_goal },       [ORDER_TICK] = { tick_stands, tick_goal },
+};
+
+bool word_is(enum order_kind kind)
+{
+    return (unsigned)kind < ORDER_KIND_COUNT && words[kind].stands != NULL;
+}
+
+enum order_answer word_stands(const struct pending_order *o, const struct ledger *l)
+{
+    return words[o->order.kind].stands(o, l);
+}
+
+struct ledger word_goal(const struct pending_order *o, const struct ledger *l)
+{
+    return words[o->order.kind].goal(o, l);
+}
