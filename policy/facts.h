@@ -60,6 +60,14 @@ struct region_verdict {
     struct policy_text detail;
 };
 
+/* How far a writer wrote: read by its own guard behind its confirmed fence, after it gave its lease of that epoch back
+ * for good. Whatever it acknowledged is before it. */
+struct last_word {
+    uint64_t epoch;       /* whose lease was given back; 0: nothing to say */
+    uint64_t lsn;
+    uint32_t timeline;
+};
+
 enum fence_state {
     FENCE_UNKNOWN,
     FENCE_OPEN,       /* the database may acknowledge writes */

@@ -42,6 +42,7 @@ static void send_gossip(struct service *s, struct turn *turn, node_set to, bool 
         .fence = g->fence,
         .lease_left_us = g->lease.deadline.us > 0 ? lease_left_us(&g->lease, turn->now) : 0,
         .released_epoch = g->released_epoch,
+        .last = g->last,
         .ack = s->ack,
     };
     for (region_id r = 0; r < turn->config->region_count; r++)
@@ -82,6 +83,7 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
         .fence = gossip->fence,
         .lease_until = mono_after(turn->said_at, gossip->lease_left_us),
         .released_epoch = gossip->released_epoch > released ? gossip->released_epoch : released,
+        .last = gossip->last,
         .known_version = gossip->known_version,
         .settings = gossip->settings,
         .order_restarts = r->order_restarts,

@@ -95,6 +95,7 @@ struct message_gossip {
     enum fence_state fence;
     int64_t lease_left_us;    /* <= 0: none */
     uint64_t released_epoch;  /* the newest epoch whose lease this instance gave back for good */
+    struct last_word last;
     struct ack ack;
     struct gossip_region regions[POLICY_REGIONS_MAX];
 };

@@ -35,6 +35,7 @@
 
 /* How long a guard act may take before it is tried afresh. */
 #define GUARD_ACT_DEADLINE_US (30 * US_PER_S)
+#define GUARD_LOOK_DEADLINE_US (5 * US_PER_S)
 #define GUARD_RETRY_US (250 * US_PER_MS)
 #define GUARD_ASK_US (2 * US_PER_S) /* a few round trips and handshakes between regions */
 #define GUARD_RETRY_MAX_US (5 * US_PER_S)
@@ -110,6 +111,7 @@ struct remote {
     enum fence_state fence;
     struct mono_time lease_until;
     uint64_t released_epoch;
+    struct last_word last;
     uint64_t known_version;
     uint64_t settings;
     uint32_t order_restarts;      /* its newest order to us: by which process, at what time of its clock */
@@ -136,6 +138,10 @@ struct guard {
     struct mono_time recheck_at;  /* of a shut fence */
     uint64_t released_epoch;      /* newest epoch that we gave back */
     struct mono_time release_at;  /* said again then */
+    struct last_word last;        /* of a planned move away from us */
+    bool looking;                 /* for it */
+    uint32_t look_attempt;
+    struct mono_time look_deadline, look_at;
     uint64_t open_epoch;          /* the operation's word that this epoch's database may open */
     uint64_t known_epoch;         /* the newest that the ledger is known to be in */
     struct mono_time epoch_known_at;
@@ -211,9 +217,8 @@ struct operation_run {
     struct mono_time wait_until;
     bool wait_noted;
     enum fence_proof proof;
-    struct mono_time proven_at;
     uint64_t released_epoch;    /* the outgoing guard's, whose release was heard; 0: none */
-    /* what the old writer has, seen when it could acknowledge nothing any more; a switchover's */
+    /* what the old writer had when it could acknowledge nothing any more, by its guard's last word; a switchover's */
     bool last_known;
     uint64_t last_lsn;
     uint32_t last_timeline;

@@ -204,6 +204,18 @@ static void walk_gossip_regions(struct codec *codec, uint8_t service, struct gos
     codec_leave(codec, &in);
 }
 
+static void walk_last_word(struct codec *codec, struct last_word *last)
+{
+    struct codec_object in;
+    bool present = last->epoch != 0;
+    if (!codec_enter_or_null(codec, &in, "last", &present))
+        return;
+    codec_u64(codec, "epoch", &last->epoch);
+    codec_u64(codec, "lsn", &last->lsn);
+    codec_u32(codec, "timeline", UINT32_MAX, &last->timeline);
+    codec_leave(codec, &in);
+}
+
 static void walk_gossip_guard(struct codec *codec, struct message_gossip *gossip)
 {
     struct codec_object in;
@@ -217,6 +229,7 @@ static void walk_gossip_guard(struct codec *codec, struct message_gossip *gossip
     CODEC_WORD(codec, "fence", fence_state_words, gossip->fence);
     codec_i64(codec, "lease_left_us", -TIME_FOREVER_US, TIME_FOREVER_US, &gossip->lease_left_us);
     codec_u64(codec, "released_epoch", &gossip->released_epoch);
+    walk_last_word(codec, &gossip->last);
     codec_leave(codec, &in);
 }
 

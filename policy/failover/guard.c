@@ -430,9 +430,40 @@ static void run_fence(struct service *s, struct turn *turn)
         service_wake(s, mono_after(g->held_until, -GUARD_KEEP_US / 2));
 }
 
+static bool is_outgoing(const struct service *s, const struct ledger *l)
+{
+    return l != NULL && l->writer == REGION_NONE && instance_equal(l->guard, s->guard.self);
+}
+
+/* Its lease of the epoch in question: not before the fence is confirmed, and for good. */
+static bool gave_back(const struct guard *g, const struct ledger *l)
+{
+    return g->released_epoch == l->guard_epoch;
+}
+
+/* Taken only if it is of the very look that was asked for under this value: see run_last_look(). */
+static void take_last_look(struct service *s, struct turn *turn, const struct act_result *result)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    if (!g->looking || result->key.attempt != g->look_attempt)
+        return;
+    g->looking = false;
+    g->look_at = mono_after(turn->now, GUARD_RETRY_US);
+    bool ours = is_outgoing(s, l) && result->key.epoch == l->epoch && gave_back(g, l);
+    if (!ours || result->outcome != ACT_DONE || !result->database.known || result->database.in_recovery)
+        return;
+    g->last = (struct last_word){ l->guard_epoch, result->database.lsn, result->database.timeline };
+    s->gossip_now = true;
+}
+
 void guard_act_done(struct service *s, struct turn *turn, const struct act_result *result)
 {
     struct guard *g = &s->guard;
+    if (result->kind == ACT_COMPARE) {
+        take_last_look(s, turn, result);
+        return;
+    }
     if (!g->in_flight || result->key.attempt != g->attempt || result->kind != g->flying)
         return; /* late: something newer was asked for since */
     g->in_flight = false;
@@ -467,8 +498,7 @@ static void run_release(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
     const struct ledger *l = service_ledger(s);
-    bool outgoing = l != NULL && l->writer == REGION_NONE && instance_equal(l->guard, g->self);
-    if (!outgoing || g->fence != FENCE_CONFIRMED || g->wanted != ACT_FENCE_SHUT || g->in_flight)
+    if (!is_outgoing(s, l) || g->fence != FENCE_CONFIRMED || g->wanted != ACT_FENCE_SHUT || g->in_flight)
         return;
     if (g->released_epoch >= l->guard_epoch && !mono_reached(turn->now, g->release_at)) {
         service_wake(s, g->release_at);
@@ -481,6 +511,34 @@ static void run_release(struct service *s, struct turn *turn)
     struct message *m = effects_send(turn->effects, turn_everyone(turn), false, MESSAGE_RELEASE,
                                      s->index);
     m->as.release = (struct message_release){ g->self, l->guard_epoch, g->lease.nonce };
+}
+
+/* A planned move waits until the target has all that our database ever acknowledged: it is told how far that goes as
+ * soon as it is certain, which is when the fence is confirmed and the lease given back. Before that a commit may still
+ * be acknowledged; after it none is, since this instance never opens in that epoch again. */
+static void run_last_look(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    const struct ledger *l = service_ledger(s);
+    if (!is_outgoing(s, l) || !operation_planned(l->operation.kind) || !gave_back(g, l) ||
+        g->last.epoch == l->guard_epoch)
+        return;
+    struct mono_time next = g->looking ? g->look_deadline : g->look_at;
+    if (!mono_reached(turn->now, next)) {
+        service_wake(s, next);
+        return;
+    }
+    struct act *act = &effects_add(turn->effects, EFFECT_ACT)->as.act;
+    *act = (struct act){
+        .kind = ACT_COMPARE,
+        .key = { s->index, STEP_GUARD, ++g->look_attempt, l->epoch, 0 },
+        .until = turn->now,
+        .deadline = mono_after(turn->now, GUARD_LOOK_DEADLINE_US),
+        .region = s->home,
+    };
+    g->looking = true;
+    g->look_deadline = mono_after(act->deadline, US_PER_S);
+    service_wake(s, g->look_deadline);
 }
 
 bool guard_has_released(const struct service *s, const struct ledger *l)
@@ -538,4 +596,5 @@ void guard_run(struct service *s, struct turn *turn)
     run_intruder(s, turn);
     run_fence(s, turn);
     run_release(s, turn);
+    run_last_look(s, turn);
 }

@@ -19,7 +19,7 @@
  *  - evidence, operation and ledger version are looked at again before every irreversible step.
  *
  * A switchover is the same with a writer that is well, and loses nothing: only that writer's guard's own
- * confirmation proves its fence; how far it wrote is looked at by the same guard behind that fence, so every row
+ * confirmation proves its fence; how far it wrote the same guard looks up behind that fence, and says, so every row
  * that was ever acknowledged is before it; and the target is granted only when it has all of that. Whatever fails
  * before the grant leads back, and the old writer opens again under its old name (step_catch_up()).
  */

@@ -10,6 +10,7 @@
 
 #define ACT_RETRY_MIN_US (100 * US_PER_MS)
 #define HOOK_TRIES 3
+#define CATCH_UP_LOOK_US (50 * US_PER_MS)
 
 /* ---- acts ---- */
 
@@ -225,7 +226,6 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
     cut_off_take(s, turn);
     run->proof = fence_proof_now(s, turn, l);
     if (run->proof != PROOF_NONE) {
-        run->proven_at = turn->now;
         service_note(s, turn, NOTE_FENCE_PROVEN)->a = run->proof;
         return STEP_IS_DONE;
     }
@@ -251,21 +251,16 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
     return STEP_WAITS;
 }
 
-/* A look at the old writer that was begun after its fence was proven: all that it ever acknowledged is before it. Ages
- * come from the guard's clock, so what its rate may make of them is taken off. */
-static void see_last(struct service *s, const struct turn *turn, const struct ledger *l)
+/* What the old writer's own guard read behind its fence. Said once it stays true. */
+static void see_last(struct service *s, const struct ledger *l)
 {
     struct operation_run *run = &s->run;
-    const struct sighting *seen = &s->health.sightings[l->operation.from][l->guard.node];
-    if (run->last_known || !seen->known || seen->facts.in_recovery)
-        return;
-    int64_t age = mono_since(turn->now, seen->at);
-    int64_t doubt = age / 1000000 * 2 * (int64_t)l->clock_error_ppm + 2 * (int64_t)l->clock_error_ppm;
-    if (mono_since(seen->at, run->proven_at) <= doubt)
+    const struct remote *r = &s->remotes[l->guard.node];
+    if (run->last_known || !instance_equal(r->instance, l->guard) || r->last.epoch != l->guard_epoch)
         return;
     run->last_known = true;
-    run->last_lsn = seen->facts.lsn;
-    run->last_timeline = seen->facts.timeline;
+    run->last_lsn = r->last.lsn;
+    run->last_timeline = r->last.timeline;
 }
 
 static bool has_all(const struct operation_run *run, const struct sighting *target)
@@ -280,11 +275,20 @@ static enum step_said step_catch_up(struct service *s, struct turn *turn)
     const struct ledger *l = service_ledger(s);
     if (!ledger_may_abort(l))
         return STEP_IS_DONE; /* it had, before the grant that was taken back */
-    see_last(s, turn, l);
-    if (has_all(run, &s->health.sightings[s->home][turn_self(turn)]))
+    struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
+    see_last(s, l);
+    const struct act_result *r =
+        run->last_known ? step_act_result(s, turn, ACT_COMPARE, s->policy->promote_deadline_us / 4) : NULL;
+    if (r != NULL && r->outcome == ACT_DONE && r->database.known)
+        *own = (struct sighting){ true, turn->now, r->database };
+    if (has_all(run, own))
         return STEP_IS_DONE;
+    if (r != NULL) { /* seen to lack something yet: looked at again, less and less often */
+        run->retry_at = mono_after(turn->now, CATCH_UP_LOOK_US << (run->tries < 4 ? run->tries : 4));
+        service_wake(s, run->retry_at);
+    }
     step_say(run, run->last_known ? "waiting until the target has all that the old writer acknowledged"
-                                  : "waiting for a look at the old writer behind its fence: how far it wrote");
+                                  : "waiting for the old writer's guard to say how far it wrote");
     return run->overdue ? back(s, GATE_LOSS_WITHIN_RPO) : STEP_WAITS;
 }
 

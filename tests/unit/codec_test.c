@@ -28,12 +28,12 @@ static const struct { const char *name; size_t is, known; } sizes[] = {
     SIZE(message_verdict, 32),
     SIZE(database_facts, 40),
     SIZE(gossip_region, 168),
-    SIZE(message_gossip, 2416),
+    SIZE(message_gossip, 2440),
     SIZE(order, 264),
     SIZE(message_order, 272),
     SIZE(message_order_reply, 40),
     SIZE(message_generation, 8),
-    SIZE(message, 2448),
+    SIZE(message, 2472),
 };
 
 static void no_field_was_added_unseen(void)

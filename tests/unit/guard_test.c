@@ -141,6 +141,68 @@ static void begin_shuts_the_old_writer_under_a_lease_that_still_runs(void)
     CU_ASSERT_PTR_NOT_NULL(message_sent(MESSAGE_RELEASE));
 }
 
+static struct service *leaving(enum operation_kind kind)
+{
+    struct service *s = holding();
+    s->learner.chosen = fixture_begun();
+    s->learner.chosen.operation.kind = kind;
+    run(s, 11);
+    finish_act(s, 11, ACT_FENCE_SHUT);
+    run(s, 11);
+    return s;
+}
+
+static void looked(struct service *s, int64_t s_at, struct act_key key, struct database_facts facts)
+{
+    struct turn turn = turn_at(s_at);
+    struct act_result r = { .kind = ACT_COMPARE, .outcome = ACT_DONE, .key = key, .database = facts };
+    guard_act_done(s, &turn, &r);
+}
+
+static void a_planned_move_is_told_how_far_the_writer_wrote(void)
+{
+    const struct database_facts far = { .known = true, .timeline = 3, .lsn = 700 };
+    struct service *s = leaving(OPERATION_FAILOVER);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_COMPARE)); /* which waits for nobody's word */
+    s = holding();
+    s->learner.chosen = fixture_begun();
+    s->learner.chosen.operation.kind = OPERATION_SWITCHOVER;
+    run(s, 11);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_COMPARE)); /* not before the fence is confirmed */
+    s = leaving(OPERATION_SWITCHOVER);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_COMPARE));
+    struct act_key key = act_sent(ACT_COMPARE)->key, other = key;
+    CU_ASSERT_EQUAL(s->guard.last.epoch, 0);
+    other.attempt++;
+    looked(s, 11, other, far);
+    CU_ASSERT_EQUAL(s->guard.last.epoch, 0);
+    other = key;
+    other.epoch--;
+    looked(s, 11, other, far); /* asked for before the lease was given back */
+    CU_ASSERT_EQUAL(s->guard.last.epoch, 0);
+    run(s, 12); /* asked again */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_COMPARE));
+    looked(s, 12, act_sent(ACT_COMPARE)->key, (struct database_facts){ .known = true, .in_recovery = true, .lsn = 700 });
+    CU_ASSERT_EQUAL(s->guard.last.epoch, 0);
+    run(s, 13);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_COMPARE));
+    looked(s, 13, act_sent(ACT_COMPARE)->key, far);
+    CU_ASSERT(s->guard.last.epoch == 1 && s->guard.last.lsn == 700 && s->guard.last.timeline == 3);
+    CU_ASSERT(s->gossip_now);
+    run(s, 14);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_COMPARE)); /* once is enough */
+}
+
+/* A look that comes back when the old writer was named again, and may write, says nothing. */
+static void a_look_that_comes_after_the_way_back_is_no_word(void)
+{
+    struct service *s = leaving(OPERATION_SWITCHOVER);
+    struct act_key key = act_sent(ACT_COMPARE)->key;
+    s->learner.chosen = ledger_abort(&s->learner.chosen, (struct wall_time){ 1 });
+    looked(s, 11, key, (struct database_facts){ .known = true, .timeline = 1, .lsn = 700 });
+    CU_ASSERT_EQUAL(s->guard.last.epoch, 0);
+}
+
 static void a_fence_that_fails_is_tried_again_and_never_released(void)
 {
     struct service *s = holding();
@@ -324,6 +386,8 @@ SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
            TEST(a_guarded_fence_starts_before_the_deadline),
            TEST(a_lease_of_another_epoch_opens_nothing),
            TEST(begin_shuts_the_old_writer_under_a_lease_that_still_runs),
+           TEST(a_planned_move_is_told_how_far_the_writer_wrote),
+           TEST(a_look_that_comes_after_the_way_back_is_no_word),
            TEST(a_fence_that_fails_is_tried_again_and_never_released),
            TEST(a_late_answer_changes_nothing), TEST(the_target_opens_only_on_the_operations_word),
            TEST(a_standby_serves_reads_and_a_primary_elsewhere_is_shut),

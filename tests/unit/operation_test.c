@@ -108,7 +108,7 @@ static void no_grant_on_the_end_of_a_guarded_or_kept_lease(void)
 
 /* ---- the switchover ---- */
 
-/* Behind the old writer's fence, proven at 95 and said by its guard. */
+/* Behind the old writer's fence, given back by its guard, which has not said yet how far it wrote. */
 static struct service *switching_over(enum step_id step)
 {
     struct ledger first = fixture_first();
@@ -119,26 +119,33 @@ static struct service *switching_over(enum step_id step)
     s->run.kind = OPERATION_SWITCHOVER;
     s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 1 };
     s->run.proof = PROOF_RELEASED;
-    s->run.proven_at = AT(95);
     return s;
 }
 
-static void the_writer_at(struct service *s, uint64_t lsn, int64_t seen_s)
+static void the_writer_says(struct service *s, uint64_t epoch, uint64_t lsn)
 {
-    see(s, 0, 0, (struct database_facts){ .timeline = 1, .lsn = lsn }, seen_s);
+    s->remotes[0].last = (struct last_word){ .epoch = epoch, .lsn = lsn, .timeline = 1 };
 }
 
 static void a_switchover_waits_for_all_that_was_acknowledged(void)
 {
     struct service *s = switching_over(STEP_CATCH_UP);
-    the_writer_at(s, 4000, 94); /* before the fence: it went on writing */
+    see(s, 0, 0, (struct database_facts){ .timeline = 1, .lsn = 1000 }, NOW); /* nobody's look counts but its guard's */
     run(s, NOW);
-    CU_ASSERT_EQUAL(s->run.step, STEP_CATCH_UP);
-    the_writer_at(s, 6000, 99);
+    CU_ASSERT_FALSE(s->run.last_known);
+    the_writer_says(s, 3, 1000); /* of another lease */
+    run(s, NOW);
+    CU_ASSERT_FALSE(s->run.last_known);
+    the_writer_says(s, 1, 1000);
+    s->remotes[0].instance.id++; /* another instance's */
+    run(s, NOW);
+    CU_ASSERT_FALSE(s->run.last_known);
+    s->remotes[0].instance.id--;
+    the_writer_says(s, 1, 6000);
     run(s, NOW);
     CU_ASSERT_EQUAL(s->run.step, STEP_CATCH_UP);
     CU_ASSERT_EQUAL(s->run.last_lsn, 6000);
-    the_writer_at(s, 7000, NOW); /* what it writes by itself behind its fence nobody was told of */
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_COMPARE)); /* the target is looked at at once */
     see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 6000 }, NOW);
     run(s, NOW);
     CU_ASSERT_EQUAL(s->run.step, STEP_FREEZE);
@@ -147,7 +154,7 @@ static void a_switchover_waits_for_all_that_was_acknowledged(void)
 static void a_switchover_that_cannot_catch_up_goes_back(void)
 {
     struct service *s = switching_over(STEP_CATCH_UP);
-    the_writer_at(s, 6000, 99);
+    the_writer_says(s, 1, 6000);
     run(s, 201);
     CU_ASSERT_EQUAL(s->run.abort_gate, GATE_LOSS_WITHIN_RPO);
     CU_ASSERT(s->run.step == STEP_UNDO || s->run.step == STEP_ABORT);

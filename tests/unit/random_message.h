@@ -258,6 +258,8 @@ static inline void dice_gossip(struct dice *dice, const struct codec_names *name
         gossip->fence = (enum fence_state)dice_below(dice, FENCE_FAILED + 1);
         gossip->lease_left_us = dice_any_us(dice);
         gossip->released_epoch = dice_wide(dice);
+        if (dice_bool(dice))
+            gossip->last = (struct last_word){ dice_wide(dice) | 1, dice_wide(dice), (uint32_t)dice_wide(dice) };
     }
     if (dice_bool(dice)) {
         gossip->ack.incident = dice_wide(dice) | 1;
