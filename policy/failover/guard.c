@@ -435,10 +435,10 @@ static bool is_outgoing(const struct service *s, const struct ledger *l)
     return l != NULL && l->writer == REGION_NONE && instance_equal(l->guard, s->guard.self);
 }
 
-/* Its lease of the epoch in question: not before the fence is confirmed, and for good. */
-static bool gave_back(const struct guard *g, const struct ledger *l)
+/* A planned move leads away from us, and our lease is given back, which is done behind the confirmed fence and for good. */
+static bool has_last_word(const struct service *s, const struct ledger *l)
 {
-    return g->released_epoch == l->guard_epoch;
+    return is_outgoing(s, l) && operation_planned(l->operation.kind) && s->guard.released_epoch == l->guard_epoch;
 }
 
 /* Taken only if it is of the very look that was asked for under this value: see run_last_look(). */
@@ -450,7 +450,7 @@ static void take_last_look(struct service *s, struct turn *turn, const struct ac
         return;
     g->looking = false;
     g->look_at = mono_after(turn->now, GUARD_RETRY_US);
-    bool ours = is_outgoing(s, l) && result->key.epoch == l->epoch && gave_back(g, l);
+    bool ours = has_last_word(s, l) && result->key.epoch == l->epoch;
     if (!ours || result->outcome != ACT_DONE || !result->database.known || result->database.in_recovery)
         return;
     g->last = (struct last_word){ l->guard_epoch, result->database.lsn, result->database.timeline };
@@ -520,8 +520,7 @@ static void run_last_look(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
     const struct ledger *l = service_ledger(s);
-    if (!is_outgoing(s, l) || !operation_planned(l->operation.kind) || !gave_back(g, l) ||
-        g->last.epoch == l->guard_epoch)
+    if (!has_last_word(s, l) || g->last.epoch == l->guard_epoch)
         return;
     struct mono_time next = g->looking ? g->look_deadline : g->look_at;
     if (!mono_reached(turn->now, next)) {
