@@ -263,6 +263,10 @@ static enum exit_code finish(struct watch *watch, struct ending end, const struc
     else if (over)
         printf("%s: operation %s of %s is over; writer of %s is %s\n", end.outcome, watch->id, watch->service,
                watch->service, peek_str(look->service, "writer", "none"));
+    double stopped;
+    if (over && peek_real(look->told, "stopped_ms", &stopped) && stopped >= 0 && stopped < 1e15)
+        printf("No client could write for about %s.\n",
+               base_format_duration(took, sizeof took, (int64_t)(stopped * 1000)));
     if (end.code == EXIT_FAILED)
         say_why(watch, why);
     json_decref(why);

@@ -587,6 +587,9 @@ void table_operation(const struct table_style *style, const json_t *operation)
     fprintf(style->stream, "  begun %s by %s%s%s\n", peek_str(operation, "begun", "?"),
             peek_yes(operation, "automatic") ? "failoverd itself" : peek_str(operation, "who", "a person"),
             peek_str(operation, "why", NULL) != NULL ? ": " : "", peek_str(operation, "why", ""));
+    if (json_is_number(json_object_get(operation, "stopped_ms")))
+        fprintf(style->stream, "  no client could write for %s\n",
+                duration_of(time, sizeof time, operation, "stopped_ms", 1000, "?"));
     if (peek_int(loss, "bytes", &lost))
         fprintf(style->stream, "  estimated loss %s, %s\n", format_bytes(bytes, sizeof bytes, lost),
                 duration_of(time, sizeof time, loss, "seconds", 1e6, "?"));

@@ -83,6 +83,25 @@ static json_t *render_abort(const struct history_operation *operation)
     return object;
 }
 
+/* For how long a planned move left no database that could be written to: from its begin, at which the old writer's guard
+ * shuts, until the new one is open; all of it, of one that went back. Known only to the node that carried out every step.
+ * Of a failover nobody knows: its writer was in trouble before. -1: not known. */
+static double stopped_ms(const struct history_operation *operation)
+{
+    bool planned = strcmp(operation->kind, "switchover") == 0 || strcmp(operation->kind, "failback") == 0;
+    if (!planned || operation->taken_over)
+        return -1;
+    if (strcmp(operation->outcome, "aborted") == 0)
+        return operation->total_ms;
+    double sum = 0;
+    for (size_t i = 0; i < operation->step_count && operation->steps[i].took_ms >= 0; i++) {
+        sum += operation->steps[i].took_ms;
+        if (strcmp(operation->steps[i].name, name_step(STEP_OPEN)) == 0)
+            return sum;
+    }
+    return -1;
+}
+
 static json_t *render_operation(const struct history_operation *operation)
 {
     char id[NAME_HEX_MAX];
@@ -101,6 +120,7 @@ static json_t *render_operation(const struct history_operation *operation)
     put(object, "begun", text_or_null(operation->begun));
     put(object, "ended", text_or_null(operation->ended));
     put(object, "total_ms", number_or_null(operation->total_ms));
+    put(object, "stopped_ms", number_or_null(stopped_ms(operation)));
     put(object, "wait_ms", number_or_null(operation->wait_ms));
     put(object, "proof", text_or_null(operation->proof));
     put(object, "proof_text", text_or_null(operation->proof_text));

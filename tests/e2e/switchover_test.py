@@ -74,6 +74,8 @@ def move(suite, lab, to, what, asked=None):
     done = {line["step"]: line["mono_us"] for line in e2e.events(lab, "step_done", [to], operation=told["id"])}
     suite.expect([s for s in PLAN if s in done] == PLAN and [done[s] for s in PLAN] == sorted(done.values()),
                  f"{what}: every step was done, in the plan's order", done)
+    suite.expect("No client could write for about" in output or asked not in (None, to), f"{what}: it says for how long no client could write", output)
+    suite.expect(0 < told["stopped_ms"] <= told["total_ms"], f"{what}: history says that no client could write for {told['stopped_ms'] / 1000:.2f} s", told)
     counts = {w: len(w.receipts()) for w in lab.writers.values()}
     lab.wait_for(lambda: all(len(w.receipts()) > counts[w] + 20 for w in counts), 20, "every client writes on there")
     nothing_lost(suite, lab, to, what)

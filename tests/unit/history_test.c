@@ -99,6 +99,44 @@ static void a_persons_order_keeps_the_name(void)
     history_free(history);
 }
 
+static json_t *switched(const char *kind, bool taken_over, const char *outcome)
+{
+    struct history *history = history_new();
+    char order[160];
+    (void)snprintf(order, sizeof order, LINE("order_taken", ",\"order\":\"%s\",\"detail\":\"ann\""), kind);
+    feed(history, order);
+    feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    if (taken_over)
+        feed(history, LINE("operation_taken", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    feed(history, LINE("step_done", OPERATION ",\"step\":\"fence\",\"took_ms\":250.5"));
+    if (strcmp(outcome, "operation_done") == 0) {
+        feed(history, LINE("step_done", OPERATION ",\"step\":\"open\",\"took_ms\":50"));
+        feed(history, LINE("step_done", OPERATION ",\"step\":\"cut_over\",\"took_ms\":900"));
+        feed(history, LINE("operation_done", OPERATION ",\"took_ms\":1300"));
+    } else {
+        feed(history, LINE("operation_aborted", OPERATION ",\"at_step\":\"catch_up\",\"gate\":\"fence\""));
+        feed(history, LINE("operation_left", OPERATION ",\"took_ms\":700"));
+    }
+    json_t *list = history_json(history, "shop", 0);
+    history_free(history);
+    return list;
+}
+
+static void how_long_nobody_could_write_is_told_of_what_is_planned(void)
+{
+    const struct { const char *kind; bool taken_over; const char *outcome; double ms; } cases[] = {
+        { "switchover", false, "operation_done", 300.5 }, { "switchover", false, "operation_aborted", 700 },
+        { "switchover", true, "operation_done", -1 },     { "failover", false, "operation_done", -1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *list = switched(cases[i].kind, cases[i].taken_over, cases[i].outcome);
+        double ms = -1;
+        CU_ASSERT_EQUAL(peek_real(first(list), "stopped_ms", &ms), cases[i].ms >= 0);
+        CU_ASSERT_DOUBLE_EQUAL(ms, cases[i].ms, 0.01);
+        json_decref(list);
+    }
+}
+
 static void a_switchover_is_told_as_one(void)
 {
     struct history *history = history_new();
@@ -290,6 +328,7 @@ static void the_time_of_a_step_is_the_median_of_its_last_runs(void)
 }
 
 SUITE_MAIN("history", TEST(the_time_of_a_step_is_the_median_of_its_last_runs), TEST(a_failover_is_put_together),
-           TEST(a_persons_order_keeps_the_name), TEST(a_switchover_is_told_as_one),
+           TEST(a_persons_order_keeps_the_name), TEST(how_long_nobody_could_write_is_told_of_what_is_planned),
+           TEST(a_switchover_is_told_as_one),
            TEST(others_operations_are_known_by_the_ledger), TEST(an_old_primary_that_is_back_is_kept),
            TEST(the_oldest_are_forgotten), TEST(rubbish_in_the_file_is_skipped))
