@@ -11,6 +11,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/config/config.h"
+#include "coordinator/operator/failoverctl_turn.h"
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
@@ -34,6 +35,8 @@ struct watch {
     bool seen;      /* running */
     bool in_history;
     bool said_waiting;
+    bool said_lost;                     /* of a switchover: its source */
+    char own_id[NAME_HEX_MAX];          /* once it was made a failover, that one's */
 };
 
 /* What one look has shown. */
@@ -324,6 +327,24 @@ static struct ending judge_end(struct watch *watch, const struct look *look)
     return goes_on;
 }
 
+/* From then on the failover is followed. */
+static void offer_failover(struct watch *watch, const json_t *service)
+{
+    json_t *accepted = NULL;
+    watch->said_lost = true;
+    if (!ctl_turn_offer(watch->settings, service, watch->ordered && !watch->settings->yes, &accepted))
+        return;
+    if (text_copy(watch->own_id, sizeof watch->own_id, peek_str(accepted, "operation", ""))) {
+        watch->id = watch->own_id;
+        watch->steps_told = 0;
+        watch->seen = false;
+        watch->began_us = watch->heard_us = base_mono_us();
+        printf("operation %s: %s\n", watch->id, peek_str(accepted, "text", "accepted"));
+        (void)fflush(stdout);
+    }
+    json_decref(accepted);
+}
+
 static void tell_look(struct watch *watch, const struct look *look)
 {
     if (look->sight == SIGHT_RUNNING)
@@ -333,6 +354,8 @@ static void tell_look(struct watch *watch, const struct look *look)
     if (look->sight == SIGHT_RUNNING) {
         tell_steps(watch, look->told);
         tell_progress(watch, look->service);
+        if (!watch->said_lost && ctl_turn_is_due(look->service))
+            offer_failover(watch, look->service);
     } else if (look->outcome == CTL_OK && look->sight == SIGHT_NOT_YET && !watch->ordered && !watch->said_waiting) {
         fprintf(stderr, "failoverctl: operation %s does not run as far as this node knows; looking for a moment\n",
                 watch->id);

@@ -86,7 +86,7 @@ static const char *word_of(const json_t *request)
 }
 
 /* read(2) rather than stdio: Ctrl-C at the question has to end it. */
-static bool read_word(char *out, size_t size)
+bool ctl_read_word(char *out, size_t size)
 {
     size_t used = 0;
     for (;;) {
@@ -120,7 +120,7 @@ enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *re
     fprintf(stderr, "\n%s %s. This can't be undone by itself.\nType %s to go on: ",
             peek_str(request, "command", "?"), peek_str(request, "service", "?"), word_of(request));
     fflush(stderr);
-    if (!read_word(typed, sizeof typed) || strcmp(typed, word_of(request)) != 0) {
+    if (!ctl_read_word(typed, sizeof typed) || strcmp(typed, word_of(request)) != 0) {
         fputs("\nfailoverctl: that is not it; nothing was changed\n", stderr);
         return EXIT_USAGE;
     }

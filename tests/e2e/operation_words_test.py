@@ -7,9 +7,10 @@ import json
 import time
 
 import e2e
-from e2e import EAST, SERVICE, WEST, WITNESS
+from e2e import EAST, SERVICE, WEST, WITNESS, labs
 import rounds
 import switchover_test as moves
+import tmux
 
 BACK_DEADLINE_S = 6             # step_deadline.fence: held, an operation stands still for longer
 
@@ -148,10 +149,32 @@ def test_turned(suite, lab):
     suite.expect(told[0]["kind"] == "failover" and told[0]["outcome"] == "done" and told[0]["id"] != operation, "history: a failover, done", told[:2])
 
 
+def test_asked(suite, lab):
+    """Whoever follows the switchover on a terminal is asked, and types the region's name."""
+    moves.bring_up(lab)
+    moves.ready(lab)
+    lab.links(silent="both", only="replication")
+    before = lab.writers["client"].last_receipt().sequence
+    lab.wait_for(lambda: lab.writers["client"].last_receipt().sequence > before + 30, 10, "rows that the standby does not get")
+    words = [labs.BUILD / "failoverctl", "--socket", lab.node_folder(WEST) / "control.sock", "switchover", SERVICE, "--to", WEST,
+             "--reason", "maintenance"]
+    with tmux.Terminal(words, columns=150, rows=50, environment=lab.environment(WEST)) as terminal:
+        terminal.wait_for(lambda s: f"Type {WEST} to go on" in s, "the confirmation is asked for")
+        terminal.keys(WEST, "Enter")
+        lab.wait_for(lambda: e2e.events(lab, "step_started", [WEST], step="catch_up"), 15, "it waits for the standby")
+        lab.kill_region(EAST)
+        screen = terminal.wait_for(lambda s: "to go on as a failover" in s, "it asks: go on as a failover?")
+        suite.expect(f"{EAST} has failed" in screen and "would lose an estimated" in screen, "it says what is lost, and asks", screen)
+        terminal.keys(WEST, "Enter")
+        screen = terminal.wait_for(lambda s: "exit code" in s, "it ends", 60)
+        suite.expect("exit code 0" in screen and f"writer of {SERVICE} is {WEST}" in screen, "it goes on as a failover: exit code 0", screen)
+
+
 if __name__ == "__main__":
     e2e.main("operation_words", [
         ("a pause", test_pause, 100, e2e.brisk(heartbeat="400ms", renew_every="400ms")),
         ("held, and let go on", test_hold, 90, moves.kernel() | {"proxied": True}),
         ("sent back", test_abort, 90, moves.kernel() | {"proxied": True}),
         ("a switchover made a failover", test_turned, 90, moves.kernel() | {"proxied": True}),
+        ("asked on a terminal", test_asked, 90, moves.kernel() | {"proxied": True}),
     ])

@@ -38,6 +38,12 @@ static void speak_at_work(struct brew *b, int64_t at_us)
         other->after = f->after;
         other->delay_us = f->delay_us + draw_small(b->draw, 0, 2000) * US_PER_MS;
     }
+    if ((f->after == STEP_FREEZE || f->after == STEP_COMPARE) && draw_percent(b->draw, 70)) {
+        struct fault *slow = brew_add(b, HIT_ACT_SLOW, at_us, draw_range(b->draw, 60, 300) * US_PER_S);
+        slow->other = f->after == STEP_FREEZE ? ACT_FREEZE : ACT_COMPARE; /* else the grant comes before the word */
+        slow->value = brew_ms(b, 500, 5000);
+        f->delay_us = draw_small(b->draw, 0, 500) * US_PER_MS;
+    }
     bool stands = f->value == ORDER_HOLD || f->value == ORDER_PAUSE;
     if (!stands || draw_percent(b->draw, 15))
         return;
