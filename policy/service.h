@@ -242,6 +242,7 @@ struct heard_words {
     struct wall_time pause_said;
     uint64_t operation;
     enum operation_wish wish;
+    uint64_t scheduled;      /* id of a switchover that is put down for later; 0: none */
 };
 
 /* Our own region's standby on its way to the writer. */
@@ -289,6 +290,7 @@ struct service {
     uint64_t noted_guard_epoch;
     uint64_t noted_operation;
     struct heard_words heard;        /* said last in the journal */
+    enum gate_id scheduled_shut;     /* that last kept a scheduled switchover from beginning; GATE_COUNT: none */
     struct mono_time guard_known_at; /* when the present guard's naming became known here */
     struct mono_time timer_at;       /* earliest time that any part wants to be called */
 };
@@ -406,6 +408,7 @@ void order_message(struct service *service, struct turn *turn, const struct mess
 void order_reply(struct service *service, struct turn *turn,
                  const struct message_order_reply *reply);
 void order_run(struct service *service, struct turn *turn);
+void scheduled_run(struct service *service, struct turn *turn);  /* failover/scheduled.c */
 /* Says in the journal what people came to say, and that a pause is over by its time. */
 void word_notes(struct service *service, struct turn *turn);     /* failover/word.c */
 void operation_run_step(struct service *service, struct turn *turn); /* failover/operation.c */

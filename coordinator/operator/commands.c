@@ -53,6 +53,9 @@ static const struct command commands[COMMAND_COUNT] = {
       "move a writer that is well to REGION, as planned: nothing is lost, or it goes back",
       "  --to REGION       the region that is to become the writer\n"
       "  --reason TEXT     why; goes into the audit trail with your name\n"
+      "  --at TIME         not now but then, within 7 days: 02:30 (UTC, today or tomorrow), or with the date\n"
+      "                    2026-11-22T02:30Z. It begins if every gate is open then or within 5 minutes, else it\n"
+      "                    is withdrawn, as it is by whatever moves the writer before\n"
       "  --skip-gate GATE  go on although this gate is shut (may be given more than once; needs the role\n"
       "                    force). Not fence: only the old writer's own guard says what it wrote last\n"
       "  --dry-run         show the gates and the steps, change nothing\n"
@@ -64,7 +67,7 @@ static const struct command commands[COMMAND_COUNT] = {
       "  Afterwards the old primary is no standby yet: failoverctl rejoin SERVICE on its node, as after a failover.\n",
       { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
         { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
-        { "dry_run", PARAMETER_FLAG, false, false } } },
+        { "at_ms", PARAMETER_AT, false, false }, { "dry_run", PARAMETER_FLAG, false, false } } },
     [COMMAND_DNS_ADOPT] = { COMMAND_DNS_ADOPT, "dns adopt", "SERVICE --reason TEXT [--yes] [--no-wait]",
       ROLE_OPERATE, true, true,
       "take over the service's DNS records as they are found, for the present writer",
@@ -268,6 +271,7 @@ static bool check_string(const struct command_parameter *parameter, const char *
     case PARAMETER_FLAG:
     case PARAMETER_PLANNED:
     case PARAMETER_PAUSE:
+    case PARAMETER_AT:
     case PARAMETER_SEQ: break;
     }
     return check_text(parameter->key, value, fault);
@@ -368,6 +372,11 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
         if (!parse_integer(parameter->key, value, 1, INT64_C(1000) * COMMAND_PAUSE_MAX_S, &arguments->pause_us, fault))
             return false;
         arguments->pause_us *= 1000;
+        return true;
+    case PARAMETER_AT:
+        if (!parse_integer(parameter->key, value, 1, INT64_MAX / 1000, &arguments->at_us, fault))
+            return false;
+        arguments->at_us *= 1000;
         return true;
     case PARAMETER_PLANNED:
         return parse_planned(string, &arguments->planned, fault);

@@ -52,6 +52,7 @@ enum parameter_kind {
     PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, or a run */
     PARAMETER_SEQ,    /* integer, 0 or more */
     PARAMETER_PAUSE,  /* integer, ms: 1 to COMMAND_PAUSE_MAX_S */
+    PARAMETER_AT,     /* integer, ms since 1970 UTC */
     PARAMETER_TIME,   /* as in the journal: "2026-11-21T10:17:45.123Z" */
 };
 
@@ -107,6 +108,7 @@ struct command_arguments {
     bool without_list;
     bool until_resumed;
     int64_t pause_us;       /* 0: left out */
+    int64_t at_us;          /* since 1970; 0: left out */
     enum planned planned;
     enum control_role role; /* what this request needs */
 };

@@ -6,6 +6,8 @@
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
 
+#define LATER_MAX_US (INT64_C(7) * 24 * 60 * 60 * CLOCK_US_PER_S)
+
 static enum order_kind order_kind_of(enum command_id command)
 {
     switch ((int)command) {
@@ -18,6 +20,16 @@ static enum order_kind order_kind_of(enum command_id command)
     case COMMAND_OPERATION_ABORT: return ORDER_BACK;
     default: return ORDER_FAILOVER;
     }
+}
+
+static void say_later(struct text *text, struct text *todo)
+{
+    text_clear(text);
+    text_append(text, "put down for later: a majority of voters knows of it. It begins at its time if every gate is open "
+                      "then or within 5 minutes, else it is withdrawn, as it is by whatever moves the writer before");
+    text_clear(todo);
+    text_append(todo, "failoverctl status shows it at every node, and the journal tells when it begins or is withdrawn. "
+                      "failoverctl decline ID cancels it.");
 }
 
 void control_answer_order(struct control_server *server, uint64_t ticket,
@@ -33,6 +45,8 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     enum order_kind kind = order_kind_of(control_asked(server, ticket));
     order_answer_text(&text, kind, reply);
     order_answer_todo(&next, kind, reply);
+    if (reply->answer == ANSWER_ACCEPTED && control_asked_later(server, ticket))
+        say_later(&text, &next);
     const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
@@ -99,6 +113,13 @@ bool control_order(struct control_server *server, const struct control_request *
                        "this cluster has no such region", "failoverctl status lists them.", NULL);
         return false;
     }
+    int64_t ahead_us = arguments->at_us - base_wall_us();
+    if (arguments->at_us != 0 && (ahead_us <= 0 || ahead_us > LATER_MAX_US)) {
+        control_refuse(server, request->ticket, "usage", EXIT_USAGE,
+                       "the time that it is put down for has to come within the next 7 days",
+                       "Times without a date are UTC.", NULL);
+        return false;
+    }
     *order = (struct order){
         .kind = order_kind_of(request->command->id),
         .to = to != CONFIG_NONE ? (region_id)to : REGION_NONE,
@@ -106,6 +127,7 @@ bool control_order(struct control_server *server, const struct control_request *
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
     };
+    order->at.us = arguments->at_us;
     if (order->kind == ORDER_PAUSE)
         order->at = pause_until(arguments);
     if (request->who.user[0] != '\0')

@@ -19,6 +19,7 @@
 #include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
+#include "coordinator/operator/failoverctl_time.h"
 #include "coordinator/operator/failoverctl_watch.h"
 #include "coordinator/operator/failoverctl_word.h"
 
@@ -49,7 +50,7 @@ enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COL
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
                  OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_EXPECT,
-                 OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_HELP };
+                 OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_AT, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -76,6 +77,7 @@ static const struct option options[] = {
     { "since", required_argument, NULL, OPTION_SINCE },
     { "all", no_argument, NULL, OPTION_ALL },
     { "for", required_argument, NULL, OPTION_FOR },
+    { "at", required_argument, NULL, OPTION_AT },
     { "until-resumed", no_argument, NULL, OPTION_UNTIL_RESUMED },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
@@ -94,6 +96,7 @@ static const struct {
 } option_scope[] = {
     { OPTION_TO, MOVES | 1u << COMMAND_PLAN },
     { OPTION_ALL, PAUSES },
+    { OPTION_AT, 1u << COMMAND_SWITCHOVER },
     { OPTION_FOR, 1u << COMMAND_PAUSE },
     { OPTION_UNTIL_RESUMED, 1u << COMMAND_PAUSE },
     { OPTION_REASON, SAYS | MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
@@ -178,6 +181,13 @@ static bool set_pause(struct line *line, const char *text)
            set(line, "for_ms", json_integer(us / CLOCK_US_PER_MS));
 }
 
+static bool set_at(struct line *line, const char *text)
+{
+    int64_t at_us;
+    return ctl_parse_time(text, base_wall_us(), &at_us) && at_us > 0 &&
+           set(line, "at_ms", json_integer(at_us / CLOCK_US_PER_MS));
+}
+
 /* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
 static void set_limit(struct line *line)
 {
@@ -213,6 +223,7 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_FOLLOW: line->follow = true; return true;
     case OPTION_SINCE: return ctl_events_since(line->request, value);
     case OPTION_INTERVAL: return set_interval(line, value);
+    case OPTION_AT: return set_at(line, value);
     case OPTION_ALL: line->all = true; return true;
     case OPTION_FOR: return set_pause(line, value);
     case OPTION_UNTIL_RESUMED: return set(line, "until_resumed", json_true());

@@ -122,6 +122,11 @@ static const struct vocabulary_row rows[] = {
       "{service} is resumed: failovers begin by themselves again[; {detail}]" },
     { NOTE_WISH, "operation_told", LOG_LEVEL_WARNING, { { "wish", WORD_WISH } },
       "the operation to {region} is told: {a}[; {detail}]", "the operation to {region} goes on[; {detail}]" },
+    { NOTE_SCHEDULED, "scheduled", LOG_LEVEL_WARNING, { { "left", WORD_DURATION } },
+      "a switchover of {service} to {region} is put down for {a} from now[; {detail}]", NULL },
+    { NOTE_SCHEDULE_OFF, "schedule_off", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
+      "the switchover of {service} that was put down for later will not begin: something else moved the writer, it was "
+      "declined, or a gate stayed shut", NULL },
     { NOTE_MESSAGE_REFUSED, "message_refused", LOG_LEVEL_WARNING, { { "message", WORD_MESSAGE } },
       "a {a} of {node} was refused: it parses but makes no sense here; are both of one version?", NULL },
 };

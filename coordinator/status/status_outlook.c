@@ -432,6 +432,19 @@ static void warn_held(const struct status_service *service, json_t *warnings)
                 ledger_may_abort(ledger) ? ", operation abort sends it back" : "");
 }
 
+static void warn_scheduled(const struct status_service *service, json_t *warnings)
+{
+    const struct ledger_proposal *p = &service->view->ledger.proposal;
+    char sentence[STATUS_SENTENCE_MAX], id[NAME_HEX_MAX], when[CLOCK_WALL_TEXT_MAX];
+    struct text text = TEXT_OF(sentence);
+    if (!service->view->ledger_known || p->state != PROPOSAL_SCHEDULED)
+        return;
+    append_said(&text, &p->said);
+    status_warn(warnings, "switchover_scheduled", service->config->name,
+                "a switchover to %s is put down for %s%s. failoverctl decline %s cancels it", region_of(service, p->to),
+                base_format_wall(when, sizeof when, p->due.us), sentence, format_hex(id, p->id));
+}
+
 static void warn_quorum(const struct status_service *service, json_t *warnings)
 {
     const struct view_service *view = service->view;
@@ -525,6 +538,7 @@ void status_service_warnings(const struct status_service *service, json_t *warni
     status_commit_warnings(service, warnings);
     warn_operation(service, warnings);
     warn_held(service, warnings);
+    warn_scheduled(service, warnings);
     warn_standbys(service, warnings);
     warn_returned(service, warnings);
 }

@@ -316,6 +316,25 @@ static json_t *render_pause(const struct status_service *service)
     return object;
 }
 
+/* A switchover that is put down for later. */
+static json_t *render_scheduled(const struct status_service *service)
+{
+    const struct ledger_proposal *p = &service->view->ledger.proposal;
+    char id[NAME_HEX_MAX];
+    if (!service->view->ledger_known || p->state != PROPOSAL_SCHEDULED)
+        return json_null();
+    json_t *object = json_object();
+    put(object, "id", json_string(format_hex(id, p->id)));
+    put(object, "kind", json_string(name_operation_kind((int)p->kind)));
+    put(object, "from", status_region_name(service->input, p->from));
+    put(object, "to", status_region_name(service->input, p->to));
+    put(object, "skipped_gates", render_skipped(p->skipped_gates));
+    put(object, "due", json_wall(p->due));
+    put(object, "left_ms", json_of_ms(p->due.us - service->input->now_wall_us));
+    put(object, "said", render_said(&p->said));
+    return object;
+}
+
 static json_t *render_operation(const struct status_service *service)
 {
     const struct view_service *view = service->view;
@@ -465,6 +484,7 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "ledger_age_ms", json_of_ms_or_null(view->ledger_age_us));
     put(object, "paused", json_boolean(status_is_paused(service)));
     put(object, "pause", render_pause(service));
+    put(object, "scheduled", render_scheduled(service));
     put(object, "quorum", render_quorum(view));
     put(object, "lease", render_lease(service));
     put(object, "fence", status_fence(service));

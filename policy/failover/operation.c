@@ -315,6 +315,9 @@ void operation_run_step(struct service *s, struct turn *turn)
                       !instance_equal(l->guard, s->guard.self);
     if (run->active && (!ours || l->operation.id != run->id))
         leave(s, turn, l);
+    /* Another node has it: should it come (back) to us, what was done of it since is not known here. */
+    if (!ours && l->operation.kind != OPERATION_NONE && l->operation.id == s->proposed_operation)
+        s->proposed_operation = 0;
     if (ours && s->guard.mine && lost_grant) {
         /* Granted to this node before it lost its store: another instance, another wait. */
         struct ledger goal = ledger_takeover(l, s->guard.self);

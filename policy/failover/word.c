@@ -145,12 +145,32 @@ static void note_pause(struct service *s, struct turn *turn, const struct ledger
     heard->pause_said = l->pause.said.at;
 }
 
+/* It has come, or gone without its operation. */
+static void note_scheduled(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    const struct ledger_proposal *p = &l->proposal;
+    uint64_t now = p->state == PROPOSAL_SCHEDULED ? p->id : 0, before = s->heard.scheduled;
+    s->heard.scheduled = now;
+    if (now == before)
+        return;
+    if (before != 0 && l->operation.id != before && l->last_operation != before)
+        service_note(s, turn, NOTE_SCHEDULE_OFF)->operation = before;
+    if (now == 0)
+        return;
+    struct note *note = service_note(s, turn, NOTE_SCHEDULED);
+    note->operation = now;
+    note->region = p->to;
+    note->a = p->due.us > turn->wall.us ? p->due.us - turn->wall.us : 0;
+    note_said(note, &p->said);
+}
+
 void word_notes(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
     if (l == NULL)
         return;
     note_pause(s, turn, l);
+    note_scheduled(s, turn, l);
     enum operation_wish before = s->heard.operation == l->operation.id ? s->heard.wish : WISH_GO;
     s->heard.operation = l->operation.id;
     s->heard.wish = l->operation.wish;

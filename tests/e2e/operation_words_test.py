@@ -170,11 +170,35 @@ def test_asked(suite, lab):
         suite.expect("exit code 0" in screen and f"writer of {SERVICE} is {WEST}" in screen, "it goes on as a failover: exit code 0", screen)
 
 
+def test_later(suite, lab):
+    """Put down for a time: shown at every node, begun at that time, not before."""
+    moves.bring_up(lab)
+    moves.ready(lab)
+    for when, wanted in (("25:00", "value is wrong"), ("2026-02-30T10:00Z", "value is wrong"), ("2001-01-01T00:00Z", "within the next 7 days")):
+        code, output = moves.switchover(lab, WEST, WEST, "--reason", "x", "--yes", "--at", when)
+        suite.expect(code == 2 and wanted in output, f"--at {when}: exit code 2", output)
+    due_s = time.time() + 8
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(due_s))
+    code, output = moves.switchover(lab, WITNESS, WEST, "--reason", "at night", "--yes", "--at", when)
+    suite.expect(code == 0 and "put down for later" in output and when[:-1] in output, "switchover --at: exit code 0, says when", output)
+    operation = output.split()[output.split().index("operation") + 1]
+    everywhere(lab, lambda r: (e2e.status_of(lab, r).get("scheduled") or {}).get("id") == operation, "every node's status shows it")
+    code, output = moves.switchover(lab, WEST, WEST, "--reason", "me too", "--yes", "--at", when)
+    suite.expect(code == 3, "another one is refused meanwhile: exit code 3", output)
+    lab.wait_for(lambda: e2e.events(lab, "operation_begun", [WEST], operation=operation), 20, "it begins by itself, under that id")
+    began = e2e.events(lab, "operation_begun", [WEST], operation=operation)[0]
+    suite.expect(began["time"] >= when[:-1], "not before its time", began)
+    e2e.wait_until_done(lab, WEST, 40)
+    lab.wait_for(lambda: all(e2e.writes_in(lab, w, WEST) for w in lab.writers.values()), 20, "every client writes to us-west-2")
+    moves.nothing_lost(suite, lab, WEST, "put down for later")
+
+
 if __name__ == "__main__":
     e2e.main("operation_words", [
         ("a pause", test_pause, 100, e2e.brisk(heartbeat="400ms", renew_every="400ms")),
         ("held, and let go on", test_hold, 90, moves.kernel() | {"proxied": True}),
         ("sent back", test_abort, 90, moves.kernel() | {"proxied": True}),
         ("a switchover made a failover", test_turned, 90, moves.kernel() | {"proxied": True}),
+        ("put down for later", test_later, 90, moves.kernel()),
         ("asked on a terminal", test_asked, 90, moves.kernel() | {"proxied": True}),
     ])

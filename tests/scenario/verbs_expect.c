@@ -120,6 +120,13 @@ static bool is_told(struct match *m, enum operation_wish wish)
 }
 
 static bool is_held(struct match *m) { return is_told(m, WISH_HOLD); }
+static bool is_scheduled(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->proposal.state == PROPOSAL_SCHEDULED;
+}
+
+static bool not_scheduled(struct match *m) { return !is_scheduled(m); }
 static bool not_paused(struct match *m) { return !is_paused(m); }
 static bool was_aborted(struct match *m) { return m->play->aborted > 0; }
 static bool was_taken(struct match *m) { return m->play->taken > 0; }
@@ -195,6 +202,8 @@ const struct condition expect_rows[] = {
     { "paused", is_paused },
     { "not paused", not_paused },
     { "held", is_held },
+    { "scheduled", is_scheduled },
+    { "not scheduled", not_scheduled },
     { "a takeover", was_taken },
     { "% was fenced", was_fenced },
     { "% never fenced", never_fenced },

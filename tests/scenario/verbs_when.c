@@ -227,6 +227,15 @@ static void order_switchover(struct match *m)
     order(m, match_host(m, 0), o);
 }
 
+static void order_switchover_later(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    struct order o = failover_to(m, 1);
+    o.kind = ORDER_SWITCHOVER;
+    o.at.us = host_wall(match_world(m), h) + match_duration(m, 2);
+    order(m, h, o);
+}
+
 static void order_failover(struct match *m) { order(m, match_host(m, 0), failover_to(m, 1)); }
 
 static void order_skipping(struct match *m)
@@ -337,6 +346,7 @@ const struct row when_rows[] = {
     { "a person at % orders failover to %", order_failover },
     { "a person at % orders failover to % skipping %", order_skipping },
     { "a person at % orders switchover to %", order_switchover },
+    { "a person at % orders switchover to % in %", order_switchover_later },
     { "a person at % orders adopt", order_adopt },
     { "a person at % pauses for %", order_pause },
     { "a person at % pauses", order_pause_for_good },

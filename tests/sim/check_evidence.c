@@ -11,6 +11,7 @@
 #define PPM 1000000
 #define STALE_INTERVALS 3
 #define ROUND_HEARTBEATS_MAX 4
+#define SCHEDULED_MOST_US (330 * US_PER_S) /* after its time; it is tried for 300 s, and a round takes some */
 #define ROUND_LEAST_US (500 * US_PER_MS)
 
 /* ---- failing runs ---- */
@@ -287,11 +288,27 @@ void check_asked_for(struct world *w, const struct host *h, const struct act *ac
         world_break(w, INVARIANT_EVIDENCE, "%s goes on with an operation that it knows to be sent back", h->name);
 }
 
+/* What a person ordered for later begins neither before nor long after, and not in a pause. */
+static void check_due(struct world *w, const struct ledger *before, const struct ledger *l)
+{
+    const struct ledger_proposal *p = &before->proposal;
+    const struct host *h = &w->hosts[l->operation.executor % POLICY_NODES_MAX];
+    int64_t off = h->clock.wall_was_us - h->clock.wall_us, wall = host_wall(w, h);
+    if (p->state != PROPOSAL_SCHEDULED || p->id != l->operation.id || l->operation.executor >= w->host_count)
+        return;
+    if (wall + (off > 0 ? off : 0) < p->due.us || wall + (off < 0 ? off : 0) > p->due.us + SCHEDULED_MOST_US)
+        world_break(w, INVARIANT_EVIDENCE, "a switchover begins at another time than it was ordered for");
+    if (is_paused(w, h, before) && (p->skipped_gates >> GATE_NOT_PAUSED & 1u) == 0)
+        world_break(w, INVARIANT_EVIDENCE, "a scheduled switchover begins while the service is paused");
+}
+
 void check_first_accepted(struct world *w, uint8_t service, const struct ledger *l, struct ballot ballot)
 {
     struct truth *t = w->services[service].truth;
     const struct ledger_operation *op = &l->operation;
     const struct ledger *before = check_chosen(w, service, l->version - 1);
+    if (before != NULL)
+        check_due(w, before, l);
     if (before == NULL || !operation_moves(op->kind) || op->forced ||
         op->executor >= w->host_count)
         return;

@@ -125,7 +125,7 @@ static void say_word(struct speaker *s)
 static void say_order(struct speaker *s)
 {
     const struct fault *f = s->fault;
-    say(s, "a person at %s orders %s to %s", host_one(s), f->kind == HIT_SWITCHOVER ? "switchover" : "failover",
+    say(s, "a person at %s orders %s to %s", host_one(s), f->kind == HIT_SWITCHOVER || f->kind == HIT_SCHEDULED ? "switchover" : "failover",
         region_other(s));
     const char *between = " skipping ";
     for (int g = 0; g < GATE_COUNT; g++) {
@@ -266,6 +266,10 @@ static void say_outside(struct speaker *s)
     case HIT_ORDER:
     case HIT_SWITCHOVER: say_order(s); break;
     case HIT_WORD: say_word(s); break;
+    case HIT_SCHEDULED:
+        say_order(s);
+        say(s, ", %llds later", (long long)s->fault->value);
+        break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;

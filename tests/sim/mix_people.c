@@ -72,10 +72,55 @@ static void turn_round(struct brew *b, int64_t at_us)
         f->bits = 1u << GATE_MAJORITY_FAILED;
 }
 
+/* Between a proven fence and the grant, which takes its time: held, and let go on, or whoever carries it out is lost. */
+static void hold_before_the_grant(struct brew *b, int64_t at_us)
+{
+    static const uint8_t losses[] = { HIT_REGION_LOST, HIT_ISOLATE, HIT_ISOLATE, HIT_DB_KILLED, HIT_ENDPOINTS };
+    struct draw *d = b->draw;
+    struct fault *f = brew_add(b, (enum fault_kind)losses[draw_below(d, sizeof losses)], at_us, 600 * US_PER_S);
+    f->one = PART_WRITER;
+    f = brew_add(b, HIT_ACT_SLOW, at_us, 600 * US_PER_S);
+    f->other = draw_percent(d, 50) ? ACT_FREEZE : ACT_COMPARE;
+    f->value = brew_ms(b, 2000, 6000);
+    uint8_t step = f->other == ACT_FREEZE ? STEP_FREEZE : STEP_COMPARE;
+    f = say(b, at_us, ORDER_HOLD);
+    f->one = draw_percent(d, 50) ? PART_EXECUTOR : PART_OTHER;
+    f->after = step;
+    f->delay_us = draw_small(d, 0, 1000) * US_PER_MS;
+    if (draw_percent(d, 40)) {
+        struct fault *lost = brew_add(b, draw_percent(d, 50) ? HIT_CRASH : HIT_REGION_LOST, at_us,
+                                      draw_range(d, 60, 240) * US_PER_S);
+        lost->one = lost->kind == HIT_CRASH ? PART_EXECUTOR : PART_TARGET;
+        lost->after = step;
+        lost->delay_us = f->delay_us + brew_ms(b, 500, 5000);
+    }
+    struct fault *go = say(b, at_us, ORDER_GO);
+    go->one = PART_OTHER;
+    go->after = step;
+    go->delay_us = f->delay_us + draw_range(d, 1, 120) * US_PER_S;
+}
+
+/* Put down for later; what comes between may take it away. */
+static void put_down(struct brew *b, int64_t at_us)
+{
+    struct fault *f = brew_add(b, HIT_SCHEDULED, at_us, 0);
+    f->one = brew_host_or_part(b);
+    f->other = draw_percent(b->draw, 80) ? PART_TARGET : brew_serving_region(b);
+    f->value = draw_small(b->draw, 1, 240);
+    if (draw_percent(b->draw, 20))
+        f->bits = 1u << GATE_NOT_PAUSED;
+    if (draw_percent(b->draw, 40))
+        (void)say(b, at_us + draw_small(b->draw, 1, 240) * US_PER_S, ORDER_PAUSE);
+}
+
 void brew_people(struct brew *b)
 {
     if (!draw_percent(b->draw, TALKATIVE_PERCENT))
         return;
+    if (draw_percent(b->draw, 40))
+        put_down(b, brew_moment(b));
+    if (draw_percent(b->draw, 40))
+        hold_before_the_grant(b, brew_moment(b));
     if (draw_percent(b->draw, 30))
         turn_round(b, brew_moment(b));
     unsigned words = 1 + (unsigned)draw_below(b->draw, 4);

@@ -115,7 +115,7 @@ static void strike(struct run *r, uint16_t i)
     bool struck = fault_apply(r->world, f, &r->states[i]);
     r->tally->faults[f->kind] += struck;
     r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_ADOPT ||
-                                   f->kind == HIT_WORD);
+                                   f->kind == HIT_WORD || f->kind == HIT_SCHEDULED);
     if (f->kind == HIT_MEND)
         end_what_hides(r);
 }
