@@ -52,7 +52,7 @@ enum note_kind {
     NOTE_ORDER_REFUSED,      /* a: enum order_answer, b: gate */
     NOTE_PAUSED,             /* a: us left until it is over by itself, 0: until resumed; detail: who and why */
     NOTE_RESUMED,            /* a: 1 by its time, 0 by a person; detail: who and why */
-    NOTE_WISH,               /* what a person wants of the running operation; a: enum operation_wish; detail: who and why */
+    NOTE_WISH,               /* what a person wants of the operation; a: enum operation_wish; detail: who and why */
     NOTE_SCHEDULED,          /* a switchover is put down for later; region; a: us until then; detail: who and why */
     NOTE_SCHEDULE_OFF,       /* it will not begin: another came first, it was declined, or a gate stayed shut */
     NOTE_MESSAGE_REFUSED,    /* node; a: enum message_kind: parsed, but makes no sense */

@@ -25,11 +25,11 @@ static enum order_kind order_kind_of(enum command_id command)
 static void say_later(struct text *text, struct text *todo)
 {
     text_clear(text);
-    text_append(text, "put down for later: a majority of voters knows of it. It begins at its time if every gate is open "
-                      "then or within 5 minutes, else it is withdrawn, as it is by whatever moves the writer before");
+    text_append(text, "put down for later: a majority of voters knows of it. It begins at its time if every gate is "
+                      "open then or within 5 minutes, else it is withdrawn, as by whatever moves the writer before");
     text_clear(todo);
-    text_append(todo, "failoverctl status shows it at every node, and the journal tells when it begins or is withdrawn. "
-                      "failoverctl decline ID cancels it.");
+    text_append(todo, "failoverctl status shows it at every node, and the journal tells when it begins or is "
+                      "withdrawn. failoverctl decline ID cancels it.");
 }
 
 void control_answer_order(struct control_server *server, uint64_t ticket,

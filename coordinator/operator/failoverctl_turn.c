@@ -81,14 +81,15 @@ bool ctl_turn_offer(const struct ctl_settings *settings, const json_t *service, 
 {
     char typed[CONFIG_MAX_NAME + 2], to[CONFIG_MAX_NAME + 1];
     (void)text_copy(to, sizeof to, peek_str(json_object_get(service, "operation"), "to", ""));
-    fprintf(stderr, "failoverctl: a majority says that %s has failed: nothing can confirm any more what it wrote last, so "
-                    "the switchover can't end.\n", peek_str(json_object_get(service, "operation"), "from", "?"));
+    fprintf(stderr, "failoverctl: a majority says that %s has failed: nothing can confirm any more what it wrote last, "
+                    "so the switchover can't end.\n", peek_str(json_object_get(service, "operation"), "from", "?"));
     say_loss(service);
     if (!ask || isatty(STDIN_FILENO) != 1) {
         say_command(settings, service, to);
         return false;
     }
-    fprintf(stderr, "Type %s to go on as a failover, or just Enter to wait (it goes back by itself at its deadline): ", to);
+    fprintf(stderr, "Type %s to go on as a failover, or just Enter to wait (it goes back by itself at its deadline): ",
+            to);
     fflush(stderr);
     if (!ctl_read_word(typed, sizeof typed) || strcmp(typed, to) != 0) {
         fputs("\nfailoverctl: waiting.\n", stderr);

@@ -1,5 +1,5 @@
-/* A switchover that loses its source while somebody follows it: it can't have that one's confirmation any more, and goes
- * back at its deadline. A person may have it go on as a failover, which may lose writes; nothing else does.
+/* A switchover that loses its source while somebody follows it: it can't have that one's confirmation any more, and
+ * goes back at its deadline. A person may have it go on as a failover, which may lose writes; nothing else does.
  */
 #ifndef FAILOVERD_OPERATOR_FAILOVERCTL_TURN_H
 #define FAILOVERD_OPERATOR_FAILOVERCTL_TURN_H

@@ -23,9 +23,9 @@
  * that was ever acknowledged is before it; and the target is granted only when it has all of that. Whatever fails
  * before the grant leads back, and the old writer opens again under its old name (step_catch_up()).
  *
- * People may hold an operation, have it go on, and send it back; their word is in the ledger (word.c), so whoever carries
- * it out, and takes it over, obeys the same. Of an abort and a grant exactly one is chosen: both are put forward behind
- * the same value, and behind a word other than "go" no grant may follow (grant_follows()).
+ * People may hold an operation, have it go on, and send it back; their word is in the ledger (word.c), so whoever
+ * carries it out, and takes it over, obeys the same. Of an abort and a grant exactly one is chosen: both are put forward
+ * behind the same value, and behind a word other than "go" no grant may follow (grant_follows()).
  */
 #include "policy/failover/dns_rule.h"
 #include "policy/failover/steps.h"
@@ -120,8 +120,8 @@ static void check_overdue(struct service *s, struct turn *turn)
 
 /* ---- a person's word ---- */
 
-/* Held, no step begins or ends and no act is sent. What was sent ends, and its answer is kept. The guard's work is none of
- * this: it goes on renewing, fencing and shutting by the ledger, so no lease or fence lapses for it. */
+/* Held, no step begins or ends and no act is sent. What was sent ends, and its answer is kept. The guard's work is none
+ * of this: it goes on renewing, fencing and shutting by the ledger, so no lease or fence lapses for it. */
 static void stand_still(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;

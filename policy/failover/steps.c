@@ -94,7 +94,7 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
      * well, only whether the target's data are good enough. */
     bool planned = operation_planned(l->operation.kind) && ledger_may_abort(l);
     if (l->operation.forced)
-        not_again |= 1u << GATE_NOT_PAUSED; /* judged when a person ordered it: a pause is about what begins by itself */
+        not_again |= 1u << GATE_NOT_PAUSED; /* judged at the order: a pause is about what begins by itself */
     if (!ledger_may_abort(l) || cut_off_proven(s, l))
         not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
     gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again,

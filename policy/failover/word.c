@@ -7,8 +7,8 @@
  * voters tell go on growing meanwhile, so it costs a round, not another lease.
  *
  * A pause ends by the calendar of whoever looks, and calendars may be wrong. One that runs ahead ends it early at that
- * node, one that is behind keeps it longer: the failover that then begins, or does not, is one that would have met every
- * other gate, or waits as it would in manual mode. Nothing of a pause proves a fence or stands in for a vote.
+ * node, one that is behind keeps it longer: the failover that then begins, or does not, is one that would have met
+ * every other gate, or waits as it would in manual mode. Nothing of a pause proves a fence or stands in for a vote.
  */
 #include "policy/failover/word.h"
 

@@ -327,7 +327,7 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
          * question any more. */
         bool back = before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch);
         if (back && is_paused(w, &w->hosts[op->executor], before))
-            world_break(w, INVARIANT_EVIDENCE, "a failover that may still go back is granted while the service is paused");
+            world_break(w, INVARIANT_EVIDENCE, "a failover that may go back is granted while the service is paused");
         if (back)
             check_majority(w, service, l, before->operation.from,
                            policy->evidence_max_age_us, decided, "granted");

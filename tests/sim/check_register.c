@@ -55,7 +55,8 @@ static bool names_target(const struct ledger *now, const struct ledger *next)
 /* Held by a person, it goes neither on nor back. */
 static bool goes_back(const struct ledger *now, const struct ledger *next)
 {
-    return begun(now) && now->operation.wish != WISH_HOLD && now->operation.may_return && next->operation.kind == OPERATION_NONE &&
+    return begun(now) && now->operation.wish != WISH_HOLD && now->operation.may_return &&
+           next->operation.kind == OPERATION_NONE &&
            next->writer == now->operation.from && next->guard_epoch == next->epoch &&
            truth_same_instance(next->guard, now->guard) && truth_same_terms(now, next) &&
            next->last_operation == now->operation.id && next->last_outcome == OUTCOME_ABORTED;

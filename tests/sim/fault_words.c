@@ -125,7 +125,8 @@ static void say_word(struct speaker *s)
 static void say_order(struct speaker *s)
 {
     const struct fault *f = s->fault;
-    say(s, "a person at %s orders %s to %s", host_one(s), f->kind == HIT_SWITCHOVER || f->kind == HIT_SCHEDULED ? "switchover" : "failover",
+    bool planned = f->kind == HIT_SWITCHOVER || f->kind == HIT_SCHEDULED;
+    say(s, "a person at %s orders %s to %s", host_one(s), planned ? "switchover" : "failover",
         region_other(s));
     const char *between = " skipping ";
     for (int g = 0; g < GATE_COUNT; g++) {

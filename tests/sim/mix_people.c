@@ -1,5 +1,5 @@
-/* What people say while things go wrong: pauses, and words to a running operation, at any moment, from any node, twice and
- * too late. Drawn after all else, so that seeds without it stay what they were. */
+/* What people say while things go wrong: pauses, and words to a running operation, at any moment, from any node, twice
+ * and too late. Drawn after all else, so that seeds without it stay what they were. */
 #include "tests/sim/brew.h"
 
 #include "policy/failover/gates.h"
@@ -72,7 +72,7 @@ static void turn_round(struct brew *b, int64_t at_us)
         f->bits = 1u << GATE_MAJORITY_FAILED;
 }
 
-/* Between a proven fence and the grant, which takes its time: held, and let go on, or whoever carries it out is lost. */
+/* Between a proven fence and the grant, which takes its time: held, and let go on, or who carries it out is lost. */
 static void hold_before_the_grant(struct brew *b, int64_t at_us)
 {
     static const uint8_t losses[] = { HIT_REGION_LOST, HIT_ISOLATE, HIT_ISOLATE, HIT_DB_KILLED, HIT_ENDPOINTS };

@@ -19,8 +19,8 @@ bool person_restores(struct world *world, uint8_t service, region_id region);
  * will change that by itself. `stopped`: one said so. */
 bool person_adopts(struct world *world, uint8_t service, bool stopped);
 
-/* Says a word at the host's control socket: of a pause for so long (0: until resumed), or to the operation that runs, or
- * ran last. False: nobody answers there, or nothing is chosen yet. */
+/* Says a word at the host's control socket: of a pause for so long (0: until resumed), or to the operation that runs,
+ * or ran last. False: nobody answers there, or nothing is chosen yet. */
 bool person_says(struct world *world, struct host *host, uint8_t service, enum order_kind kind, int64_t for_us);
 
 /* Lets go on what is held, and ends a pause. True: there was something, and it was said. */

@@ -357,7 +357,8 @@ static bool is_served(const struct world *w, uint8_t service)
     return any;
 }
 
-/* People look now and then: they lift pauses and let go on what was held, rejoin and adopt, and where nobody serves for long they give orders. */
+/* People look now and then: they lift pauses and let go on what was held, rejoin and adopt, and where
+ * nobody serves for long they give orders. */
 static bool settle(struct run *r, int64_t for_us)
 {
     struct world *w = r->world;

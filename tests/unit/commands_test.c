@@ -197,17 +197,20 @@ static void words_are_understood(void)
     CU_ASSERT_TRUE_FATAL(parse(COMMAND_PAUSE, "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":604800000}", &a, &fault));
     CU_ASSERT_EQUAL(a.pause_us, INT64_C(604800000000));
     CU_ASSERT_EQUAL(a.role, ROLE_OPERATE);
-    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PAUSE, "{\"service\":\"s\",\"reason\":\"x\",\"until_resumed\":true}", &a, &fault));
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PAUSE, "{\"service\":\"s\",\"reason\":\"x\",\"until_resumed\":true}", &a,
+                               &fault));
     CU_ASSERT(a.until_resumed && a.pause_us == 0 && !a.dry_run);
     static const char *const bad[] = {
         "{\"service\":\"s\"}", "{\"reason\":\"x\"}", "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":0}",
-        "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":604800001}", "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":\"1h\"}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":604800001}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":\"1h\"}",
         "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":5,\"until_resumed\":true}",
         "{\"service\":\"s\",\"reason\":\"x\",\"operation\":\"00c0ffee00c0ffee\"}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CU_ASSERT_FALSE(parse(COMMAND_PAUSE, bad[i], &a, &fault));
-    static const enum command_id said[] = { COMMAND_OPERATION_PAUSE, COMMAND_OPERATION_RESUME, COMMAND_OPERATION_ABORT };
+    static const enum command_id said[] = { COMMAND_OPERATION_PAUSE, COMMAND_OPERATION_RESUME,
+                                            COMMAND_OPERATION_ABORT };
     for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
         CU_ASSERT_TRUE(parse(said[i], "{\"operation\":\"00c0ffee00c0ffee\",\"reason\":\"x\"}", &a, &fault));
         CU_ASSERT_FALSE(parse(said[i], "{\"operation\":\"00c0ffee00c0ffee\"}", &a, &fault));

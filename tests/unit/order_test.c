@@ -233,7 +233,8 @@ static void a_switchover_may_be_made_a_failover_by_name(void)
     }
 }
 
-SUITE_MAIN("order", TEST(a_switchover_may_be_made_a_failover_by_name), TEST(accepted_means_that_it_is_chosen), TEST(a_shut_gate_is_named_and_may_be_skipped),
+SUITE_MAIN("order", TEST(a_switchover_may_be_made_a_failover_by_name),
+           TEST(accepted_means_that_it_is_chosen), TEST(a_shut_gate_is_named_and_may_be_skipped),
            TEST(what_was_put_forward_is_not_refused), TEST(what_is_known_lost_may_be_refused), TEST(one_at_a_time),
            TEST(bad_orders_are_answered_at_once), TEST(a_message_that_comes_again_orders_nothing),
            TEST(a_message_older_than_the_persons_patience_orders_nothing),
