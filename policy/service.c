@@ -184,7 +184,7 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     loss_init(&s->health.writer_series,
               gap > turn->config->heartbeat_us ? gap : turn->config->heartbeat_us);
     s->health.series_region = REGION_NONE;
-    s->confirm.shut_noted = GATE_COUNT;
+    s->confirm.shut_noted = s->scheduled_shut = GATE_COUNT;
     guard_init(s, turn, held_until);
     s->gossip_now = s->gossip_ask = true;
     s->next_gossip = turn->now;
@@ -243,10 +243,12 @@ void service_run(struct service *s, struct turn *turn)
         s->timer_at = MONO_NEVER;
         register_tick(s, turn);
         note_chosen(s, turn);
+        word_notes(s, turn);
         watch_run(s, turn);
         register_run(s, turn);
         order_run(s, turn);
         candidate_run(s, turn);
+        scheduled_run(s, turn);
         operation_run_step(s, turn);
         guard_run(s, turn);
         follow_run(s, turn);

@@ -18,6 +18,9 @@ struct control_end {
 /* What that ticket's asker wants; COMMAND_COUNT: it has gone. */
 enum command_id control_asked(struct control_server *server, uint64_t ticket);
 
+/* ...and it is for a time to come. */
+bool control_asked_later(struct control_server *server, uint64_t ticket);
+
 /* Answers and ends the request; a ticket that is nobody's is dropped. */
 void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end);
 

@@ -11,6 +11,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/config/config.h"
+#include "coordinator/operator/failoverctl_turn.h"
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
@@ -34,6 +35,8 @@ struct watch {
     bool seen;      /* running */
     bool in_history;
     bool said_waiting;
+    bool said_lost;                     /* of a switchover: its source */
+    char own_id[NAME_HEX_MAX];          /* once it was made a failover, that one's */
 };
 
 /* What one look has shown. */
@@ -191,6 +194,7 @@ static void tell_progress(struct watch *watch, const json_t *service)
                  peek_str(operation, "executor", "?"));
     if (peek_str(operation, "step", NULL) != NULL)
         text_appendf(&text, ", step %s", peek_str(operation, "step", "?"));
+    status_text_wish(&text, operation);
     /* what it waits for or what did not work; else what the step is there for */
     const char *words = peek_str(operation, "detail", "");
     if (words[0] == '\0')
@@ -220,7 +224,9 @@ static void say_unknown(const struct watch *watch)
 
 static void say_why(const struct watch *watch, const json_t *why)
 {
-    if (why != NULL)
+    if (why != NULL && strcmp(peek_str(why, "gate", "none"), "none") == 0)
+        printf("It went back at step %s, since a person said so.\n", peek_str(why, "step", "?"));
+    else if (why != NULL)
         printf("It went back at step %s (gate %s): %s.\n", peek_str(why, "step", "?"), peek_str(why, "gate", "none"),
                peek_str(why, "text", "see failoverctl history"));
     else
@@ -325,6 +331,24 @@ static struct ending judge_end(struct watch *watch, const struct look *look)
     return goes_on;
 }
 
+/* From then on the failover is followed. */
+static void offer_failover(struct watch *watch, const json_t *service)
+{
+    json_t *accepted = NULL;
+    watch->said_lost = true;
+    if (!ctl_turn_offer(watch->settings, service, watch->ordered && !watch->settings->yes, &accepted))
+        return;
+    if (text_copy(watch->own_id, sizeof watch->own_id, peek_str(accepted, "operation", ""))) {
+        watch->id = watch->own_id;
+        watch->steps_told = 0;
+        watch->seen = false;
+        watch->began_us = watch->heard_us = base_mono_us();
+        printf("operation %s: %s\n", watch->id, peek_str(accepted, "text", "accepted"));
+        (void)fflush(stdout);
+    }
+    json_decref(accepted);
+}
+
 static void tell_look(struct watch *watch, const struct look *look)
 {
     if (look->sight == SIGHT_RUNNING)
@@ -334,6 +358,8 @@ static void tell_look(struct watch *watch, const struct look *look)
     if (look->sight == SIGHT_RUNNING) {
         tell_steps(watch, look->told);
         tell_progress(watch, look->service);
+        if (!watch->said_lost && ctl_turn_is_due(look->service))
+            offer_failover(watch, look->service);
     } else if (look->outcome == CTL_OK && look->sight == SIGHT_NOT_YET && !watch->ordered && !watch->said_waiting) {
         fprintf(stderr, "failoverctl: operation %s does not run as far as this node knows; looking for a moment\n",
                 watch->id);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/config/config.h"
 #include "coordinator/operator/failoverctl_operation.h"
@@ -20,7 +21,7 @@ enum exit_code ctl_print_json(const json_t *document, enum exit_code code)
     return good ? code : EXIT_FAILED;
 }
 
-static enum exit_code exit_of(enum ctl_outcome outcome, const json_t *error)
+enum exit_code ctl_exit_of(enum ctl_outcome outcome, const json_t *error)
 {
     int64_t code;
     switch (outcome) {
@@ -57,7 +58,7 @@ json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const 
 enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcome outcome,
                             const json_t *error, const struct fault *fault)
 {
-    enum exit_code code = exit_of(outcome, error);
+    enum exit_code code = ctl_exit_of(outcome, error);
     if (settings->json) {
         json_t *document = ctl_error_document(outcome, error, fault);
         (void)ctl_print_json(document, code);
@@ -86,7 +87,7 @@ static const char *word_of(const json_t *request)
 }
 
 /* read(2) rather than stdio: Ctrl-C at the question has to end it. */
-static bool read_word(char *out, size_t size)
+bool ctl_read_word(char *out, size_t size)
 {
     size_t used = 0;
     for (;;) {
@@ -120,7 +121,7 @@ enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *re
     fprintf(stderr, "\n%s %s. This can't be undone by itself.\nType %s to go on: ",
             peek_str(request, "command", "?"), peek_str(request, "service", "?"), word_of(request));
     fflush(stderr);
-    if (!read_word(typed, sizeof typed) || strcmp(typed, word_of(request)) != 0) {
+    if (!ctl_read_word(typed, sizeof typed) || strcmp(typed, word_of(request)) != 0) {
         fputs("\nfailoverctl: that is not it; nothing was changed\n", stderr);
         return EXIT_USAGE;
     }
@@ -158,6 +159,19 @@ static enum exit_code look(const struct ctl_settings *settings, const json_t *re
 
 /* ---- the order ------------------------------------------------------------------------------ */
 
+/* Nothing has begun, so there is nothing to follow. */
+static enum exit_code put_down(const struct ctl_settings *settings, const json_t *result, int64_t at_ms)
+{
+    char when[CLOCK_WALL_TEXT_MAX], left[CLOCK_DURATION_TEXT_MAX];
+    int64_t at_us = at_ms * CLOCK_US_PER_MS;
+    if (settings->json)
+        return ctl_print_json(result, EXIT_DONE);
+    printf("operation %s at %s (in %s): %s.\n%s\n", peek_str(result, "operation", "?"),
+           base_format_wall(when, sizeof when, at_us), base_format_duration(left, sizeof left, at_us - base_wall_us()),
+           peek_str(result, "text", "accepted"), peek_str(result, "todo", ""));
+    return EXIT_DONE;
+}
+
 enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request)
 {
     struct fault fault = { "" };
@@ -166,7 +180,9 @@ enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request)
     enum exit_code code;
     const struct command *command = command_find(peek_str(request, "command", ""));
     bool moves = command != NULL && command_moves(command->id);
+    int64_t at_ms = 0;
     (void)text_copy(service, sizeof service, peek_str(request, "service", ""));
+    (void)peek_int(request, "at_ms", &at_ms);
     if (settings->dry_run) {
         code = look(settings, request);
         json_decref(request);
@@ -187,7 +203,9 @@ enum exit_code ctl_order(const struct ctl_settings *settings, json_t *request)
     }
     enum ctl_outcome outcome =
         ctl_ask(settings->socket_path, settings->timeout_ms, request, &result, &fault);
-    if (outcome == CTL_OK)
+    if (outcome == CTL_OK && at_ms != 0)
+        code = put_down(settings, result, at_ms);
+    else if (outcome == CTL_OK)
         code = ctl_operation_begun(settings, service, result);
     else
         code = ctl_complain(settings, outcome, result, &fault);

@@ -24,11 +24,17 @@ struct ctl_settings {
 enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcome outcome,
                             const json_t *error, const struct fault *fault);
 
+/* What that outcome makes failoverctl exit with; `error` of a refusal. */
+enum exit_code ctl_exit_of(enum ctl_outcome outcome, const json_t *error);
+
 /* What --json prints of a fault or a refusal: {"ok": false, "error": {...}}. A new reference. */
 json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault);
 
 /* Prints one JSON document on stdout. EXIT_FAILED if that failed, else `code`. */
 enum exit_code ctl_print_json(const json_t *document, enum exit_code code);
+
+/* A line from the terminal, cut to fit. False: interrupted, or its end. */
+bool ctl_read_word(char *out, size_t size);
 
 /* Has the person type the region's or service's name, unless --yes. EXIT_DONE: go on. */
 enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *request);

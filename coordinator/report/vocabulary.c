@@ -114,6 +114,19 @@ static const struct vocabulary_row rows[] = {
     { NOTE_ORDER_REFUSED, "order_refused", LOG_LEVEL_WARNING,
       { { "answer", WORD_ANSWER }, { "gate", WORD_GATE } },
       "the order for {region} was refused: {a}, gate {b}", NULL },
+    { NOTE_PAUSED, "paused", LOG_LEVEL_WARNING, { { "left", WORD_DURATION } },
+      "{service} is paused for {a}: no failover begins by itself[; {detail}]",
+      "{service} is paused until somebody resumes it: no failover begins by itself[; {detail}]" },
+    { NOTE_RESUMED, "resumed", LOG_LEVEL_WARNING, { { "by_its_time", WORD_COUNT } },
+      "the pause of {service} is over, its time has come: failovers begin by themselves again[; it was of {detail}]",
+      "{service} is resumed: failovers begin by themselves again[; {detail}]" },
+    { NOTE_WISH, "operation_told", LOG_LEVEL_WARNING, { { "wish", WORD_WISH } },
+      "the operation to {region} is told: {a}[; {detail}]", "the operation to {region} goes on[; {detail}]" },
+    { NOTE_SCHEDULED, "scheduled", LOG_LEVEL_WARNING, { { "left", WORD_DURATION } },
+      "a switchover of {service} to {region} is put down for {a} from now[; {detail}]", NULL },
+    { NOTE_SCHEDULE_OFF, "schedule_off", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
+      "the switchover of {service} that was put down for later will not begin: something else moved the writer, it was "
+      "declined, or a gate stayed shut", NULL },
     { NOTE_MESSAGE_REFUSED, "message_refused", LOG_LEVEL_WARNING, { { "message", WORD_MESSAGE } },
       "a {a} of {node} was refused: it parses but makes no sense here; are both of one version?", NULL },
 };
@@ -176,6 +189,7 @@ static const char *word_of(const struct cluster_config *cluster, enum vocabulary
     case WORD_ORDER: return name_order_kind(small);
     case WORD_ANSWER: return name_order_answer(small);
     case WORD_MESSAGE: return name_message_kind(small);
+    case WORD_WISH: return name_wish(small);
     case WORD_NONE:
     case WORD_COUNT:
     case WORD_DURATION:

@@ -15,6 +15,10 @@
  *  - Once it runs its end is awaited before anything else is decided. Only ACT_DONE proves. Everything
  *    else, a hook that ran out of time too, says nothing: not that the region is cut off, and not that it
  *    is not. It is run again, after fresh evidence; it has to be idempotent.
+ *  - A person may send it back all the same (operation abort), and is told what stays cut off; a hook that runs is
+ *    awaited first, so that it is known. That is no less safe than being overdue: nobody was granted.
+ *  - Whoever held the operation (operation pause) may have undone the hook meanwhile: once it goes on, what the hook
+ *    confirmed before counts no more, and it is run again.
  *  - For this operation and this epoch alone. Somebody may have undone what proved an earlier one, and who
  *    takes the operation over has it run again.
  *  - Confirmed, the operation does not go back lightly: the old writer would be named while nobody can reach
@@ -63,7 +67,7 @@ void cut_off_ask(struct service *s, struct turn *turn)
     struct operation_run *run = &s->run;
     const struct ledger *l = service_ledger(s);
     region_id region = cut_off_region(s, turn, l, s->home);
-    bool planned = l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l);
+    bool planned = operation_planned(l->operation.kind) && ledger_may_abort(l);
     if (region == REGION_NONE || planned)
         return;
     if (!has_failed(s, turn, l, region)) {

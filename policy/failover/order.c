@@ -220,6 +220,32 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
     put_forward(s, turn, &goal);
 }
 
+/* For a time to come it only stands in the ledger, and scheduled.c begins it. */
+static void propose_for_later(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    struct pending_order *o = &s->order;
+    bool another = l->proposal.state != PROPOSAL_NONE && l->proposal.state != PROPOSAL_DECLINED;
+    if (l->writer == o->order.to || another) {
+        answer(s, turn, l->writer == o->order.to ? ANSWER_ALREADY : ANSWER_BUSY, NULL, GATE_COUNT);
+        return;
+    }
+    if (o->operation == 0)
+        o->operation = turn_random(turn) | 1u;
+    struct ledger goal = ledger_propose(l, &(struct ledger_proposal){
+        .state = PROPOSAL_SCHEDULED,
+        .kind = OPERATION_SWITCHOVER,
+        .id = o->operation,
+        .from = l->writer,
+        .to = o->order.to,
+        .proposer = turn_self(turn),
+        .skipped_gates = o->order.skipped_gates,
+        .made = turn->wall,
+        .due = o->order.at,
+        .said = { o->given, o->order.by, o->order.why },
+    });
+    put_forward(s, turn, &goal);
+}
+
 /* One failover at a time, but a person gets out of one that nobody carries on, and of one that has no
  * way back and may wait for a person's word: a begin on top of it, with new gates skipped. */
 static bool may_supersede(const struct service *s, const struct turn *turn, const struct ledger *l)
@@ -233,7 +259,12 @@ static bool may_supersede(const struct service *s, const struct turn *turn, cons
     /* No way back: only a person can say where to now. Nothing is granted, so another begin undoes
      * nothing, and the region that was granted last may well be the one that has everything. */
     bool stuck = l->operation.phase == PHASE_BEGUN && !ledger_may_abort(l);
-    return stuck || operation_abandoned(s, turn, l);
+    /* A switchover that has lost its source can't have its confirmation any more. A person makes a failover of it, to
+     * the same region: a begin on top of a begin, so the way back and the region that wrote last stay what they were,
+     * and all that a failover needs (votes, data, fence with its own wait) is judged afresh. */
+    bool turned = operation_planned(l->operation.kind) && ledger_may_abort(l) &&
+                  l->operation.wish != WISH_BACK && l->operation.to == s->order.order.to;
+    return stuck || turned || operation_abandoned(s, turn, l);
 }
 
 /* A word is answered as the newest chosen value has it, so it has come to something whatever became of our rounds. */
@@ -256,7 +287,9 @@ void order_run(struct service *s, struct turn *turn)
         return;
     const struct ledger *l = service_ledger(s); /* known: none is taken up before (order_take) */
     bool word = word_is(o->order.kind);
-    if (!word && o->operation != 0 && l->operation.id == o->operation) {
+    bool later = o->order.kind == ORDER_SWITCHOVER && o->order.at.us != 0;
+    bool put_down = later && l->proposal.state == PROPOSAL_SCHEDULED && l->proposal.id == o->operation;
+    if (!word && o->operation != 0 && (l->operation.id == o->operation || put_down)) {
         answer(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
         return;
     }
@@ -289,6 +322,8 @@ void order_run(struct service *s, struct turn *turn)
     }
     if (adopting)
         propose_adopt(s, turn, l);
+    else if (later)
+        propose_for_later(s, turn, l);
     else
         propose_failover(s, turn, l);
 }

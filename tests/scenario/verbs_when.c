@@ -227,6 +227,15 @@ static void order_switchover(struct match *m)
     order(m, match_host(m, 0), o);
 }
 
+static void order_switchover_later(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    struct order o = failover_to(m, 1);
+    o.kind = ORDER_SWITCHOVER;
+    o.at.us = host_wall(match_world(m), h) + match_duration(m, 2);
+    order(m, h, o);
+}
+
 static void order_failover(struct match *m) { order(m, match_host(m, 0), failover_to(m, 1)); }
 
 static void order_skipping(struct match *m)
@@ -247,6 +256,37 @@ static void order_adopt(struct match *m)
 {
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
 }
+
+/* By the calendar of the coordinator that they are given to. */
+static void pause_for(struct match *m, int64_t us)
+{
+    struct host *h = match_host(m, 0);
+    struct order o = { .kind = ORDER_PAUSE, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    o.at.us = us > 0 ? host_wall(match_world(m), h) + us : 0;
+    order(m, h, o);
+}
+
+static void order_pause(struct match *m) { pause_for(m, match_duration(m, 1)); }
+static void order_pause_for_good(struct match *m) { pause_for(m, 0); }
+
+static void order_resume(struct match *m)
+{
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_RESUME, .to = REGION_NONE, .accepted_loss_bytes = -1 });
+}
+
+/* About the operation that runs, or ran last. */
+static void order_about(struct match *m, enum order_kind kind)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    if (l != NULL)
+        o.operation = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    order(m, match_host(m, 0), o);
+}
+
+static void order_hold(struct match *m) { order_about(m, ORDER_HOLD); }
+static void order_go(struct match *m) { order_about(m, ORDER_GO); }
+static void order_back(struct match *m) { order_about(m, ORDER_BACK); }
 
 const struct row when_rows[] = {
     { "% is killed", region_killed },
@@ -306,6 +346,13 @@ const struct row when_rows[] = {
     { "a person at % orders failover to %", order_failover },
     { "a person at % orders failover to % skipping %", order_skipping },
     { "a person at % orders switchover to %", order_switchover },
+    { "a person at % orders switchover to % in %", order_switchover_later },
     { "a person at % orders adopt", order_adopt },
+    { "a person at % pauses for %", order_pause },
+    { "a person at % pauses", order_pause_for_good },
+    { "a person at % resumes", order_resume },
+    { "a person at % holds the operation", order_hold },
+    { "a person at % lets the operation go on", order_go },
+    { "a person at % sends the operation back", order_back },
     { NULL, NULL },
 };

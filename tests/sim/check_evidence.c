@@ -11,6 +11,7 @@
 #define PPM 1000000
 #define STALE_INTERVALS 3
 #define ROUND_HEARTBEATS_MAX 4
+#define SCHEDULED_MOST_US (330 * US_PER_S) /* after its time; it is tried for 300 s, and a round takes some */
 #define ROUND_LEAST_US (500 * US_PER_MS)
 
 /* ---- failing runs ---- */
@@ -268,11 +269,46 @@ static int64_t decided_at(const struct world *w, uint8_t service, struct ballot 
     return truth_ballots(proposer->asked, ballot) == 0 ? proposer->asked_us : w->now_us - round_us;
 }
 
+/* By the calendar of whoever decided, and by the later of two that it had lately. */
+static bool is_paused(const struct world *w, const struct host *h, const struct ledger *before)
+{
+    int64_t ahead = h->clock.wall_was_us > h->clock.wall_us ? h->clock.wall_was_us - h->clock.wall_us : 0;
+    return before->pause.on && (before->pause.until.us == 0 || host_wall(w, h) + ahead < before->pause.until.us);
+}
+
+void check_asked_for(struct world *w, const struct host *h, const struct act *act)
+{
+    const struct ledger *l = &h->ledger[act->key.service];
+    bool of_step = act->key.step != STEP_GUARD && act->key.step != STEP_FOLLOW;
+    if (!of_step || !h->ledger_known[act->key.service] || l->operation.id != act->key.operation)
+        return;
+    if (l->operation.wish == WISH_HOLD)
+        world_break(w, INVARIANT_EVIDENCE, "%s sends an act of an operation that it knows to be held", h->name);
+    if (l->operation.wish == WISH_BACK && act->kind != ACT_THAW)
+        world_break(w, INVARIANT_EVIDENCE, "%s goes on with an operation that it knows to be sent back", h->name);
+}
+
+/* What a person ordered for later begins neither before nor long after, and not in a pause. */
+static void check_due(struct world *w, const struct ledger *before, const struct ledger *l)
+{
+    const struct ledger_proposal *p = &before->proposal;
+    const struct host *h = &w->hosts[l->operation.executor % POLICY_NODES_MAX];
+    int64_t off = h->clock.wall_was_us - h->clock.wall_us, wall = host_wall(w, h);
+    if (p->state != PROPOSAL_SCHEDULED || p->id != l->operation.id || l->operation.executor >= w->host_count)
+        return;
+    if (wall + (off > 0 ? off : 0) < p->due.us || wall + (off < 0 ? off : 0) > p->due.us + SCHEDULED_MOST_US)
+        world_break(w, INVARIANT_EVIDENCE, "a switchover begins at another time than it was ordered for");
+    if (is_paused(w, h, before) && (p->skipped_gates >> GATE_NOT_PAUSED & 1u) == 0)
+        world_break(w, INVARIANT_EVIDENCE, "a scheduled switchover begins while the service is paused");
+}
+
 void check_first_accepted(struct world *w, uint8_t service, const struct ledger *l, struct ballot ballot)
 {
     struct truth *t = w->services[service].truth;
     const struct ledger_operation *op = &l->operation;
     const struct ledger *before = check_chosen(w, service, l->version - 1);
+    if (before != NULL)
+        check_due(w, before, l);
     if (before == NULL || !operation_moves(op->kind) || op->forced ||
         op->executor >= w->host_count)
         return;
@@ -289,13 +325,18 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     if (op->phase == PHASE_GRANTED) {
         /* With no way back, or with its region cut off on such evidence, the old writer's health is no
          * question any more. */
-        if (before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch))
+        bool back = before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch);
+        if (back && is_paused(w, &w->hosts[op->executor], before))
+            world_break(w, INVARIANT_EVIDENCE, "a failover that may go back is granted while the service is paused");
+        if (back)
             check_majority(w, service, l, before->operation.from,
                            policy->evidence_max_age_us, decided, "granted");
         return;
     }
-    if (before->pause.on && before->pause.until.us == 0)
+    if (is_paused(w, &w->hosts[op->executor], before))
         world_break(w, INVARIANT_EVIDENCE, "a failover begins while the service is paused");
+    if (before->operation.phase == PHASE_BEGUN && before->operation.wish == WISH_HOLD)
+        world_break(w, INVARIANT_EVIDENCE, "a failover begins by itself on top of one that is held");
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
     check_majority(w, service, l, source, policy->confirm_timeout_us, decided, "begun");
     check_asked(w, service, l, source, decided);

@@ -297,6 +297,21 @@ static bool adopt(struct strike *k)
     return person_orders(k->world, strike_host(k), k->fault->service, &o);
 }
 
+static bool scheduled(struct strike *k)
+{
+    struct host *h = strike_host(k);
+    struct order o = { .kind = ORDER_SWITCHOVER, .to = strike_other_region(k), .skipped_gates = k->fault->bits,
+                       .accepted_loss_bytes = -1, .at = { host_wall(k->world, h) + k->fault->value * US_PER_S } };
+    return person_orders(k->world, h, k->fault->service, &o);
+}
+
+static bool word(struct strike *k)
+{
+    struct host *h = strike_host(k);
+    return person_says(k->world, h, k->fault->service, (enum order_kind)k->fault->value,
+                       k->fault->bits * US_PER_S);
+}
+
 static bool rejoin(struct strike *k)
 {
     return person_rejoins(k->world, k->fault->service, strike_region(k));
@@ -337,5 +352,7 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_SWITCHOVER] = { "order: switchover", order, NULL, false, false },
     [HIT_ADOPT] = { "order: adopt", adopt, NULL, false, false },
     [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
+    [HIT_SCHEDULED] = { "order: switchover later", scheduled, NULL, false, false },
+    [HIT_WORD] = { "a word", word, NULL, false, false },
     [HIT_MEND] = { "all outages end early", mend, NULL, false, false },
 };

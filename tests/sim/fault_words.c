@@ -108,10 +108,25 @@ static void say_set(struct speaker *s)
     }
 }
 
+static void say_word(struct speaker *s)
+{
+    const struct fault *f = s->fault;
+    switch ((int)f->value) {
+    case ORDER_PAUSE:
+        say(s, "a person at %s pauses the service for %us (0: until resumed)", host_one(s), (unsigned)f->bits);
+        break;
+    case ORDER_RESUME: say(s, "a person at %s resumes the service", host_one(s)); break;
+    case ORDER_HOLD: say(s, "a person at %s holds the operation", host_one(s)); break;
+    case ORDER_GO: say(s, "a person at %s lets the operation go on", host_one(s)); break;
+    default: say(s, "a person at %s sends the operation back", host_one(s)); break;
+    }
+}
+
 static void say_order(struct speaker *s)
 {
     const struct fault *f = s->fault;
-    say(s, "a person at %s orders %s to %s", host_one(s), f->kind == HIT_SWITCHOVER ? "switchover" : "failover",
+    bool planned = f->kind == HIT_SWITCHOVER || f->kind == HIT_SCHEDULED;
+    say(s, "a person at %s orders %s to %s", host_one(s), planned ? "switchover" : "failover",
         region_other(s));
     const char *between = " skipping ";
     for (int g = 0; g < GATE_COUNT; g++) {
@@ -251,6 +266,11 @@ static void say_outside(struct speaker *s)
     case HIT_DNS_MARK: say(s, "the mark in zone %u is %s", f->zone, mark_words[f->value]); break;
     case HIT_ORDER:
     case HIT_SWITCHOVER: say_order(s); break;
+    case HIT_WORD: say_word(s); break;
+    case HIT_SCHEDULED:
+        say_order(s);
+        say(s, ", %llds later", (long long)s->fault->value);
+        break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;

@@ -9,15 +9,29 @@
     ((1u << GATE_MAJORITY_FAILED) | (1u << GATE_TARGET_HEALTHY) | (1u << GATE_TARGET_STREAMING) |  \
      (1u << GATE_LOSS_WITHIN_RPO) | (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN))
 
+static const char *order_words(enum order_kind kind)
+{
+    switch ((int)kind) {
+    case ORDER_ADOPT: return "adopt";
+    case ORDER_SWITCHOVER: return "switchover to";
+    case ORDER_FAILOVER: return "failover to";
+    case ORDER_PAUSE: return "a pause";
+    case ORDER_RESUME: return "an end of the pause";
+    case ORDER_HOLD: return "the operation to be held";
+    case ORDER_GO: return "the operation to go on";
+    case ORDER_BACK: return "the operation to go back";
+    default: return "something";
+    }
+}
+
 bool person_orders(struct world *w, struct host *h, uint8_t service, const struct order *order)
 {
     if (!h->alive || host_stands(h))
         return false;
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
-    world_say(w, h, "a person orders %s %s",
-              o.kind == ORDER_ADOPT ? "adopt" : o.kind == ORDER_SWITCHOVER ? "switchover to" : "failover to",
-              o.kind == ORDER_ADOPT ? "" : w->options.region_name[o.to]);
+    bool moves = o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER;
+    world_say(w, h, "a person orders %s %s", order_words(o.kind), moves ? w->options.region_name[o.to] : "");
     world_order(w, h, service, &o);
     return true;
 }
@@ -93,6 +107,30 @@ static struct host *able_host(struct world *w, region_id region)
         if (node_in(w->hosts[n].config.services[0].regions[region].guards, n) && is_able(&w->hosts[n]))
             return &w->hosts[n];
     return NULL;
+}
+
+bool person_says(struct world *w, struct host *h, uint8_t service, enum order_kind kind, int64_t for_us)
+{
+    const struct ledger *l = check_newest(w, service);
+    if (l == NULL)
+        return false;
+    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    o.operation = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    if (kind == ORDER_PAUSE && for_us > 0)
+        o.at.us = host_wall(w, h) + for_us;
+    return person_orders(w, h, service, &o);
+}
+
+bool person_lifts(struct world *w, uint8_t service)
+{
+    const struct ledger *l = check_newest(w, service);
+    bool held = l != NULL && l->operation.kind != OPERATION_NONE && l->operation.wish == WISH_HOLD;
+    if (l == NULL || (!held && !l->pause.on))
+        return false;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (is_able(&w->hosts[n]))
+            return person_says(w, &w->hosts[n], service, held ? ORDER_GO : ORDER_RESUME, 0);
+    return false;
 }
 
 /* To the region with the most, of those that can be worked. */
