@@ -7,7 +7,8 @@
 
 static enum order_kind order_kind_of(enum command_id command)
 {
-    return command == COMMAND_DNS_ADOPT    ? ORDER_ADOPT
+    return command == COMMAND_DNS_ADOPT        ? ORDER_ADOPT
+           : command == COMMAND_OPERATION_TICK ? ORDER_TICK
            : command == COMMAND_SWITCHOVER ? ORDER_SWITCHOVER
                                            : ORDER_FAILOVER;
 }
@@ -22,8 +23,11 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     char id[NAME_HEX_MAX];
     struct text text = TEXT_OF(sentence);
     struct text next = TEXT_OF(todo);
-    order_answer_text(&text, reply);
-    order_answer_todo(&next, order_kind_of(control_asked(server, ticket)), reply);
+    enum order_kind kind = order_kind_of(control_asked(server, ticket));
+    if (kind != ORDER_TICK || !order_answer_tick(&text, &next, reply)) {
+        order_answer_text(&text, reply);
+        order_answer_todo(&next, kind, reply);
+    }
     const struct order_answer_row *row = order_answer_row(reply->answer);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
@@ -62,12 +66,22 @@ static void policy_words(struct policy_text *out, const char *words)
     out->s[end] = '\0';
 }
 
+void control_sign(const struct control_request *request, struct order *order)
+{
+    char by[sizeof order->by.s];
+    struct text name = TEXT_OF(by);
+    if (request->who.user[0] != '\0')
+        text_append(&name, request->who.user);
+    else
+        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
+    policy_words(&order->by, by);
+    policy_words(&order->why, request->arguments.reason != NULL ? request->arguments.reason : "");
+}
+
 bool control_order(struct control_server *server, const struct control_request *request,
                    const struct cluster_config *cluster, size_t *service, struct order *order)
 {
     const struct command_arguments *arguments = &request->arguments;
-    char by[sizeof order->by.s];
-    struct text name = TEXT_OF(by);
     *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
                                           : CONFIG_NONE;
     if (*service == CONFIG_NONE) {
@@ -87,11 +101,6 @@ bool control_order(struct control_server *server, const struct control_request *
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
     };
-    if (request->who.user[0] != '\0')
-        text_append(&name, request->who.user);
-    else
-        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
-    policy_words(&order->by, by);
-    policy_words(&order->why, arguments->reason != NULL ? arguments->reason : "");
+    control_sign(request, order);
     return true;
 }

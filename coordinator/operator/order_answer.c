@@ -60,6 +60,27 @@ void order_answer_text(struct text *text, const struct message_order_reply *repl
     text_append(text, ". Nothing was changed");
 }
 
+bool order_answer_tick(struct text *text, struct text *todo, const struct message_order_reply *reply)
+{
+    char id[NAME_HEX_MAX];
+    if (reply->answer == ANSWER_ACCEPTED) {
+        text_append(text, "ticked: a majority of voters knows it, and every node shows it");
+        text_appendf(todo, "failoverctl operation show %s shows what is left.", format_hex(id, reply->operation));
+    } else if (reply->answer == ANSWER_NO_QUORUM) {
+        text_append(text, "no answer came in time from a majority of voters, so it is not known whether the item is ticked");
+        text_append(todo, "failoverctl operation show ID tells; to tick it again does no harm.");
+    } else if (reply->answer == ANSWER_NO_OPERATION) {
+        text_append(text, "refused: another operation has begun meanwhile, and the runbook of this one is closed");
+        text_append(todo, "failoverctl status shows the one that runs.");
+    } else if (reply->answer == ANSWER_NO_COORDINATOR) {
+        text_append(text, "refused: no node that votes is heard, this one included, so nobody can put it into the ledger");
+        text_append(todo, "Tick it at another node, or see failoverctl status.");
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind)
 {
     bool planned = kind == ORDER_SWITCHOVER;

@@ -22,6 +22,8 @@ const struct order_answer_row *order_answer_row(enum order_answer answer);
 
 /* The sentence, with gate, value and limit where a gate refused. */
 void order_answer_text(struct text *text, const struct message_order_reply *reply);
+/* Both in the words of a tick; false: it has none of its own for that answer. */
+bool order_answer_tick(struct text *text, struct text *todo, const struct message_order_reply *reply) CHECKED;
 /* `kind`: of the order that was given. */
 void order_answer_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply);
 
