@@ -155,6 +155,16 @@ static bool streams_from(struct match *m)
 static bool was_ahead(struct match *m) { return (m->play->ahead >> match_region(m, 0) & 1u) != 0; }
 static bool cannot_follow(struct match *m) { return (m->play->stuck >> match_region(m, 0) & 1u) != 0; }
 
+/* By the newest value that anybody knows chosen. */
+static bool is_ticked(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    bool of_this = l != NULL && l->ticked_operation == (l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation);
+    return of_this && l->ticked_operation != 0 && (l->ticked >> (match_number(m, 0) & 31) & 1u) != 0;
+}
+
+static bool is_unticked(struct match *m) { return !is_ticked(m); }
+
 const struct condition expect_rows[] = {
     { "writer %", is_writer },
     { "writes in %", is_writing },
@@ -189,5 +199,7 @@ const struct condition expect_rows[] = {
     { "database % streams from %", streams_from },
     { "standby % ahead", was_ahead },
     { "standby % can't follow", cannot_follow },
+    { "item % ticked", is_ticked },
+    { "item % not ticked", is_unticked },
     { NULL, NULL },
 };

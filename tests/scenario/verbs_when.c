@@ -248,6 +248,23 @@ static void order_adopt(struct match *m)
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
 }
 
+/* An item of the operation that runs, or of the last. */
+static void order_tick(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    uint64_t operation = l == NULL ? 0 : l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_TICK, .to = REGION_NONE, .operation = operation,
+                                               .accepted_loss_bytes = -1, .items = UINT32_C(1) << (match_number(m, 1) & 31) });
+}
+
+static void order_tick_of_the_last(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_TICK, .to = REGION_NONE,
+                                               .operation = l != NULL ? l->last_operation : 0, .accepted_loss_bytes = -1,
+                                               .items = UINT32_C(1) << (match_number(m, 1) & 31) });
+}
+
 const struct row when_rows[] = {
     { "% is killed", region_killed },
     { "% returns", region_returns },
@@ -307,5 +324,7 @@ const struct row when_rows[] = {
     { "a person at % orders failover to % skipping %", order_skipping },
     { "a person at % orders switchover to %", order_switchover },
     { "a person at % orders adopt", order_adopt },
+    { "a person at % ticks item %", order_tick },
+    { "a person at % ticks item % of the last", order_tick_of_the_last },
     { NULL, NULL },
 };

@@ -61,6 +61,7 @@ enum fault_kind {
     HIT_REJOIN,           /* one: region */
     HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */
     HIT_LIES,             /* value: permille of messages that a lie comes with (world_lies.c) */
+    HIT_TICK,             /* one: host; bits: items; value 1: of the last operation, whatever runs */
     HIT_COUNT
 };
 

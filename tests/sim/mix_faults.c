@@ -106,4 +106,8 @@ void mix_faults(struct mix *m, struct draw *d)
         struct fault *f = brew_add(&b, HIT_LIES, 0, m->safety_us);
         f->value = draw_range(d, 10, 300);
     }
+    for (int64_t ticks = draw_percent(d, 30) ? draw_range(d, 1, 6) : 0; ticks > 0; ticks--) {
+        int64_t at = brew_moment(&b);
+        brew_single(&b, HIT_TICK, at);
+    }
 }

@@ -15,7 +15,10 @@ bool person_orders(struct world *w, struct host *h, uint8_t service, const struc
         return false;
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
-    world_say(w, h, "a person orders %s %s",
+    if (o.kind == ORDER_TICK)
+        world_say(w, h, "a person ticks items %x of operation %llx", o.items, (unsigned long long)o.operation);
+    else
+        world_say(w, h, "a person orders %s %s",
               o.kind == ORDER_ADOPT ? "adopt" : o.kind == ORDER_SWITCHOVER ? "switchover to" : "failover to",
               o.kind == ORDER_ADOPT ? "" : w->options.region_name[o.to]);
     world_order(w, h, service, &o);

@@ -145,7 +145,11 @@ static void an_old_primary_that_is_back_is_kept(void)
     feed(history, LINE("order_asked", ",\"command\":\"failover\",\"user\":\"ann\",\"reason\":\"fire\""));
     feed(history, LINE("order_asked", ",\"command\":\"rejoin\",\"user\":\"bob\",\"reason\":\"back\""));
     feed(history, LINE("order_answered", ",\"command\":\"rejoin\",\"user\":\"bob\""));
+    feed(history, LINE("order_asked", ",\"command\":\"operation tick\",\"user\":\"eve\",\"reason\":\"seen\""));
+    feed(history, LINE("order_taken", OPERATION ",\"order\":\"operation_tick\",\"detail\":\"eve\""));
     feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    feed(history, LINE("order_taken", OPERATION ",\"order\":\"operation_tick\",\"detail\":\"eve\""));
+    feed(history, LINE("order_answered", OPERATION ",\"command\":\"operation tick\",\"user\":\"eve\",\"reason\":\"seen\""));
     feed(history, LINE("lost_writes", ",\"region\":\"us-east-1\",\"transactions\":null,\"bytes\":\"x\""));
     for (int i = 0; i < HISTORY_LOST_MAX; i++) {
         (void)snprintf(line, sizeof line, LINE("lost_writes", ",\"region\":\"us-east-1\",\"writer\":\"us-west-2\","
@@ -154,7 +158,8 @@ static void an_old_primary_that_is_back_is_kept(void)
     }
     json_t *list = history_json(history, "shop", 0);
     const json_t *lost = json_object_get(list, "lost_writes");
-    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "ann"); /* rejoin leads to no operation */
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "ann"); /* neither rejoin nor tick leads to an operation */
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "kind", ""), "failover");
     CU_ASSERT_EQUAL(json_array_size(lost), HISTORY_LOST_MAX);
     CU_ASSERT_TRUE(peek_int(json_array_get(lost, 0), "transactions", &number) && number == HISTORY_LOST_MAX - 1);
     CU_ASSERT_TRUE(peek_int(json_array_get(lost, HISTORY_LOST_MAX - 1), "transactions", &number) && number == 0);
