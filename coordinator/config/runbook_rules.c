@@ -1,4 +1,4 @@
-/* Rules for a service's runbook: see rules.h. Items are known to people by their id, and to the ledger by their place. */
+/* Rules for a service's runbook: see rules.h. People know items by their id, the ledger by their place. */
 #include <string.h>
 
 #include "coordinator/config/rules.h"
@@ -24,7 +24,8 @@ static bool only_before(int check)
     return check == CONFIG_RUNBOOK_GATES_OPEN || check == CONFIG_RUNBOOK_TARGET_STREAMING;
 }
 
-static void check_item(struct document *d, const struct service_config *s, const struct runbook_item *item, const char *path)
+static void check_item(struct document *d, const struct service_config *s, const struct runbook_item *item,
+                       const char *path)
 {
     const char *why = never(s, item->check);
     if (why != NULL)

@@ -2,9 +2,11 @@
 #include "coordinator/control/control_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/base/log.h"
 #include "coordinator/control/probing.h"
 #include "coordinator/status/may_write.h"
 #include "coordinator/status/names.h"
@@ -130,6 +132,35 @@ static void answer_status(struct control *c, const struct control_request *reque
     probing_reset_stall(c->parts.probing);
 }
 
+/* How the runbook's items for before stand when an order is given, a line each: afterwards nobody can look any more. */
+static void journal_before(struct control *c, size_t service, const struct order *order)
+{
+    const char *name = c->parts.cluster->services[service].name;
+    struct snapshot snapshot;
+    size_t index;
+    const json_t *item;
+    if (c->parts.cluster->services[service].runbook_count == 0)
+        return;
+    take_snapshot(c, &snapshot);
+    json_t *plan = status_dry_run(&snapshot.input, service, order);
+    drop_snapshot(c, &snapshot);
+    json_array_foreach(json_object_get(json_object_get(plan, "runbook"), "list"), index, item) {
+        char sentence[512];
+        struct text text = TEXT_OF(sentence);
+        const char *check = json_string_value(json_object_get(item, "check"));
+        const char *answer = json_string_value(json_object_get(item, "answer"));
+        const char *id = json_string_value(json_object_get(item, "id"));
+        const char *evidence = json_string_value(json_object_get(item, "evidence"));
+        if (check == NULL || answer == NULL || id == NULL || evidence == NULL)
+            continue;
+        text_appendf(&text, "runbook, before an order: %s: %s: %s", id, answer, evidence);
+        journal_event(c->parts.journal, "runbook_checked", strcmp(answer, "yes") == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                      name, sentence, json_pack("{s:s, s:s, s:s, s:s}", "item", id, "check", check, "answer", answer,
+                                                "evidence", evidence));
+    }
+    json_decref(plan);
+}
+
 static void answer_order(struct control *c, const struct control_request *request)
 {
     size_t service = 0;
@@ -144,12 +175,15 @@ static void answer_order(struct control *c, const struct control_request *reques
         drop_snapshot(c, &snapshot);
         return;
     }
+    if (command_moves(request->command->id))
+        journal_before(c, service, &order);
     struct node_event event = { .kind = EVENT_ORDER };
     event.as.order = (struct event_order){ (uint8_t)service, request->ticket, order };
     control_event(c, &event);
 }
 
-static void refuse_tick(struct control *c, const struct control_request *request, enum tick_ruling ruling, const char *why)
+static void refuse_tick(struct control *c, const struct control_request *request, enum tick_ruling ruling,
+                        const char *why)
 {
     static const struct {
         const char *code;

@@ -1,5 +1,5 @@
 /* failoverctl operation tick, and what a person has to do now while an operation is followed. The list itself is
- * table_runbook() of failoverctl_table.h; the daemon says how each item stands (coordinator/status/status_runbook.c). */
+ * table_runbook() of failoverctl_table.h; the daemon says how each item stands (status/status_runbook.c). */
 #ifndef FAILOVERD_OPERATOR_FAILOVERCTL_RUNBOOK_H
 #define FAILOVERD_OPERATOR_FAILOVERCTL_RUNBOOK_H
 

@@ -713,8 +713,11 @@ static void audit_cell(struct text *text, const json_t *line)
     const json_t *gates = json_object_get(line, "skipped_gates");
     const char *to = peek_str(json_object_get(line, "arguments"), "to", NULL);
     text_append(text, peek_str(line, "command", ""));
+    const char *item = peek_str(json_object_get(line, "arguments"), "item", NULL);
     if (to != NULL)
         text_appendf(text, " to %s", to);
+    if (item != NULL)
+        text_appendf(text, " %s %s", peek_str(json_object_get(line, "arguments"), "operation", "?"), item);
     json_array_foreach(gates, index, gate)
         text_appendf(text, "%s%s", index == 0 ? ", skipping " : " ", gate_word(gate));
     if (peek_int(line, "asked", &asked))

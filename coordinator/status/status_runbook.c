@@ -102,7 +102,8 @@ static enum item_state not_done(const struct book *book, const struct runbook_it
     return item->when == CONFIG_RUNBOOK_AFTER && !over ? ITEM_LATER : ITEM_OPEN;
 }
 
-static void render_answer(const struct book *book, const struct runbook_item *item, enum item_state *state, json_t *object)
+static void render_answer(const struct book *book, const struct runbook_item *item, enum item_state *state,
+                          json_t *object)
 {
     struct runbook_finding finding = { .answer = RUNBOOK_UNKNOWN, .age_us = AGE_UNKNOWN_US };
     *state = not_done(book, item);
@@ -112,7 +113,7 @@ static void render_answer(const struct book *book, const struct runbook_item *it
             *state = ITEM_DONE;
     }
     bool looked = finding.text[0] != '\0';
-    const char *why = *state == ITEM_PAST    ? "is judged before an operation begins: plan and dry runs show it"
+    const char *why = *state == ITEM_PAST    ? "is judged before an operation begins; the journal of the node that took the order has it (runbook_checked)"
                       : *state == ITEM_LATER ? "is looked at when the operation is over"
                                              : "the operation went back";
     put(object, "answer", looked ? json_string(runbook_answer_name(finding.answer)) : json_null());
@@ -184,7 +185,8 @@ static json_t *render_book(struct book *book, bool before)
     char id[NAME_HEX_MAX];
     json_t *list = json_array();
     for (size_t i = 0; i < config->runbook_count && i < CONFIG_MAX_RUNBOOK; i++)
-        if (applies(&config->runbook[i], book->subject.kind) && (!before || config->runbook[i].when == CONFIG_RUNBOOK_BEFORE))
+        if (applies(&config->runbook[i], book->subject.kind) &&
+            (!before || config->runbook[i].when == CONFIG_RUNBOOK_BEFORE))
             add(list, render_item(book, i));
     if (json_array_size(list) == 0) {
         json_decref(list);
@@ -272,8 +274,8 @@ enum tick_ruling status_tick(const struct status_input *input, uint64_t operatio
         *bit = UINT32_C(1) << i;
         return TICK_GOOD;
     }
-    text_appendf(text, "the runbook of this %s of %s has no item %s: ",
-                 book.subject.kind != OPERATION_NONE ? name_operation_kind((int)book.subject.kind) : "operation", at.config->name, item);
+    const char *kind = book.subject.kind != OPERATION_NONE ? name_operation_kind((int)book.subject.kind) : "operation";
+    text_appendf(text, "the runbook of this %s of %s has no item %s: ", kind, at.config->name, item);
     list_items(at.config, book.subject.kind, text);
     return TICK_NO_ITEM;
 }

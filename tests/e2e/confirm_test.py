@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""An order on a terminal: what is irreversible is typed, a slip changes nothing, and Ctrl-C leaves what has begun alone.
+"""An order on a terminal: what is irreversible is typed, a slip changes nothing, and Ctrl-C leaves alone what has
+begun.
 
     confirm_test.py [WORD...]      only the cases whose title holds one of the words
 """

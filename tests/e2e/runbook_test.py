@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The runbook of an operation: shown before it begins, ticked by people at any node while it runs and afterwards, checked
-by failoverd where it can, and never in the way.
+"""The runbook of an operation: shown before it begins, ticked by people at any node while it runs and afterwards,
+checked by failoverd where it can, and never in the way.
 
     runbook_test.py [WORD...]      only the cases whose title holds one of the words
 """
@@ -135,6 +135,10 @@ def on_record(suite, lab, operation):
     taken = e2e.events(lab, "order_taken", [WITNESS], order="operation_tick")
     suite.expect(len(taken) == 1 and taken[0]["operation"] == operation and taken[0]["detail"] == asked[0]["user"],
                  "and the journal, too", taken)
+    checked = {line["item"]: line["answer"] for line in e2e.events(lab, "runbook_checked", [WEST])}
+    suite.expect(checked == {"gates": "yes", "streaming": "yes", "recorded": "yes"}, "the journal has how the items for before stood", checked)
+    code, output = e2e.order(lab, WITNESS, "audit", "show", path)
+    suite.expect(f"operation tick {operation} tell-team" in output, "audit show names operation and item", output)
     told = json.loads(e2e.order(lab, WITNESS, "history", "--json")[1])["operations"][0]
     suite.expect(told["id"] == operation and told["why"] != REASON, "the history does not take a tick for what began the operation", told)
 

@@ -159,8 +159,10 @@ static bool cannot_follow(struct match *m) { return (m->play->stuck >> match_reg
 static bool is_ticked(struct match *m)
 {
     const struct ledger *l = world_ledger(match_world(m), 0);
-    bool of_this = l != NULL && l->ticked_operation == (l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation);
-    return of_this && l->ticked_operation != 0 && (l->ticked >> (match_number(m, 0) & 31) & 1u) != 0;
+    if (l == NULL || l->ticked_operation == 0)
+        return false;
+    uint64_t open = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    return l->ticked_operation == open && (l->ticked >> (match_number(m, 0) & 31) & 1u) != 0;
 }
 
 static bool is_unticked(struct match *m) { return !is_ticked(m); }

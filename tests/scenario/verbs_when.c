@@ -248,21 +248,24 @@ static void order_adopt(struct match *m)
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
 }
 
+static void tick(struct match *m, uint64_t operation)
+{
+    uint32_t items = UINT32_C(1) << (match_number(m, 1) & 31);
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_TICK, .to = REGION_NONE, .operation = operation,
+                                               .accepted_loss_bytes = -1, .items = items });
+}
+
 /* An item of the operation that runs, or of the last. */
 static void order_tick(struct match *m)
 {
     const struct ledger *l = world_ledger(match_world(m), 0);
-    uint64_t operation = l == NULL ? 0 : l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
-    order(m, match_host(m, 0), (struct order){ .kind = ORDER_TICK, .to = REGION_NONE, .operation = operation,
-                                               .accepted_loss_bytes = -1, .items = UINT32_C(1) << (match_number(m, 1) & 31) });
+    tick(m, l == NULL ? 0 : l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation);
 }
 
 static void order_tick_of_the_last(struct match *m)
 {
     const struct ledger *l = world_ledger(match_world(m), 0);
-    order(m, match_host(m, 0), (struct order){ .kind = ORDER_TICK, .to = REGION_NONE,
-                                               .operation = l != NULL ? l->last_operation : 0, .accepted_loss_bytes = -1,
-                                               .items = UINT32_C(1) << (match_number(m, 1) & 31) });
+    tick(m, l != NULL ? l->last_operation : 0);
 }
 
 const struct row when_rows[] = {
