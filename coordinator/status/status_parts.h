@@ -75,6 +75,11 @@ json_t *status_quorum_loss(const struct status_service *service);
 void status_quorum_text(const struct status_service *service, struct text *text);
 void status_quorum_todo(const struct status_service *service, struct text *text);
 
+/* status_evidence.c: for an explanation, from the service as status has it. `subject`: the region that it is about. */
+json_t *status_evidence_candidates(const struct status_service *service, const json_t *status);
+json_t *status_evidence_fence(const struct status_service *service, const json_t *status, region_id subject);
+json_t *status_evidence_commits(const struct status_service *service, const json_t *status, region_id subject);
+
 /* status_runbook.c: the checklist of the operation that runs, or of the last one; null: there is none. */
 json_t *status_runbook(const struct status_service *service);
 /* Its items for before an operation that was not ordered yet; null: there is none. */
