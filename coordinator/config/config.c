@@ -15,6 +15,7 @@ static void run_cluster_rules(struct document *d, struct cluster_config *c)
         return;
     for (size_t i = 0; i < c->service_count; i++) {
         rules_service(d, c, &c->services[i]);
+        rules_runbook(d, &c->services[i]);
         rules_dns(d, c, &c->services[i]);
     }
     rules_shared_records(d, c);
@@ -185,6 +186,16 @@ const char *config_mode_name(int mode)
 const char *config_fence_name(int fence)
 {
     return choice_name(option_fences, fence);
+}
+
+const char *config_runbook_when_name(int when)
+{
+    return choice_name(option_runbook_whens, when);
+}
+
+const char *config_runbook_check_name(int check)
+{
+    return choice_name(option_runbook_checks, check);
 }
 
 const char *config_check_type_name(int type)

@@ -42,6 +42,7 @@
 #define CONFIG_MAX_RECORDS 24     /* per zone */
 #define CONFIG_MAX_VALUES 8       /* values of one record for one region */
 #define CONFIG_MAX_SERVERS 8      /* name servers to ask */
+#define CONFIG_MAX_RUNBOOK 32     /* items of a service; the ledger has a bit for each */
 #define CONFIG_MAX_ITEMS 64       /* any other list */
 #define CONFIG_MAX_STATUS_RANGES 16
 #define CONFIG_MAX_PROBLEMS 100   /* further ones are counted, not kept */
@@ -59,6 +60,32 @@ struct config_texts {
 enum config_mode { CONFIG_MODE_AUTOMATIC, CONFIG_MODE_MANUAL };
 enum config_fence { CONFIG_FENCE_KERNEL, CONFIG_FENCE_DOOR, CONFIG_FENCE_HOOK, CONFIG_FENCE_COUNT };
 enum config_quorum_loss { CONFIG_QUORUM_LOSS_FENCE, CONFIG_QUORUM_LOSS_KEEP };
+enum config_runbook_when { CONFIG_RUNBOOK_BEFORE, CONFIG_RUNBOOK_DURING, CONFIG_RUNBOOK_AFTER };
+/* Who checks an item of a runbook: a person who ticks it, or failoverd (coordinator/status/runbook_check.c). */
+enum config_runbook_check {
+    CONFIG_RUNBOOK_PERSON,
+    CONFIG_RUNBOOK_GATES_OPEN,
+    CONFIG_RUNBOOK_TARGET_STREAMING,
+    CONFIG_RUNBOOK_NO_WARNINGS,
+    CONFIG_RUNBOOK_ALL_VOTERS,
+    CONFIG_RUNBOOK_OLD_PRIMARY_FENCED,
+    CONFIG_RUNBOOK_WRITES_WORK,
+    CONFIG_RUNBOOK_WRITER_HEALTHY,
+    CONFIG_RUNBOOK_DNS_IN_FORCE,
+    CONFIG_RUNBOOK_ENDPOINTS_VERIFIED,
+    CONFIG_RUNBOOK_STANDBY_FOLLOWS,
+    CONFIG_RUNBOOK_COMMIT_LEASE,
+    CONFIG_RUNBOOK_AUDIT,
+    CONFIG_RUNBOOK_CERTIFICATE,
+    CONFIG_RUNBOOK_CHECK_COUNT
+};
+enum config_operation {
+    CONFIG_OPERATION_FAILOVER,
+    CONFIG_OPERATION_SWITCHOVER,
+    CONFIG_OPERATION_FAILBACK,
+    CONFIG_OPERATION_ADOPT,
+    CONFIG_OPERATION_COUNT
+};
 enum config_check_type {
     CONFIG_CHECK_HTTP,
     CONFIG_CHECK_POSTGRES,
@@ -137,6 +164,16 @@ struct hooks_config {
     int64_t deadline_us;
     struct config_texts rejoin;     /* the same */
     int64_t rejoin_deadline_us;
+};
+
+/* One thing to be seen to in an operation. Its place in the list is its bit in the ledger. */
+struct runbook_item {
+    const char *id;
+    int when;   /* enum config_runbook_when */
+    const char *text;
+    int check;  /* enum config_runbook_check */
+    int kinds[CONFIG_OPERATION_COUNT]; /* enum config_operation: those that it is for */
+    size_t kind_count; /* at least 1 */
 };
 
 struct status_range {
@@ -308,6 +345,8 @@ struct service_config {
     int64_t evidence_max_age_us;
     struct step_deadline_config step_deadline;
     struct hooks_config hooks;
+    struct runbook_item *runbook;
+    size_t runbook_count; /* 0: none */
     struct service_region_config *regions;
     size_t region_count;
     size_t check_count; /* over all regions */
@@ -483,6 +522,8 @@ uint64_t config_digest_service(const struct service_config *service);
 const char *config_mode_name(int mode);
 const char *config_fence_name(int fence);
 const char *config_check_type_name(int type);
+const char *config_runbook_when_name(int when);
+const char *config_runbook_check_name(int check);
 const char *config_record_type_name(int type);
 const char *config_record_kind_name(int kind);
 

@@ -24,6 +24,11 @@ const char *const option_fences[] = { "kernel", "door", "hook", NULL };
 const char *const option_check_types[] = { "http", "postgres", "tcp", "dns", NULL };
 const char *const option_record_types[] = { "A", "AAAA", "CNAME", NULL };
 const char *const option_record_kinds[] = { "simple", "alias", "weighted", "failover", NULL };
+const char *const option_runbook_whens[] = { "before", "during", "after", NULL };
+const char *const option_runbook_checks[] = { "person", "gates_open", "target_streaming", "no_warnings", "all_voters",
+    "old_primary_fenced", "writes_work", "writer_healthy", "dns_in_force", "endpoints_verified", "standby_follows",
+    "commit_lease", "audit", "certificate", NULL };
+static const char *const operations[] = { "failover", "switchover", "failback", "adopt", NULL };
 static const char *const quorum_losses[] = { "fence", "keep", NULL };
 static const char *const roles[] = { "primary", "secondary", NULL };
 static const char *const sources[] = { "file", "environment", "instance", NULL };
@@ -36,6 +41,7 @@ static const char *const formats[] = { "text", "json", NULL };
 #define R S "regions.*."
 #define C R "checks.*."
 #define D R "database."
+#define B S "runbook[]."
 #define N S "dns."
 #define Z N "zones[]."
 #define E Z "records[]."
@@ -131,6 +137,20 @@ static const struct option cluster_rows[] = {
       .means = "Program (absolute path) and arguments that make an old primary a standby, run by failoverctl rejoin." },
     { S "hooks.rejoin_deadline", OPTION_DURATION, AT(service_config, hooks.rejoin_deadline_us), .fallback = "\"1h\"",
       .min = SECONDS(1), .max = DAYS(1), .means = "When that program is killed; a new copy of the database takes its time." },
+
+    { S "runbook", OPTION_LIST, AT(service_config, runbook), COUNT_AT(service_config, runbook_count), ELEMENT(runbook_item),
+      .min = 1, .max = CONFIG_MAX_RUNBOOK,
+      .means = "What is to be seen to before, during and after an operation; left out: nothing. Told about above: add new items at the end." },
+    { B "id", OPTION_NAME, .required = true, AT(runbook_item, id), .means = "Its name, as failoverctl operation tick takes it." },
+    { B "when", OPTION_CHOICE, .required = true, AT(runbook_item, when), .choices = option_runbook_whens,
+      .means = "When it is due." },
+    { B "text", OPTION_TEXT, .required = true, AT(runbook_item, text), .max = 300,
+      .means = "What is to be done, or to be so, for whoever is on call." },
+    { B "check", OPTION_CHOICE, AT(runbook_item, check), .fallback = "\"person\"", .choices = option_runbook_checks,
+      .means = "Who checks it: a person, who ticks it, or failoverd, which shows what that rests on." },
+    { B "kinds", OPTION_CHOICE, .list = true, AT(runbook_item, kinds), COUNT_AT(runbook_item, kind_count),
+      .fallback = "[\"failover\", \"switchover\", \"failback\"]", .choices = operations, .min = 1,
+      .max = CONFIG_OPERATION_COUNT, .means = "The operations that it is for; adopt is dns adopt." },
 
     { S "regions", OPTION_MAP, .required = true, AT(service_config, regions), COUNT_AT(service_config, region_count),
       KEYED(service_region_config, name, OPTION_NAME), .min = 1, .max = CONFIG_MAX_REGIONS,

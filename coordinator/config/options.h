@@ -77,6 +77,8 @@ extern const struct option_table node_options;
 extern const char *const option_modes[];
 extern const char *const option_fences[];
 extern const char *const option_check_types[];
+extern const char *const option_runbook_whens[];
+extern const char *const option_runbook_checks[];
 extern const char *const option_record_types[];
 extern const char *const option_record_kinds[];
 

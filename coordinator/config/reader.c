@@ -47,7 +47,7 @@ static const char *choice_list(const struct option *row, char *buffer, size_t si
 
 static void wrong_type(struct walk *w, const struct option *row, const json_t *value, const char *path)
 {
-    char words[160];
+    char words[320];
     /* An element's path ends in its index; the list's own doesn't. */
     bool whole_list = row->list && !json_is_array(value) && path[strlen(path) - 1] != ']';
     const char *wanted = row->choices != NULL ? choice_list(row, words, sizeof words) : option_type_example(row->type);
@@ -181,7 +181,7 @@ static bool read_choice(struct walk *w, const struct option *row, const json_t *
         wrong_type(w, row, value, path);
         return false;
     }
-    char list[160];
+    char list[320];
     (void)choice_list(row, list, sizeof list);
     const char *nearest = value_nearest(text, row->choices, count);
     if (nearest != NULL)

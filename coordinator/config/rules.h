@@ -14,6 +14,9 @@ void rules_cluster(struct document *document, struct cluster_config *cluster);
 /* Regions, guards, lease, fence, checks, databases of one service. */
 void rules_service(struct document *document, const struct cluster_config *cluster, struct service_config *service);
 
+/* The runbook of one service. */
+void rules_runbook(struct document *document, const struct service_config *service);
+
 /* The zones and records of one service. After rules_service. */
 void rules_dns(struct document *document, struct cluster_config *cluster, struct service_config *service);
 

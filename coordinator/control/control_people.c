@@ -2,9 +2,11 @@
 #include "coordinator/control/control_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/base/log.h"
 #include "coordinator/control/probing.h"
 #include "coordinator/status/may_write.h"
 #include "coordinator/status/names.h"
@@ -147,6 +149,35 @@ static size_t service_of_operation(struct control *c, uint64_t operation)
     return found;
 }
 
+/* How the runbook's items for before stand when an order is given, a line each: afterwards nobody can look any more. */
+static void journal_before(struct control *c, size_t service, const struct order *order)
+{
+    const char *name = c->parts.cluster->services[service].name;
+    struct snapshot snapshot;
+    size_t index;
+    const json_t *item;
+    if (c->parts.cluster->services[service].runbook_count == 0)
+        return;
+    take_snapshot(c, &snapshot);
+    json_t *plan = status_dry_run(&snapshot.input, service, order);
+    drop_snapshot(c, &snapshot);
+    json_array_foreach(json_object_get(json_object_get(plan, "runbook"), "list"), index, item) {
+        char sentence[512];
+        struct text text = TEXT_OF(sentence);
+        const char *check = json_string_value(json_object_get(item, "check"));
+        const char *answer = json_string_value(json_object_get(item, "answer"));
+        const char *id = json_string_value(json_object_get(item, "id"));
+        const char *evidence = json_string_value(json_object_get(item, "evidence"));
+        if (check == NULL || answer == NULL || id == NULL || evidence == NULL)
+            continue;
+        text_appendf(&text, "runbook, before an order: %s: %s: %s", id, answer, evidence);
+        journal_event(c->parts.journal, "runbook_checked", strcmp(answer, "yes") == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                      name, sentence, json_pack("{s:s, s:s, s:s, s:s}", "item", id, "check", check, "answer", answer,
+                                                "evidence", evidence));
+    }
+    json_decref(plan);
+}
+
 static void answer_order(struct control *c, const struct control_request *request)
 {
     size_t service = 0;
@@ -169,6 +200,50 @@ static void answer_order(struct control *c, const struct control_request *reques
         drop_snapshot(c, &snapshot);
         return;
     }
+    if (command_moves(request->command->id))
+        journal_before(c, service, &order);
+    struct node_event event = { .kind = EVENT_ORDER };
+    event.as.order = (struct event_order){ (uint8_t)service, request->ticket, order };
+    control_event(c, &event);
+}
+
+static void refuse_tick(struct control *c, const struct control_request *request, enum tick_ruling ruling,
+                        const char *why)
+{
+    static const struct {
+        const char *code;
+        enum exit_code exit;
+        const char *todo;
+    } rows[] = {
+        [TICK_NO_OPERATION] = { "no_operation", EXIT_USAGE, "failoverctl status shows the operations that have one." },
+        [TICK_NO_LEDGER] = { "no_ledger", EXIT_NO_QUORUM, "See failoverctl status; a majority of voters has to be up and connected." },
+        [TICK_NO_ITEM] = { "no_item", EXIT_USAGE, "failoverctl operation show ID lists the items; they are runbook of cluster.json." },
+        [TICK_MACHINE] = { "machine_checked", EXIT_USAGE, "failoverctl operation show ID shows how it stands, and what that rests on." },
+        [TICK_ALREADY] = { "already", EXIT_GATE, "Nothing needs to be done; the journal and the audit trail of the node that was told have who and why." },
+    };
+    char sentence[STATUS_TICK_TEXT_MAX + 16];
+    struct text text = TEXT_OF(sentence);
+    text_appendf(&text, "refused: %s", why);
+    control_refuse(c->server, request->ticket, rows[ruling].code, rows[ruling].exit, sentence, rows[ruling].todo, NULL);
+}
+
+static void answer_tick(struct control *c, const struct control_request *request)
+{
+    struct snapshot snapshot;
+    size_t service = 0;
+    char why[STATUS_TICK_TEXT_MAX];
+    struct text text = TEXT_OF(why);
+    struct order order = { .kind = ORDER_TICK, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    ensure(parse_hex(request->arguments.operation, &order.operation)); /* command_parse() saw to it */
+    take_snapshot(c, &snapshot);
+    enum tick_ruling ruling = status_tick(&snapshot.input, order.operation, request->arguments.item, &service,
+                                          &order.items, &text);
+    drop_snapshot(c, &snapshot);
+    if (ruling != TICK_GOOD) {
+        refuse_tick(c, request, ruling, why);
+        return;
+    }
+    control_sign(request, &order);
     struct node_event event = { .kind = EVENT_ORDER };
     event.as.order = (struct event_order){ (uint8_t)service, request->ticket, order };
     control_event(c, &event);
@@ -279,6 +354,7 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_OPERATION_RESUME:
     case COMMAND_OPERATION_ABORT:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
+    case COMMAND_OPERATION_TICK: answer_tick(c, request); return true;
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_REJOIN: control_return_ask(c, request); return true;

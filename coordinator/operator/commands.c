@@ -158,6 +158,14 @@ static const struct command commands[COMMAND_COUNT] = {
       "  3), and a switchover to the other region loses nothing. Once said it is not taken back. A region that a\n"
       "  remote hook has cut off stays so until a person undoes that.\n",
       { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_OPERATION_TICK] = { COMMAND_OPERATION_TICK, "operation tick", "ID ITEM [--reason TEXT]", ROLE_OPERATE, true, true,
+      "say that an item of the operation's runbook is done; every node shows it",
+      "  ID             of the operation that runs, or of the last one, as orders and status print it\n"
+      "  ITEM           the item's id in runbook of cluster.json; failoverctl operation show ID lists them\n"
+      "  --reason TEXT  what you saw, or why; goes into the audit trail with your name\n"
+      "  Nothing waits for an item. Those that failoverd checks itself can't be ticked, and a tick is not taken back.\n",
+      { { "operation", PARAMETER_HEX, true, false }, { "item", PARAMETER_NAME, true, false },
+        { "reason", PARAMETER_TEXT, false, false } } },
     [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
       ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",
       "  FILE           the trail; left out: the one that node.json names, or " CONFIG_AUDIT_DEFAULT "\n"
@@ -330,6 +338,8 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->reason = value;
     else if (strcmp(key, "operation") == 0)
         arguments->operation = value;
+    else if (strcmp(key, "item") == 0)
+        arguments->item = value;
     else if (strcmp(key, "run") == 0)
         arguments->run = value;
     else if (strcmp(key, "since") == 0)

@@ -34,6 +34,7 @@ enum command_id {
     COMMAND_OPERATION_PAUSE,
     COMMAND_OPERATION_RESUME,
     COMMAND_OPERATION_ABORT,
+    COMMAND_OPERATION_TICK,
     COMMAND_AUDIT_VERIFY,
     COMMAND_AUDIT_SHOW,
     COMMAND_CHECK_CONFIG,
@@ -98,6 +99,7 @@ struct command_arguments {
     const char *to;
     const char *reason;
     const char *operation;
+    const char *item;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */

@@ -18,6 +18,7 @@ static enum order_kind order_kind_of(enum command_id command)
     case COMMAND_OPERATION_PAUSE: return ORDER_HOLD;
     case COMMAND_OPERATION_RESUME: return ORDER_GO;
     case COMMAND_OPERATION_ABORT: return ORDER_BACK;
+    case COMMAND_OPERATION_TICK: return ORDER_TICK;
     default: return ORDER_FAILOVER;
     }
 }
@@ -92,12 +93,22 @@ static struct wall_time pause_until(const struct command_arguments *arguments)
     return (struct wall_time){ arguments->until_resumed ? 0 : base_wall_us() + for_us };
 }
 
+void control_sign(const struct control_request *request, struct order *order)
+{
+    char by[sizeof order->by.s];
+    struct text name = TEXT_OF(by);
+    if (request->who.user[0] != '\0')
+        text_append(&name, request->who.user);
+    else
+        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
+    policy_words(&order->by, by);
+    policy_words(&order->why, request->arguments.reason != NULL ? request->arguments.reason : "");
+}
+
 bool control_order(struct control_server *server, const struct control_request *request,
                    const struct cluster_config *cluster, size_t *service, struct order *order)
 {
     const struct command_arguments *arguments = &request->arguments;
-    char by[sizeof order->by.s];
-    struct text name = TEXT_OF(by);
     uint64_t operation = 0;
     bool by_id = arguments->operation != NULL && parse_hex(arguments->operation, &operation);
     *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
@@ -130,11 +141,6 @@ bool control_order(struct control_server *server, const struct control_request *
     order->at.us = arguments->at_us;
     if (order->kind == ORDER_PAUSE)
         order->at = pause_until(arguments);
-    if (request->who.user[0] != '\0')
-        text_append(&name, request->who.user);
-    else
-        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
-    policy_words(&order->by, by);
-    policy_words(&order->why, arguments->reason != NULL ? arguments->reason : "");
+    control_sign(request, order);
     return true;
 }

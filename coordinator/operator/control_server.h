@@ -92,6 +92,9 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply);
 
+/* Whose order it is, and why. */
+void control_sign(const struct control_request *request, struct order *order);
+
 /* What the core is asked for, from a request for a command that orders or says something (*service CONFIG_NONE where
  * that names an operation and no service, which the caller has to find), or what a
  * plan is to be made of, from COMMAND_PLAN (of which the kind is not told, and the region may be none). False,

@@ -19,6 +19,7 @@
 #include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
+#include "coordinator/operator/failoverctl_runbook.h"
 #include "coordinator/operator/failoverctl_time.h"
 #include "coordinator/operator/failoverctl_watch.h"
 #include "coordinator/operator/failoverctl_word.h"
@@ -99,7 +100,7 @@ static const struct {
     { OPTION_AT, 1u << COMMAND_SWITCHOVER },
     { OPTION_FOR, 1u << COMMAND_PAUSE },
     { OPTION_UNTIL_RESUMED, 1u << COMMAND_PAUSE },
-    { OPTION_REASON, SAYS | MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_REASON, SAYS | MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN | 1u << COMMAND_OPERATION_TICK },
     { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
@@ -330,7 +331,7 @@ static int run_help(const struct line *line)
 static bool of_operation(enum command_id id)
 {
     return id == COMMAND_WAIT || id == COMMAND_OPERATION_SHOW || id == COMMAND_OPERATION_PAUSE ||
-           id == COMMAND_OPERATION_RESUME || id == COMMAND_OPERATION_ABORT;
+           id == COMMAND_OPERATION_RESUME || id == COMMAND_OPERATION_ABORT || id == COMMAND_OPERATION_TICK;
 }
 
 /* The server's own check of the request, before anything is asked or confirmed. */
@@ -347,15 +348,15 @@ static bool check_request(struct line *line, struct fault *fault)
     return good;
 }
 
-/* How many words follow the command: a service, and before it what is to be planned. */
+/* How many words follow the command: a service, and before it what is to be planned; an operation, and its item. */
 static size_t words_of(enum command_id id)
 {
-    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN ? 2 : 1;
+    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN || id == COMMAND_OPERATION_TICK ? 2 : 1;
 }
 
 static bool set_words(struct line *line)
 {
-    static const char *const keys[] = { "operation", "service" };
+    const char *keys[] = { "operation", line->command->id == COMMAND_OPERATION_TICK ? "item" : "service" };
     size_t first = line->command->id == COMMAND_PLAN || of_operation(line->command->id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
@@ -402,6 +403,8 @@ static int run_command(struct line *line)
     if (command_says(line->command->id))
         return (int)(line->all ? ctl_word_to_all(&line->settings, json_incref(line->request))
                                : ctl_word(&line->settings, json_incref(line->request)));
+    if (line->command->id == COMMAND_OPERATION_TICK)
+        return (int)ctl_tick(&line->settings, json_incref(line->request));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 

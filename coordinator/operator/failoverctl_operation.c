@@ -11,6 +11,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/config/config.h"
+#include "coordinator/operator/failoverctl_runbook.h"
 #include "coordinator/operator/failoverctl_turn.h"
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
@@ -30,6 +31,7 @@ struct watch {
     char last_line[1024];
     char executor[CONFIG_MAX_NAME + 1]; /* "": not seen */
     size_t steps_told;
+    uint32_t items_told;                /* of the runbook, bit by place in the list that is shown */
     int64_t began_us;
     int64_t heard_us;
     bool seen;      /* running */
@@ -206,6 +208,28 @@ static void tell_progress(struct watch *watch, const json_t *service)
     tell(watch, line);
 }
 
+/* What waits for a person, each once, as soon as it does. */
+static void tell_items(struct watch *watch, const json_t *service)
+{
+    const json_t *runbook = runbook_of(service, watch->id);
+    for (size_t i = 0; i < CONFIG_MAX_RUNBOOK; i++) {
+        char line[1024];
+        struct text text = TEXT_OF(line);
+        if ((watch->items_told >> i & 1u) != 0 || !runbook_waits(runbook, i, &text))
+            continue;
+        watch->items_told |= UINT32_C(1) << i;
+        tell(watch, line);
+    }
+}
+
+static void tell_open_items(const struct watch *watch, const json_t *service)
+{
+    char line[1024];
+    struct text text = TEXT_OF(line);
+    if (runbook_open(runbook_of(service, watch->id), &text))
+        printf("%s\n", line);
+}
+
 static void say_goes_on(const struct watch *watch, const char *why)
 {
     fprintf(stderr, "failoverctl: %s; operation %s%s%s goes on without us.\n"
@@ -273,6 +297,8 @@ static enum exit_code finish(struct watch *watch, struct ending end, const struc
     if (over && peek_real(look->told, "stopped_ms", &stopped) && stopped >= 0 && stopped < 1e15)
         printf("No client could write for about %s.\n",
                base_format_duration(took, sizeof took, (int64_t)(stopped * 1000)));
+    if (over)
+        tell_open_items(watch, look->service);
     if (end.code == EXIT_FAILED)
         say_why(watch, why);
     json_decref(why);
@@ -358,6 +384,7 @@ static void tell_look(struct watch *watch, const struct look *look)
     if (look->sight == SIGHT_RUNNING) {
         tell_steps(watch, look->told);
         tell_progress(watch, look->service);
+        tell_items(watch, look->service);
         if (!watch->said_lost && ctl_turn_is_due(look->service))
             offer_failover(watch, look->service);
     } else if (look->outcome == CTL_OK && look->sight == SIGHT_NOT_YET && !watch->ordered && !watch->said_waiting) {
@@ -452,11 +479,13 @@ static const char *state_of(const struct look *look)
 static enum exit_code show(const struct watch *watch, const struct look *look)
 {
     const json_t *operation = json_object_get(look->service, "operation");
+    const json_t *runbook = runbook_of(look->service, watch->id);
     bool runs = look->sight == SIGHT_RUNNING;
     FILE *out = watch->settings->style.stream;
     if (watch->settings->json) {
-        json_t *document = json_pack("{s:s, s:s, s:s, s:O?, s:O?}", "operation", watch->id, "service", watch->service,
-                                     "state", state_of(look), "running", runs ? operation : NULL, "history", look->told);
+        json_t *document = json_pack("{s:s, s:s, s:s, s:O?, s:O?, s:O?}", "operation", watch->id, "service", watch->service,
+                                     "state", state_of(look), "running", runs ? operation : NULL, "history", look->told,
+                                     "runbook", runbook);
         enum exit_code code = ctl_print_json(document, EXIT_DONE);
         json_decref(document);
         return code;
@@ -476,6 +505,10 @@ static enum exit_code show(const struct watch *watch, const struct look *look)
     else
         fprintf(out, "This node has no history of it%s%s.\n", runs ? "; its executor has: failoverctl history on " : "",
                 runs ? peek_str(operation, "executor", "?") : "");
+    if (runbook != NULL) {
+        fputs("\nRunbook:\n", out);
+        table_runbook(&watch->settings->style, runbook);
+    }
     return fflush(out) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 

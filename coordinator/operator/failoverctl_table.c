@@ -9,6 +9,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
+#include "coordinator/operator/failoverctl_runbook.h"
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
@@ -363,6 +364,15 @@ static void print_checks(const struct table_style *style, const json_t *checks)
     print_table(style, table);
 }
 
+/* One line where something waits for somebody: the list is operation show's. */
+static void print_runbook(const struct table_style *style, const json_t *service)
+{
+    char line[1024];
+    struct text text = TEXT_OF(line);
+    if (runbook_open(json_object_get(service, "runbook"), &text))
+        fprintf(style->stream, "  %s%s%s\n", paint(style, YELLOW), line, paint(style, RESET));
+}
+
 static void print_service(const struct table_style *style, const json_t *service)
 {
     const char *state = peek_str(service, "state", "?");
@@ -393,6 +403,7 @@ static void print_service(const struct table_style *style, const json_t *service
         status_text_operation(&text, operation);
         fprintf(style->stream, "  %s%s%s\n", paint(style, BOLD), line, paint(style, RESET));
     }
+    print_runbook(style, service);
     fputs("\n", style->stream);
     regions_table(style, json_object_get(service, "regions"));
     print_reasons(style, json_object_get(service, "regions"));
@@ -453,6 +464,56 @@ void table_status(const struct table_style *style, const json_t *status)
             json_is_object(mute) ? peek_str(mute, "text", "?") : "");
     if (style->verbose)
         print_peers(style, json_object_get(status, "peers"));
+}
+
+/* How an item stands, and in which colour. */
+static const char *runbook_mark(const json_t *item, const char **color)
+{
+    const char *state = peek_str(item, "state", "?");
+    const char *answer = peek_str(item, "answer", "");
+    bool open = strcmp(state, "open") == 0;
+    *color = strcmp(state, "done") == 0 ? "green" : !open ? NULL : strcmp(answer, "no") == 0 ? "red" : "yellow";
+    return strcmp(state, "done") == 0      ? "[x]"
+           : !open                         ? "[-]"
+           : strcmp(answer, "no") == 0     ? "[!]"
+           : strcmp(answer, "unknown") == 0 ? "[?]"
+                                           : "[ ]";
+}
+
+static void runbook_evidence(struct text *text, const json_t *item)
+{
+    char age[CLOCK_DURATION_TEXT_MAX];
+    double ms;
+    text_append(text, peek_str(item, "evidence", ""));
+    if (peek_real(item, "age_ms", &ms) && ms > 0)
+        text_appendf(text, " (%s ago)", duration_of(age, sizeof age, item, "age_ms", 1000, "?"));
+}
+
+void table_runbook(const struct table_style *style, const json_t *runbook)
+{
+    static const struct column columns[] = { { "", 0 },          { "WHEN", 0 },    { "ITEM", 0 },
+                                             { "WHO CHECKS", 0 }, { "WHAT", SCOLS_FL_WRAP }, { "WHAT IT RESTS ON", SCOLS_FL_WRAP } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *item;
+    json_array_foreach(json_object_get(runbook, "list"), index, item) {
+        char evidence[CELL_MAX];
+        struct text text = TEXT_OF(evidence);
+        const char *color;
+        struct libscols_line *line = new_line(table);
+        set_cell(line, 0, runbook_mark(item, &color));
+        set_color(line, 0, color);
+        set_cell(line, 1, peek_str(item, "when", "?"));
+        set_cell(line, 2, peek_str(item, "id", "?"));
+        set_cell(line, 3, peek_str(item, "by", "?"));
+        set_cell(line, 4, peek_str(item, "text", "?"));
+        runbook_evidence(&text, item);
+        set_cell(line, 5, evidence);
+    }
+    print_table(style, table);
+    fprintf(style->stream, "%s. Nothing waits for an open item.\n", peek_str(runbook, "text", "a runbook"));
+    if (peek_str(runbook, "differs", NULL) != NULL)
+        fprintf(style->stream, "%s%s.%s\n", paint(style, YELLOW), peek_str(runbook, "differs", ""), paint(style, RESET));
 }
 
 static void print_dry_loss(const struct table_style *style, const json_t *plan)
@@ -556,6 +617,10 @@ void table_dry_run(const struct table_style *style, const json_t *plan)
         fprintf(style->stream, "%s\n", peek_str(plan, "todo", ""));
     print_steps(style, plan);
     print_estimate(style, plan);
+    if (json_is_object(json_object_get(plan, "runbook"))) {
+        fputs("\nRunbook, before it begins:\n", style->stream);
+        table_runbook(style, json_object_get(plan, "runbook"));
+    }
     if (peek_str(plan, "afterwards", NULL) != NULL)
         fprintf(style->stream, "Afterwards: %s\n", peek_str(plan, "afterwards", ""));
     if (peek_str(plan, "command", NULL) != NULL)
@@ -651,8 +716,11 @@ static void audit_cell(struct text *text, const json_t *line)
     const json_t *gates = json_object_get(line, "skipped_gates");
     const char *to = peek_str(json_object_get(line, "arguments"), "to", NULL);
     text_append(text, peek_str(line, "command", ""));
+    const char *item = peek_str(json_object_get(line, "arguments"), "item", NULL);
     if (to != NULL)
         text_appendf(text, " to %s", to);
+    if (item != NULL)
+        text_appendf(text, " %s %s", peek_str(json_object_get(line, "arguments"), "operation", "?"), item);
     json_array_foreach(gates, index, gate)
         text_appendf(text, "%s%s", index == 0 ? ", skipping " : " ", gate_word(gate));
     if (peek_int(line, "asked", &asked))

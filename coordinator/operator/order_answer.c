@@ -69,6 +69,17 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
       "failoverctl operation show ID tells which." } },
     { ORDER_BACK, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
     { ORDER_BACK, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
+    { ORDER_TICK, { ANSWER_ACCEPTED, EXIT_DONE, "ticked: a majority of voters knows it, and every node shows it",
+      "failoverctl operation show ID shows what is left." } },
+    { ORDER_TICK, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
+      "no answer came in time from a majority of voters, so it is not known whether the item is ticked",
+      "failoverctl operation show ID tells; to tick it again does no harm." } },
+    { ORDER_TICK, { ANSWER_NO_OPERATION, EXIT_USAGE,
+      "refused: another operation has begun meanwhile, and the runbook of this one is closed",
+      "failoverctl status shows the one that runs." } },
+    { ORDER_TICK, { ANSWER_NO_COORDINATOR, EXIT_GATE,
+      "refused: no node that votes is heard, this one included, so nobody can put it into the ledger",
+      "Tick it at another node, or see failoverctl status." } },
 };
 
 const struct order_answer_row *order_answer_row_of(enum order_kind kind, enum order_answer answer)

@@ -115,11 +115,18 @@ static struct history_step *step_of(struct history_operation *operation, const j
 
 /* ---- what leads to an operation ------------------------------------------------------------ */
 
-/* Of rejoin no operation begins. */
+/* Of most orders no operation begins: a word about one that runs is not what it was begun for. Both names of each: of
+ * the command (audit) and of the order (journal). */
 static bool leads_to_operation(const json_t *line)
 {
-    const char *command = json_string_value(json_object_get(line, "command"));
-    return command == NULL || strcmp(command, "rejoin") != 0;
+    static const char *const leading[] = { "failover", "switchover", "failback", "dns adopt", "dns_adopt", "approve" };
+    const char *name = json_string_value(json_object_get(line, "command"));
+    if (name == NULL)
+        name = json_string_value(json_object_get(line, "order"));
+    for (size_t i = 0; name != NULL && i < sizeof leading / sizeof leading[0]; i++)
+        if (strcmp(name, leading[i]) == 0)
+            return true;
+    return name == NULL;
 }
 
 static void on_order_asked(struct history *history, struct history_service *service, const json_t *line)
@@ -137,6 +144,8 @@ static void on_order_asked(struct history *history, struct history_service *serv
 static void on_order_taken(struct history *history, struct history_service *service, const json_t *line)
 {
     (void)history;
+    if (!leads_to_operation(line))
+        return;
     if (!service->ordered)
         (void)take(service->who, sizeof service->who, line, "detail");
     service->ordered = true;
@@ -467,6 +476,16 @@ void history_line(struct history *history, const json_t *line)
             handlers[i].apply(history, service, line);
         return;
     }
+}
+
+bool history_brief(const struct history *history, uint64_t id, struct history_brief *out)
+{
+    const struct history_operation *operation = find_operation(history, id);
+    if (operation == NULL)
+        return false;
+    *out = (struct history_brief){ .proven = operation->proof[0] != '\0' && strcmp(operation->proof, "accepted") != 0 };
+    (void)text_copy(out->kind, sizeof out->kind, operation->kind);
+    return true;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -56,6 +56,13 @@ struct history_dns {
 };
 bool history_last_dns(const struct history *history, const char *service, struct history_dns *out) CHECKED;
 
+/* What is known here of one operation. */
+struct history_brief {
+    char kind[HISTORY_NAME_MAX]; /* a stable name, "failover" */
+    bool proven;                 /* this node carried it out and told how the old writer's fence was proven */
+};
+bool history_brief(const struct history *history, uint64_t operation, struct history_brief *out) CHECKED;
+
 /* How long that step took: the median over the newest runs of that kind (a stable name, "failover") in which this
  * node carried it to its end, also of operations that went back later. */
 #define HISTORY_TIMES_RUNS_MAX 9

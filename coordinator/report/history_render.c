@@ -83,9 +83,9 @@ static json_t *render_abort(const struct history_operation *operation)
     return object;
 }
 
-/* For how long a planned move left no database that could be written to: from its begin, at which the old writer's guard
- * shuts, until the new one is open; all of it, of one that went back. Known only to the node that carried out every step.
- * Of a failover nobody knows: its writer was in trouble before. -1: not known. */
+/* For how long a planned move left no database that could be written to: from its begin, at which the old writer's
+ * guard shuts, until the new one is open; all of it, of one that went back. Known only to the node that carried out
+ * every step. Of a failover nobody knows: its writer was in trouble before. -1: not known. */
 static double stopped_ms(const struct history_operation *operation)
 {
     bool planned = strcmp(operation->kind, "switchover") == 0 || strcmp(operation->kind, "failback") == 0;

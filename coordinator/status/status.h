@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "coordinator/base/text.h"
 #include "coordinator/config/config.h"
 #include "coordinator/database/commit_lease.h"
 #include "coordinator/database/socket_sessions.h"
@@ -92,6 +93,16 @@ json_t *status_dry_run(const struct status_input *input, size_t service, const s
 /* The same with the region chosen where `order->to` is REGION_NONE, and for a failback with its two parts. `order`
  * says to, skipped_gates and accepted_loss_bytes; its kind follows from `planned`. */
 json_t *status_plan(const struct status_input *input, size_t service, enum planned planned, const struct order *order);
+
+/* Whether a person may tick that item of that operation's runbook. */
+enum tick_ruling { TICK_GOOD, TICK_NO_OPERATION, TICK_NO_LEDGER, TICK_NO_ITEM, TICK_MACHINE, TICK_ALREADY };
+
+#define STATUS_TICK_TEXT_MAX 1024
+
+/* TICK_GOOD: `service` and `bit` say which item it is. Else the reason is appended to `text`, without its full stop;
+ * `service` may have been set. */
+enum tick_ruling status_tick(const struct status_input *input, uint64_t operation, const char *item, size_t *service,
+                             uint32_t *bit, struct text *text);
 
 /* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
 json_t *status_explain(const struct status_input *input, size_t service);

@@ -251,6 +251,8 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     put(object, "estimate", render_estimate(&estimate));
     put(object, "no_way_back", render_no_way_back(&region, kind));
     put(object, "afterwards", render_afterwards(&service));
+    struct status_runbook_plan before = { kind, order->to, &region, obstacle };
+    put(object, "runbook", status_runbook_before(&service, &before));
     put(object, "command", render_command(&service, order));
     put(object, "todo", render_todo(order, &region, obstacle == NULL));
     return object;

@@ -75,6 +75,22 @@ json_t *status_quorum_loss(const struct status_service *service);
 void status_quorum_text(const struct status_service *service, struct text *text);
 void status_quorum_todo(const struct status_service *service, struct text *text);
 
+/* status_evidence.c: for an explanation, from the service as status has it. `subject`: the region that it is about. */
+json_t *status_evidence_candidates(const struct status_service *service, const json_t *status);
+json_t *status_evidence_fence(const struct status_service *service, const json_t *status, region_id subject);
+json_t *status_evidence_commits(const struct status_service *service, const json_t *status, region_id subject);
+
+/* status_runbook.c: the checklist of the operation that runs, or of the last one; null: there is none. */
+json_t *status_runbook(const struct status_service *service);
+/* Its items for before an operation that was not ordered yet; null: there is none. */
+struct status_runbook_plan {
+    enum operation_kind kind;
+    region_id to;                     /* REGION_NONE: none could be chosen */
+    const struct view_region *target; /* with the gates as that order is judged */
+    const char *obstacle;             /* why there is nothing to judge; NULL: there is */
+};
+json_t *status_runbook_before(const struct status_service *service, const struct status_runbook_plan *plan);
+
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 

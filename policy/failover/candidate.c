@@ -188,7 +188,7 @@ void candidate_run(struct service *s, struct turn *turn)
     int64_t turn_us = s->policy->confirm_timeout_us + 2 * turn->config->heartbeat_us;
     struct mono_time mine = mono_after(c->open_since, turn_us * rank(s, turn, source));
     struct mono_time at = mono_later(mine, c->next);
-    if (s->proposer.state != PROPOSER_IDLE)
+    if (s->proposer.state != PROPOSER_IDLE || !turn->may_propose) /* whatever the others say, it could begin nothing */
         return;
     if (!mono_reached(turn->now, at)) {
         service_wake(s, at);

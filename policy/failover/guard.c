@@ -435,7 +435,8 @@ static bool is_outgoing(const struct service *s, const struct ledger *l)
     return l != NULL && l->writer == REGION_NONE && instance_equal(l->guard, s->guard.self);
 }
 
-/* A planned move leads away from us, and our lease is given back, which is done behind the confirmed fence and for good. */
+/* A planned move leads away from us, and our lease is given back, which is done behind the confirmed fence and for
+ * good. */
 static bool has_last_word(const struct service *s, const struct ledger *l)
 {
     return is_outgoing(s, l) && operation_planned(l->operation.kind) && s->guard.released_epoch == l->guard_epoch;

@@ -24,8 +24,8 @@
  * before the grant leads back, and the old writer opens again under its old name (step_catch_up()).
  *
  * People may hold an operation, have it go on, and send it back; their word is in the ledger (word.c), so whoever
- * carries it out, and takes it over, obeys the same. Of an abort and a grant exactly one is chosen: both are put forward
- * behind the same value, and behind a word other than "go" no grant may follow (grant_follows()).
+ * carries it out, and takes it over, obeys the same. Of an abort and a grant exactly one is chosen: both are put
+ * forward behind the same value, and behind a word other than "go" no grant may follow (grant_follows()).
  */
 #include "policy/failover/dns_rule.h"
 #include "policy/failover/steps.h"

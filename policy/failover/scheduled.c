@@ -1,8 +1,8 @@
 /* scheduled: a switchover that a person ordered for a time to come.
  *
  * It stands in the ledger as a proposal until then, so it outlives whoever took the order, and every node shows it.
- * When the target's coordinator reads that time on its calendar and every gate of a switchover is open, it begins under the
- * id that the person was given. While one is shut, a pause's too, it is tried again, for a few minutes; then it is
+ * When the target's coordinator reads that time on its calendar and every gate of a switchover is open, it begins under
+ * the id that the person was given. While one is shut, a pause's too, it is tried again, for a few minutes; then it is
  * withdrawn, as it is where nobody could look before: nobody expects it any more. Whatever moves the writer before
  * takes it away with its begin (ledger_begin()), and so does a person who declines it.
  *

@@ -93,11 +93,12 @@ static struct ledger wish_goal(const struct pending_order *o, const struct ledge
 static enum order_answer tick_stands(const struct pending_order *o, const struct ledger *l)
 {
     uint64_t id = o->order.operation;
-    bool there = (l->operation.kind != OPERATION_NONE && l->operation.id == id) || l->last_operation == id;
-    if (id == 0 || !there)
+    /* Marks are kept for one operation: of the last one they would take the place of those of the one that runs. */
+    uint64_t open = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    if (id == 0 || id != open)
         return ANSWER_NO_OPERATION;
     bool ticked = l->ticked_operation == id && (l->ticked & o->order.items) == o->order.items;
-    return ticked ? ANSWER_ACCEPTED : WORD_TO_SAY;
+    return ticked ? ANSWER_ACCEPTED : WORD_TO_SAY; /* of two who say the same at once both have said it */
 }
 
 static struct ledger tick_goal(const struct pending_order *o, const struct ledger *l)

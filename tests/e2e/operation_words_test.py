@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What people say while it runs: a pause, an operation that is held, let go on, sent back; a switchover made a failover.
+"""What people say while it runs: a pause, an operation that is held, let go on, sent back; a switchover made a
+failover.
 
     operation_words_test.py [WORD...]      only the cases whose title holds one of the words
 """

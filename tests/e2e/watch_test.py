@@ -147,4 +147,5 @@ def followed_everything(suite, lab, follower, operation):
                  "events of one service, the newest three", output)
 
 
-e2e.main("watch", [("watched through a switchover and a restart", test_watch, 120, e2e.brisk(heartbeat="400ms", renew_every="400ms"))])
+if __name__ == "__main__":
+    e2e.main("watch", [("watched through a switchover and a restart", test_watch, 120, e2e.brisk(heartbeat="400ms", renew_every="400ms"))])

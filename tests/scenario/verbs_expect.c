@@ -176,6 +176,18 @@ static bool streams_from(struct match *m)
 static bool was_ahead(struct match *m) { return (m->play->ahead >> match_region(m, 0) & 1u) != 0; }
 static bool cannot_follow(struct match *m) { return (m->play->stuck >> match_region(m, 0) & 1u) != 0; }
 
+/* By the newest value that anybody knows chosen. */
+static bool is_ticked(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    if (l == NULL || l->ticked_operation == 0)
+        return false;
+    uint64_t open = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    return l->ticked_operation == open && (l->ticked >> (match_number(m, 0) & 31) & 1u) != 0;
+}
+
+static bool is_unticked(struct match *m) { return !is_ticked(m); }
+
 const struct condition expect_rows[] = {
     { "writer %", is_writer },
     { "writes in %", is_writing },
@@ -215,5 +227,7 @@ const struct condition expect_rows[] = {
     { "database % streams from %", streams_from },
     { "standby % ahead", was_ahead },
     { "standby % can't follow", cannot_follow },
+    { "item % ticked", is_ticked },
+    { "item % not ticked", is_unticked },
     { NULL, NULL },
 };

@@ -287,6 +287,25 @@ static void order_about(struct match *m, enum order_kind kind)
 static void order_hold(struct match *m) { order_about(m, ORDER_HOLD); }
 static void order_go(struct match *m) { order_about(m, ORDER_GO); }
 static void order_back(struct match *m) { order_about(m, ORDER_BACK); }
+static void tick(struct match *m, uint64_t operation)
+{
+    uint32_t items = UINT32_C(1) << (match_number(m, 1) & 31);
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_TICK, .to = REGION_NONE, .operation = operation,
+                                               .accepted_loss_bytes = -1, .items = items });
+}
+
+/* An item of the operation that runs, or of the last. */
+static void order_tick(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    tick(m, l == NULL ? 0 : l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation);
+}
+
+static void order_tick_of_the_last(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    tick(m, l != NULL ? l->last_operation : 0);
+}
 
 const struct row when_rows[] = {
     { "% is killed", region_killed },
@@ -354,5 +373,7 @@ const struct row when_rows[] = {
     { "a person at % holds the operation", order_hold },
     { "a person at % lets the operation go on", order_go },
     { "a person at % sends the operation back", order_back },
+    { "a person at % ticks item %", order_tick },
+    { "a person at % ticks item % of the last", order_tick_of_the_last },
     { NULL, NULL },
 };

@@ -80,6 +80,9 @@ void check_after_old_news(struct world *world, const struct host *host, const st
 /* A person orders a failover, which may begin once, and is told that it is refused, which none may then. */
 void check_ordered(struct world *world, uint8_t service, uint64_t ticket, region_id to);
 void check_refused(struct world *world, uint64_t ticket);
+/* A person ticks an item of a runbook, and hears that it is ticked (check_tick.c). */
+void check_tick_ordered(struct world *world, uint8_t service, uint64_t ticket, const struct order *order);
+void check_tick_accepted(struct world *world, uint64_t ticket);
 /* A database is opened for writes, or kept open, until true time `until_us`. */
 void check_opened(struct world *world, struct host *host, const struct act *act, int64_t until_us);
 /* A standby is led to another region's database. */

@@ -64,6 +64,7 @@ enum fault_kind {
     HIT_WORD,             /* one: host; a person says something that only the ledger keeps. value: enum order_kind;
                              bits: seconds of a pause, 0: until resumed */
     HIT_SCHEDULED,        /* as HIT_SWITCHOVER, for so many seconds later: value */
+    HIT_TICK,             /* one: host; bits: items; value 1: of the last operation, whatever runs */
     HIT_COUNT
 };
 

@@ -317,6 +317,18 @@ static bool rejoin(struct strike *k)
     return person_rejoins(k->world, k->fault->service, strike_region(k));
 }
 
+/* Of the operation that runs, or the last; or late, of the last while another runs. */
+static bool tick(struct strike *k)
+{
+    const struct ledger *l = check_newest(k->world, k->fault->service);
+    if (l == NULL)
+        return false;
+    bool runs = l->operation.kind != OPERATION_NONE && k->fault->value == 0;
+    struct order o = { .kind = ORDER_TICK, .to = REGION_NONE, .operation = runs ? l->operation.id : l->last_operation,
+                       .accepted_loss_bytes = -1, .items = k->fault->bits };
+    return o.operation != 0 && person_orders(k->world, strike_host(k), k->fault->service, &o);
+}
+
 static bool mend(struct strike *k)
 {
     (void)k; /* run.c ends the others */
@@ -354,5 +366,6 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
     [HIT_SCHEDULED] = { "order: switchover later", scheduled, NULL, false, false },
     [HIT_WORD] = { "a word", word, NULL, false, false },
+    [HIT_TICK] = { "order: tick", tick, NULL, false, false },
     [HIT_MEND] = { "all outages end early", mend, NULL, false, false },
 };

@@ -272,6 +272,9 @@ static void say_outside(struct speaker *s)
         say(s, ", %llds later", (long long)s->fault->value);
         break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
+    case HIT_TICK:
+        say(s, "a person at %s ticks items %x%s", host_one(s), f->bits, f->value != 0 ? " of the last operation" : "");
+        break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;
     default: break;

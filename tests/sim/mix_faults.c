@@ -107,4 +107,8 @@ void mix_faults(struct mix *m, struct draw *d)
         f->value = draw_range(d, 10, 300);
     }
     brew_people(&b);
+    for (int64_t ticks = draw_percent(d, 30) ? draw_range(d, 1, 6) : 0; ticks > 0; ticks--) {
+        int64_t at = brew_moment(&b);
+        brew_single(&b, HIT_TICK, at);
+    }
 }

@@ -31,7 +31,10 @@ bool person_orders(struct world *w, struct host *h, uint8_t service, const struc
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
     bool moves = o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER;
-    world_say(w, h, "a person orders %s %s", order_words(o.kind), moves ? w->options.region_name[o.to] : "");
+    if (o.kind == ORDER_TICK)
+        world_say(w, h, "a person ticks items %x of operation %llx", o.items, (unsigned long long)o.operation);
+    else
+        world_say(w, h, "a person orders %s %s", order_words(o.kind), moves ? w->options.region_name[o.to] : "");
     world_order(w, h, service, &o);
     return true;
 }

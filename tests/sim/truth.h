@@ -12,6 +12,7 @@
 #define TRUTH_LEASES 4     /* (instance, epoch) pairs that a voter granted: older ones have no holder */
 #define TRUTH_LOSSES 32    /* operations whose estimate is remembered: only the latest ones promote */
 #define TRUTH_STEPS 64     /* promotions, begins and grants seen */
+#define TRUTH_TICKS 32     /* items that people ticked */
 #define TRUTH_ORDERS 32    /* orders that people gave */
 #define TRUTH_NEVER_US (-TIME_FOREVER_US)
 #define TRUTH_ROUNDING_US (2 * US_PER_MS) /* of host_true() and of times worked out in doubles */
@@ -62,6 +63,12 @@ struct truth_order {
     region_id to;
 };
 
+struct truth_tick {
+    uint64_t ticket;           /* 0: none */
+    uint64_t operation;
+    uint32_t items;
+};
+
 struct truth_step {
     uint64_t operation, epoch;
 };
@@ -82,6 +89,8 @@ struct truth {
     struct truth_order orders[TRUTH_ORDERS]; /* by people, a ring */
     uint8_t next_order;
     uint32_t ordered[POLICY_REGIONS_MAX], obeyed[POLICY_REGIONS_MAX]; /* orders not refused; forced begins */
+    struct truth_tick ticks[TRUTH_TICKS]; /* by people, a ring */
+    uint8_t next_tick;
     struct truth_loss losses[TRUTH_LOSSES];
     uint8_t next_loss;
     /* Databases. */
@@ -135,6 +144,9 @@ int64_t truth_failed_us(const struct world *world, uint8_t service, uint8_t node
 
 /* A value is chosen on top of another: an operation that a person forced, if it is one (check_evidence.c). */
 void truth_forced(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger);
+
+/* ...and the marks that people made (check_tick.c). */
+void truth_ticked(struct world *world, const struct ledger *before, const struct ledger *ledger);
 
 /* A begin that nobody forced (check_pace.c). `round_us`: how long a register round may take. */
 void truth_pace(struct world *world, uint8_t service, const struct ledger *before,

@@ -121,7 +121,9 @@ void world_region_return(struct world *w, region_id region)
 void world_order(struct world *w, struct host *h, uint8_t service, const struct order *order)
 {
     struct node_event event = { .kind = EVENT_ORDER };
-    if (order->kind != ORDER_ADOPT)
+    if (order->kind == ORDER_TICK)
+        check_tick_ordered(w, service, w->tickets + 1, order);
+    else if (order->kind != ORDER_ADOPT)
         check_ordered(w, service, w->tickets + 1, order->to);
     event.as.order = (struct event_order){ service, ++w->tickets, *order };
     world_event(w, h, &event);

@@ -98,6 +98,8 @@ static bool carry_out_one(struct world *w, struct host *h, const struct effect *
         w->last_reply = e->as.reply;
         if (e->as.reply.answer != ANSWER_ACCEPTED && e->as.reply.answer != ANSWER_NO_QUORUM)
             check_refused(w, e->as.reply.ticket);
+        if (e->as.reply.answer == ANSWER_ACCEPTED)
+            check_tick_accepted(w, e->as.reply.ticket);
         break;
     case EFFECT_NOTE: return hear_note(w, h, &e->as.note);
     case EFFECT_TIMER: host_arm(w, h, e->as.timer_at.us); break;

@@ -88,13 +88,14 @@ static void walk(const char *file_path)
 
 static int kept;         /* -1: not told yet */
 static int told;
+static const void *told_whom;
 static char why[FAULT_TEXT_MAX];
 
 static void on_kept(bool ok, const struct fault *fault, void *arg)
 {
-    (void)arg;
     kept = ok;
     told++;
+    told_whom = arg;
     snprintf(why, sizeof why, "%s", ok ? "" : fault->text);
     loop_stop(loop);
 }
@@ -355,6 +356,7 @@ static void who_has_gone_is_not_told(void)
     audit_forget(audit, &entry);
     CU_ASSERT_TRUE(put("another"));
     CU_ASSERT_EQUAL(told, 1);
+    CU_ASSERT_PTR_EQUAL(told_whom, &kept); /* of "another": the first to be told, though queued last */
     close_audit();
     walk(path);
     CU_ASSERT_EQUAL(report.lines, 3);

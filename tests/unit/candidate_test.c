@@ -121,6 +121,19 @@ static void who_may_not_begin_asks_nobody(void)
     CU_ASSERT_PTR_NULL(message_sent(MESSAGE_CONFIRM));
 }
 
+/* Its store is lost, or not confirmed yet: whatever it heard, it could put nothing forward. */
+static void who_may_not_propose_asks_when_it_may(void)
+{
+    struct service *s = service_all_open(NOW);
+    struct turn turn = turn_at(NOW);
+    turn.may_propose = false;
+    candidate_run(s, &turn);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_CONFIRM));
+    CU_ASSERT_FALSE(s->confirm.asking);
+    run(s, NOW + 1);
+    CU_ASSERT_PTR_NOT_NULL(message_sent(MESSAGE_CONFIRM));
+}
+
 /* An earlier coordinator of our own region goes first; should it do nothing, its turn passes. */
 static void it_waits_for_its_turn(void)
 {
@@ -141,4 +154,5 @@ SUITE_MAIN("candidate", TEST(it_asks_everyone_and_begins_on_a_majority),
            TEST(answers_whose_time_is_over_begin_nothing),
            TEST(it_asks_again_a_heartbeat_after_a_question_that_failed),
            TEST(a_gate_that_shuts_ends_the_question), TEST(who_may_not_begin_asks_nobody),
+           TEST(who_may_not_propose_asks_when_it_may),
            TEST(it_waits_for_its_turn))

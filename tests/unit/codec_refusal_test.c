@@ -25,12 +25,16 @@ static bool one_of(const char *path, const char *const *ends)
 
 static const char *const nullable[] = {
     ".writer", ".operation.from", ".operation.to", ".operation.executor", ".check", ".database",
-    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", NULL,
+    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", "$.body.shift", ".operation.shift", "$.body.ack",
+    ".guard.last", NULL,
 };
 static const char *const free_text[] = { ".detail", ".by", ".why", ".check", NULL };
 static const char *const may_be_negative[] = {
-    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", NULL,
+    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", ".said.at", ".ack.at", ".made", ".due", NULL,
 };
+/* Good by themselves, and refused for what else the ledger says: the fault names the ledger. */
+static const char *const null_contradicts[] = { ".proposal.from", ".proposal.to", ".proposal.proposer", NULL };
+static const char *const negative_contradicts[] = { ".pause.until", NULL };
 static const char *const may_be_huge[] = { ".accepted_loss_bytes", ".value", ".limit", NULL };
 
 static json_t *document;
@@ -50,6 +54,17 @@ static void expect_refused(const char *what, const char *path)
         printf("    %s of %s: %s\n", what, path, refused ? fault.text : "taken");
         CU_FAIL("not refused as it should be");
     }
+}
+
+/* The path that the fault has to name. */
+static const char *named(const char *path, const char *const *contradicting)
+{
+    static char ledger[PATH_MAX_BYTES];
+    const char *end = strstr(path, ".ledger");
+    if (!one_of(path, contradicting) || end == NULL)
+        return path;
+    (void)snprintf(ledger, sizeof ledger, "%.*s: ", (int)(end - path) + (int)strlen(".ledger"), path);
+    return ledger;
 }
 
 static void expect_refused_as(json_t *object, const char *key, json_t *value, const char *what,
@@ -77,7 +92,7 @@ static void retype(json_t *object, const char *key, const char *path)
     if (type != JSON_STRING && !ends_with(path, ".check"))
         expect_refused_as(object, key, json_string("7"), "string", path);
     if (!one_of(path, nullable))
-        expect_refused_as(object, key, json_null(), "null", path);
+        expect_refused_as(object, key, json_null(), "null", named(path, null_contradicts));
     expect_refused_as(object, key, json_object(), "empty object", path);
 }
 
@@ -97,7 +112,7 @@ static void revalue(json_t *object, const char *key, const char *path)
         expect_refused_as(object, key, json_string(text), "long string", path);
     }
     if (type == JSON_INTEGER && !one_of(path, may_be_negative))
-        expect_refused_as(object, key, json_integer(-2), "negative", path);
+        expect_refused_as(object, key, json_integer(-2), "negative", named(path, negative_contradicts));
     if (type == JSON_INTEGER && !one_of(path, may_be_huge))
         expect_refused_as(object, key, json_integer(INT64_MAX), "huge", path);
 }

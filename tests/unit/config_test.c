@@ -159,6 +159,50 @@ static void dns_names_are_brought_to_one_form(void)
     config_cluster_free(c);
 }
 
+/* ---- runbooks ---------------------------------------------------------------------------- */
+
+#define RUNBOOK(id, when, text) "\"runbook\": [ { \"id\": \"" id "\", \"when\": \"" when "\", \"text\": \"" text "\" } ], "
+
+static void runbooks_keep_their_order(void)
+{
+    struct cluster_config *c = load_changed("\"initial_writer\"",
+        "\"runbook\": [ { \"id\": \"z\", \"when\": \"after\", \"text\": \"Look.\" },\n { \"id\": \"a\", \"when\": \"before\", "
+        "\"text\": \"Gates.\", \"check\": \"gates_open\", \"kinds\": [\"adopt\", \"failover\"] } ], \"initial_writer\"");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    const struct service_config *s = &c->services[0];
+    CU_ASSERT_EQUAL_FATAL(s->runbook_count, 2);
+    CU_ASSERT_STRING_EQUAL(s->runbook[0].id, "z");
+    CU_ASSERT_STRING_EQUAL(s->runbook[0].text, "Look.");
+    CU_ASSERT_TRUE(s->runbook[0].when == CONFIG_RUNBOOK_AFTER && s->runbook[0].check == CONFIG_RUNBOOK_PERSON);
+    CU_ASSERT_TRUE(s->runbook[0].kind_count == 3 && s->runbook[0].kinds[2] == CONFIG_OPERATION_FAILBACK);
+    CU_ASSERT_TRUE(s->runbook[1].when == CONFIG_RUNBOOK_BEFORE && s->runbook[1].check == CONFIG_RUNBOOK_GATES_OPEN);
+    CU_ASSERT_TRUE(s->runbook[1].kind_count == 2 && s->runbook[1].kinds[0] == CONFIG_OPERATION_ADOPT);
+    config_cluster_free(c);
+}
+
+/* Every part of an item counts, and the order too: nodes tick by place. */
+static void the_digest_has_the_runbook(void)
+{
+    static const char *const books[] = {
+        RUNBOOK("a", "after", "look"), RUNBOOK("b", "after", "look"), RUNBOOK("a", "during", "look"), RUNBOOK("a", "after", "see"),
+        "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"look\", \"check\": \"audit\" } ], ",
+        "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"look\", \"kinds\": [\"adopt\"] } ], ",
+        "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"look\" }, { \"id\": \"b\", \"when\": \"after\", \"text\": \"look\" } ], ",
+        "\"runbook\": [ { \"id\": \"b\", \"when\": \"after\", \"text\": \"look\" }, { \"id\": \"a\", \"when\": \"after\", \"text\": \"look\" } ], ",
+    };
+    uint64_t digests[COUNT(books)];
+    for (size_t i = 0; i < COUNT(books); i++) {
+        char more[512];
+        (void)snprintf(more, sizeof more, "%s\"initial_writer\"", books[i]);
+        struct cluster_config *c = load_changed("\"initial_writer\"", more);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+        digests[i] = c->service_digests[0];
+        for (size_t j = 0; j < i; j++)
+            CU_ASSERT_NOT_EQUAL(digests[i], digests[j]);
+        config_cluster_free(c);
+    }
+}
+
 /* ---- digests ----------------------------------------------------------------------------- */
 
 static void digests_are_of_what_is_meant(void)
@@ -181,6 +225,7 @@ static void digests_are_of_what_is_meant(void)
         { "[\"kernel\"]", "[\"kernel\", \"kernel\"]", true, false },
         { "\"192.0.2.2\"]", "\"192.0.2.3\"]", true, false },
         { "\"type\": \"postgres\" }", "\"type\": \"postgres\", \"rise\": 3 }", true, false },
+        { "\"initial_writer\"", RUNBOOK("a", "after", "look") "\"initial_writer\"", true, false }, /* all of it: */
         { "\"cluster\": \"test\"", "\"cluster\": \"tesu\"", false, true },
         { "192.0.2.1:7400", "192.0.2.1:7401", false, true },
         { "\"cluster\": \"test\",", "\"cluster\": \"test\", \"heartbeat\": \"2s\",", false, true },
@@ -229,6 +274,22 @@ static const struct bad bad_files[] = {
     { "\"type\": \"http\"", "\"type\": \"htpt\"", "22: " ALPHA ".checks.health.type: \"htpt\" is unknown; did you mean \"http\"?" },
     { "\"type\": \"http\"", "\"type\": \"tcp\", \"address\": \"a:1\"", "22: " ALPHA ".checks.health.url: does not belong here; \"url\" is for type=http only" },
     { "\"ttl\": 60", "\"weight\": { \"alpha\": 1 }", "31: " RECORD ".weight: \"weight\" is for kind=weighted only" },
+    /* Runbooks. */
+    { "\"initial_writer\"", RUNBOOK("a", "befor", "x") "\"initial_writer\"", "11: $.services.web.runbook[0].when: did you mean \"before\"?" },
+    { "\"initial_writer\"", RUNBOOK("A b", "before", "x") "\"initial_writer\"", "11: $.services.web.runbook[0].id: \"A b\" is no name" },
+    { "\"initial_writer\"", RUNBOOK("a", "before", "") "\"initial_writer\"", "11: $.services.web.runbook[0].text: is empty" },
+    { "\"initial_writer\"", "\"runbook\": [], \"initial_writer\"", "11: $.services.web.runbook: has 0 items; must have 1 to 32" },
+    { "\"initial_writer\"", "\"runbook\": [ {} ], \"initial_writer\"", "11: $.services.web.runbook[0].id: is missing" },
+    { "\"initial_writer\"", "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"x\", \"check\": \"weather\" } ], \"initial_writer\"",
+      "11: $.services.web.runbook[0].check: \"weather\" is unknown; it must be \"person\", \"gates_open\", \"target_streaming\", "
+      "\"no_warnings\", \"all_voters\", \"old_primary_fenced\", \"writes_work\", \"writer_healthy\", \"dns_in_force\", "
+      "\"endpoints_verified\", \"standby_follows\", \"commit_lease\", \"audit\" or \"certificate\"" },
+    { "\"initial_writer\"", "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"x\", \"kinds\": [\"drill\"] } ], \"initial_writer\"",
+      "11: $.services.web.runbook[0].kinds[0]: \"drill\" is unknown" },
+    { "\"initial_writer\"", "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"x\", \"kinds\": [\"adopt\", \"adopt\"] } ], \"initial_writer\"",
+      "11: $.services.web.runbook[0].kinds[1]: stands in it already" },
+    { "\"initial_writer\"", "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"x\" }, { \"id\": \"a\", \"when\": \"before\", \"text\": \"y\" } ], \"initial_writer\"",
+      "11: $.services.web.runbook[1].id: \"a\" is the id of item 0 already" },
     /* Types and values. */
     { "\"duration\": \"10s\"", "\"duration\": 10", "12: $.services.web.lease.duration: is a number; must be a duration such as \"10s\"" },
     { "\"duration\": \"10s\"", "\"duration\": \"10\"", "12: $.services.web.lease.duration: has no unit; write \"10s\"" },
@@ -403,6 +464,10 @@ static void remote_hooks_are_told_of_where_they_matter(void)
 }
 
 static const struct bad warned_files[] = {
+    { "\"initial_writer\"", "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"x\", \"check\": \"commit_lease\" } ], \"initial_writer\"",
+      "11: $.services.web.runbook[0].check: can never be yes: commit_lease.enabled is false" },
+    { "\"initial_writer\"", "\"runbook\": [ { \"id\": \"a\", \"when\": \"during\", \"text\": \"x\", \"check\": \"gates_open\" } ], \"initial_writer\"",
+      "11: $.services.web.runbook[0].check: this item is for during it" },
     { "[\"kernel\"]", "[\"kernel\", \"door\"]", "25: " ALPHA ".database: there is no canary_user" },
     { "\"a.example.com\",", "\"a.example.com\", \"commit_password_file\": \"/p\",", "25: " ALPHA ".database.commit_password_file: is never used" },
     { "[\"kernel\"]", "[\"door\"]", "14: $.services.web.fence.ladder: the failover waits for a person" },
@@ -587,6 +652,7 @@ static void reports_have_an_exit_code(void)
 SUITE_MAIN("config", TEST(lists_are_sorted_and_names_resolved), TEST(what_is_left_out_has_its_default),
            TEST(the_samples_load_whole), TEST(remote_hooks_are_told_of_where_they_matter),
            TEST(dns_names_are_brought_to_one_form), TEST(digests_are_of_what_is_meant),
+           TEST(runbooks_keep_their_order), TEST(the_digest_has_the_runbook),
            TEST(bad_files_are_refused_with_line_path_and_words), TEST(doubtful_files_are_warned_of),
            TEST(missing_dns_and_databases_are_warned_of), TEST(all_problems_are_told_in_order),
            TEST(bad_node_files_are_refused), TEST(the_node_must_be_one_of_the_cluster), TEST(reports_have_an_exit_code))

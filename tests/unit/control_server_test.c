@@ -498,6 +498,40 @@ static void an_order_that_cannot_be_kept_is_refused(void)
     stop();
 }
 
+static bool was_asked(void)
+{
+    struct control_counters counters;
+    control_counters(server, &counters);
+    return counters.requests > 0;
+}
+
+static bool trail_begins(void) { return access(audit_path, R_OK) == 0 && lines_with(audit_path, "\n") > 0; }
+
+/* The line that opened the trail, and the order's. */
+static bool order_was_kept(void) { return lines_with(journal_path, "\"audit_line\"") == 2; }
+
+/* The socket is closed while the disk has not taken the line yet: it is kept, and nobody is there to be told. */
+static void an_order_outlived_by_its_line_is_not_done(void)
+{
+    start(true, 0);
+    CU_ASSERT_TRUE(until(trail_begins));
+    CU_ASSERT_EQUAL(unlink(audit_path), 0);
+    CU_ASSERT_EQUAL(mkdir(audit_path, 0700), 0);
+    int fd = dial();
+    say(fd, FAILOVER(""));
+    CU_ASSERT_TRUE(until(was_asked));
+    loop_stop(loop);
+    pthread_join(thread, NULL);
+    control_server_free(server);
+    server = NULL;
+    CU_ASSERT_EQUAL(rmdir(audit_path), 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run, NULL), 0);
+    CU_ASSERT_TRUE(until(order_was_kept));
+    CU_ASSERT_EQUAL(handled, 0);
+    close(fd);
+    stop();
+}
+
 /* As somebody who is nobody: only root can try that. */
 static void a_denied_order_is_on_record(void)
 {
@@ -614,6 +648,7 @@ SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers
            TEST(half_lines_and_silence_end_at_the_deadline), TEST(a_crowd_of_idlers_makes_room),
            TEST(a_client_that_never_reads_harms_nobody),
            TEST(orders_are_on_record), TEST(an_order_that_cannot_be_kept_is_refused),
+           TEST(an_order_outlived_by_its_line_is_not_done),
            TEST(a_denied_order_is_on_record), TEST(a_switchover_is_ordered_as_one),
            TEST(roles_go_by_numbers),
            TEST(a_stale_socket_is_replaced_and_a_live_one_is_not))

@@ -182,7 +182,8 @@ static void a_planned_move_is_told_how_far_the_writer_wrote(void)
     CU_ASSERT_EQUAL(s->guard.last.epoch, 0);
     run(s, 12); /* asked again */
     CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_COMPARE));
-    looked(s, 12, act_sent(ACT_COMPARE)->key, (struct database_facts){ .known = true, .in_recovery = true, .lsn = 700 });
+    looked(s, 12, act_sent(ACT_COMPARE)->key,
+           (struct database_facts){ .known = true, .in_recovery = true, .lsn = 700 });
     CU_ASSERT_EQUAL(s->guard.last.epoch, 0);
     run(s, 13);
     CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_COMPARE));

@@ -175,6 +175,37 @@ static void others_operations_are_known_by_the_ledger(void)
     history_free(history);
 }
 
+/* None of them is what an operation was begun for, before it and while it runs. */
+static void words_lead_to_no_operation(void)
+{
+    static const struct { const char *command, *order; } words[] = {
+        { "pause", "pause" }, { "resume", "resume" }, { "decline", "decline" }, { "operation pause", "operation_pause" },
+        { "operation resume", "operation_resume" }, { "operation abort", "operation_abort" }, { "ack", "ack" },
+        { "operation tick", "operation_tick" }, { "rejoin", "rejoin" },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct history *history = history_new();
+        char asked[256], taken[256], answered[256];
+        (void)snprintf(asked, sizeof asked, LINE("order_asked", ",\"command\":\"%s\",\"user\":\"eve\",\"reason\":\"x\""),
+                       words[i].command);
+        (void)snprintf(taken, sizeof taken, LINE("order_taken", OPERATION ",\"order\":\"%s\",\"detail\":\"eve\""),
+                       words[i].order);
+        (void)snprintf(answered, sizeof answered,
+                       LINE("order_answered", OPERATION ",\"command\":\"%s\",\"user\":\"eve\",\"reason\":\"x\""),
+                       words[i].command);
+        feed(history, asked);
+        feed(history, taken);
+        feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+        feed(history, asked);
+        feed(history, answered);
+        json_t *list = history_json(history, "shop", 0);
+        CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "");
+        CU_ASSERT_TRUE(json_is_true(json_object_get(first(list), "automatic")));
+        json_decref(list);
+        history_free(history);
+    }
+}
+
 static void an_old_primary_that_is_back_is_kept(void)
 {
     struct history *history = history_new();
@@ -183,7 +214,11 @@ static void an_old_primary_that_is_back_is_kept(void)
     feed(history, LINE("order_asked", ",\"command\":\"failover\",\"user\":\"ann\",\"reason\":\"fire\""));
     feed(history, LINE("order_asked", ",\"command\":\"rejoin\",\"user\":\"bob\",\"reason\":\"back\""));
     feed(history, LINE("order_answered", ",\"command\":\"rejoin\",\"user\":\"bob\""));
+    feed(history, LINE("order_asked", ",\"command\":\"operation tick\",\"user\":\"eve\",\"reason\":\"seen\""));
+    feed(history, LINE("order_taken", OPERATION ",\"order\":\"operation_tick\",\"detail\":\"eve\""));
     feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    feed(history, LINE("order_taken", OPERATION ",\"order\":\"operation_tick\",\"detail\":\"eve\""));
+    feed(history, LINE("order_answered", OPERATION ",\"command\":\"operation tick\",\"user\":\"eve\",\"reason\":\"seen\""));
     feed(history, LINE("lost_writes", ",\"region\":\"us-east-1\",\"transactions\":null,\"bytes\":\"x\""));
     for (int i = 0; i < HISTORY_LOST_MAX; i++) {
         (void)snprintf(line, sizeof line, LINE("lost_writes", ",\"region\":\"us-east-1\",\"writer\":\"us-west-2\","
@@ -192,7 +227,8 @@ static void an_old_primary_that_is_back_is_kept(void)
     }
     json_t *list = history_json(history, "shop", 0);
     const json_t *lost = json_object_get(list, "lost_writes");
-    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "ann"); /* rejoin leads to no operation */
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "ann"); /* neither rejoin nor tick leads to an operation */
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "kind", ""), "failover");
     CU_ASSERT_EQUAL(json_array_size(lost), HISTORY_LOST_MAX);
     CU_ASSERT_TRUE(peek_int(json_array_get(lost, 0), "transactions", &number) && number == HISTORY_LOST_MAX - 1);
     CU_ASSERT_TRUE(peek_int(json_array_get(lost, HISTORY_LOST_MAX - 1), "transactions", &number) && number == 0);
@@ -331,4 +367,5 @@ SUITE_MAIN("history", TEST(the_time_of_a_step_is_the_median_of_its_last_runs), T
            TEST(a_persons_order_keeps_the_name), TEST(how_long_nobody_could_write_is_told_of_what_is_planned),
            TEST(a_switchover_is_told_as_one),
            TEST(others_operations_are_known_by_the_ledger), TEST(an_old_primary_that_is_back_is_kept),
+           TEST(words_lead_to_no_operation),
            TEST(the_oldest_are_forgotten), TEST(rubbish_in_the_file_is_skipped))

@@ -233,9 +233,87 @@ static void a_switchover_may_be_made_a_failover_by_name(void)
     }
 }
 
+/* ---- ticks --------------------------------------------------------------------------------- */
+
+#define RUNS 11 /* the operation that does, and the one before it */
+#define LAST 10
+
+static struct service *with_operations(bool runs)
+{
+    struct service *s = service_all_open(NOW);
+    struct ledger l = *service_ledger(s);
+    l.version++;
+    l.last_operation = LAST;
+    if (runs)
+        l = ledger_adopt(&l, RUNS, l.guard.node, (struct wall_time){ 0 });
+    s->learner = learner_that_knows(l);
+    return s;
+}
+
+static void tick(struct service *s, uint64_t operation, uint32_t items)
+{
+    give(s, 1, &(struct order){ .kind = ORDER_TICK, .to = REGION_NONE, .operation = operation, .items = items,
+                                .accepted_loss_bytes = -1 });
+    if (reply() == NULL)
+        run(s, NOW);
+}
+
+static void a_tick_is_put_forward_and_moves_nothing(void)
+{
+    struct service *s = with_operations(true);
+    struct ledger before = *service_ledger(s);
+    tick(s, RUNS, 1u << 4);
+    CU_ASSERT_PTR_NULL(reply());
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message_sent(MESSAGE_PREPARE));
+    struct ledger goal = s->proposer.goal;
+    CU_ASSERT_TRUE(goal.ticked_operation == RUNS && goal.ticked == 1u << 4);
+    CU_ASSERT_TRUE(ledger_follows(&before, &goal));
+    goal.version = before.version;
+    goal.ticked_operation = goal.ticked = 0;
+    CU_ASSERT_TRUE(ledger_equal(&before, &goal));
+    s->learner = learner_that_knows(s->proposer.goal);
+    round_is_over(s);
+    run(s, NOW + 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT_EQUAL(reply()->answer, ANSWER_ACCEPTED);
+    CU_ASSERT_EQUAL(reply()->operation, RUNS);
+}
+
+static void a_tick_adds_to_what_is_ticked(void)
+{
+    struct service *s = with_operations(true);
+    struct ledger l = ledger_tick(service_ledger(s), RUNS, 1u << 31);
+    s->learner = learner_that_knows(l);
+    tick(s, RUNS, 1u);
+    CU_ASSERT_EQUAL(s->proposer.goal.ticked, 1u << 31 | 1u);
+    s = with_operations(true);
+    s->learner = learner_that_knows(l);
+    tick(s, RUNS, 1u << 31); /* by somebody else meanwhile: it is ticked */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT_EQUAL(reply()->answer, ANSWER_ACCEPTED);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_PREPARE));
+}
+
+/* Marks are kept for one operation: a late one of the last would take away those of the one that runs. */
+static void only_the_open_runbook_is_ticked(void)
+{
+    static const struct { bool runs; uint64_t operation; bool good; } cases[] = {
+        { true, RUNS, true }, { true, LAST, false }, { false, LAST, true }, { false, RUNS, false },
+        { true, 0, false }, { false, 0, false }, { true, 99, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct service *s = with_operations(cases[i].runs);
+        tick(s, cases[i].operation, 2);
+        CU_ASSERT_EQUAL(reply() == NULL, cases[i].good);
+        CU_ASSERT_TRUE(cases[i].good || (reply() != NULL && reply()->answer == ANSWER_NO_OPERATION));
+        CU_ASSERT_EQUAL(message_sent(MESSAGE_PREPARE) != NULL, cases[i].good);
+    }
+}
+
 SUITE_MAIN("order", TEST(a_switchover_may_be_made_a_failover_by_name),
            TEST(accepted_means_that_it_is_chosen), TEST(a_shut_gate_is_named_and_may_be_skipped),
            TEST(what_was_put_forward_is_not_refused), TEST(what_is_known_lost_may_be_refused), TEST(one_at_a_time),
            TEST(bad_orders_are_answered_at_once), TEST(a_message_that_comes_again_orders_nothing),
            TEST(a_message_older_than_the_persons_patience_orders_nothing),
-           TEST(it_goes_to_a_coordinator_of_the_region_and_no_further))
+           TEST(it_goes_to_a_coordinator_of_the_region_and_no_further), TEST(a_tick_is_put_forward_and_moves_nothing),
+           TEST(a_tick_adds_to_what_is_ticked), TEST(only_the_open_runbook_is_ticked))

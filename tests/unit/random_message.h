@@ -279,7 +279,7 @@ static inline void dice_order(struct dice *dice, const struct codec_names *names
     order->order.skipped_gates = dice_below(dice, 1u << GATE_COUNT);
     order->order.accepted_loss_bytes = dice_bool(dice) ? (int64_t)(dice_wide(dice) >> 1) : -1;
     order->order.operation = dice_wide(dice);
-    order->order.at.us = dice_any_us(dice);
+    order->order.at.us = dice_us(dice);
     order->order.items = (uint32_t)dice_wide(dice);
     if (dice_bool(dice))
         dice_shift(dice, &order->order.shift);
