@@ -51,6 +51,11 @@ enum note_kind {
     NOTE_ORDER,              /* a: enum order_kind; detail: by whom */
     NOTE_ORDER_REFUSED,      /* a: enum order_answer, b: gate */
     NOTE_MESSAGE_REFUSED,    /* node; a: enum message_kind: parsed, but makes no sense */
+    NOTE_PROPOSED,           /* a failover waits for a person's word; region: target, node: proposer; a: from */
+    NOTE_APPROVED,           /* ...has it; region, a: from; detail: whose */
+    NOTE_DECLINED,           /* ...is not to be; region, a: from; detail: by whom */
+    NOTE_WITHDRAWN,          /* ...is no question any more */
+    NOTE_NO_ANSWER,          /* its time is over; region; a: 1 it goes on, 0 it waits on; b: us it waited */
     NOTE_KIND_COUNT
 };
 

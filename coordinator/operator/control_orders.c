@@ -22,9 +22,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     char id[NAME_HEX_MAX];
     struct text text = TEXT_OF(sentence);
     struct text next = TEXT_OF(todo);
-    order_answer_text(&text, reply);
-    order_answer_todo(&next, order_kind_of(control_asked(server, ticket)), reply);
-    const struct order_answer_row *row = order_answer_row(reply->answer);
+    enum order_kind kind = order_kind_of(control_asked(server, ticket));
+    order_answer_text(&text, kind, reply);
+    order_answer_todo(&next, kind, reply);
+    const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
     if (reply->operation != 0)

@@ -70,6 +70,7 @@ static const char *const answer_words[] = {
     [ANSWER_NO_LEDGER] = "no-ledger",
     [ANSWER_NO_OPERATION] = "no-operation",
     [ANSWER_NO_WAY_BACK] = "no-way-back",
+    [ANSWER_DECLINED] = "declined",
 };
 _Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");
 

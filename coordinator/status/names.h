@@ -44,6 +44,7 @@ const char *name_order_kind(int kind);
 const char *name_order_answer(int answer);
 const char *name_message_kind(int kind);
 const char *name_gate(int gate);
+const char *name_proposal_state(int state);
 const char *name_step(int step);
 
 /* What a state means, as one sentence without its full stop. */

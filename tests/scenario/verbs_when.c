@@ -248,6 +248,31 @@ static void order_adopt(struct match *m)
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
 }
 
+/* The proposal that is there, or the one that was answered or seen before. */
+static void answer(struct match *m, enum order_kind kind, bool former)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    if (!former && l != NULL && l->proposal.state != PROPOSAL_NONE)
+        m->play->proposal = l->proposal.id;
+    if (m->play->proposal == 0)
+        play_fail(m->play, "there is no proposal yet");
+    order(m, match_host(m, 0), (struct order){ .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1,
+                                               .operation = m->play->proposal });
+}
+
+static void approves(struct match *m) { answer(m, ORDER_APPROVE, false); }
+static void declines(struct match *m) { answer(m, ORDER_DECLINE, false); }
+static void approves_former(struct match *m) { answer(m, ORDER_APPROVE, true); }
+static void declines_former(struct match *m) { answer(m, ORDER_DECLINE, true); }
+
+static void order_failover_of(struct match *m)
+{
+    struct order o = failover_to(m, 2);
+    o.skipped_gates = strcmp(m->word[3], "nothing") == 0 ? 0 : 1u << words_gate(m->word[3]);
+    (void)snprintf(o.by.s, sizeof o.by.s, "a person");
+    world_order(match_world(m), match_host(m, 0), (uint8_t)match_number(m, 1), &o);
+}
+
 const struct row when_rows[] = {
     { "% is killed", region_killed },
     { "% returns", region_returns },
@@ -307,5 +332,10 @@ const struct row when_rows[] = {
     { "a person at % orders failover to % skipping %", order_skipping },
     { "a person at % orders switchover to %", order_switchover },
     { "a person at % orders adopt", order_adopt },
+    { "a person at % approves", approves },
+    { "a person at % declines", declines },
+    { "a person at % approves what was proposed before", approves_former },
+    { "a person at % declines what was proposed before", declines_former },
+    { "a person at % orders failover of service % to % skipping %", order_failover_of },
     { NULL, NULL },
 };

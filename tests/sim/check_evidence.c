@@ -286,10 +286,13 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     if (again || taken || !truth_step_is_new(t->begun, &t->next_begun, op->id, l->epoch))
         return;
     int64_t decided = decided_at(w, service, ballot, round);
+    bool can_go_back = before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch);
+    if (op->phase == PHASE_BEGUN || can_go_back)
+        truth_braked(w, service, before, l, decided);
     if (op->phase == PHASE_GRANTED) {
         /* With no way back, or with its region cut off on such evidence, the old writer's health is no
          * question any more. */
-        if (before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch))
+        if (can_go_back)
             check_majority(w, service, l, before->operation.from,
                            policy->evidence_max_age_us, decided, "granted");
         return;

@@ -61,6 +61,7 @@ enum fault_kind {
     HIT_REJOIN,           /* one: region */
     HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */
     HIT_LIES,             /* value: permille of messages that a lie comes with (world_lies.c) */
+    HIT_ANSWER,           /* one: host; value: enum order_kind; bits 1: for what is not proposed any more */
     HIT_COUNT
 };
 
@@ -71,6 +72,7 @@ enum {
     AFTER_GRANTED,              /* a grant is known chosen */
     AFTER_ABORTED,
     AFTER_DONE,
+    AFTER_PROPOSED,             /* a proposal is known chosen */
     AFTER_COUNT
 };
 

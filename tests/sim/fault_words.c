@@ -251,6 +251,10 @@ static void say_outside(struct speaker *s)
     case HIT_DNS_MARK: say(s, "the mark in zone %u is %s", f->zone, mark_words[f->value]); break;
     case HIT_ORDER:
     case HIT_SWITCHOVER: say_order(s); break;
+    case HIT_ANSWER:
+        say(s, "a person at %s %s what %s proposed", host_one(s), f->value == ORDER_APPROVE ? "approves" : "declines",
+            f->bits != 0 ? "was" : "is");
+        break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;
@@ -261,7 +265,7 @@ static void say_outside(struct speaker *s)
 static const char *const after_words[AFTER_COUNT - STEP_COUNT] = {
     [AFTER_CONFIRM - STEP_COUNT] = "someone asks for fresh votes", [AFTER_BEGUN - STEP_COUNT] = "a begin is chosen",
     [AFTER_GRANTED - STEP_COUNT] = "a grant is chosen", [AFTER_ABORTED - STEP_COUNT] = "an operation goes back",
-    [AFTER_DONE - STEP_COUNT] = "an operation is done",
+    [AFTER_DONE - STEP_COUNT] = "an operation is done", [AFTER_PROPOSED - STEP_COUNT] = "a failover is proposed",
 };
 
 static void say_when(struct speaker *s)

@@ -79,6 +79,41 @@ static void calm(struct brew *b)
     }
 }
 
+/* To one proposal after the other, soon or late, and now and then by two people at once. */
+static void answers(struct brew *b)
+{
+    for (unsigned i = 1 + (unsigned)draw_below(b->draw, 6); i > 0; i--) {
+        int64_t at = brew_moment(b);
+        brew_single(b, HIT_ANSWER, at);
+        if (b->mix->fault_count == FAULTS_MAX)
+            return;
+        struct fault *f = &b->mix->faults[b->mix->fault_count - 1];
+        f->after = draw_percent(b->draw, 85) ? AFTER_PROPOSED : STEP_NONE;
+        f->delay_us = draw_percent(b->draw, 30) ? 0 : draw_small(b->draw, 10, 90000) * US_PER_MS;
+    }
+}
+
+/* Two services lose their writers' regions at one moment, and the coordinators that each could go to hear of each other
+ * late: both begin, and one of them is too many. */
+static void two_services_at_once(struct brew *b)
+{
+    const struct world_options *o = &b->mix->options;
+    uint8_t writer[2] = { o->policy.initial_writer, o->initial_writer[1] };
+    int64_t at = draw_range(b->draw, 20, 60) * US_PER_S, cut_us = draw_range(b->draw, 20, 60) * US_PER_S;
+    bool cut = draw_percent(b->draw, 75);
+    for (uint8_t s = 0; s < 2; s++) {
+        struct fault *f = brew_add(b, HIT_ENDPOINTS, at + draw_small(b->draw, 0, 2000) * US_PER_MS,
+                                   draw_range(b->draw, 60, 180) * US_PER_S);
+        f->service = s;
+        f->one = writer[s];
+        if (!cut)
+            continue;
+        f = brew_add(b, HIT_LINK, at, cut_us);
+        f->one = writer[s];
+        f->other = writer[1 - s]; /* hosts come in the order of their regions first */
+    }
+}
+
 void mix_faults(struct mix *m, struct draw *d)
 {
     struct brew b = { m, d };
@@ -106,4 +141,8 @@ void mix_faults(struct mix *m, struct draw *d)
         struct fault *f = brew_add(&b, HIT_LIES, 0, m->safety_us);
         f->value = draw_range(d, 10, 300);
     }
+    if (m->options.policy.mode == MODE_APPROVE)
+        answers(&b);
+    if (m->options.failovers_at_once > 0 && draw_percent(d, 50))
+        two_services_at_once(&b);
 }

@@ -219,7 +219,7 @@ struct bad {
 static const struct bad bad_files[] = {
     /* Keys. */
     { "\"renew_every\"", "\"renewevery\"", "13: $.services.web.lease.renewevery: unknown option; did you mean \"renew_every\"?" },
-    { "\"cluster\": \"test\"", "\"cluster\": \"test\", \"zzzzzzzz\": 1", "2: $.zzzzzzzz: the known ones are cluster, voters, nodes, heartbeat, services" },
+    { "\"cluster\": \"test\"", "\"cluster\": \"test\", \"zzzzzzzz\": 1", "2: $.zzzzzzzz: the known ones are cluster, voters, nodes, heartbeat, failovers_at_once, services" },
     { "\"cluster\": \"test\",", "\"cluster\": \"test\", \"a.b c\": 1,", "2: $[\"a.b c\"]: unknown option" },
     { "\"cluster\": \"test\",", "", "1: $.cluster: is missing; it is required" },
     { "\"region\": \"beta\",", "", "8: $.nodes.n2.region: is missing" },
