@@ -9,6 +9,8 @@ static enum order_kind order_kind_of(enum command_id command)
 {
     return command == COMMAND_DNS_ADOPT    ? ORDER_ADOPT
            : command == COMMAND_SWITCHOVER ? ORDER_SWITCHOVER
+           : command == COMMAND_APPROVE    ? ORDER_APPROVE
+           : command == COMMAND_DECLINE    ? ORDER_DECLINE
                                            : ORDER_FAILOVER;
 }
 
@@ -63,12 +65,32 @@ static void policy_words(struct policy_text *out, const char *words)
     out->s[end] = '\0';
 }
 
+static void said_by(const struct control_request *request, struct order *order)
+{
+    char by[sizeof order->by.s];
+    struct text name = TEXT_OF(by);
+    if (request->who.user[0] != '\0')
+        text_append(&name, request->who.user);
+    else
+        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
+    policy_words(&order->by, by);
+    policy_words(&order->why, request->arguments.reason != NULL ? request->arguments.reason : "");
+}
+
+void control_answer_of(const struct control_request *request, struct order *order)
+{
+    uint64_t id = 0;
+    if (!parse_hex(request->arguments.operation, &id)) /* checked when it was parsed */
+        id = 0;
+    *order = (struct order){ .kind = order_kind_of(request->command->id), .to = REGION_NONE,
+                             .operation = id, .accepted_loss_bytes = -1 };
+    said_by(request, order);
+}
+
 bool control_order(struct control_server *server, const struct control_request *request,
                    const struct cluster_config *cluster, size_t *service, struct order *order)
 {
     const struct command_arguments *arguments = &request->arguments;
-    char by[sizeof order->by.s];
-    struct text name = TEXT_OF(by);
     *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
                                           : CONFIG_NONE;
     if (*service == CONFIG_NONE) {
@@ -88,11 +110,6 @@ bool control_order(struct control_server *server, const struct control_request *
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
     };
-    if (request->who.user[0] != '\0')
-        text_append(&name, request->who.user);
-    else
-        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
-    policy_words(&order->by, by);
-    policy_words(&order->why, arguments->reason != NULL ? arguments->reason : "");
+    said_by(request, order);
     return true;
 }

@@ -12,6 +12,7 @@
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/complete.h"
+#include "coordinator/operator/failoverctl_answer.h"
 #include "coordinator/operator/failoverctl_audit.h"
 #include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_explain.h"
@@ -77,6 +78,7 @@ static const struct option options[] = {
 };
 
 #define AUDITS (1u << COMMAND_AUDIT_VERIFY | 1u << COMMAND_AUDIT_SHOW)
+#define ANSWERS (1u << COMMAND_APPROVE | 1u << COMMAND_DECLINE)
 #define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER)
 
 /* Which commands take which option; what is not here is for all of them. */
@@ -85,12 +87,12 @@ static const struct {
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
     { OPTION_TO, MOVES | 1u << COMMAND_PLAN },
-    { OPTION_REASON, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_REASON, MOVES | ANSWERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
     { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
-    { OPTION_YES, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_YES, MOVES | 1u << COMMAND_APPROVE | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
     { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
@@ -317,7 +319,8 @@ static size_t words_of(enum command_id id)
 static bool set_words(struct line *line)
 {
     static const char *const keys[] = { "operation", "service" };
-    size_t first = line->command->id == COMMAND_PLAN || of_operation(line->command->id) ? 0 : 1;
+    enum command_id id = line->command->id;
+    size_t first = id == COMMAND_PLAN || of_operation(id) || command_answers(id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
             return false;
@@ -358,6 +361,8 @@ static int run_command(struct line *line)
         return (int)ctl_wait(&line->settings, json_incref(line->request), line->limit_us);
     if (line->command->id == COMMAND_OPERATION_SHOW)
         return (int)ctl_operation_show(&line->settings, json_incref(line->request));
+    if (command_answers(line->command->id))
+        return (int)ctl_answer(&line->settings, json_incref(line->request));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 

@@ -282,7 +282,7 @@ static json_t *render_skipped(uint32_t skipped)
     return names;
 }
 
-static json_t *json_wall(struct wall_time wall)
+json_t *status_wall(struct wall_time wall)
 {
     char when[CLOCK_WALL_TEXT_MAX];
     return wall.us == 0 ? json_null() : json_string(base_format_wall(when, sizeof when, wall.us));
@@ -308,7 +308,7 @@ static json_t *render_operation(const struct status_service *service)
     put(object, "skipped_gates", render_skipped(ledger->skipped_gates));
     put(object, "accepted_loss_bytes",
         ledger->accepted_loss_bytes >= 0 ? json_integer(ledger->accepted_loss_bytes) : json_null());
-    put(object, "begun", json_wall(ledger->begun));
+    put(object, "begun", status_wall(ledger->begun));
     render_step(view, object);
     put(object, "proof", json_string(name_fence_proof((int)operation->proof)));
     put(object, "proof_text", json_string(name_fence_proof_text((int)operation->proof)));
@@ -326,7 +326,7 @@ static json_t *render_last_operation(const struct view_service *view)
     json_t *object = json_object();
     put(object, "id", json_string(format_hex(id, view->ledger.last_operation)));
     put(object, "outcome", json_string(name_outcome((int)view->ledger.last_outcome)));
-    put(object, "finished", json_wall(view->ledger.last_finished));
+    put(object, "finished", status_wall(view->ledger.last_finished));
     return object;
 }
 
@@ -446,6 +446,7 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "regions", regions);
     put(object, "operation", render_operation(service));
     put(object, "last_operation", render_last_operation(view));
+    put(object, "proposal", status_proposal(service));
     put(object, "dns", render_dns(service));
     put(object, "returned",
         render_copy(service->input->returns != NULL ? service->input->returns[service->index].returned : NULL));
