@@ -177,6 +177,8 @@ struct approval {
     bool over_noted;             /* that nobody answered in time */
     struct mono_time well_since; /* since when its source is well again; 0: it is not */
     struct mono_time lost_since; /* since when its target, another region than ours, can't take over; 0: it can */
+    bool to_us;                  /* it is to our region */
+    bool yielded;                /* it took the place of one that was */
     uint64_t withdrawn;          /* the last that was there and came to nothing */
 };
 

@@ -418,8 +418,8 @@ static void check_initial_writer(struct document *d, struct service_config *s)
 static void check_no_answer(struct document *d, const struct service_config *s)
 {
     if (s->on_no_answer == CONFIG_NO_ANSWER_GO && s->mode != CONFIG_MODE_APPROVE)
-        document_warn(d, PATH("$.services.%s.on_no_answer", s->name), "counts only in mode \"approve\"; the mode is \"%s\"",
-                      config_mode_name(s->mode));
+        document_warn(d, PATH("$.services.%s.on_no_answer", s->name),
+                      "counts only in mode \"approve\"; the mode is \"%s\"", config_mode_name(s->mode));
 }
 
 void rules_service(struct document *d, const struct cluster_config *c, struct service_config *s)

@@ -149,7 +149,8 @@ static void answer_order(struct control *c, const struct control_request *reques
     control_event(c, &event);
 }
 
-/* The service whose proposal has this id, or whose operation had; CONFIG_NONE. `withdrawn`: it was one, and is no more. */
+/* The service whose proposal has this id, or whose operation had; CONFIG_NONE. `withdrawn`: it was one, and is no
+ * more. */
 static size_t service_of_proposal(struct control *c, uint64_t id, bool *withdrawn)
 {
     struct view_service *view = malloc(sizeof *view);
@@ -157,7 +158,8 @@ static size_t service_of_proposal(struct control *c, uint64_t id, bool *withdraw
     ensure(view != NULL);
     *withdrawn = false;
     for (size_t i = 0; i < c->parts.cluster->service_count && found == CONFIG_NONE; i++) {
-        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() }, view);
+        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+                  view);
         const struct ledger *l = &view->ledger;
         if (view->ledger_known && ((l->proposal.state != PROPOSAL_NONE && l->proposal.id == id) ||
                                    l->operation.id == id || l->last_operation == id))
@@ -177,8 +179,8 @@ static void answer_proposal(struct control *c, const struct control_request *req
     size_t service = order->operation != 0 ? service_of_proposal(c, order->operation, &withdrawn) : CONFIG_NONE;
     if (service == CONFIG_NONE) {
         control_refuse(c->server, request->ticket, withdrawn ? "withdrawn" : "unknown_proposal", EXIT_USAGE,
-                       withdrawn ? "refused: this proposal was withdrawn: its region is well again, or another region is "
-                                   "to take over"
+                       withdrawn ? "refused: this proposal was withdrawn: its region is well again, or another region "
+                                   "is to take over"
                                  : "refused: no proposal of this id is known here",
                        "failoverctl status shows the proposals that wait.", NULL);
         return;

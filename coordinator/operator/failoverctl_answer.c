@@ -23,8 +23,9 @@ static enum exit_code show_evidence(const struct ctl_settings *settings, const c
     struct fault fault = { "" };
     json_t *explain = NULL;
     enum exit_code code = EXIT_DONE;
-    enum ctl_outcome outcome = ctl_ask(settings->socket_path, settings->timeout_ms,
-                                       json_pack("{s:s, s:s}", "command", "explain", "service", service), &explain, &fault);
+    json_t *question = json_pack("{s:s, s:s}", "command", "explain", "service", service);
+    enum ctl_outcome outcome =
+        ctl_ask(settings->socket_path, settings->timeout_ms, question, &explain, &fault);
     if (outcome == CTL_OK)
         explain_print(&settings->style, explain);
     else

@@ -465,7 +465,8 @@ static bool show_proposal(const struct watch *watch, const struct look *look, en
             json_decref(document);
             return true;
         }
-        fprintf(watch->settings->style.stream, "%s: %s.\n", peek_str(service, "name", "?"), peek_str(proposal, "text", "?"));
+        fprintf(watch->settings->style.stream, "%s: %s.\n", peek_str(service, "name", "?"),
+                peek_str(proposal, "text", "?"));
         *code = EXIT_DONE;
         return true;
     }

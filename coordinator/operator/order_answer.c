@@ -38,8 +38,8 @@ static const struct order_answer_row rows[] = {
 /* What the same answer means for an order of another kind. */
 static const struct { enum order_kind kind; struct order_answer_row row; } special[] = {
     { ORDER_APPROVE, { ANSWER_ACCEPTED, EXIT_DONE,
-      "approved: a majority of voters knows of it, and the failover begins once the voters have confirmed afresh that the "
-      "region failed, with every other gate open", "failoverctl status shows it; failoverctl wait ID follows it." } },
+      "approved: a majority of voters knows of it, and the failover begins once the voters have confirmed afresh that "
+      "the region failed, with every other gate open", "failoverctl status shows it; failoverctl wait ID follows it." } },
     { ORDER_APPROVE, { ANSWER_ALREADY, EXIT_GATE, "refused: it is approved, or has begun, already",
       "Watch it with failoverctl status, or failoverctl wait ID." } },
     { ORDER_APPROVE, { ANSWER_NO_OPERATION, EXIT_USAGE,

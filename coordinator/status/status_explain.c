@@ -209,8 +209,8 @@ static void say_why(const struct status_service *service, const struct votes *vo
         text_appendf(why, "A majority says that %s failed, and nothing fails over, because %u gate%s of %s %s shut",
                      writer, shut, shut == 1 ? "" : "s", other, shut == 1 ? "is" : "are");
     else if (!service->view->regions[target].gates[GATE_APPROVED].open)
-        text_appendf(why, "A majority says that %s failed, and the failover to %s waits for a person's word: the mode is "
-                          "approve", writer, other);
+        text_appendf(why, "A majority says that %s failed, and the failover to %s waits for a person's word: the mode "
+                          "is approve", writer, other);
     else if (service->config->mode == CONFIG_MODE_MANUAL)
         text_appendf(why, "A majority says that %s failed, and nothing fails over by itself: the mode is manual",
                      writer);

@@ -44,12 +44,12 @@ bool status_proposal_text(const struct status_service *service, struct text *tex
     if (p->state == PROPOSAL_WAITS)
         say_waits(service, id, text);
     else if (p->state == PROPOSAL_APPROVED)
-        text_appendf(text, "Approved by %s%s%s%s: it begins once every other gate is open and the voters have confirmed "
-                           "afresh", p->said.by.s, p->said.why.s[0] != '\0' ? " (" : "", p->said.why.s,
+        text_appendf(text, "Approved by %s%s%s%s: it begins once every other gate is open and the voters have "
+                           "confirmed afresh", p->said.by.s, p->said.why.s[0] != '\0' ? " (" : "", p->said.why.s,
                      p->said.why.s[0] != '\0' ? ")" : "");
     else
-        text_appendf(text, "Declined by %s (%s): nothing begins by itself before %s was well again. If you know better: "
-                           "failoverctl failover %s --to %s --reason \"...\"", p->said.by.s, p->said.why.s,
+        text_appendf(text, "Declined by %s (%s): nothing begins by itself before %s was well again. If you know "
+                           "better: failoverctl failover %s --to %s --reason \"...\"", p->said.by.s, p->said.why.s,
                      region_of(service, p->from), service->config->name, region_of(service, p->to));
     return true;
 }

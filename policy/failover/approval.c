@@ -1,21 +1,24 @@
 /* approval: in mode approve a failover is put before people, and begins at their word.
  *
  * The proposal is in the ledger, so every node shows it and any node takes the answer (word.c). It is made by the
- * candidate when every other gate is open and a fresh confirmation round was won, and it changes nothing by itself: the
- * gate `approved` opens for it, and whichever coordinator of its target finds all gates open asks for confirmation once
- * more and begins, under the proposal's id. Answer and begin are each a compare-and-set on what was there before, so of
- * a decline and a begin exactly one is chosen: what was declined never begins.
+ * candidate when every other gate is open and a fresh confirmation round was won, and it changes nothing by itself:
+ * the gate `approved` opens for it, and whichever coordinator of its target finds all gates open asks for
+ * confirmation once more and begins, under the proposal's id. Answer and begin are each a compare-and-set on what
+ * was there before, so of a decline and a begin exactly one is chosen: what was declined never begins.
  *
- * Its time counts from when a node learnt that it is chosen, by that node's own clock; no calendar is trusted with it. A
- * proposer that restarts counts anew: it only waits longer, and what happens at the end is judged as freshly as ever.
- * Where nothing is to happen then, the proposal stays: a late yes is better than none, and the gates are judged anew.
+ * Its time counts from when a node learnt that it is chosen, by that node's own clock; no calendar is trusted with
+ * it. A proposer that restarts counts anew: it only waits longer, and what happens at the end is judged as freshly
+ * as ever. Where nothing is to happen then, the proposal stays: a late yes is better than none, and the gates are
+ * judged anew.
  *
- * An answer is about one loss of one region. So a proposal is withdrawn when what led to it is over: when the region is
- * no longer the one that would be left, or when so many voters have seen it well for as long as evidence may be old
- * that no majority against it is possible. Votes that are merely missing don't count: voters that restart would else
- * make a no forgotten while the region is still gone, and the next proposal would go on without an answer where the service says so.
- * Whoever is alive withdraws it, a later node later, since its proposer may be lost. A target that can't take over any
- * more is replaced by another candidate's proposal, which needs an answer of its own; a no holds for every target.
+ * An answer is about one loss of one region. So a proposal is withdrawn when what led to it is over: when the region
+ * is no longer the one that would be left, or when so many voters have seen it well for as long as evidence may be
+ * old that no majority against it is possible. Votes that are merely missing don't count: voters that restart would
+ * else make a no forgotten while the region is still gone, and the next proposal would go on without an answer where
+ * the service says so. Whoever is alive withdraws it, a later node later, since its proposer may be lost. A target
+ * that can't take over any more is replaced by another candidate's proposal, which needs an answer of its own; a no
+ * holds for every target. Who was replaced does not replace back: two candidates that only don't hear each other
+ * would else take turns, and no answer would ever meet its proposal.
  */
 #include "policy/service.h"
 
@@ -84,7 +87,7 @@ bool approval_may_ask(const struct service *s, const struct turn *turn, const st
     if (p == NULL)
         return true;
     return p->state != PROPOSAL_DECLINED && p->to != s->home && s->approval.lost_since.us != 0 &&
-           mono_reached(turn->now, lost_at(s));
+           !s->approval.yielded && mono_reached(turn->now, lost_at(s));
 }
 
 void approval_ask(struct service *s, struct turn *turn, const struct ledger *l)
@@ -150,12 +153,14 @@ static void follow(struct service *s, struct turn *turn, const struct ledger *l)
         bool begun = l->operation.id == a->id || l->last_operation == a->id;
         if (!begun)
             service_note(s, turn, NOTE_WITHDRAWN)->operation = a->id;
-        *a = (struct approval){ .withdrawn = begun ? a->withdrawn : a->id };
+        bool yields = is_asked(p) && p->to != s->home && (a->yielded || a->to_us);
+        *a = (struct approval){ .withdrawn = begun ? a->withdrawn : a->id, .yielded = yields };
     }
     if (!is_asked(p))
         return;
     if (a->id == 0)
-        *a = (struct approval){ .id = p->id, .learnt = turn->now, .withdrawn = a->withdrawn };
+        *a = (struct approval){ .id = p->id, .learnt = turn->now, .to_us = p->to == s->home, .yielded = a->yielded,
+                                .withdrawn = a->withdrawn };
     note_state(s, turn, p);
     note_no_answer(s, turn, p);
 }

@@ -79,6 +79,8 @@ void check_after_old_news(struct world *world, const struct host *host, const st
 
 /* A person orders a failover, which may begin once, and is told that it is refused, which none may then. */
 void check_ordered(struct world *world, uint8_t service, uint64_t ticket, region_id to);
+/* A person approves or declines the proposal that the order names. */
+void check_answered(struct world *world, uint8_t service, const struct order *order);
 void check_refused(struct world *world, uint64_t ticket);
 /* A database is opened for writes, or kept open, until true time `until_us`. */
 void check_opened(struct world *world, struct host *host, const struct act *act, int64_t until_us);

@@ -1,6 +1,6 @@
 /* The brake: nobody begins or is granted a failover by itself while it knows of as many others as may be under way that
- * go before. See check.h. What a node knows is what its last life was seen to know chosen, and only what it had known for
- * a while counts: a round that was begun before goes on. */
+ * go before. See check.h. What a node knows is what its present life was seen to know chosen, and only what it had
+ * known for a while counts: a round that was begun before goes on. */
 #include "tests/sim/truth.h"
 
 static bool goes_before(const struct ledger_operation *a, uint8_t a_index, const struct ledger_operation *b,

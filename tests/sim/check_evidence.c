@@ -62,6 +62,8 @@ void check_sampled(struct world *w, struct host *h, uint8_t service, const struc
     if (sample->outcome == SAMPLE_OBSERVER)
         return; /* says nothing of the target */
     if (sample->outcome == SAMPLE_OK)
+        watch->ok_us = w->now_us;
+    if (sample->outcome == SAMPLE_OK)
         succeed(w, watch, policy, sample->at.us);
     else
         fail(watch, sample->at.us);
@@ -165,7 +167,7 @@ struct truth_voter *truth_voter(struct world *w, uint8_t service, const struct h
             int64_t end_us = watch->judged_us + truth_longest_us(h, knows);
             until = h->died_us < end_us ? h->died_us : end_us;
         }
-        *watch = (struct truth_watch){ .failed_until_us = until };
+        *watch = (struct truth_watch){ .failed_until_us = until, .ok_us = watch->ok_us };
     }
     if (voter->seen)
         truth_quiet_ends(w, service, h);

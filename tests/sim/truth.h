@@ -31,6 +31,7 @@ struct truth_watch {
     int64_t run_start_mono_us;
     int64_t last_mono_us;      /* newest sample of any outcome */
     int64_t judged_mono_us, judged_us;
+    int64_t ok_us;             /* when it last succeeded, for this life or one before */
     int64_t failed_until_us;   /* an earlier run had lasted long enough when it ended here */
 };
 
@@ -62,6 +63,11 @@ struct truth_order {
     region_id to;
 };
 
+struct truth_answer {
+    uint64_t proposal;         /* 0: none */
+    enum order_kind kind;
+};
+
 struct truth_step {
     uint64_t operation, epoch;
 };
@@ -75,6 +81,8 @@ struct truth {
     struct world_round rounds[WORLD_ROUNDS_MAX];
     uint8_t next_round;
     struct truth_voter voters[POLICY_NODES_MAX]; /* all nodes */
+    struct truth_answer answers[TRUTH_ORDERS]; /* by people, a ring */
+    uint8_t next_answer;
     int64_t proposed_us;               /* when the newest proposal was chosen first */
     /* Steps. */
     struct truth_step promoted[TRUTH_STEPS], begun[TRUTH_STEPS];

@@ -124,6 +124,8 @@ void world_order(struct world *w, struct host *h, uint8_t service, const struct 
     struct node_event event = { .kind = EVENT_ORDER };
     if (order->kind != ORDER_ADOPT)
         check_ordered(w, service, w->tickets + 1, order->to);
+    if (order->kind == ORDER_APPROVE || order->kind == ORDER_DECLINE)
+        check_answered(w, service, order);
     event.as.order = (struct event_order){ service, ++w->tickets, *order };
     world_event(w, h, &event);
 }

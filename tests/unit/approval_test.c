@@ -171,6 +171,27 @@ static void a_lost_target_is_replaced(void)
     CU_ASSERT_NOT_EQUAL(goal->proposal.id, p.id);
 }
 
+/* Two that only don't hear each other don't take turns. */
+static void who_was_replaced_does_not_replace_back(void)
+{
+    struct service *s = approving();
+    know(s, proposed(PROPOSAL_WAITS));
+    follow(s, NOW);
+    struct ledger_proposal theirs = proposed(PROPOSAL_WAITS);
+    theirs.id = 10;
+    theirs.to = 2;
+    know(s, theirs);
+    follow(s, NOW);
+    CU_ASSERT_EQUAL(s->approval.withdrawn, 9);
+    s->approval.lost_since = AT(NOW - 5);
+    candidate(s, NOW);
+    CU_ASSERT_FALSE(s->confirm.asking);
+    know(s, (struct ledger_proposal){ .state = PROPOSAL_NONE });
+    follow(s, NOW); /* and when nothing is proposed any more, it is as before */
+    candidate(s, NOW);
+    CU_ASSERT(s->confirm.asking);
+}
+
 static bool withdraws(const struct service *s)
 {
     return s->proposer.state == PROPOSER_PREPARING && s->proposer.goal.proposal.state == PROPOSAL_NONE;
@@ -294,7 +315,8 @@ static void a_service_counts_until_its_target_was_seen_a_primary(void)
 
 SUITE_MAIN("approval", TEST(the_gate_opens_for_the_very_proposal), TEST(time_counts_from_when_it_was_learnt),
            TEST(people_are_asked_on_fresh_evidence_and_then_it_begins), TEST(nothing_is_asked_anew_after_a_no),
-           TEST(a_lost_target_is_replaced), TEST(well_is_what_withdraws_and_silence_is_not),
+           TEST(a_lost_target_is_replaced),
+           TEST(who_was_replaced_does_not_replace_back), TEST(well_is_what_withdraws_and_silence_is_not),
            TEST(one_of_another_writer_is_withdrawn_at_once), TEST(a_schedule_is_left_alone),
            TEST(others_that_fail_over_shut_it), TEST(the_later_one_is_in_excess),
            TEST(a_service_counts_until_its_target_was_seen_a_primary))

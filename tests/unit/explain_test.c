@@ -169,8 +169,9 @@ static void a_proposal_is_explained(void)
     CU_ASSERT_TRUE(would(answer, "then a person is asked"));
     CU_ASSERT_TRUE(json_is_null(json_object_get(answer, "proposal")));
     json_decref(answer);
-    view.ledger.proposal = (struct ledger_proposal){ .state = PROPOSAL_WAITS, .kind = OPERATION_FAILOVER, .id = 0xc0ffee,
-        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .proposer = FIXTURE_WEST, .said = { { 5 }, { "ann" }, { "the link is mended" } } };
+    view.ledger.proposal = (struct ledger_proposal){
+        .state = PROPOSAL_WAITS, .kind = OPERATION_FAILOVER, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
+        .proposer = FIXTURE_WEST, .said = { { 5 }, { "ann" }, { "the link is mended" } } };
     view.proposal_age_us = 4000000;
     view.proposal_left_us = 56000000;
     answer = explain();
@@ -192,7 +193,8 @@ static void a_proposal_is_explained(void)
     CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(answer, "proposal"), "reason", ""), "the link is mended");
     json_decref(answer);
     view.ledger.proposal.state = PROPOSAL_APPROVED;
-    gates[GATE_APPROVED] = (struct gate){ .open = true, .known = true, .value = PROPOSAL_APPROVED, .limit = PROPOSAL_APPROVED };
+    gates[GATE_APPROVED].open = true;
+    gates[GATE_APPROVED].value = PROPOSAL_APPROVED;
     answer = explain();
     CU_ASSERT_TRUE(peek_yes(answer, "begins"));
     CU_ASSERT_TRUE(would(answer, "Approved by ann"));
