@@ -93,6 +93,24 @@ static void answers(struct brew *b)
     }
 }
 
+/* A region is lost for long, people say no, and then nobody sees anything for a while: that is no sign that it is back. */
+static void a_no_and_no_sight(struct brew *b)
+{
+    int64_t at = draw_range(b->draw, 20, 60) * US_PER_S;
+    struct fault *f = brew_add(b, HIT_REGION_LOST, at, draw_range(b->draw, 200, 300) * US_PER_S);
+    f->one = PART_WRITER;
+    f = brew_add(b, HIT_ANSWER, at, 0);
+    f->one = PART_TARGET;
+    f->value = ORDER_DECLINE;
+    f->after = AFTER_PROPOSED;
+    f->delay_us = US_PER_S;
+    int64_t blind = at + draw_range(b->draw, 90, 120) * US_PER_S;
+    for (uint32_t hosts = brew_all_hosts(b), n = 0; hosts >> n != 0; n++) {
+        f = brew_add(b, HIT_OBSERVER, blind + draw_range(b->draw, 0, 3000) * US_PER_MS, 80 * US_PER_S);
+        f->one = (uint8_t)n;
+    }
+}
+
 /* Two services lose their writers' regions at one moment, and the coordinators that each could go to hear of each other
  * late: both begin, and one of them is too many. */
 static void two_services_at_once(struct brew *b)
@@ -143,6 +161,8 @@ void mix_faults(struct mix *m, struct draw *d)
     }
     if (m->options.policy.mode == MODE_APPROVE)
         answers(&b);
+    if (m->options.policy.mode == MODE_APPROVE && draw_percent(d, 35))
+        a_no_and_no_sight(&b);
     if (m->options.failovers_at_once > 0 && draw_percent(d, 50))
         two_services_at_once(&b);
 }

@@ -479,7 +479,8 @@ static void survives_views_that_make_no_sense(void)
 }
 
 SUITE_MAIN("explain", TEST(while_all_is_well_nobody_votes), TEST(votes_are_named_and_counted),
-           TEST(a_shut_gate_is_what_is_in_the_way), TEST(a_proposal_is_explained), TEST(without_a_quorum_nothing_can_be_decided),
+           TEST(a_shut_gate_is_what_is_in_the_way), TEST(a_proposal_is_explained),
+           TEST(without_a_quorum_nothing_can_be_decided),
            TEST(a_loss_is_never_nothing_unless_known), TEST(the_fence_says_what_would_prove_it),
            TEST(an_operation_says_what_it_waits_for), TEST(commits_hang_only_where_that_is_seen),
            TEST(a_plan_chooses_the_region_and_names_the_command), TEST(times_come_from_past_runs),
