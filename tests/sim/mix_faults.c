@@ -93,7 +93,7 @@ static void answers(struct brew *b)
     }
 }
 
-/* A region is lost for long, people say no, and then nobody sees anything for a while: that is no sign that it is back. */
+/* A region is lost for long, people say no, and then nobody sees anything for a while: no sign that it is back. */
 static void a_no_and_no_sight(struct brew *b)
 {
     int64_t at = draw_range(b->draw, 20, 60) * US_PER_S;
