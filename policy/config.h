@@ -9,7 +9,8 @@
 
 #include "policy/types.h"
 
-enum service_mode { MODE_AUTOMATIC, MODE_MANUAL };
+/* MODE_APPROVE: a failover is put before people, and begins at their word (failover/approval.c). */
+enum service_mode { MODE_AUTOMATIC, MODE_MANUAL, MODE_APPROVE };
 
 /* What enforces the end of a lease. ENFORCED: something besides the guard's own code (the kernel)
  * ends the writer's acknowledgements when the lease lapses. GUARDED: a live guard has to do it. */
@@ -36,6 +37,8 @@ struct region_policy {
 
 struct service_policy {
     enum service_mode mode;
+    int64_t approve_within_us; /* how long a proposal waits for a person's answer */
+    bool go_without_answer;    /* it goes on then; else nothing happens until somebody answers */
     region_id initial_writer;
 
     int64_t lease_us;
@@ -76,6 +79,7 @@ struct policy_config {
     node_set voters;           /* 3 or 5 of them */
     region_id region_of[POLICY_NODES_MAX];
     int64_t heartbeat_us;
+    uint8_t failovers_at_once; /* of all services, by themselves; 0: no limit */
     uint64_t instance;         /* this node's durable guard identity, made with its store */
     uint64_t seed;             /* for jitter only */
     struct service_policy services[POLICY_SERVICES_MAX];

@@ -143,6 +143,7 @@ enum order_answer {
     ANSWER_NO_LEDGER,       /* nothing is known chosen yet */
     ANSWER_NO_OPERATION,    /* the operation, or proposal, that it is about is not there (any more) */
     ANSWER_NO_WAY_BACK,     /* the target has been granted, or the old writer is not known to have everything */
+    ANSWER_DECLINED,        /* somebody has declined the proposal, and that stays so */
     ANSWER_COUNT
 };
 

@@ -30,6 +30,7 @@ struct node {
     uint64_t random;
     bool persist;
     struct mono_time due[POLICY_SERVICES_MAX];
+    struct moving moving[POLICY_SERVICES_MAX]; /* as each service's last run left it */
     struct service services[];   /* as many as are configured */
 };
 
@@ -57,6 +58,7 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .wall = wall,
         .config = node->config,
         .peers = node->peers,
+        .moving = node->moving,
         .effects = effects,
         .random = &node->random,
         .brand_new = node->brand_new,
@@ -211,6 +213,7 @@ static void run_service(struct node *node, struct turn *turn, uint8_t service)
 {
     service_run(&node->services[service], turn);
     node->due[service] = node->services[service].timer_at;
+    node->moving[service] = brake_moving(&node->services[service]);
     if (node->persist)
         put_durable(node, service);
 }
@@ -360,6 +363,7 @@ void node_view(const struct node *node, uint8_t service, struct mono_time now,
         .wall = wall,
         .config = node->config,
         .peers = node->peers,
+        .moving = node->moving,
         .random = &random,
         .voting = node->mute == MUTE_NOT,
         .persist = &persist,

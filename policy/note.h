@@ -56,6 +56,11 @@ enum note_kind {
     NOTE_SCHEDULED,          /* a switchover is put down for later; region; a: us until then; detail: who and why */
     NOTE_SCHEDULE_OFF,       /* it will not begin: another came first, it was declined, or a gate stayed shut */
     NOTE_MESSAGE_REFUSED,    /* node; a: enum message_kind: parsed, but makes no sense */
+    NOTE_PROPOSED,           /* a failover waits for a person's word; region: target, node: proposer; a: from */
+    NOTE_APPROVED,           /* ...has it; region, a: from; detail: whose */
+    NOTE_DECLINED,           /* ...is not to be; region, a: from; detail: by whom */
+    NOTE_WITHDRAWN,          /* ...is no question any more */
+    NOTE_NO_ANSWER,          /* its time is over; region; a: 1 it goes on, 0 it waits on; b: us it waited */
     NOTE_KIND_COUNT
 };
 

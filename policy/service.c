@@ -247,6 +247,7 @@ void service_run(struct service *s, struct turn *turn)
         watch_run(s, turn);
         register_run(s, turn);
         order_run(s, turn);
+        approval_run(s, turn);
         candidate_run(s, turn);
         scheduled_run(s, turn);
         operation_run_step(s, turn);

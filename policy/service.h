@@ -52,6 +52,14 @@
 /* A shut fence is looked at again this often, for ever. */
 #define GUARD_RECHECK_US (10 * US_PER_S)
 
+/* A service's failover under way, as the others see it: for the brake (failover/brake.c). */
+struct moving {
+    bool counts;            /* begun, or put forward here, and its target was not seen to be a primary yet */
+    bool granted;
+    bool forced;
+    struct wall_time begun;
+};
+
 /* What the node as a whole knows, shared by its services within one step. */
 struct peer {
     bool linked;
@@ -71,6 +79,7 @@ struct turn {
     struct wall_time wall;
     const struct policy_config *config;
     const struct peer *peers;
+    const struct moving *moving; /* by service */
     struct effects *effects;
     uint64_t *random;
     bool brand_new;       /* a voter whose sound store has never held anything */
@@ -164,6 +173,19 @@ struct confirm {
     struct mono_time next;      /* not before */
     struct mono_time open_since; /* since when every gate has been open; 0: not */
     enum gate_id shut_noted;    /* the gate last said to hold it back; GATE_COUNT: none */
+};
+
+/* The proposal as this node follows it. */
+struct approval {
+    uint64_t id;                 /* of the one that is there; 0: none */
+    enum proposal_state noted;
+    struct mono_time learnt;     /* when it was learnt that it is chosen: its time counts from then */
+    bool over_noted;             /* that nobody answered in time */
+    struct mono_time well_since; /* since when its source is well again; 0: it is not */
+    struct mono_time lost_since; /* since when its target, another region than ours, can't take over; 0: it can */
+    bool to_us;                  /* it is to our region */
+    bool yielded;                /* it took the place of one that was */
+    uint64_t withdrawn;          /* the last that was there and came to nothing */
 };
 
 /* The last run of a remote hook that this process asked for. */
@@ -279,6 +301,7 @@ struct service {
     struct remote remotes[POLICY_NODES_MAX];
     struct guard guard;
     struct confirm confirm;
+    struct approval approval;
     struct pending_order order;
     struct ack ack;                  /* the newest heard of */
     struct operation_run run;
@@ -404,6 +427,18 @@ void guard_granted(struct service *service, struct turn *turn, node_id voter,
                    const struct message_grant *grant);
 void follow_run(struct service *service, struct turn *turn);     /* failover/follow.c */
 void follow_act_done(struct service *service, struct turn *turn, const struct act_result *result);
+void approval_run(struct service *service, struct turn *turn);   /* failover/approval.c */
+void approval_judge(const struct service *service, const struct turn *turn, const struct ledger *ledger,
+                    region_id target, bool planned, struct gate *gate);
+/* All that is missing for a failover to our region is a person's word: whether to ask for it. */
+bool approval_may_ask(const struct service *service, const struct turn *turn, const struct ledger *ledger);
+void approval_ask(struct service *service, struct turn *turn, const struct ledger *ledger);
+/* The proposal of a failover to our region; NULL: there is none. */
+const struct ledger_proposal *approval_to_us(const struct service *service, const struct ledger *ledger);
+/* What the others are told of this service's failover. */
+struct moving brake_moving(const struct service *service);       /* failover/brake.c */
+void brake_judge(const struct service *service, const struct turn *turn, const struct ledger *ledger,
+                 struct gate *gate);
 void candidate_run(struct service *service, struct turn *turn);  /* failover/candidate.c */
 void candidate_verdict(struct service *service, struct turn *turn, node_id from,
                        const struct message_verdict *verdict);
@@ -426,6 +461,8 @@ void operation_act_done(struct service *service, struct turn *turn,
  * person. */
 void gates_judge(const struct service *service, const struct turn *turn, region_id target, bool planned,
                  uint32_t skipped, int64_t accepted_loss_bytes, struct gate gates[GATE_COUNT]);
+/* The region that would be left: the writer, or while none is, the one that wrote last. */
+region_id gates_source(const struct ledger *ledger);
 /* The first that is shut and not skipped; GATE_COUNT if none is. */
 enum gate_id gates_first_shut(const struct gate gates[GATE_COUNT]);
 

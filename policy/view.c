@@ -211,4 +211,7 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
     view_operation(s, turn, &v->operation);
     view_cut_off(s, turn, &v->cut_off);
     v->ack = s->ack;
+    v->proposal_age_us = s->approval.id != 0 ? mono_since(turn->now, s->approval.learnt) : 0;
+    v->proposal_left_us = s->approval.id != 0 ? s->policy->approve_within_us - v->proposal_age_us : 0;
+    v->proposal_withdrawn = s->approval.withdrawn;
 }

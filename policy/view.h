@@ -120,6 +120,9 @@ struct view_service {
     node_id settings_differ_node;
     bool lease_differs;          /* the file's lease settings wait for the next grant */
     struct view_cut_off cut_off;
+    int64_t proposal_age_us;     /* since this node learnt of the proposal that is there */
+    int64_t proposal_left_us;    /* until its time is over, as this node counts it; <= 0: it is */
+    uint64_t proposal_withdrawn; /* the last that came to nothing; 0: none since this process started */
     struct ack ack;              /* the newest acknowledgement heard of */
     struct policy_text follow;   /* why our own region's standby does not stream from the writer; "": it may */
     struct view_node nodes[POLICY_NODES_MAX];

@@ -129,8 +129,17 @@ static void check_voters(struct document *d, struct cluster_config *c)
     warn_of_crowded_regions(d, c);
 }
 
+static void check_brake(struct document *d, const struct cluster_config *c)
+{
+    if (c->failovers_at_once > 0 && (size_t)c->failovers_at_once >= c->service_count)
+        document_warn(d, "$.failovers_at_once", "is %lld, and there %s %zu service%s: it never holds one back. Set it "
+                      "lower, or to 0, which says so", (long long)c->failovers_at_once, c->service_count == 1 ? "is" : "are",
+                      c->service_count, c->service_count == 1 ? "" : "s");
+}
+
 void rules_cluster(struct document *d, struct cluster_config *c)
 {
+    check_brake(d, c);
     collect_regions(d, c);
     if (c->regions == NULL)
         return;

@@ -57,7 +57,8 @@ struct config_texts {
     size_t count;
 };
 
-enum config_mode { CONFIG_MODE_AUTOMATIC, CONFIG_MODE_MANUAL };
+enum config_mode { CONFIG_MODE_AUTOMATIC, CONFIG_MODE_MANUAL, CONFIG_MODE_APPROVE };
+enum config_no_answer { CONFIG_NO_ANSWER_NOTHING, CONFIG_NO_ANSWER_GO };
 enum config_fence { CONFIG_FENCE_KERNEL, CONFIG_FENCE_DOOR, CONFIG_FENCE_HOOK, CONFIG_FENCE_COUNT };
 enum config_quorum_loss { CONFIG_QUORUM_LOSS_FENCE, CONFIG_QUORUM_LOSS_KEEP };
 enum config_runbook_when { CONFIG_RUNBOOK_BEFORE, CONFIG_RUNBOOK_DURING, CONFIG_RUNBOOK_AFTER };
@@ -333,6 +334,8 @@ struct dns_config {
 struct service_config {
     const char *name;
     int mode; /* enum config_mode */
+    int64_t approve_within_us;
+    int on_no_answer; /* enum config_no_answer */
     const char *initial_writer_name;
     size_t initial_writer; /* index into regions[] below */
     struct lease_config lease;
@@ -382,6 +385,7 @@ struct cluster_config {
     struct region_config *regions;
     size_t region_count;
     int64_t heartbeat_us;
+    int64_t failovers_at_once; /* 0: no limit */
     struct service_config *services;
     size_t service_count;
     uint64_t digest; /* of cluster name, voters, nodes, heartbeat */

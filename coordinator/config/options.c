@@ -19,7 +19,7 @@
 #define KEYED(type, field, keys) .size = sizeof(struct type), .key_at = offsetof(struct type, field), .key = (keys)
 #define ROWS(array) array, sizeof(array) / sizeof(array)[0]
 
-const char *const option_modes[] = { "automatic", "manual", NULL };
+const char *const option_modes[] = { "automatic", "manual", "approve", NULL };
 const char *const option_fences[] = { "kernel", "door", "hook", NULL };
 const char *const option_check_types[] = { "http", "postgres", "tcp", "dns", NULL };
 const char *const option_record_types[] = { "A", "AAAA", "CNAME", NULL };
@@ -29,6 +29,7 @@ const char *const option_runbook_checks[] = { "person", "gates_open", "target_st
     "old_primary_fenced", "writes_work", "writer_healthy", "dns_in_force", "endpoints_verified", "standby_follows",
     "commit_lease", "audit", "certificate", NULL };
 static const char *const operations[] = { "failover", "switchover", "failback", "adopt", NULL };
+static const char *const no_answers[] = { "nothing", "go", NULL };
 static const char *const quorum_losses[] = { "fence", "keep", NULL };
 static const char *const roles[] = { "primary", "secondary", NULL };
 static const char *const sources[] = { "file", "environment", "instance", NULL };
@@ -61,12 +62,19 @@ static const struct option cluster_rows[] = {
       .means = "Where the other nodes reach it." },
     { "$.heartbeat", OPTION_DURATION, AT(cluster_config, heartbeat_us), .fallback = "\"1s\"",
       .min = MS(100), .max = MINUTES(1), .means = "How often the nodes tell each other what they see." },
+    { "$.failovers_at_once", OPTION_INTEGER, AT(cluster_config, failovers_at_once), .fallback = "0", .min = 0,
+      .max = CONFIG_MAX_SERVICES,
+      .means = "How many services may fail over at once by themselves; the others wait until those are promoted. 0: any number, since a lost region takes its services along." },
     { "$.services", OPTION_MAP, .required = true, AT(cluster_config, services), COUNT_AT(cluster_config, service_count),
       KEYED(service_config, name, OPTION_NAME), .min = 1, .max = CONFIG_MAX_SERVICES,
       .means = "What fails over, each as one." },
 
     { S "mode", OPTION_CHOICE, AT(service_config, mode), .fallback = "\"automatic\"", .choices = option_modes,
-      .means = "Whether a majority's verdict starts a failover, or only a person does." },
+      .means = "What a majority's verdict comes to: a failover, nothing (a person orders one), or a proposal that waits for a person's word." },
+    { S "approve_within", OPTION_DURATION, AT(service_config, approve_within_us), .fallback = "\"15m\"",
+      .min = SECONDS(1), .max = DAYS(1), .means = "In mode approve: how long a proposal waits for an answer before on_no_answer counts." },
+    { S "on_no_answer", OPTION_CHOICE, AT(service_config, on_no_answer), .fallback = "\"nothing\"", .choices = no_answers,
+      .means = "In mode approve, when nobody answered in time: nothing (a later answer still counts), or go." },
     { S "initial_writer", OPTION_NAME, .required = true, AT(service_config, initial_writer_name),
       .means = "The region whose database is the primary when the cluster starts for the very first time; never looked at again." },
     { S "lease", OPTION_OBJECT, .means = "The permission to leave the writer's database open." },

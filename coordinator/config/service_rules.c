@@ -70,14 +70,14 @@ static void check_ladder(struct document *d, const struct service_config *s)
                       : "is true and nothing enforces the fence: a primary that is cut off with a dead or frozen guard goes on "
                         "acknowledging writes while the new one does too, and those writes will be lost. Use the \"kernel\" "
                         "fence, or be sure that this is wanted");
-    else if (!enforced && !remote && s->mode == CONFIG_MODE_AUTOMATIC)
+    else if (!enforced && !remote && s->mode != CONFIG_MODE_MANUAL)
         document_warn(d, PATH("$.services.%s.fence.ladder", s->name),
                       "only a live guard can %s, so when a whole region is lost nothing confirms the fence and "
                       "the failover waits for a person; with \"kernel\", or a remote_hook for each region that has a "
                       "database, it goes on by itself",
                       !config_has_fence(s, CONFIG_FENCE_HOOK) ? "shut the door"
                       : config_has_fence(s, CONFIG_FENCE_DOOR) ? "shut the door or run the hook" : "run the hook");
-    if (s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP && !remote && s->mode == CONFIG_MODE_AUTOMATIC)
+    if (s->fence.on_quorum_loss == CONFIG_QUORUM_LOSS_KEEP && !remote && s->mode != CONFIG_MODE_MANUAL)
         document_warn(d, PATH("$.services.%s.fence.on_quorum_loss", s->name),
                       "with \"keep\" a lapsed lease proves nothing, so a failover needs a confirmed fence or a person");
 }
@@ -414,6 +414,14 @@ static void check_initial_writer(struct document *d, struct service_config *s)
                        "name another region", s->initial_writer_name);
 }
 
+/* Who sets it believes that it counts. */
+static void check_no_answer(struct document *d, const struct service_config *s)
+{
+    if (s->on_no_answer == CONFIG_NO_ANSWER_GO && s->mode != CONFIG_MODE_APPROVE)
+        document_warn(d, PATH("$.services.%s.on_no_answer", s->name),
+                      "counts only in mode \"approve\"; the mode is \"%s\"", config_mode_name(s->mode));
+}
+
 void rules_service(struct document *d, const struct cluster_config *c, struct service_config *s)
 {
     for (size_t i = 0; i < s->region_count; i++)
@@ -430,6 +438,7 @@ void rules_service(struct document *d, const struct cluster_config *c, struct se
     check_hook(d, s);
     check_commit_lease(d, s);
     check_ages(d, c, s);
+    check_no_answer(d, s);
     check_absolute(d, &s->hooks.after_open, PATH("$.services.%s.hooks.after_open", s->name));
     check_absolute(d, &s->hooks.rejoin, PATH("$.services.%s.hooks.rejoin", s->name));
     if (s->dns == NULL)

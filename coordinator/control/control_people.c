@@ -249,6 +249,47 @@ static void answer_tick(struct control *c, const struct control_request *request
     control_event(c, &event);
 }
 
+/* The service whose proposal has this id, or whose operation had; CONFIG_NONE. `withdrawn`: it was one, and is no
+ * more. */
+static size_t service_of_proposal(struct control *c, uint64_t id, bool *withdrawn)
+{
+    struct view_service *view = malloc(sizeof *view);
+    size_t found = CONFIG_NONE;
+    ensure(view != NULL);
+    *withdrawn = false;
+    for (size_t i = 0; i < c->parts.cluster->service_count && found == CONFIG_NONE; i++) {
+        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+                  view);
+        const struct ledger *l = &view->ledger;
+        if (view->ledger_known && ((l->proposal.state != PROPOSAL_NONE && l->proposal.id == id) ||
+                                   l->operation.id == id || l->last_operation == id))
+            found = i;
+        *withdrawn = *withdrawn || view->proposal_withdrawn == id;
+    }
+    free(view);
+    return found;
+}
+
+static void answer_proposal(struct control *c, const struct control_request *request)
+{
+    struct node_event event = { .kind = EVENT_ORDER };
+    struct order *order = &event.as.order.order;
+    bool withdrawn = false;
+    control_answer_of(request, order);
+    size_t service = order->operation != 0 ? service_of_proposal(c, order->operation, &withdrawn) : CONFIG_NONE;
+    if (service == CONFIG_NONE) {
+        control_refuse(c->server, request->ticket, withdrawn ? "withdrawn" : "unknown_proposal", EXIT_USAGE,
+                       withdrawn ? "refused: this proposal was withdrawn: its region is well again, or another region "
+                                   "is to take over"
+                                 : "refused: no proposal of this id is known here",
+                       "failoverctl status shows the proposals that wait.", NULL);
+        return;
+    }
+    event.as.order.service = (uint8_t)service;
+    event.as.order.ticket = request->ticket;
+    control_event(c, &event);
+}
+
 static void answer_explain(struct control *c, const struct control_request *request)
 {
     if (!known_service(c, request))
@@ -355,6 +396,8 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_OPERATION_ABORT:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_OPERATION_TICK: answer_tick(c, request); return true;
+    case COMMAND_APPROVE:
+    case COMMAND_DECLINE: answer_proposal(c, request); return true;
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_REJOIN: control_return_ask(c, request); return true;

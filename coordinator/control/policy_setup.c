@@ -62,10 +62,17 @@ static enum fence_mode fence_of(const struct service_config *service)
     return kernel && !keeps ? FENCE_ENFORCED : FENCE_GUARDED;
 }
 
+static enum service_mode mode_of(int mode)
+{
+    return mode == CONFIG_MODE_AUTOMATIC ? MODE_AUTOMATIC : mode == CONFIG_MODE_APPROVE ? MODE_APPROVE : MODE_MANUAL;
+}
+
 static void setup_service(struct service_policy *policy, const struct service_config *service)
 {
     *policy = (struct service_policy){
-        .mode = service->mode == CONFIG_MODE_AUTOMATIC ? MODE_AUTOMATIC : MODE_MANUAL,
+        .mode = mode_of(service->mode),
+        .approve_within_us = service->approve_within_us,
+        .go_without_answer = service->on_no_answer == CONFIG_NO_ANSWER_GO,
         .initial_writer = (region_id)service->regions[service->initial_writer].region,
         .lease_us = service->lease.duration_us,
         .renew_us = service->lease.renew_every_us,
@@ -105,6 +112,7 @@ void policy_setup(struct policy_config *policy, const struct cluster_config *clu
     policy->region_count = (uint8_t)cluster->region_count;
     policy->service_count = (uint8_t)cluster->service_count;
     policy->heartbeat_us = cluster->heartbeat_us;
+    policy->failovers_at_once = (uint8_t)cluster->failovers_at_once;
     policy->instance = instance;
     policy->seed = instance ^ UINT64_C(0x9e3779b97f4a7c15);
     for (size_t v = 0; v < cluster->voter_count; v++)

@@ -68,6 +68,22 @@ static const struct command commands[COMMAND_COUNT] = {
       { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
         { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
         { "at_ms", PARAMETER_AT, false, false }, { "dry_run", PARAMETER_FLAG, false, false } } },
+    [COMMAND_APPROVE] = { COMMAND_APPROVE, "approve", "ID [--reason TEXT] [--yes]", ROLE_OPERATE, true, true,
+      "let the proposed failover begin (mode approve)",
+      "  ID             of the proposal, as status prints it; the operation has the same, so wait ID follows it\n"
+      "  --reason TEXT  why; everybody sees it, with your name\n"
+      "  --yes          don't ask for the region's name\n"
+      "  On a terminal it shows the evidence first: votes, gates, and what would be lost. It counts for this very\n"
+      "  proposal and no other, from any node. The failover begins when every other gate is open and the voters have\n"
+      "  confirmed once more that the region failed. Refused if it is withdrawn, declined, or has begun.\n",
+      { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, false, false } } },
+    [COMMAND_DECLINE] = { COMMAND_DECLINE, "decline", "ID --reason TEXT", ROLE_OPERATE, true, true,
+      "the proposed failover is not to be (mode approve)",
+      "  ID             of the proposal, as status prints it\n"
+      "  --reason TEXT  why; everybody sees it, with your name\n"
+      "  Nothing begins by itself then, and nothing is proposed anew, before the region was well again. It is not\n"
+      "  taken back; failoverctl failover SERVICE --to REGION still does it at a person's word.\n",
+      { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_DNS_ADOPT] = { COMMAND_DNS_ADOPT, "dns adopt", "SERVICE --reason TEXT [--yes] [--no-wait]",
       ROLE_OPERATE, true, true,
       "take over the service's DNS records as they are found, for the present writer",
@@ -217,6 +233,11 @@ bool command_moves(enum command_id id)
 bool command_says(enum command_id id)
 {
     return id >= COMMAND_PAUSE && id <= COMMAND_OPERATION_ABORT;
+}
+
+bool command_answers(enum command_id id)
+{
+    return id == COMMAND_APPROVE || id == COMMAND_DECLINE;
 }
 
 const struct command *command_find(const char *name)

@@ -22,6 +22,8 @@ enum command_id {
     COMMAND_PLAN,
     COMMAND_FAILOVER,
     COMMAND_SWITCHOVER,
+    COMMAND_APPROVE,
+    COMMAND_DECLINE,
     COMMAND_DNS_ADOPT,
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
@@ -90,6 +92,8 @@ const struct command *command_row(enum command_id id);
 bool command_moves(enum command_id id);
 /* A word that changes what is in the ledger and nothing else; it has an outcome at once. */
 bool command_says(enum command_id id);
+/* It answers a proposal. */
+bool command_answers(enum command_id id);
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
 

@@ -145,6 +145,12 @@ static void place_now(const struct scan *s, struct word *word)
         find_place(s->command, s->place, word);
 }
 
+/* An operation's id is nothing to choose from; what is proposed is. */
+static bool is_proposal(const struct scan *s, const struct word *word)
+{
+    return s->command != NULL && command_answers(s->command->id) && strcmp(word->text, "ID") == 0;
+}
+
 bool complete_needs_status(struct complete_line line, const char **socket_path)
 {
     struct scan s = read_line(line);
@@ -152,7 +158,7 @@ bool complete_needs_status(struct complete_line line, const char **socket_path)
     place_now(&s, &word);
     if (s.socket != NULL)
         *socket_path = s.socket;
-    return strcmp(word.text, "SERVICE") == 0 || strcmp(word.text, "REGION") == 0;
+    return strcmp(word.text, "SERVICE") == 0 || strcmp(word.text, "REGION") == 0 || is_proposal(&s, &word);
 }
 
 /* ---- candidates ----------------------------------------------------------------------------- */
@@ -260,6 +266,17 @@ static void offer_names(const struct offer *o, const json_t *status, bool region
     }
 }
 
+static void offer_proposals(const struct offer *o, const json_t *status)
+{
+    size_t i;
+    json_t *service;
+    json_array_foreach(json_object_get(status, "services"), i, service) {
+        const char *id = json_string_value(json_object_get(json_object_get(service, "proposal"), "id"));
+        if (id != NULL && strspn(id, "0123456789abcdef") == strlen(id))
+            offer(o, id);
+    }
+}
+
 void complete_candidates(struct complete_line line, const json_t *status, complete_take *take, void *context)
 {
     struct scan s = read_line(line);
@@ -268,6 +285,8 @@ void complete_candidates(struct complete_line line, const json_t *status, comple
     place_now(&s, &word);
     if (strcmp(word.text, "SERVICE") == 0 || strcmp(word.text, "REGION") == 0)
         offer_names(&o, status, word.text[0] == 'R');
+    else if (is_proposal(&s, &word))
+        offer_proposals(&o, status);
     else if (strcmp(word.text, "GATE") == 0)
         offer_gates(&o);
     else if (strcmp(word.text, "COMMAND") == 0)

@@ -19,6 +19,8 @@ static enum order_kind order_kind_of(enum command_id command)
     case COMMAND_OPERATION_RESUME: return ORDER_GO;
     case COMMAND_OPERATION_ABORT: return ORDER_BACK;
     case COMMAND_OPERATION_TICK: return ORDER_TICK;
+    case COMMAND_APPROVE: return ORDER_APPROVE;
+    case COMMAND_DECLINE: return ORDER_DECLINE;
     default: return ORDER_FAILOVER;
     }
 }
@@ -103,6 +105,16 @@ void control_sign(const struct control_request *request, struct order *order)
         text_appendf(&name, "uid %u", (unsigned)request->who.uid);
     policy_words(&order->by, by);
     policy_words(&order->why, request->arguments.reason != NULL ? request->arguments.reason : "");
+}
+
+void control_answer_of(const struct control_request *request, struct order *order)
+{
+    uint64_t id = 0;
+    if (!parse_hex(request->arguments.operation, &id)) /* checked when it was parsed */
+        id = 0;
+    *order = (struct order){ .kind = order_kind_of(request->command->id), .to = REGION_NONE,
+                             .operation = id, .accepted_loss_bytes = -1 };
+    control_sign(request, order);
 }
 
 bool control_order(struct control_server *server, const struct control_request *request,

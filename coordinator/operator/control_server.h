@@ -95,6 +95,9 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
 /* Whose order it is, and why. */
 void control_sign(const struct control_request *request, struct order *order);
 
+/* An answer to a proposal, of COMMAND_APPROVE or COMMAND_DECLINE. It names no service: the caller looks for that. */
+void control_answer_of(const struct control_request *request, struct order *order);
+
 /* What the core is asked for, from a request for a command that orders or says something (*service CONFIG_NONE where
  * that names an operation and no service, which the caller has to find), or what a
  * plan is to be made of, from COMMAND_PLAN (of which the kind is not told, and the region may be none). False,

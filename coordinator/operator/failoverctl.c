@@ -12,6 +12,7 @@
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/complete.h"
+#include "coordinator/operator/failoverctl_answer.h"
 #include "coordinator/operator/failoverctl_audit.h"
 #include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_explain.h"
@@ -88,6 +89,7 @@ static const struct option options[] = {
 #define PAUSES (1u << COMMAND_PAUSE | 1u << COMMAND_RESUME)
 #define SAYS                                                                                                     \
     (PAUSES | 1u << COMMAND_OPERATION_PAUSE | 1u << COMMAND_OPERATION_RESUME | 1u << COMMAND_OPERATION_ABORT)
+#define ANSWERS (1u << COMMAND_APPROVE | 1u << COMMAND_DECLINE)
 #define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER)
 
 /* Which commands take which option; what is not here is for all of them. */
@@ -100,12 +102,13 @@ static const struct {
     { OPTION_AT, 1u << COMMAND_SWITCHOVER },
     { OPTION_FOR, 1u << COMMAND_PAUSE },
     { OPTION_UNTIL_RESUMED, 1u << COMMAND_PAUSE },
-    { OPTION_REASON, SAYS | MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN | 1u << COMMAND_OPERATION_TICK },
+    { OPTION_REASON, SAYS | MOVES | ANSWERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN |
+                         1u << COMMAND_OPERATION_TICK },
     { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
     { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
-    { OPTION_YES, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_YES, MOVES | 1u << COMMAND_APPROVE | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
     { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
@@ -356,8 +359,9 @@ static size_t words_of(enum command_id id)
 
 static bool set_words(struct line *line)
 {
-    const char *keys[] = { "operation", line->command->id == COMMAND_OPERATION_TICK ? "item" : "service" };
-    size_t first = line->command->id == COMMAND_PLAN || of_operation(line->command->id) ? 0 : 1;
+    enum command_id id = line->command->id;
+    const char *keys[] = { "operation", id == COMMAND_OPERATION_TICK ? "item" : "service" };
+    size_t first = id == COMMAND_PLAN || of_operation(id) || command_answers(id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
             return false;
@@ -405,6 +409,8 @@ static int run_command(struct line *line)
                                : ctl_word(&line->settings, json_incref(line->request)));
     if (line->command->id == COMMAND_OPERATION_TICK)
         return (int)ctl_tick(&line->settings, json_incref(line->request));
+    if (command_answers(line->command->id))
+        return (int)ctl_answer(&line->settings, json_incref(line->request));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 

@@ -512,6 +512,30 @@ static enum exit_code show(const struct watch *watch, const struct look *look)
     return fflush(out) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* Not begun: what is proposed has its id already. False: it is no proposal either. */
+static bool show_proposal(const struct watch *watch, const struct look *look, enum exit_code *code)
+{
+    size_t index;
+    const json_t *service;
+    json_array_foreach(json_object_get(look->status, "services"), index, service) {
+        const json_t *proposal = json_object_get(service, "proposal");
+        if (!is_this(watch, proposal))
+            continue;
+        if (watch->settings->json) {
+            json_t *document = json_pack("{s:s, s:s, s:s, s:O}", "operation", watch->id, "service",
+                                         peek_str(service, "name", "?"), "state", "proposed", "proposal", proposal);
+            *code = ctl_print_json(document, EXIT_DONE);
+            json_decref(document);
+            return true;
+        }
+        fprintf(watch->settings->style.stream, "%s: %s.\n", peek_str(service, "name", "?"),
+                peek_str(proposal, "text", "?"));
+        *code = EXIT_DONE;
+        return true;
+    }
+    return false;
+}
+
 enum exit_code ctl_operation_show(const struct ctl_settings *settings, json_t *request)
 {
     struct watch watch;
@@ -521,6 +545,8 @@ enum exit_code ctl_operation_show(const struct ctl_settings *settings, json_t *r
     take_look(&watch, true, &look);
     if (look.outcome != CTL_OK) {
         code = ctl_complain(settings, look.outcome, look.error, &look.fault);
+    } else if (look.told == NULL && look.sight == SIGHT_NOT_YET && show_proposal(&watch, &look, &code)) {
+        (void)fflush(settings->style.stream);
     } else if (look.told == NULL && look.sight == SIGHT_NOT_YET) {
         say_unknown(&watch);
         code = settings->json ? finish(&watch, (struct ending){ "unknown", EXIT_USAGE }, &look) : EXIT_USAGE;

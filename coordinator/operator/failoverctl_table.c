@@ -391,6 +391,9 @@ static void print_service(const struct table_style *style, const json_t *service
                 peek_str(lease, "held_by", "nobody"), peek_str(lease, "fence", "?"));
     fprintf(style->stream, "\n  %s\n  %s\n", peek_str(service, "headline", "?"),
             peek_str(service, "outlook", "?"));
+    const json_t *proposal = json_object_get(service, "proposal");
+    if (json_is_object(proposal) && strcmp(state, "failing") != 0) /* else the outlook says it */
+        fprintf(style->stream, "  %s.\n", peek_str(proposal, "text", "?"));
     const json_t *loss = json_object_get(service, "quorum_loss");
     if (json_is_false(json_object_get(loss, "lost"))) /* else the outlook says it */
         fprintf(style->stream, "  %s\n", peek_str(loss, "text", "?"));
@@ -609,6 +612,8 @@ void table_dry_run(const struct table_style *style, const json_t *plan)
     fprintf(style->stream, "%s: %s -> %s%s: %s%s%s\n", peek_str(plan, "service", "?"),
             peek_str(plan, "from", "none"), peek_str(plan, "to", "?"), peek_yes(plan, "chosen") ? " (chosen)" : "",
             paint(style, runs ? GREEN : RED), peek_str(plan, "text", "?"), paint(style, RESET));
+    if (json_is_object(json_object_get(plan, "proposal")))
+        fprintf(style->stream, "%s.\n", peek_str(json_object_get(plan, "proposal"), "text", "?"));
     print_failback(style, json_object_get(plan, "failback"));
     print_dry_loss(style, plan);
     fputs("\n", style->stream);

@@ -31,6 +31,8 @@ static const struct order_answer_row rows[] = {
     { ANSWER_NO_WAY_BACK, EXIT_GATE,
       "refused: it can't go back any more: its target was granted, and may have written",
       "Let it finish; then failoverctl switchover SERVICE --to the other region loses nothing." },
+    { ANSWER_DECLINED, EXIT_GATE, "refused: somebody has declined this proposal, and that stays so",
+      "failoverctl status shows who and why. If you know better: failoverctl failover SERVICE --to REGION." },
 };
 
 #define LOOK_BEFORE "Look at failoverctl status before you try again."
@@ -80,6 +82,28 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
     { ORDER_TICK, { ANSWER_NO_COORDINATOR, EXIT_GATE,
       "refused: no node that votes is heard, this one included, so nobody can put it into the ledger",
       "Tick it at another node, or see failoverctl status." } },
+    { ORDER_APPROVE, { ANSWER_ACCEPTED, EXIT_DONE,
+      "approved: a majority of voters knows of it, and the failover begins once the voters have confirmed afresh that "
+      "the region failed, with every other gate open", "failoverctl status shows it; failoverctl wait ID follows it." } },
+    { ORDER_APPROVE, { ANSWER_ALREADY, EXIT_GATE, "refused: it is approved, or has begun, already",
+      "Watch it with failoverctl status, or failoverctl wait ID." } },
+    { ORDER_APPROVE, { ANSWER_NO_OPERATION, EXIT_USAGE,
+      "refused: no such proposal waits any more: it was withdrawn, replaced, or is over",
+      "failoverctl status shows the proposals that wait; an answer counts for the one that it names." } },
+    { ORDER_APPROVE, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
+      "no majority of voters answered in time, so it is not known whether the approval counts",
+      "Look at failoverctl status before you try again." } },
+    { ORDER_DECLINE, { ANSWER_ACCEPTED, EXIT_DONE,
+      "declined: nothing begins by itself, and nothing is proposed anew, before the region was well again",
+      "failoverctl failover SERVICE --to REGION still does it at your word." } },
+    { ORDER_DECLINE, { ANSWER_ALREADY, EXIT_GATE, "refused: it is declined already, or it has begun",
+      "failoverctl status shows which; what has begun may still go back by itself before its target is granted." } },
+    { ORDER_DECLINE, { ANSWER_NO_OPERATION, EXIT_USAGE,
+      "refused: no such proposal waits any more: it was withdrawn, replaced, or is over",
+      "failoverctl status shows the proposals that wait; an answer counts for the one that it names." } },
+    { ORDER_DECLINE, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
+      "no majority of voters answered in time, so it is not known whether it is declined",
+      "Look at failoverctl status before you try again." } },
 };
 
 const struct order_answer_row *order_answer_row_of(enum order_kind kind, enum order_answer answer)
@@ -125,6 +149,8 @@ static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind
         text_append(text, "A switchover needs the old writer's own guard, with a fence that it can confirm: start "
                           "failoverd there, or mend its fence; one that is just back counts after some seconds. If "
                           "that writer is lost, it is a failover.");
+    else if (gate == GATE_BLAST_RADIUS)
+        text_append(text, "Wait until the others are promoted (failoverctl status), or --skip-gate blast_radius.");
     else
         text_appendf(text, "If you know better: --skip-gate %s%s.", gate_name(gate),
                      gate == GATE_LOSS_WITHIN_RPO && !planned ? " or --accept-loss BYTES" : "");

@@ -70,6 +70,7 @@ static const char *const answer_words[] = {
     [ANSWER_NO_LEDGER] = "no-ledger",
     [ANSWER_NO_OPERATION] = "no-operation",
     [ANSWER_NO_WAY_BACK] = "no-way-back",
+    [ANSWER_DECLINED] = "declined",
 };
 _Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");
 
@@ -213,6 +214,8 @@ static void walk_last_word(struct codec *codec, struct last_word *last)
     codec_u64(codec, "epoch", &last->epoch);
     codec_u64(codec, "lsn", &last->lsn);
     codec_u32(codec, "timeline", UINT32_MAX, &last->timeline);
+    if (!codec->failed && last->epoch == 0)
+        codec_refuse(codec, "epoch", "has to be above 0 (null says that there is none)");
     codec_leave(codec, &in);
 }
 
@@ -242,6 +245,8 @@ static void walk_ack(struct codec *codec, struct ack *ack)
     codec_u64(codec, "incident", &ack->incident);
     codec_wall(codec, "at", &ack->at);
     codec_text(codec, "by", &ack->by);
+    if (!codec->failed && ack->incident == 0)
+        codec_refuse(codec, "incident", "has to be above 0 (null says that there is none)");
     codec_leave(codec, &in);
 }
 

@@ -168,6 +168,8 @@ void codec_shift(struct codec *codec, struct shift *shift)
     for (size_t i = 0; i < SHIFT_STAGES_MAX; i++)
         codec_u8(codec, keys[i], &shift->percent[i]);
     codec_us(codec, "hold_us", &shift->hold_us);
+    if (!codec->failed && shift->count == 0)
+        codec_refuse(codec, "count", "has to be above 0 (null says that there is none)");
     codec_leave(codec, &in);
 }
 

@@ -127,6 +127,19 @@ static const struct vocabulary_row rows[] = {
     { NOTE_SCHEDULE_OFF, "schedule_off", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
       "the switchover of {service} that was put down for later will not begin: something else moved the writer, it was "
       "declined, or a gate stayed shut", NULL },
+    { NOTE_PROPOSED, "proposed", LOG_LEVEL_ERROR, { { "from", WORD_REGION } },
+      "a failover of {service} from {a} to {region} waits for a person's word: failoverctl approve or decline", NULL },
+    { NOTE_APPROVED, "approved", LOG_LEVEL_WARNING, { { "from", WORD_REGION } },
+      "the failover of {service} from {a} to {region} is approved[ by {detail}]", NULL },
+    { NOTE_DECLINED, "declined", LOG_LEVEL_WARNING, { { "from", WORD_REGION } },
+      "the failover of {service} from {a} to {region} is declined[ by {detail}]: none is proposed before {a} was well "
+      "again", NULL },
+    { NOTE_WITHDRAWN, "withdrawn", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
+      "the proposed failover of {service} is withdrawn: its region is well again, or another is to take over", NULL },
+    { NOTE_NO_ANSWER, "no_answer", LOG_LEVEL_ERROR, { { "goes_on", WORD_COUNT }, { "waited", WORD_DURATION } },
+      "nobody answered the proposed failover of {service} to {region} in {b}: it goes on without (on_no_answer is go)",
+      "nobody answered the proposed failover of {service} to {region} in {b}: nothing begins, and it can still be "
+      "approved" },
     { NOTE_MESSAGE_REFUSED, "message_refused", LOG_LEVEL_WARNING, { { "message", WORD_MESSAGE } },
       "a {a} of {node} was refused: it parses but makes no sense here; are both of one version?", NULL },
 };

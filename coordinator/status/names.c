@@ -214,7 +214,19 @@ static const char *const order_answers[] = {
     [ANSWER_NO_LEDGER] = "no_ledger",
     [ANSWER_NO_OPERATION] = "no_operation",
     [ANSWER_NO_WAY_BACK] = "no_way_back",
+    [ANSWER_DECLINED] = "declined",
 };
+
+static const char *const proposal_states[] = {
+    [PROPOSAL_NONE] = "none",         [PROPOSAL_WAITS] = "waits",         [PROPOSAL_APPROVED] = "approved",
+    [PROPOSAL_DECLINED] = "declined", [PROPOSAL_SCHEDULED] = "scheduled",
+};
+_Static_assert(sizeof proposal_states / sizeof proposal_states[0] == PROPOSAL_STATE_COUNT, "a state without a name");
+
+const char *name_proposal_state(int state)
+{
+    return LOOKUP(proposal_states, state);
+}
 
 static const char *const message_kinds[] = {
     [MESSAGE_PREPARE] = "prepare",         [MESSAGE_PROMISE] = "promise",
@@ -413,7 +425,7 @@ void text_reason(struct text *text, enum verdict_reason reason, const char *chec
 /* ---- gates ------------------------------------------------------------------------------- */
 
 enum gate_measure { MEASURE_VOTES, MEASURE_VERDICT, MEASURE_FLAG, MEASURE_TIMELINE, MEASURE_BYTES,
-                    MEASURE_US, MEASURE_PROOF };
+                    MEASURE_US, MEASURE_PROOF, MEASURE_SERVICES, MEASURE_ANSWER };
 
 static const enum gate_measure gate_measures[] = {
     [GATE_MAJORITY_FAILED] = MEASURE_VOTES,
@@ -425,13 +437,15 @@ static const enum gate_measure gate_measures[] = {
     [GATE_COOLDOWN] = MEASURE_US,
     [GATE_NOT_PAUSED] = MEASURE_FLAG,
     [GATE_FENCE] = MEASURE_PROOF,
+    [GATE_BLAST_RADIUS] = MEASURE_SERVICES,
+    [GATE_APPROVED] = MEASURE_ANSWER,
 };
 _Static_assert(sizeof gate_measures / sizeof gate_measures[0] == GATE_COUNT, "a gate without a unit");
 
 static const char *const measure_units[] = {
     [MEASURE_VOTES] = "votes",       [MEASURE_VERDICT] = "verdict", [MEASURE_FLAG] = "flag",
     [MEASURE_TIMELINE] = "timeline", [MEASURE_BYTES] = "bytes",     [MEASURE_US] = "ms",
-    [MEASURE_PROOF] = "proof",
+    [MEASURE_PROOF] = "proof",       [MEASURE_SERVICES] = "services", [MEASURE_ANSWER] = "answer",
 };
 
 const char *gate_unit(enum gate_id gate)
@@ -456,6 +470,7 @@ void text_gate_value(struct text *text, enum gate_id gate, int64_t value)
     switch (gate_measures[gate]) {
     case MEASURE_VOTES:
     case MEASURE_TIMELINE:
+    case MEASURE_SERVICES:
         text_appendf(text, "%" PRId64, value);
         return;
     case MEASURE_VERDICT:
@@ -472,6 +487,9 @@ void text_gate_value(struct text *text, enum gate_id gate, int64_t value)
         return;
     case MEASURE_PROOF:
         text_append(text, name_fence_proof((int)value));
+        return;
+    case MEASURE_ANSWER:
+        text_append(text, name_proposal_state((int)value));
         return;
     }
 }
@@ -529,6 +547,40 @@ static void gate_streaming(struct text *text, const struct gate *gate)
         text_append(text, "its database is no standby that was streaming from the writer");
 }
 
+static void gate_blast_radius(struct text *text, const struct gate *gate)
+{
+    if (gate->value == 0)
+        text_append(text, "no other service is failing over");
+    else
+        text_appendf(text, "%" PRId64 " other service%s failing over", gate->value, gate->value == 1 ? " is" : "s are");
+    if (gate->limit == 0)
+        text_append(text, "; failovers_at_once sets no limit");
+    else
+        text_appendf(text, "; failovers_at_once is %" PRId64, gate->limit);
+}
+
+static void gate_approved(struct text *text, const struct gate *gate)
+{
+    switch (gate->value) {
+    case PROPOSAL_WAITS:
+        text_append(text, "a person's answer is asked for since ");
+        append_duration(text, gate->value_us);
+        text_append(text, gate->open ? ", and it goes on without one after " : "; it is waited for ");
+        append_duration(text, gate->limit_us);
+        return;
+    case PROPOSAL_APPROVED:
+        text_append(text, "a person has approved it");
+        return;
+    case PROPOSAL_DECLINED:
+        text_append(text, "a person has declined it: nothing begins before the region was well again");
+        return;
+    default:
+        text_append(text, gate->open ? "no approval is needed"
+                                     : "mode is approve: a person is asked when every other gate is open");
+        return;
+    }
+}
+
 static void gate_sentence(struct text *text, enum gate_id id, const struct gate *gate)
 {
     switch (id) {
@@ -580,6 +632,12 @@ static void gate_sentence(struct text *text, enum gate_id id, const struct gate 
                               ? name_fence_proof_text((int)gate->value)
                               : "nothing can prove that the old writer is fenced: its fence is "
                                 "guarded, and its guard does not confirm or has only just come back");
+        return;
+    case GATE_BLAST_RADIUS:
+        gate_blast_radius(text, gate);
+        return;
+    case GATE_APPROVED:
+        gate_approved(text, gate);
         return;
     case GATE_COUNT:
         break;

@@ -45,6 +45,7 @@ const char *name_order_answer(int answer);
 const char *name_message_kind(int kind);
 const char *name_wish(int wish);
 const char *name_gate(int gate);
+const char *name_proposal_state(int state);
 const char *name_step(int step);
 
 /* What a state means, as one sentence without its full stop. */

@@ -25,7 +25,7 @@ static void apply_order(struct view_region *region, const struct order *order)
 /* The pace of automatic failovers does not bind a person; every other gate has to be named. */
 static bool gate_is_automatic(int gate)
 {
-    return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN;
+    return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN || gate == GATE_APPROVED; /* who orders it approves it */
 }
 
 /* How long the steps took before, added up; -1: at least one of them was never run. */
@@ -244,6 +244,7 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     put(object, "gates", obstacle == NULL ? render_gates(&service, &region, planned) : json_array());
     put(object, "shut", shut);
     put(object, "skipped", skipped);
+    put(object, "proposal", status_proposal(&service));
     put(object, "loss", render_dry_loss(&region, planned));
     put(object, "lag", status_loss(region.lag_known ? region.lag_bytes : -1, region.lag_us, region.lag_age_us));
     struct estimate estimate = { 0 };

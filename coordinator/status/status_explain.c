@@ -172,7 +172,8 @@ static unsigned say_gates(const struct status_service *service, region_id target
         char sentence[STATUS_SENTENCE_MAX];
         char left[CLOCK_DURATION_TEXT_MAX];
         struct text text = TEXT_OF(sentence);
-        if (gate->open || gate->skipped || i == GATE_MAJORITY_FAILED || (i == GATE_OUTAGE_MIN && !failing))
+        if (gate->open || gate->skipped || i == GATE_MAJORITY_FAILED || (i == GATE_OUTAGE_MIN && !failing) ||
+            i == GATE_APPROVED)
             continue;
         shut++;
         text_gate(&text, (enum gate_id)i, gate);
@@ -203,6 +204,9 @@ static void say_why(const struct status_service *service, const struct votes *vo
     else if (shut > 0)
         text_appendf(why, "A majority says that %s failed, and nothing fails over, because %u gate%s of %s %s shut",
                      writer, shut, shut == 1 ? "" : "s", other, shut == 1 ? "is" : "are");
+    else if (!service->view->regions[target].gates[GATE_APPROVED].open)
+        text_appendf(why, "A majority says that %s failed, and the failover to %s waits for a person's word: the mode "
+                          "is approve", writer, other);
     else if (service->config->mode == CONFIG_MODE_MANUAL)
         text_appendf(why, "A majority says that %s failed, and nothing fails over by itself: the mode is manual",
                      writer);
@@ -234,7 +238,13 @@ static bool explain_writer(const struct status_service *service, const struct vo
         add_sentence(list, "Mode manual: also then a person orders it: failoverctl failover %s --to %s --reason "
                            "\"...\".", service->config->name, region_of(service, target));
     say_why(service, votes, target, shut, why);
-    bool begins = votes->missing == 0 && shut == 0 && !manual;
+    text_clear(&text);
+    bool approved = service->view->regions[target].gates[GATE_APPROVED].open;
+    if (status_proposal_text(service, &text))
+        add_sentence(list, "%s.", sentence);
+    else if (!approved)
+        add_sentence(list, "Mode approve: then a person is asked, and it begins at failoverctl approve ID.");
+    bool begins = votes->missing == 0 && shut == 0 && !manual && approved;
     if (begins)
         add_sentence(list, "Nothing more: %s has every voter look once more, and begins if a majority says failed "
                            "again.", region_of(service, target));
@@ -334,7 +344,7 @@ json_t *status_explain(const struct status_input *input, size_t index)
 {
     static const char *const copied[] = { "mode",          "state",          "headline", "outlook", "ledger_known",
                                           "ledger_age_ms", "writer",         "epoch",    "paused",
-                                          "pause",         "scheduled",      "quorum",
+                                          "pause",         "scheduled",      "proposal", "quorum",
                                           "operation",     "last_operation", "warnings" };
     ensure(index < input->cluster->service_count);
     struct status_service service = { input, &input->cluster->services[index], &input->views[index], index };

@@ -171,11 +171,12 @@ static bool gate_waits_for_failure(int gate)
     return gate == GATE_MAJORITY_FAILED || gate == GATE_OUTAGE_MIN;
 }
 
+/* What people are asked has sentences of its own (status_proposal.c). */
 static unsigned shut_gates(const struct view_region *region, bool all)
 {
     unsigned shut = 0;
     for (int i = 0; i < GATE_COUNT; i++)
-        if (!region->gates[i].open && !region->gates[i].skipped &&
+        if (!region->gates[i].open && !region->gates[i].skipped && i != GATE_APPROVED &&
             (all || !gate_waits_for_failure(i)))
             shut++;
     return shut;
@@ -217,7 +218,7 @@ static void append_shut(struct text *text, const struct view_region *region, boo
     bool first = true;
     for (int i = 0; i < GATE_COUNT; i++) {
         const struct gate *gate = &region->gates[i];
-        if (gate->open || gate->skipped || (!all && gate_waits_for_failure(i)))
+        if (gate->open || gate->skipped || i == GATE_APPROVED || (!all && gate_waits_for_failure(i)))
             continue;
         text_appendf(text, "%s%s (", first ? "" : ", ", gate_name((enum gate_id)i));
         text_gate(text, (enum gate_id)i, gate);
@@ -265,13 +266,27 @@ static void outlook_failing(const struct status_service *service, struct text *t
         }
         return;
     }
+    if (status_proposal_text(service, text)) {
+        text_append(text, ".");
+        if (shut_gates(region, true) == 0)
+            return;
+        text_append(text, " Shut gates: ");
+        append_shut(text, region, true);
+        text_append(text, ".");
+        return;
+    }
+    if (service->config->mode == CONFIG_MODE_APPROVE && shut_gates(region, true) == 0) {
+        text_appendf(text, "A failover to %s is put before people now (mode approve): all its other gates are open.",
+                     region_of(service, target));
+        return;
+    }
     if (region->gates_open) {
         text_appendf(text, "A failover to %s begins: all its gates are open.%s",
                      region_of(service, target), after_hook(service, region));
         return;
     }
-    text_appendf(text, "A failover to %s begins as soon as these gates open: ",
-                 region_of(service, target));
+    text_appendf(text, "A failover to %s %s as soon as these gates open: ", region_of(service, target),
+                 service->config->mode == CONFIG_MODE_APPROVE ? "is put before people" : "begins");
     append_shut(text, region, true);
     text_append(text, ".");
 }
@@ -291,6 +306,9 @@ static void outlook_well(const struct status_service *service, enum state state,
                      region_of(service, target));
         append_shut(text, region, false);
         text_append(text, ".");
+    } else if (service->config->mode == CONFIG_MODE_APPROVE) {
+        text_appendf(text, "If %s failed, %s would take over once a person approves (mode approve).", writer,
+                     region_of(service, target));
     } else if (service->config->mode == CONFIG_MODE_MANUAL) {
         text_appendf(text, "If %s failed, %s could take over when a person says so (manual mode).",
                      writer, region_of(service, target));

@@ -90,8 +90,14 @@ struct status_runbook_plan {
     const char *obstacle;             /* why there is nothing to judge; NULL: there is */
 };
 json_t *status_runbook_before(const struct status_service *service, const struct status_runbook_plan *plan);
+/* status_proposal.c: what is put before people, null if nothing is; and as sentences without the last one's stop, false
+ * and nothing appended if nothing is. */
+json_t *status_proposal(const struct status_service *service);
+bool status_proposal_text(const struct status_service *service, struct text *text);
 
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
+/* As in the journal; null: never. */
+json_t *status_wall(struct wall_time wall);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 
 json_t *status_render_service(const struct status_service *service);

@@ -282,7 +282,7 @@ static json_t *render_skipped(uint32_t skipped)
     return names;
 }
 
-static json_t *json_wall(struct wall_time wall)
+json_t *status_wall(struct wall_time wall)
 {
     char when[CLOCK_WALL_TEXT_MAX];
     return wall.us == 0 ? json_null() : json_string(base_format_wall(when, sizeof when, wall.us));
@@ -294,7 +294,7 @@ static json_t *render_said(const struct said *said)
     if (said->at.us == 0)
         return json_null();
     json_t *object = json_object();
-    put(object, "at", json_wall(said->at));
+    put(object, "at", status_wall(said->at));
     put(object, "by", json_of_text(said->by.s));
     put(object, "why", json_of_text(said->why.s));
     return object;
@@ -308,8 +308,8 @@ static json_t *render_pause(const struct status_service *service)
     if (!status_is_paused(service))
         return json_null();
     json_t *object = json_object();
-    put(object, "since", json_wall(pause->said.at));
-    put(object, "until", json_wall(pause->until));
+    put(object, "since", status_wall(pause->said.at));
+    put(object, "until", status_wall(pause->until));
     put(object, "left_ms", pause->until.us != 0 ? json_of_ms(pause->until.us - now_us) : json_null());
     put(object, "by", json_of_text(pause->said.by.s));
     put(object, "why", json_of_text(pause->said.why.s));
@@ -329,7 +329,7 @@ static json_t *render_scheduled(const struct status_service *service)
     put(object, "from", status_region_name(service->input, p->from));
     put(object, "to", status_region_name(service->input, p->to));
     put(object, "skipped_gates", render_skipped(p->skipped_gates));
-    put(object, "due", json_wall(p->due));
+    put(object, "due", status_wall(p->due));
     put(object, "left_ms", json_of_ms(p->due.us - service->input->now_wall_us));
     put(object, "said", render_said(&p->said));
     return object;
@@ -355,7 +355,7 @@ static json_t *render_operation(const struct status_service *service)
     put(object, "skipped_gates", render_skipped(ledger->skipped_gates));
     put(object, "accepted_loss_bytes",
         ledger->accepted_loss_bytes >= 0 ? json_integer(ledger->accepted_loss_bytes) : json_null());
-    put(object, "begun", json_wall(ledger->begun));
+    put(object, "begun", status_wall(ledger->begun));
     put(object, "wish", json_string(name_wish((int)ledger->wish)));
     put(object, "said", render_said(&ledger->said));
     render_step(view, object);
@@ -375,7 +375,7 @@ static json_t *render_last_operation(const struct view_service *view)
     json_t *object = json_object();
     put(object, "id", json_string(format_hex(id, view->ledger.last_operation)));
     put(object, "outcome", json_string(name_outcome((int)view->ledger.last_outcome)));
-    put(object, "finished", json_wall(view->ledger.last_finished));
+    put(object, "finished", status_wall(view->ledger.last_finished));
     return object;
 }
 
@@ -498,6 +498,7 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "operation", render_operation(service));
     put(object, "last_operation", render_last_operation(view));
     put(object, "runbook", status_runbook(service));
+    put(object, "proposal", status_proposal(service));
     put(object, "dns", render_dns(service));
     put(object, "returned",
         render_copy(service->input->returns != NULL ? service->input->returns[service->index].returned : NULL));

@@ -3,7 +3,8 @@
  * A node speaks for its own region only. It begins when a majority of all voters says that the
  * writer's region has failed, every gate is open, it ranks first (or those before it had their
  * time), and a fresh confirmation round brought a majority again. Nothing here is needed for
- * safety: two nodes that both begin meet at the register's compare-and-set.
+ * safety: two nodes that both begin meet at the register's compare-and-set. Where people approve
+ * (approval.c) it comes to this twice: first it puts the failover before them, then it begins.
  */
 #include "policy/quorum/majority.h"
 #include "policy/service.h"
@@ -66,7 +67,8 @@ static bool ranks_before(const struct service *s, const struct turn *turn, regio
 static uint32_t rank(const struct service *s, const struct turn *turn, region_id source)
 {
     uint32_t before = 0;
-    for (region_id r = 0; r < turn->config->region_count; r++)
+    bool ours = s->policy->mode == MODE_APPROVE && approval_to_us(s, service_ledger(s)) != NULL;
+    for (region_id r = 0; r < turn->config->region_count && !ours; r++)
         if (r != s->home && r != source && s->policy->regions[r].serves &&
             ranks_before(s, turn, r))
             before++;
@@ -116,9 +118,23 @@ static void end_confirmation(struct service *s, struct turn *turn, bool won)
     note->b = majority_of(turn->config->voters);
 }
 
+/* The word that it begins on; nobody's where it begins by itself. */
+static struct said said_of(const struct turn *turn, const struct ledger_proposal *p)
+{
+    struct said said = { .at = { 0 } };
+    if (p != NULL && p->state == PROPOSAL_APPROVED)
+        return p->said;
+    if (p != NULL) {
+        said.at = turn->wall;
+        policy_text_set(&said.why, "nobody answered in time, and on_no_answer is go");
+    }
+    return said;
+}
+
 static void begin(struct service *s, struct turn *turn, const struct ledger *l)
 {
-    s->proposed_operation = turn_random(turn) | 1u;
+    const struct ledger_proposal *p = s->policy->mode == MODE_APPROVE ? approval_to_us(s, l) : NULL;
+    s->proposed_operation = p != NULL ? p->id : turn_random(turn) | 1u;
     struct ledger goal = ledger_begin(l, &(struct begin_terms){
         .id = s->proposed_operation,
         .kind = OPERATION_FAILOVER,
@@ -127,9 +143,12 @@ static void begin(struct service *s, struct turn *turn, const struct ledger *l)
         .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
         .accepted_loss_bytes = -1,
         .wall = turn->wall,
+        .said = said_of(turn, p),
     });
     (void)service_propose(s, turn, &goal);
 }
+
+_Static_assert(GATE_APPROVED == GATE_COUNT - 1, "a person is asked when every other gate is open");
 
 static void note_shut_gate(struct service *s, struct turn *turn, const struct gate *gates,
                            enum gate_id shut)
@@ -150,7 +169,7 @@ void candidate_run(struct service *s, struct turn *turn)
 {
     struct confirm *c = &s->confirm;
     const struct ledger *l = service_ledger(s);
-    if (l == NULL || !s->guard.mine || s->policy->mode != MODE_AUTOMATIC || s->order.active)
+    if (l == NULL || !s->guard.mine || s->policy->mode == MODE_MANUAL || s->order.active)
         return;
     region_id source = source_in_question(s, turn, l);
     if (source == REGION_NONE || source == s->home) {
@@ -162,7 +181,8 @@ void candidate_run(struct service *s, struct turn *turn)
     gates_judge(s, turn, s->home, false, 0, -1, gates);
     enum gate_id shut = gates_first_shut(gates);
     note_shut_gate(s, turn, gates, shut);
-    if (shut != GATE_COUNT) {
+    bool ask = shut == GATE_APPROVED && approval_may_ask(s, turn, l); /* it is judged last: all others are open */
+    if (shut != GATE_COUNT && !ask) {
         if (c->asking) /* no new round at once, should the gate flutter */
             c->next = mono_after(turn->now, turn->config->heartbeat_us);
         c->asking = false;
@@ -178,7 +198,7 @@ void candidate_run(struct service *s, struct turn *turn)
         end_confirmation(s, turn, false);
     if (c->asking && majority_has(turn->config->voters, c->failed)) {
         end_confirmation(s, turn, true);
-        begin(s, turn, l);
+        (ask ? approval_ask : begin)(s, turn, l);
         return;
     }
     if (c->asking) {

@@ -14,6 +14,8 @@ static const char *const gate_names[GATE_COUNT] = {
     [GATE_COOLDOWN] = "cooldown",
     [GATE_NOT_PAUSED] = "not_paused",
     [GATE_FENCE] = "fence",
+    [GATE_BLAST_RADIUS] = "blast_radius",
+    [GATE_APPROVED] = "approved",
 };
 
 const char *gate_name(enum gate_id gate)
@@ -21,8 +23,7 @@ const char *gate_name(enum gate_id gate)
     return (unsigned)gate < GATE_COUNT ? gate_names[gate] : "none";
 }
 
-/* The region that would be left: the writer, or while none is, the one that wrote last. */
-static region_id source_of(const struct ledger *ledger)
+region_id gates_source(const struct ledger *ledger)
 {
     return operation_moves(ledger->operation.kind) && ledger->writer == REGION_NONE
                ? ledger->operation.from
@@ -169,7 +170,7 @@ static void judge_same_region(const struct service *s, const struct ledger *ledg
     bool same = begun ? ledger_same_database(ledger, s->policy)
                       : ledger->writer == target &&
                             node_in(s->policy->regions[target].guards, ledger->guard.node);
-    if (source_of(ledger) != target || !same)
+    if (gates_source(ledger) != target || !same)
         return;
     for (size_t i = 0; i < sizeof trivial / sizeof trivial[0]; i++)
         gates[trivial[i]].open = gates[trivial[i]].known = true;
@@ -221,7 +222,7 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
     if (ledger == NULL)
         return;
     node_id node = target_node(s, turn, target);
-    judge_majority(s, turn, source_of(ledger), &gates[GATE_MAJORITY_FAILED],
+    judge_majority(s, turn, gates_source(ledger), &gates[GATE_MAJORITY_FAILED],
                    &gates[GATE_OUTAGE_MIN]);
     judge_healthy(s, turn, target, node, &gates[GATE_TARGET_HEALTHY]);
     judge_coordinator(s, turn, node, &gates[GATE_TARGET_COORDINATOR]);
@@ -232,6 +233,8 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
     judge_same_region(s, ledger, target, gates);
     if (planned)
         judge_planned(s, turn, ledger, gates);
+    brake_judge(s, turn, ledger, &gates[GATE_BLAST_RADIUS]);
+    approval_judge(s, turn, ledger, target, planned, &gates[GATE_APPROVED]);
     for (size_t g = 0; g < GATE_COUNT; g++)
         gates[g].skipped = !gates[g].open && (skipped >> g & 1u) != 0;
 }

@@ -18,6 +18,8 @@ enum gate_id {
     GATE_COOLDOWN,           /* value: us since the last operation ended; limit: us */
     GATE_NOT_PAUSED,
     GATE_FENCE,              /* value: enum fence_proof that can be had */
+    GATE_BLAST_RADIUS,       /* value: other services that fail over; limit: from how many on it is shut; 0: never */
+    GATE_APPROVED,           /* last: asked for when all else is open. value: enum proposal_state; limit: APPROVED */
     GATE_COUNT
 };
 
@@ -28,7 +30,7 @@ struct gate {
     node_id observer;
     int64_t value;
     int64_t limit;
-    int64_t value_us;  /* LOSS_WITHIN_RPO only: the same loss in time */
+    int64_t value_us;  /* LOSS_WITHIN_RPO: the same loss in time; APPROVED: how long it waits for an answer */
     int64_t limit_us;
     int64_t age_us;
 };

@@ -310,6 +310,9 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (l == NULL)
         return;
     bool ours = l->operation.kind != OPERATION_NONE && l->operation.executor == turn_self(turn);
+    /* Another carried it out, if only for a while: an approved one has its id before it begins, whoever begins it. */
+    if (s->proposed_operation == l->operation.id && !ours)
+        s->proposed_operation = 0;
     bool lost_grant = ours && operation_moves(l->operation.kind) &&
                       l->operation.phase == PHASE_GRANTED &&
                       !instance_equal(l->guard, s->guard.self);

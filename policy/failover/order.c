@@ -174,8 +174,8 @@ static void propose_adopt(struct service *s, struct turn *turn, const struct led
     put_forward(s, turn, &goal);
 }
 
-/* What the policy asks of an automatic failover's timing does not bind a person. */
-#define PACE_GATES ((1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN))
+/* What the policy asks of an automatic failover's timing does not bind a person, and who orders one has approved it. */
+#define PACE_GATES ((1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_APPROVED))
 
 static void propose_failover(struct service *s, struct turn *turn, const struct ledger *l)
 {

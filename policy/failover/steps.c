@@ -97,7 +97,9 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
     if (l->operation.forced)
         not_again |= 1u << GATE_NOT_PAUSED; /* judged at the order: a pause is about what begins by itself */
     if (!ledger_may_abort(l) || cut_off_proven(s, l))
-        not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
+        not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED) | (1u << GATE_BLAST_RADIUS);
+    if (l->operation.forced) /* a person's goes before all that begin by themselves: see brake.c */
+        not_again |= 1u << GATE_BLAST_RADIUS;
     gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again,
                 l->operation.accepted_loss_bytes, gates);
     /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
@@ -115,20 +117,11 @@ static enum step_said back(struct service *s, enum gate_id gate)
     return STEP_GOES_BACK;
 }
 
-/* So many voters see the region well that no majority against it is possible. Votes that are merely
- * missing (a voter that restarted judges anew from the first round) are waited for instead. */
+/* No majority against it is possible. Votes that are merely missing (a voter that restarted judges anew from the
+ * first round) are waited for instead. */
 static bool region_is_well(const struct service *s, const struct turn *turn, region_id region)
 {
-    uint8_t well = 0;
-    for (node_id n = 0; n < turn->config->node_count; n++) {
-        const struct opinion *o = &s->health.opinions[region][n];
-        if (node_in(turn->config->voters, n) && o->heard &&
-            o->verdict.verdict == VERDICT_HEALTHY &&
-            mono_since(turn->now, o->at) <= s->policy->evidence_max_age_us)
-            well++;
-    }
-    uint8_t voters = set_size(turn->config->voters);
-    return well > voters - majority_of(turn->config->voters);
+    return tally_well(turn->config->voters, s->health.opinions[region], s->policy->evidence_max_age_us, turn->now);
 }
 
 /* A gate is shut and the old writer may still have its database back: is it time to say so? */

@@ -45,12 +45,14 @@ static enum order_answer answer_stands(const struct pending_order *o, const stru
 {
     bool yes = o->order.kind == ORDER_APPROVE;
     const struct ledger_proposal *p = &l->proposal;
-    if (yes && operation_moves(l->operation.kind) && l->operation.id == o->order.operation)
+    if (operation_moves(l->operation.kind) && l->operation.id == o->order.operation)
         return ANSWER_ALREADY; /* begun, by somebody else's word or because its time was over */
     if (p->state == PROPOSAL_NONE || p->id != o->order.operation)
         return ANSWER_NO_OPERATION;
     if (p->state == (yes ? PROPOSAL_APPROVED : PROPOSAL_DECLINED))
         return is_ours(o, &p->said) ? ANSWER_ACCEPTED : ANSWER_ALREADY;
+    if (yes && p->state == PROPOSAL_DECLINED)
+        return ANSWER_DECLINED; /* a no stands; who knows better orders a failover by name */
     return yes && p->state == PROPOSAL_SCHEDULED ? ANSWER_ALREADY : WORD_TO_SAY;
 }
 

@@ -41,3 +41,13 @@ struct vote_count tally_failed(node_set voters, const struct opinion *opinions, 
     count.standing_us = standing_of_majority(standing, count.votes, count.needed);
     return count;
 }
+
+bool tally_well(node_set voters, const struct opinion *opinions, int64_t max_age_us, struct mono_time now)
+{
+    uint8_t well = 0;
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        if (node_in(voters, n) && opinions[n].heard && opinions[n].verdict.verdict == VERDICT_HEALTHY &&
+            mono_since(now, opinions[n].at) <= max_age_us)
+            well++;
+    return well > set_size(voters) - majority_of(voters);
+}

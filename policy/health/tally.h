@@ -28,6 +28,10 @@ struct vote_count {
 struct vote_count tally_failed(node_set voters, const struct opinion *opinions /* by node */,
                                int64_t max_age_us, struct mono_time now);
 
+/* So many voters see the region well, freshly, that no majority against it is possible. Votes that are merely missing
+ * don't make it so. */
+bool tally_well(node_set voters, const struct opinion *opinions, int64_t max_age_us, struct mono_time now);
+
 static inline bool tally_won(struct vote_count count)
 {
     return count.votes >= count.needed;

@@ -117,7 +117,7 @@ static bool proposal_valid(const struct ledger *ledger)
         return p->kind == OPERATION_NONE;
     return (unsigned)p->state < PROPOSAL_STATE_COUNT && operation_moves(p->kind) && p->id != 0 &&
            p->from < POLICY_REGIONS_MAX && p->to < POLICY_REGIONS_MAX && p->proposer < POLICY_NODES_MAX &&
-           !operation_moves(ledger->operation.kind);
+           (p->kind == OPERATION_FAILOVER || !operation_moves(ledger->operation.kind));
 }
 
 static bool operation_valid(const struct ledger *ledger)
@@ -413,7 +413,8 @@ struct ledger ledger_pause(const struct ledger *now, bool on, struct wall_time u
 
 struct ledger ledger_propose(const struct ledger *now, const struct ledger_proposal *proposal)
 {
-    policy_ensure(!operation_moves(now->operation.kind));
+    policy_ensure(proposal->state == PROPOSAL_NONE || proposal->kind == OPERATION_FAILOVER ||
+                  !operation_moves(now->operation.kind));
     struct ledger next = *now;
     next.version++;
     next.proposal = proposal->state == PROPOSAL_NONE ? no_proposal : *proposal;

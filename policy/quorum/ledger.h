@@ -223,8 +223,9 @@ bool ledger_is_paused(const struct ledger *now, struct wall_time wall);
 /* Pauses (`until`: see there) or, with `on` false, resumes. */
 struct ledger ledger_pause(const struct ledger *now, bool on, struct wall_time until, const struct said *said);
 
-/* Puts a proposal before people, in place of the one that is there; PROPOSAL_NONE withdraws it. Never while an
- * operation moves the writer. */
+/* Puts a proposal before people, in place of the one that is there; PROPOSAL_NONE withdraws it. While an operation
+ * moves the writer it can only be a failover's: out of an operation that nobody carries on, or away from a region that
+ * was promoted and is lost while DNS is still open. */
 struct ledger ledger_propose(const struct ledger *now, const struct ledger_proposal *proposal);
 
 /* A person's answer to the proposal that is there: PROPOSAL_APPROVED or PROPOSAL_DECLINED. */

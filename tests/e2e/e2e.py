@@ -195,7 +195,7 @@ def gates_but_majority(lab, writer):
     would be refused, rightly: what the standby lacks is not known yet."""
     other = next(r for r in lab.serving if r != writer)
     gates = region_in(status_of(lab, other), other).get("gates", [])
-    return bool(gates) and all(g["open"] or g["name"] in ("majority_failed", "outage_min", "cooldown") for g in gates)
+    return bool(gates) and all(g["open"] or g["name"] in ("majority_failed", "outage_min", "cooldown", "approved") for g in gates)
 
 
 def all_well(lab, writer=EAST):

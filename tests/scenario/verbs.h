@@ -27,6 +27,8 @@ struct play {
     uint32_t proofs;                     /* bit per enum fence_proof */
     int64_t ruling;                      /* last enum dns_ruling that stopped a change; -1 */
     uint64_t shut_acts[POLICY_REGIONS_MAX]; /* fences that closed, by region */
+    uint64_t proposal;                   /* the one that was seen or answered last */
+    bool unanswered;                     /* a node noted that nobody answered in time */
     uint32_t ahead, stuck;                  /* bit per region: its standby was ahead, or could not follow */
 };
 

@@ -188,6 +188,53 @@ static bool is_ticked(struct match *m)
 
 static bool is_unticked(struct match *m) { return !is_ticked(m); }
 
+static const struct ledger_proposal *proposal(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->proposal.state != PROPOSAL_NONE ? &l->proposal : NULL;
+}
+
+/* ...and is remembered: a person may answer it when it is gone. */
+static bool is_proposed(struct match *m)
+{
+    const struct ledger_proposal *p = proposal(m);
+    bool there = p != NULL && p->state == PROPOSAL_WAITS && p->to == match_region(m, 0);
+    if (there)
+        m->play->proposal = p->id;
+    return there;
+}
+
+static bool is_another(struct match *m) { return proposal(m) != NULL && proposal(m)->id != m->play->proposal; }
+static bool is_approved(struct match *m) { return proposal(m) != NULL && proposal(m)->state == PROPOSAL_APPROVED; }
+static bool is_declined(struct match *m) { return proposal(m) != NULL && proposal(m)->state == PROPOSAL_DECLINED; }
+static bool no_proposal(struct match *m) { return proposal(m) == NULL; }
+
+/* Under its id: whoever approved it can follow it. */
+static bool runs_as_proposed(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return m->play->proposal != 0 &&
+           (l->operation.id == m->play->proposal || l->last_operation == m->play->proposal);
+}
+
+static bool was_said(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && strcmp(l->operation.said.by.s, "a person") == 0;
+}
+
+static bool was_unanswered(struct match *m) { return m->play->unanswered; }
+
+static bool is_writer_of(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), (uint8_t)match_number(m, 0));
+    if (strcmp(m->word[1], "none") == 0)
+        return l != NULL && l->writer == REGION_NONE;
+    return l != NULL && l->writer == match_region(m, 1);
+}
+
+static bool began_so_often(struct match *m) { return m->play->began == match_number(m, 0); }
+
 const struct condition expect_rows[] = {
     { "writer %", is_writer },
     { "writes in %", is_writing },
@@ -208,6 +255,16 @@ const struct condition expect_rows[] = {
     { "lease %", is_lease },
     { "answer %", was_answer },
     { "refused by gate %", was_refused_by },
+    { "a proposal to %", is_proposed },
+    { "another proposal", is_another },
+    { "a proposal approved", is_approved },
+    { "a proposal declined", is_declined },
+    { "no proposal", no_proposal },
+    { "the operation as it was proposed", runs_as_proposed },
+    { "the word of a person in the operation", was_said },
+    { "no answer in time", was_unanswered },
+    { "writer of service % %", is_writer_of },
+    { "% begins", began_so_often },
     { "step % started", was_step },
     { "dns stopped %", was_stopped },
     { "an abort", was_aborted },

@@ -45,6 +45,16 @@ static void given_cooldown(struct match *m) { policy(m)->cooldown_us = match_dur
 static void given_rpo_bytes(struct match *m) { policy(m)->rpo_bytes = match_number(m, 0); }
 static void given_rpo_time(struct match *m) { policy(m)->rpo_us = match_duration(m, 0); }
 static void given_guarded(struct match *m) { policy(m)->fence = FENCE_GUARDED; }
+static void given_services(struct match *m) { m->play->options.service_count = (uint8_t)match_number(m, 0); }
+static void given_brake(struct match *m) { m->play->options.failovers_at_once = (uint8_t)match_number(m, 0); }
+static void given_go(struct match *m) { policy(m)->go_without_answer = true; }
+
+static void given_approval(struct match *m)
+{
+    policy(m)->mode = MODE_APPROVE;
+    policy(m)->approve_within_us = match_duration(m, 0);
+}
+
 static void given_manual(struct match *m) { policy(m)->mode = MODE_MANUAL; }
 static void given_keep(struct match *m) { policy(m)->keep_on_quorum_loss = true; }
 
@@ -101,6 +111,10 @@ const struct row given_rows[] = {
     { "an unconfirmed fence accepted", given_accept },
     { "remote hooks within %", given_remote_hooks },
     { "manual mode", given_manual },
+    { "approval within %", given_approval },
+    { "no answer is a yes", given_go },
+    { "% services", given_services },
+    { "at most % failovers at once", given_brake },
     { "writers kept on quorum loss", given_keep },
     { "hooks", given_hooks },
     { "dns not adopted", given_unadopted },

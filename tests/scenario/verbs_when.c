@@ -287,6 +287,7 @@ static void order_about(struct match *m, enum order_kind kind)
 static void order_hold(struct match *m) { order_about(m, ORDER_HOLD); }
 static void order_go(struct match *m) { order_about(m, ORDER_GO); }
 static void order_back(struct match *m) { order_about(m, ORDER_BACK); }
+
 static void tick(struct match *m, uint64_t operation)
 {
     uint32_t items = UINT32_C(1) << (match_number(m, 1) & 31);
@@ -305,6 +306,31 @@ static void order_tick_of_the_last(struct match *m)
 {
     const struct ledger *l = world_ledger(match_world(m), 0);
     tick(m, l != NULL ? l->last_operation : 0);
+}
+
+/* The proposal that is there, or the one that was answered or seen before. */
+static void answer(struct match *m, enum order_kind kind, bool former)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    if (!former && l != NULL && l->proposal.state != PROPOSAL_NONE)
+        m->play->proposal = l->proposal.id;
+    if (m->play->proposal == 0)
+        play_fail(m->play, "there is no proposal yet");
+    order(m, match_host(m, 0), (struct order){ .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1,
+                                               .operation = m->play->proposal });
+}
+
+static void approves(struct match *m) { answer(m, ORDER_APPROVE, false); }
+static void declines(struct match *m) { answer(m, ORDER_DECLINE, false); }
+static void approves_former(struct match *m) { answer(m, ORDER_APPROVE, true); }
+static void declines_former(struct match *m) { answer(m, ORDER_DECLINE, true); }
+
+static void order_failover_of(struct match *m)
+{
+    struct order o = failover_to(m, 2);
+    o.skipped_gates = strcmp(m->word[3], "nothing") == 0 ? 0 : 1u << words_gate(m->word[3]);
+    (void)snprintf(o.by.s, sizeof o.by.s, "a person");
+    world_order(match_world(m), match_host(m, 0), (uint8_t)match_number(m, 1), &o);
 }
 
 const struct row when_rows[] = {
@@ -375,5 +401,10 @@ const struct row when_rows[] = {
     { "a person at % sends the operation back", order_back },
     { "a person at % ticks item %", order_tick },
     { "a person at % ticks item % of the last", order_tick_of_the_last },
+    { "a person at % approves", approves },
+    { "a person at % declines", declines },
+    { "a person at % approves what was proposed before", approves_former },
+    { "a person at % declines what was proposed before", declines_former },
+    { "a person at % orders failover of service % to % skipping %", order_failover_of },
     { NULL, NULL },
 };

@@ -261,6 +261,11 @@ static void draw_order(struct brew *b, struct fault *f)
             f->after = (uint8_t)(draw_percent(d, 30) ? AFTER_BEGUN : draw_range(d, STEP_NONE + 1, STEP_COUNT - 1));
         return;
     }
+    if (f->kind == HIT_ANSWER) {
+        f->value = draw_percent(d, 60) ? ORDER_APPROVE : ORDER_DECLINE;
+        f->bits = draw_percent(d, 12);
+        return;
+    }
     if ((f->kind != HIT_ORDER && f->kind != HIT_SWITCHOVER) || draw_percent(d, f->kind == HIT_ORDER ? 20 : 60))
         return; /* with every gate in force */
     f->bits = 1u << GATE_MAJORITY_FAILED; /* what forcing out a writer that is well has to skip */
@@ -287,7 +292,7 @@ static void draw_values(struct brew *b, struct fault *f)
     case HIT_LINK: case HIT_CLOG: case HIT_CLOG_HOST: case HIT_LOSS: case HIT_DUPLICATES: case HIT_LATE:
         draw_network(b, f);
         break;
-    case HIT_ORDER: case HIT_SWITCHOVER: case HIT_ADOPT: case HIT_REJOIN: case HIT_TICK:
+    case HIT_ORDER: case HIT_SWITCHOVER: case HIT_ADOPT: case HIT_REJOIN: case HIT_TICK: case HIT_ANSWER:
         draw_order(b, f);
         break;
     case HIT_MEND: case HIT_LIES: case HIT_WORD: case HIT_SCHEDULED:

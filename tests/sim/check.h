@@ -79,6 +79,8 @@ void check_after_old_news(struct world *world, const struct host *host, const st
 
 /* A person orders a failover, which may begin once, and is told that it is refused, which none may then. */
 void check_ordered(struct world *world, uint8_t service, uint64_t ticket, region_id to);
+/* A person approves or declines the proposal that the order names. */
+void check_answered(struct world *world, uint8_t service, const struct order *order);
 void check_refused(struct world *world, uint64_t ticket);
 /* A person ticks an item of a runbook, and hears that it is ticked (check_tick.c). */
 void check_tick_ordered(struct world *world, uint8_t service, uint64_t ticket, const struct order *order);

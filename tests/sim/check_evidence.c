@@ -63,6 +63,8 @@ void check_sampled(struct world *w, struct host *h, uint8_t service, const struc
     if (sample->outcome == SAMPLE_OBSERVER)
         return; /* says nothing of the target */
     if (sample->outcome == SAMPLE_OK)
+        watch->ok_us = w->now_us;
+    if (sample->outcome == SAMPLE_OK)
         succeed(w, watch, policy, sample->at.us);
     else
         fail(watch, sample->at.us);
@@ -166,7 +168,7 @@ struct truth_voter *truth_voter(struct world *w, uint8_t service, const struct h
             int64_t end_us = watch->judged_us + truth_longest_us(h, knows);
             until = h->died_us < end_us ? h->died_us : end_us;
         }
-        *watch = (struct truth_watch){ .failed_until_us = until };
+        *watch = (struct truth_watch){ .failed_until_us = until, .ok_us = watch->ok_us };
     }
     if (voter->seen)
         truth_quiet_ends(w, service, h);
@@ -322,13 +324,15 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     if (again || taken || !truth_step_is_new(t->begun, &t->next_begun, op->id, l->epoch))
         return;
     int64_t decided = decided_at(w, service, ballot, round);
+    bool can_go_back = before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch);
+    if (op->phase == PHASE_BEGUN || can_go_back)
+        truth_braked(w, service, before, l, decided);
     if (op->phase == PHASE_GRANTED) {
         /* With no way back, or with its region cut off on such evidence, the old writer's health is no
          * question any more. */
-        bool back = before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch);
-        if (back && is_paused(w, &w->hosts[op->executor], before))
+        if (can_go_back && is_paused(w, &w->hosts[op->executor], before))
             world_break(w, INVARIANT_EVIDENCE, "a failover that may go back is granted while the service is paused");
-        if (back)
+        if (can_go_back)
             check_majority(w, service, l, before->operation.from,
                            policy->evidence_max_age_us, decided, "granted");
         return;

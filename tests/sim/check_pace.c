@@ -52,7 +52,9 @@ void truth_pace(struct world *w, uint8_t service, const struct ledger *before, c
 {
     const struct host *executor = &w->hosts[l->operation.executor];
     const struct service_policy *policy = &executor->config.services[service];
-    if (policy->mode != MODE_AUTOMATIC)
+    if (policy->mode == MODE_APPROVE)
+        truth_approved(w, service, before, l);
+    if (policy->mode == MODE_MANUAL)
         world_break(w, INVARIANT_EVIDENCE, "%s begins a failover by itself, and its mode is manual",
                     executor->name);
     int64_t late_us = truth_longest_us(executor, policy->confirm_timeout_us + round_us) + truth_slack_us(w);

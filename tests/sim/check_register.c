@@ -191,6 +191,7 @@ static void take_as_chosen(struct world *w, uint8_t service, const struct world_
         truth_forced(w, service, &t->chosen[v - 1], l);
         truth_finished(w, service, &t->chosen[v - 1], l);
         truth_ticked(w, &t->chosen[v - 1], l);
+        truth_proposed(w, service, &t->chosen[v - 1], l);
     }
     if (w->options.falsify)
         try_rules(w, v > 1 ? &t->chosen[v - 1] : NULL, l);

@@ -77,7 +77,7 @@ static bool has_candidate(const struct world *w, uint8_t service, region_id r,
         const struct host *h = &w->hosts[n];
         node_set guards = h->config.services[service].regions[r].guards;
         if (h->region == r && node_in(guards, n) && has_quorum(w, n, lost) && may_propose(h) && h->guard_ready &&
-            !h->observer_broken && h->config.services[service].mode == MODE_AUTOMATIC)
+            !h->observer_broken && h->config.services[service].mode != MODE_MANUAL)
             return true;
     }
     return false;
@@ -143,12 +143,26 @@ static bool fence_needs_nobody(const struct world *w, uint8_t service, const str
            (l->fence == FENCE_ENFORCED || w->services[service].policy.accept_unconfirmed_fence);
 }
 
+/* People said no, or other services have to go first. */
+static bool is_held_back(const struct world *w, uint8_t service, const struct ledger *l)
+{
+    if (l->proposal.state == PROPOSAL_DECLINED)
+        return true;
+    unsigned others = 0;
+    for (uint8_t s = 0; s < w->service_count; s++) {
+        const struct ledger *other = check_newest(w, s);
+        others += s != service && other != NULL && operation_moves(other->operation.kind);
+    }
+    return w->options.failovers_at_once > 0 && others >= w->options.failovers_at_once;
+}
+
 /* A region that the coordinators have to move the service to; REGION_NONE: a person has to help. */
 static region_id should_move_to(const struct world *w, uint8_t service, const struct ledger *l,
                                 const bool lost[POLICY_REGIONS_MAX])
 {
     region_id source = l->writer != REGION_NONE ? l->writer : l->operation.from;
-    if (!fence_needs_nobody(w, service, l) || !majority_can_judge(w, source, lost) || l->pause.on)
+    if (!fence_needs_nobody(w, service, l) || !majority_can_judge(w, source, lost) || l->pause.on ||
+        is_held_back(w, service, l))
         return REGION_NONE;
     for (region_id r = 0; r < w->options.region_count; r++)
         if (is_good_target(w, service, r, l, lost))

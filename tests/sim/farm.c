@@ -363,6 +363,8 @@ static void show_sum(const struct harvest *h)
     printf("people: %llu orders; once healed, mended %llu times and had to order %llu times because nobody "
            "served\n", (unsigned long long)t->orders, (unsigned long long)t->mended,
            (unsigned long long)t->rescued);
+    printf("proposals seen %llu, approved once healed %llu\n", (unsigned long long)t->proposed,
+           (unsigned long long)t->approved);
     printf("held to come to rest %llu (and not %llu, their disks gone), a region lost for good %llu\n",
            (unsigned long long)t->rested, (unsigned long long)t->not_held,
            (unsigned long long)t->lost_for_good);

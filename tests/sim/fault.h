@@ -65,6 +65,7 @@ enum fault_kind {
                              bits: seconds of a pause, 0: until resumed */
     HIT_SCHEDULED,        /* as HIT_SWITCHOVER, for so many seconds later: value */
     HIT_TICK,             /* one: host; bits: items; value 1: of the last operation, whatever runs */
+    HIT_ANSWER,           /* one: host; value: enum order_kind; bits 1: for what is not proposed any more */
     HIT_COUNT
 };
 
@@ -75,6 +76,7 @@ enum {
     AFTER_GRANTED,              /* a grant is known chosen */
     AFTER_ABORTED,
     AFTER_DONE,
+    AFTER_PROPOSED,             /* a proposal is known chosen */
     AFTER_COUNT
 };
 

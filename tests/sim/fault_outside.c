@@ -291,9 +291,15 @@ static bool order(struct strike *k)
     return person_orders(k->world, h, k->fault->service, &o);
 }
 
+static bool answer(struct strike *k)
+{
+    return person_answers(k->world, strike_host(k), k->fault->service, (enum order_kind)k->fault->value,
+                          (k->fault->bits & 1u) != 0);
+}
+
 static bool adopt(struct strike *k)
 {
-    struct order o = { .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1 };
     return person_orders(k->world, strike_host(k), k->fault->service, &o);
 }
 
@@ -362,6 +368,7 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_DNS_MARK] = { "DNS mark changed", dns_mark, NULL, false, false },
     [HIT_ORDER] = { "order: failover", order, NULL, false, false },
     [HIT_SWITCHOVER] = { "order: switchover", order, NULL, false, false },
+    [HIT_ANSWER] = { "order: approve or decline", answer, NULL, false, false },
     [HIT_ADOPT] = { "order: adopt", adopt, NULL, false, false },
     [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
     [HIT_SCHEDULED] = { "order: switchover later", scheduled, NULL, false, false },

@@ -271,6 +271,10 @@ static void say_outside(struct speaker *s)
         say_order(s);
         say(s, ", %llds later", (long long)s->fault->value);
         break;
+    case HIT_ANSWER:
+        say(s, "a person at %s %s what %s proposed", host_one(s), f->value == ORDER_APPROVE ? "approves" : "declines",
+            f->bits != 0 ? "was" : "is");
+        break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_TICK:
         say(s, "a person at %s ticks items %x%s", host_one(s), f->bits, f->value != 0 ? " of the last operation" : "");
@@ -284,7 +288,7 @@ static void say_outside(struct speaker *s)
 static const char *const after_words[AFTER_COUNT - STEP_COUNT] = {
     [AFTER_CONFIRM - STEP_COUNT] = "someone asks for fresh votes", [AFTER_BEGUN - STEP_COUNT] = "a begin is chosen",
     [AFTER_GRANTED - STEP_COUNT] = "a grant is chosen", [AFTER_ABORTED - STEP_COUNT] = "an operation goes back",
-    [AFTER_DONE - STEP_COUNT] = "an operation is done",
+    [AFTER_DONE - STEP_COUNT] = "an operation is done", [AFTER_PROPOSED - STEP_COUNT] = "a failover is proposed",
 };
 
 static void say_when(struct speaker *s)

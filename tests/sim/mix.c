@@ -232,6 +232,10 @@ static void work_out_settling(struct mix *m)
                   6 * m->options.heartbeat_us + lease * 5 / 4 + m->promote_us + p->confirm_timeout_us +
                   p->zone_count * (m->dns_sync_us + 10 * US_PER_S);
     m->settle_us = 2 * one + p->cooldown_us + 30 * US_PER_S;
+    if (p->mode == MODE_APPROVE) /* until it is withdrawn, asked anew, and seen by somebody */
+        m->settle_us += 2 * p->evidence_max_age_us + 30 * m->options.heartbeat_us + 60 * US_PER_S;
+    if (m->options.failovers_at_once > 0) /* one after the other */
+        m->settle_us += (m->options.service_count - 1) * (one + p->cooldown_us);
 }
 
 /* In all regions that serve, or in none. The world's cloud answers within seconds, if it does. */
@@ -265,8 +269,26 @@ static bool can_lose_the_writer(const struct mix *m)
             return false; /* a majority would be lost with it */
     }
     bool proven = (p->fence == FENCE_ENFORCED && !p->keep_on_quorum_loss) || has_remote_hooks(p);
-    return p->mode == MODE_AUTOMATIC && proven &&
+    return p->mode != MODE_MANUAL && proven &&
            p->rpo_bytes >= 1000000 && p->rpo_us >= 60 * US_PER_S && !m->slow_wire && m->profile != PROFILE_BEYOND;
+}
+
+/* Who has to say yes, and how many may go at once. Drawn last, so that clusters without either stay what they were. */
+static void draw_people(struct world_options *o, struct draw *d)
+{
+    struct service_policy *p = &o->policy;
+    if (p->mode == MODE_AUTOMATIC && draw_percent(d, 18)) {
+        p->mode = MODE_APPROVE;
+        p->approve_within_us = draw_small(d, 5, 120) * US_PER_S;
+        p->go_without_answer = draw_percent(d, 45);
+    }
+    if (o->service_count < 2 || !draw_percent(d, 60))
+        return;
+    o->failovers_at_once = (uint8_t)(draw_percent(d, 70) ? 1 : draw_range(d, 1, o->service_count - 1));
+    if (o->initial_writer[1] == 0 || o->initial_writer[1] == p->initial_writer)
+        for (region_id r = 1; r < o->region_count; r++) /* 0 stands for the first service's */
+            if (p->regions[r].serves && r != p->initial_writer)
+                o->initial_writer[1] = r;
 }
 
 void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
@@ -288,14 +310,30 @@ void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
     bool lose = draw_percent(&cluster, 70);
     m->options.guards_apart = draw_percent(&cluster, 25);
     draw_remote_hooks(&m->options, &cluster);
+    draw_people(&m->options, &cluster);
     mix_faults(m, &faults);
     if (lose)
         m->lose = can_lose_the_writer(m) && draw_percent(&cluster, 70) ? LOSE_WRITER : LOSE_OTHER;
     work_out_settling(m);
 }
 
+static const char *mode_words(const struct world_options *o, char *words, size_t size)
+{
+    const struct service_policy *p = &o->policy;
+    char brake[48] = "";
+    if (o->failovers_at_once > 0)
+        (void)snprintf(brake, sizeof brake, ", %u failovers at once", o->failovers_at_once);
+    if (p->mode == MODE_APPROVE)
+        (void)snprintf(words, size, "approved within %.0fs or %s%s", (double)p->approve_within_us / 1e6,
+                       p->go_without_answer ? "anyway" : "not", brake);
+    else
+        (void)snprintf(words, size, "%s%s", p->mode == MODE_AUTOMATIC ? "automatic" : "manual", brake);
+    return words;
+}
+
 void mix_words(const struct mix *m, char *words, size_t size)
 {
+    char people[96];
     const struct world_options *o = &m->options;
     const struct service_policy *p = &o->policy;
     int n = snprintf(words, size, "profile %s, %u services, %u voters; regions", profile_name(m->profile),
@@ -314,7 +352,7 @@ void mix_words(const struct mix *m, char *words, size_t size)
                    p->clock_error_ppm / 10000u, p->fence == FENCE_ENFORCED ? "enforced" : "guarded",
                    p->accept_unconfirmed_fence ? " (unconfirmed accepted)" : "",
                    p->keep_on_quorum_loss ? " (kept on quorum loss)" : "",
-                   p->mode == MODE_AUTOMATIC ? "automatic" : "manual",
+                   mode_words(o, people, sizeof people),
                    o->synchronous ? ", synchronous" : "", (double)o->heartbeat_us / 1e6,
                    (double)o->probe_us / 1e6, (double)o->health_for_us / 1e6,
                    (double)p->outage_min_us / 1e6, (double)p->cooldown_us / 1e6, (long long)p->rpo_bytes,

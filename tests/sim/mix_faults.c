@@ -79,6 +79,59 @@ static void calm(struct brew *b)
     }
 }
 
+/* To one proposal after the other, soon or late, and now and then by two people at once. */
+static void answers(struct brew *b)
+{
+    for (unsigned i = 1 + (unsigned)draw_below(b->draw, 6); i > 0; i--) {
+        int64_t at = brew_moment(b);
+        brew_single(b, HIT_ANSWER, at);
+        if (b->mix->fault_count == FAULTS_MAX)
+            return;
+        struct fault *f = &b->mix->faults[b->mix->fault_count - 1];
+        f->after = draw_percent(b->draw, 85) ? AFTER_PROPOSED : STEP_NONE;
+        f->delay_us = draw_percent(b->draw, 30) ? 0 : draw_small(b->draw, 10, 90000) * US_PER_MS;
+    }
+}
+
+/* A region is lost for long, people say no, and then nobody sees anything for a while: no sign that it is back. */
+static void a_no_and_no_sight(struct brew *b)
+{
+    int64_t at = draw_range(b->draw, 20, 60) * US_PER_S;
+    struct fault *f = brew_add(b, HIT_REGION_LOST, at, draw_range(b->draw, 200, 300) * US_PER_S);
+    f->one = PART_WRITER;
+    f = brew_add(b, HIT_ANSWER, at, 0);
+    f->one = PART_TARGET;
+    f->value = ORDER_DECLINE;
+    f->after = AFTER_PROPOSED;
+    f->delay_us = US_PER_S;
+    int64_t blind = at + draw_range(b->draw, 90, 120) * US_PER_S;
+    for (uint32_t hosts = brew_all_hosts(b), n = 0; hosts >> n != 0; n++) {
+        f = brew_add(b, HIT_OBSERVER, blind + draw_range(b->draw, 0, 3000) * US_PER_MS, 80 * US_PER_S);
+        f->one = (uint8_t)n;
+    }
+}
+
+/* Two services lose their writers' regions at one moment, and the coordinators that each could go to hear of each other
+ * late: both begin, and one of them is too many. */
+static void two_services_at_once(struct brew *b)
+{
+    const struct world_options *o = &b->mix->options;
+    uint8_t writer[2] = { o->policy.initial_writer, o->initial_writer[1] };
+    int64_t at = draw_range(b->draw, 20, 60) * US_PER_S, cut_us = draw_range(b->draw, 20, 60) * US_PER_S;
+    bool cut = draw_percent(b->draw, 75);
+    for (uint8_t s = 0; s < 2; s++) {
+        struct fault *f = brew_add(b, HIT_ENDPOINTS, at + draw_small(b->draw, 0, 2000) * US_PER_MS,
+                                   draw_range(b->draw, 60, 180) * US_PER_S);
+        f->service = s;
+        f->one = writer[s];
+        if (!cut)
+            continue;
+        f = brew_add(b, HIT_LINK, at, cut_us);
+        f->one = writer[s];
+        f->other = writer[1 - s]; /* hosts come in the order of their regions first */
+    }
+}
+
 void mix_faults(struct mix *m, struct draw *d)
 {
     struct brew b = { m, d };
@@ -111,4 +164,10 @@ void mix_faults(struct mix *m, struct draw *d)
         int64_t at = brew_moment(&b);
         brew_single(&b, HIT_TICK, at);
     }
+    if (m->options.policy.mode == MODE_APPROVE)
+        answers(&b);
+    if (m->options.policy.mode == MODE_APPROVE && draw_percent(d, 35))
+        a_no_and_no_sight(&b);
+    if (m->options.failovers_at_once > 0 && draw_percent(d, 50))
+        two_services_at_once(&b);
 }

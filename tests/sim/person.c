@@ -7,7 +7,8 @@
  * know by other means that the old database is dead. */
 #define RESCUE_SKIPS                                                                               \
     ((1u << GATE_MAJORITY_FAILED) | (1u << GATE_TARGET_HEALTHY) | (1u << GATE_TARGET_STREAMING) |  \
-     (1u << GATE_LOSS_WITHIN_RPO) | (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN))
+     (1u << GATE_LOSS_WITHIN_RPO) | (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) |              \
+     (1u << GATE_BLAST_RADIUS))
 
 static const char *order_words(enum order_kind kind)
 {
@@ -20,6 +21,8 @@ static const char *order_words(enum order_kind kind)
     case ORDER_HOLD: return "the operation to be held";
     case ORDER_GO: return "the operation to go on";
     case ORDER_BACK: return "the operation to go back";
+    case ORDER_APPROVE: return "what is proposed";
+    case ORDER_DECLINE: return "not what is proposed";
     default: return "something";
     }
 }
@@ -93,8 +96,36 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
     bool left_behind = l->operation.kind == OPERATION_NONE && l->dns_epoch > 0 && zones_differ(w, service, l);
     if (!stopped && !left_behind)
         return false;
-    struct order o = { .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1 };
     return person_orders(w, &w->hosts[l->guard.node], service, &o);
+}
+
+bool person_answers(struct world *w, struct host *h, uint8_t service, enum order_kind answer, bool stale)
+{
+    const struct ledger *l = check_newest(w, service);
+    uint64_t id = l != NULL ? l->proposal.id : 0;
+    for (uint64_t v = l != NULL ? l->version : 0; stale && v > 0; v--) {
+        uint64_t former = check_chosen(w, service, v)->proposal.id;
+        if (former == 0 || former == l->proposal.id)
+            continue;
+        id = former;
+        break;
+    }
+    struct order o = { .kind = answer, .to = REGION_NONE, .operation = id, .accepted_loss_bytes = -1 };
+    return id != 0 && person_orders(w, h, service, &o);
+}
+
+bool person_approves(struct world *w, uint8_t service)
+{
+    const struct ledger *l = check_newest(w, service);
+    if (l == NULL || l->proposal.state != PROPOSAL_WAITS)
+        return false;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].mute == MUTE_NOT && w->hosts[n].ledger_known[service] &&
+            w->hosts[n].ledger[service].version == l->version &&
+            person_answers(w, &w->hosts[n], service, ORDER_APPROVE, false))
+            return true;
+    return false;
 }
 
 /* Whether a coordinator can carry an order out, as status shows it. */

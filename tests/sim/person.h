@@ -25,6 +25,12 @@ bool person_says(struct world *world, struct host *host, uint8_t service, enum o
 
 /* Lets go on what is held, and ends a pause. True: there was something, and it was said. */
 bool person_lifts(struct world *world, uint8_t service);
+/* Answers the service's proposal, by ORDER_APPROVE or ORDER_DECLINE, from a host's control socket. `stale`: one that is
+ * no more, if there was any. False: there is none. */
+bool person_answers(struct world *world, struct host *host, uint8_t service, enum order_kind answer, bool stale);
+
+/* Approves whatever waits for a word. */
+bool person_approves(struct world *world, uint8_t service);
 
 /* Orders a failover by name, to where it can work, skipping what may be skipped. */
 bool person_rescues(struct world *world, uint8_t service);

@@ -56,6 +56,10 @@ static void see_note(struct run *r, const struct note *n)
         if (n->b == PHASE_GRANTED)
             see(r, AFTER_GRANTED);
         break;
+    case NOTE_PROPOSED:
+        see(r, AFTER_PROPOSED);
+        r->tally->proposed++;
+        break;
     case NOTE_OPERATION_DONE:
         see(r, AFTER_DONE);
         r->tally->finished++;
@@ -372,6 +376,7 @@ static bool settle(struct run *r, int64_t for_us)
         for (uint8_t s = 0; s < w->service_count; s++) {
             if (person_lifts(w, s) && lifted++ < LIFTS_MAX)
                 end += 2 * PERSON_LOOKS_US; /* what it held only goes on now */
+            r->tally->approved += person_approves(w, s);
             bool adopted = person_adopts(w, s, r->dns_stopped[s]);
             r->tally->mended += adopted;
             r->dns_stopped[s] = r->dns_stopped[s] && !adopted;
@@ -383,6 +388,19 @@ static bool settle(struct run *r, int64_t for_us)
             rescue += RESCUE_EVERY_US;
     }
     return world_broken(w) == NULL;
+}
+
+/* Nobody helps but by saying yes where that is asked for. */
+static bool run_approving(struct run *r, int64_t until_us)
+{
+    struct world *w = r->world;
+    while (w->options.policy.mode == MODE_APPROVE && w->now_us + PERSON_LOOKS_US < until_us) {
+        if (!world_run(w, w->now_us + PERSON_LOOKS_US))
+            return false;
+        for (uint8_t s = 0; s < w->service_count; s++)
+            r->tally->approved += person_approves(w, s);
+    }
+    return world_run(w, until_us);
 }
 
 static void lose(struct run *r, region_id gone)
@@ -399,7 +417,7 @@ static void lose(struct run *r, region_id gone)
     world_say(w, NULL, "--- %s is lost for good", w->options.region_name[gone]);
     world_region_kill(w, gone);
     check_event(w);
-    if (world_run(w, w->now_us + r->mix->settle_us))
+    if (run_approving(r, w->now_us + r->mix->settle_us))
         check_rest(w, lost);
 }
 

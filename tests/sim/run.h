@@ -27,6 +27,7 @@ struct tally {
     uint64_t finished, aborted, taken, promotions, dns_changes, orders, leases_lost, abstentions;
     uint64_t mended;             /* what people mended while all was healed */
     uint64_t rescued;            /* orders that people had to give then, because nobody served */
+    uint64_t proposed, approved; /* notes of a proposal; words that people gave while all was healed */
     uint64_t rested;             /* runs that were held to come to rest... */
     uint64_t not_held;           /* ...and that were not: no majority has its disks any more */
     uint64_t lost_for_good;

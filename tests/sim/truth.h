@@ -32,6 +32,7 @@ struct truth_watch {
     int64_t run_start_mono_us;
     int64_t last_mono_us;      /* newest sample of any outcome */
     int64_t judged_mono_us, judged_us;
+    int64_t ok_us;             /* when it last succeeded, for this life or one before */
     int64_t failed_until_us;   /* an earlier run had lasted long enough when it ended here */
 };
 
@@ -69,6 +70,11 @@ struct truth_tick {
     uint32_t items;
 };
 
+struct truth_answer {
+    uint64_t proposal;         /* 0: none */
+    enum order_kind kind;
+};
+
 struct truth_step {
     uint64_t operation, epoch;
 };
@@ -82,6 +88,9 @@ struct truth {
     struct world_round rounds[WORLD_ROUNDS_MAX];
     uint8_t next_round;
     struct truth_voter voters[POLICY_NODES_MAX]; /* all nodes */
+    struct truth_answer answers[TRUTH_ORDERS]; /* by people, a ring */
+    uint8_t next_answer;
+    int64_t proposed_us;               /* when the newest proposal was chosen first */
     /* Steps. */
     struct truth_step promoted[TRUTH_STEPS], begun[TRUTH_STEPS];
     struct truth_step cut_off[TRUTH_STEPS]; /* confirmed to whoever asked */
@@ -151,6 +160,14 @@ void truth_ticked(struct world *world, const struct ledger *before, const struct
 /* A begin that nobody forced (check_pace.c). `round_us`: how long a register round may take. */
 void truth_pace(struct world *world, uint8_t service, const struct ledger *before,
                 const struct ledger *ledger, region_id source, int64_t round_us);
+
+/* ...in mode approve; a value is chosen on top of another, and with it a proposal comes or goes (check_approval.c). */
+void truth_approved(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger);
+void truth_proposed(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger);
+
+/* A begin or a grant that nobody forced, of several services (check_brake.c). */
+void truth_braked(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger,
+                  int64_t decided_us);
 
 /* True the first time. */
 bool truth_step_is_new(struct truth_step *ring, uint8_t *next, uint64_t operation, uint64_t epoch);

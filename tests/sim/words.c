@@ -79,6 +79,7 @@ const char *words_answer(enum order_answer answer)
     case ANSWER_NO_LEDGER: return "no_ledger";
     case ANSWER_NO_OPERATION: return "no_operation";
     case ANSWER_NO_WAY_BACK: return "no_way_back";
+    case ANSWER_DECLINED: return "declined";
     case ANSWER_COUNT:
     default: return "?";
     }
@@ -156,6 +157,11 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
         SAY("may not change DNS: %s", n->a >= 0 && n->a < DNS_RULING_COUNT ? rulings[n->a] : "?");
     case NOTE_ORDER_REFUSED:
         SAY("refuses the order: %s %s", words_answer((enum order_answer)n->a), gate(n->b));
+    case NOTE_PROPOSED: SAY("sees a failover to %s proposed", at);
+    case NOTE_APPROVED: SAY("sees the failover to %s approved", at);
+    case NOTE_DECLINED: SAY("sees the failover to %s declined", at);
+    case NOTE_WITHDRAWN: SAY("sees the proposal withdrawn");
+    case NOTE_NO_ANSWER: SAY("has no answer in time, and %s", n->a ? "goes on" : "waits on");
     case NOTE_MESSAGE_REFUSED: SAY("refuses a message of %s", node(w, n->node));
     default: return false;
     }

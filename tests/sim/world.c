@@ -125,6 +125,8 @@ void world_order(struct world *w, struct host *h, uint8_t service, const struct 
         check_tick_ordered(w, service, w->tickets + 1, order);
     else if (order->kind != ORDER_ADOPT)
         check_ordered(w, service, w->tickets + 1, order->to);
+    if (order->kind == ORDER_APPROVE || order->kind == ORDER_DECLINE)
+        check_answered(w, service, order);
     event.as.order = (struct event_order){ service, ++w->tickets, *order };
     world_event(w, h, &event);
 }
@@ -316,6 +318,7 @@ static void make_config(struct world *w, struct host *h)
     for (uint8_t n = 0; n < w->host_count; n++)
         c->region_of[n] = w->hosts[n].region;
     c->heartbeat_us = w->options.heartbeat_us;
+    c->failovers_at_once = w->options.failovers_at_once;
     /* Far apart, so that no two hosts draw the same ids and jitter. */
     c->seed = (w->options.seed * 16 + self + 1u) * UINT64_C(0x9e3779b97f4a7c15);
     for (uint8_t s = 0; s < w->service_count; s++)

@@ -65,6 +65,7 @@ struct world_options {
     struct service_policy policy; /* checks and guards are filled in by world_new */
     region_id initial_writer[WORLD_SERVICES_MAX]; /* of services 1 and up; 0: policy's */
     int64_t heartbeat_us;
+    uint8_t failovers_at_once;    /* 0: no limit */
     int64_t health_for_us;        /* how long a failing run lasts before a check counts as failed */
     int64_t probe_us;             /* between two rounds of a check; 0: 500 ms */
     bool dns_adopted;
@@ -173,6 +174,7 @@ struct host {
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */
     struct ledger ledger[WORLD_SERVICES_MAX];    /* last known chosen here */
     bool ledger_known[WORLD_SERVICES_MAX];
+    int64_t known_since_us[WORLD_SERVICES_MAX];  /* true time: since when its operation is known to stand so */
     enum mute_reason mute;
 };
 

@@ -60,6 +60,9 @@ static void look(struct world *w, struct host *h, uint8_t service)
               (struct wall_time){ w->now_us }, &view);
     if (!view.ledger_known)
         return;
+    const struct ledger_operation *was = &h->ledger[service].operation, *is = &view.ledger.operation;
+    if (!h->ledger_known[service] || was->id != is->id || was->phase != is->phase)
+        h->known_since_us[service] = w->now_us;
     h->ledger_known[service] = true;
     h->ledger[service] = view.ledger;
     check_claim(w, h, service);

@@ -35,6 +35,8 @@ static const char *const may_be_negative[] = {
 /* Good by themselves, and refused for what else the ledger says: the fault names the ledger. */
 static const char *const null_contradicts[] = { ".proposal.from", ".proposal.to", ".proposal.proposer", NULL };
 static const char *const negative_contradicts[] = { ".pause.until", NULL };
+/* Their zero would be the null that says that there is none. */
+static const char *const never_zero[] = { ".shift.count", ".guard.last.epoch", ".ack.incident", NULL };
 static const char *const may_be_huge[] = { ".accepted_loss_bytes", ".value", ".limit", NULL };
 
 static json_t *document;
@@ -111,6 +113,8 @@ static void revalue(json_t *object, const char *key, const char *path)
         memset(text, 'x', POLICY_TEXT_MAX);
         expect_refused_as(object, key, json_string(text), "long string", path);
     }
+    if (one_of(path, never_zero))
+        expect_refused_as(object, key, type == JSON_STRING ? json_string("0") : json_integer(0), "zero", path);
     if (type == JSON_INTEGER && !one_of(path, may_be_negative))
         expect_refused_as(object, key, json_integer(-2), "negative", named(path, negative_contradicts));
     if (type == JSON_INTEGER && !one_of(path, may_be_huge))

@@ -221,6 +221,49 @@ static void words_are_understood(void)
     done();
 }
 
+static void an_answer_names_the_proposal_and_a_no_its_reason(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_APPROVE, "{\"operation\":\"00c0ffee00c0ffee\"}", &a, &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_OPERATE);
+    CU_ASSERT_PTR_NULL(a.reason);
+    CU_ASSERT_TRUE(parse(COMMAND_DECLINE, "{\"operation\":\"00c0ffee00c0ffee\",\"reason\":\"x\"}", &a, &fault));
+    static const char *const bad[] = { "{}", "{\"operation\":\"shop\"}", "{\"operation\":\"00c0ffee00c0ffee\"}",
+                                       "{\"operation\":\"00c0ffee00c0ffee\",\"reason\":\"x\",\"service\":\"shop\"}",
+                                       "{\"operation\":\"00c0ffee00c0ffee\",\"reason\":\"\"}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_DECLINE, bad[i], &a, &fault));
+    CU_ASSERT_TRUE(command_row(COMMAND_APPROVE)->changes && command_row(COMMAND_DECLINE)->changes);
+    CU_ASSERT(command_answers(COMMAND_APPROVE) && command_answers(COMMAND_DECLINE));
+    CU_ASSERT_FALSE(command_answers(COMMAND_FAILOVER));
+    done();
+}
+
+/* What an answer means depends on what was ordered. */
+static void an_answers_words_fit_the_order(void)
+{
+    static const enum order_answer own[] = { ANSWER_ACCEPTED, ANSWER_ALREADY, ANSWER_NO_OPERATION, ANSWER_NO_QUORUM };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        for (int kind = ORDER_APPROVE; kind <= ORDER_DECLINE; kind++) {
+            const struct order_answer_row *row = order_answer_row_of((enum order_kind)kind, own[i]);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+            CU_ASSERT_PTR_NOT_EQUAL(row, order_answer_row(own[i]));
+            CU_ASSERT_EQUAL(row->exit, order_answer_row(own[i])->exit);
+        }
+    CU_ASSERT_PTR_EQUAL(order_answer_row_of(ORDER_APPROVE, ANSWER_BUSY), order_answer_row(ANSWER_BUSY));
+    CU_ASSERT_PTR_EQUAL(order_answer_row_of(ORDER_FAILOVER, ANSWER_ALREADY), order_answer_row(ANSWER_ALREADY));
+    CU_ASSERT_EQUAL(order_answer_row(ANSWER_DECLINED)->exit, EXIT_GATE);
+    char words[512];
+    struct text text = TEXT_OF(words);
+    order_answer_text(&text, ORDER_APPROVE, &(struct message_order_reply){ .answer = ANSWER_ALREADY });
+    CU_ASSERT_PTR_NULL(strstr(words, "writer already"));
+    text_clear(&text);
+    order_answer_todo(&text, ORDER_FAILOVER,
+                      &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = GATE_BLAST_RADIUS });
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "--skip-gate blast_radius"));
+}
+
 static void every_answer_has_its_words(void)
 {
     for (int kind = 0; kind < ORDER_KIND_COUNT; kind++)
@@ -270,4 +313,6 @@ static void every_answer_has_its_words(void)
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
            TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
            TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
-           TEST(words_are_understood), TEST(every_answer_has_its_words))
+           TEST(words_are_understood),
+           TEST(an_answer_names_the_proposal_and_a_no_its_reason), TEST(an_answers_words_fit_the_order),
+           TEST(every_answer_has_its_words))

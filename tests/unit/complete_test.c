@@ -107,6 +107,16 @@ static void names_come_from_the_status(void)
     CU_ASSERT_STRING_EQUAL(next("--socket/x/status/d", shop_and_desk), "desk ");
 }
 
+static void proposals_come_from_the_status(void)
+{
+    static const char status[] = "{\"services\":[{\"name\":\"shop\",\"proposal\":{\"id\":\"00c0ffee00c0ffee\"}},"
+                                 "{\"name\":\"desk\",\"proposal\":null},{\"proposal\":{\"id\":\"$(x)\"}},{\"proposal\":7}]}";
+    CU_ASSERT_STRING_EQUAL(next("approve/", status), "00c0ffee00c0ffee ");
+    CU_ASSERT_STRING_EQUAL(next("decline/00c", status), "00c0ffee00c0ffee ");
+    CU_ASSERT_STRING_EQUAL(next("decline/00c0ffee00c0ffee/--reason/", status), "");
+    CU_ASSERT_STRING_EQUAL(next("wait/", status), "");
+}
+
 static void other_values_are_the_persons(void)
 {
     CU_ASSERT_STRING_EQUAL(next("switchover/shop/--reason/", shop_and_desk), "");
@@ -153,5 +163,5 @@ static void anything_may_be_said(void)
 }
 
 SUITE_MAIN("complete", TEST(every_command_is_offered), TEST(options_are_those_of_the_command), TEST(each_option_once),
-           TEST(names_come_from_the_status), TEST(other_values_are_the_persons),
+           TEST(names_come_from_the_status), TEST(proposals_come_from_the_status), TEST(other_values_are_the_persons),
            TEST(the_daemon_is_asked_only_for_names), TEST(anything_may_be_said))

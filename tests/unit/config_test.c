@@ -75,6 +75,8 @@ static void what_is_left_out_has_its_default(void)
     const struct check_config *health = &s->regions[0].checks[1];
     CU_ASSERT_EQUAL(c->heartbeat_us, SECONDS(1));
     CU_ASSERT_EQUAL(s->mode, CONFIG_MODE_AUTOMATIC);
+    CU_ASSERT(s->approve_within_us == SECONDS(900) && s->on_no_answer == CONFIG_NO_ANSWER_NOTHING);
+    CU_ASSERT_EQUAL(c->failovers_at_once, 0);
     CU_ASSERT_EQUAL(s->lease.duration_us, SECONDS(10));
     CU_ASSERT_EQUAL(s->lease.clock_error_percent, 10);
     CU_ASSERT_TRUE(s->fence.ladder_count == 1 && s->fence.ladder[0] == CONFIG_FENCE_KERNEL);
@@ -264,7 +266,7 @@ struct bad {
 static const struct bad bad_files[] = {
     /* Keys. */
     { "\"renew_every\"", "\"renewevery\"", "13: $.services.web.lease.renewevery: unknown option; did you mean \"renew_every\"?" },
-    { "\"cluster\": \"test\"", "\"cluster\": \"test\", \"zzzzzzzz\": 1", "2: $.zzzzzzzz: the known ones are cluster, voters, nodes, heartbeat, services" },
+    { "\"cluster\": \"test\"", "\"cluster\": \"test\", \"zzzzzzzz\": 1", "2: $.zzzzzzzz: the known ones are cluster, voters, nodes, heartbeat, failovers_at_once, services" },
     { "\"cluster\": \"test\",", "\"cluster\": \"test\", \"a.b c\": 1,", "2: $[\"a.b c\"]: unknown option" },
     { "\"cluster\": \"test\",", "", "1: $.cluster: is missing; it is required" },
     { "\"region\": \"beta\",", "", "8: $.nodes.n2.region: is missing" },
@@ -291,6 +293,10 @@ static const struct bad bad_files[] = {
     { "\"initial_writer\"", "\"runbook\": [ { \"id\": \"a\", \"when\": \"after\", \"text\": \"x\" }, { \"id\": \"a\", \"when\": \"before\", \"text\": \"y\" } ], \"initial_writer\"",
       "11: $.services.web.runbook[1].id: \"a\" is the id of item 0 already" },
     /* Types and values. */
+    { "\"cluster\": \"test\",", "\"cluster\": \"test\", \"failovers_at_once\": 33,", "2: $.failovers_at_once: 33 is out of range" },
+    { "\"fence\": {", "\"mode\": \"approved\", \"fence\": {", "14: $.services.web.mode: did you mean \"approve\"?" },
+    { "\"fence\": {", "\"on_no_answer\": \"stop\", \"fence\": {", "14: $.services.web.on_no_answer: \"stop\"" },
+    { "\"fence\": {", "\"approve_within\": \"0s\", \"fence\": {", "14: $.services.web.approve_within: 0s is out of range" },
     { "\"duration\": \"10s\"", "\"duration\": 10", "12: $.services.web.lease.duration: is a number; must be a duration such as \"10s\"" },
     { "\"duration\": \"10s\"", "\"duration\": \"10\"", "12: $.services.web.lease.duration: has no unit; write \"10s\"" },
     { "\"duration\": \"10s\"", "\"duration\": \"-10s\"", "12: $.services.web.lease.duration: is negative" },
@@ -488,6 +494,8 @@ static const struct bad warned_files[] = {
       "          \"kernel_allow\": [\"198.51.100.9\"]", "\"sslmode\": \"require\",\n          \"kernel_allow\": [\"198.51.100.9\"]",
       "25: " ALPHA ".database.sslmode: does not prove that it is the right server" },
     { "\"http://192.0.2.2/\"", "\"https://192.0.2.2/\", \"certificate_check\": false", "22: " ALPHA ".checks.health.certificate_check: can call the region healthy" },
+    { "\"cluster\": \"test\",", "\"cluster\": \"test\", \"failovers_at_once\": 1,", "2: $.failovers_at_once: is 1, and there is 1 service: it never holds one back" },
+    { "\"fence\": {", "\"on_no_answer\": \"go\", \"fence\": {", "14: $.services.web.on_no_answer: counts only in mode \"approve\"; the mode is \"automatic\"" },
     { "{ \"region\": \"gamma\"", "{ \"region\": \"alpha\"", "3: $.voters: 2 of 3 voters are in region alpha: when it is lost there is no majority" },
     { "\"checks\": { \"db\": { \"type\": \"postgres\" } },", "", "16: $.services.web.regions.beta: has no checks" },
 };

@@ -154,6 +154,53 @@ static void a_shut_gate_is_what_is_in_the_way(void)
     json_decref(answer);
 }
 
+/* In mode approve: before, while it waits, when nobody answered, after a yes and after a no. */
+static void a_proposal_is_explained(void)
+{
+    all_well();
+    votes_against_east(2);
+    struct gate *gates = view.regions[FIXTURE_WEST].gates;
+    gates[GATE_OUTAGE_MIN].open = true;
+    gates[GATE_APPROVED] = (struct gate){ .known = true, .limit = PROPOSAL_APPROVED };
+    service.mode = CONFIG_MODE_APPROVE;
+    json_t *answer = explain();
+    CU_ASSERT_FALSE(peek_yes(answer, "begins"));
+    CU_ASSERT_TRUE(why(answer, "waits for a person's word"));
+    CU_ASSERT_TRUE(would(answer, "then a person is asked"));
+    CU_ASSERT_TRUE(json_is_null(json_object_get(answer, "proposal")));
+    json_decref(answer);
+    view.ledger.proposal = (struct ledger_proposal){
+        .state = PROPOSAL_WAITS, .kind = OPERATION_FAILOVER, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
+        .proposer = FIXTURE_WEST, .said = { { 5 }, { "ann" }, { "the link is mended" } } };
+    view.proposal_age_us = 4000000;
+    view.proposal_left_us = 56000000;
+    answer = explain();
+    const json_t *proposal = json_object_get(answer, "proposal");
+    CU_ASSERT_STRING_EQUAL(peek_str(proposal, "state", ""), "waits");
+    CU_ASSERT_STRING_EQUAL(peek_str(proposal, "id", ""), "0000000000c0ffee");
+    CU_ASSERT_TRUE(json_is_null(json_object_get(proposal, "answered_by")));
+    CU_ASSERT_TRUE(would(answer, "for another 56s; then nothing begins until somebody answers"));
+    CU_ASSERT_TRUE(would(answer, "failoverctl approve 0000000000c0ffee"));
+    json_decref(answer);
+    service.on_no_answer = CONFIG_NO_ANSWER_GO;
+    view.proposal_left_us = 0;
+    answer = explain();
+    CU_ASSERT_TRUE(would(answer, "Nobody answered in time: it begins without"));
+    json_decref(answer);
+    view.ledger.proposal.state = PROPOSAL_DECLINED;
+    answer = explain();
+    CU_ASSERT_TRUE(would(answer, "Declined by ann (the link is mended)"));
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(answer, "proposal"), "reason", ""), "the link is mended");
+    json_decref(answer);
+    view.ledger.proposal.state = PROPOSAL_APPROVED;
+    gates[GATE_APPROVED].open = true;
+    gates[GATE_APPROVED].value = PROPOSAL_APPROVED;
+    answer = explain();
+    CU_ASSERT_TRUE(peek_yes(answer, "begins"));
+    CU_ASSERT_TRUE(would(answer, "Approved by ann"));
+    json_decref(answer);
+}
+
 static void without_a_quorum_nothing_can_be_decided(void)
 {
     all_well();
@@ -432,7 +479,8 @@ static void survives_views_that_make_no_sense(void)
 }
 
 SUITE_MAIN("explain", TEST(while_all_is_well_nobody_votes), TEST(votes_are_named_and_counted),
-           TEST(a_shut_gate_is_what_is_in_the_way), TEST(without_a_quorum_nothing_can_be_decided),
+           TEST(a_shut_gate_is_what_is_in_the_way), TEST(a_proposal_is_explained),
+           TEST(without_a_quorum_nothing_can_be_decided),
            TEST(a_loss_is_never_nothing_unless_known), TEST(the_fence_says_what_would_prove_it),
            TEST(an_operation_says_what_it_waits_for), TEST(commits_hang_only_where_that_is_seen),
            TEST(a_plan_chooses_the_region_and_names_the_command), TEST(times_come_from_past_runs),

@@ -9,6 +9,7 @@ static struct policy_config fixture_config;
 static struct service fixture_service;
 static struct effects fixture_effects;
 static struct peer fixture_peers[POLICY_NODES_MAX];
+static struct moving fixture_moving[POLICY_SERVICES_MAX];
 static uint64_t fixture_random = 1;
 static bool fixture_persist;
 
@@ -16,7 +17,7 @@ static inline struct turn turn_at(int64_t s)
 {
     fixture_effects.count = 0;
     return (struct turn){ .now = AT(s), .said_at = AT(s), .wall = { SECONDS(1000000 + s) },
-                          .config = &fixture_config, .peers = fixture_peers,
+                          .config = &fixture_config, .peers = fixture_peers, .moving = fixture_moving,
                           .effects = &fixture_effects, .random = &fixture_random, .voting = true, .may_propose = true,
                           .restarts = 1, .persist = &fixture_persist };
 }
