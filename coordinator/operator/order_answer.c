@@ -31,6 +31,11 @@ static const struct order_answer_row rows[] = {
     { ANSWER_NO_WAY_BACK, EXIT_GATE,
       "refused: it can't go back any more: its target was granted, and may have written",
       "Let it finish; then failoverctl switchover SERVICE --to the other region loses nothing." },
+    { ANSWER_NO_STAGE, EXIT_USAGE,
+      "refused: there is no stage to go on to: all of the traffic comes home already, or it was sent back, or it never "
+      "moves by stages",
+      "failoverctl status SERVICE shows how the traffic stands; after it was sent back, failoverctl operation resume ID "
+      "begins with the first stage again." },
 };
 
 const struct order_answer_row *order_answer_row(enum order_answer answer)

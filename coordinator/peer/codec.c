@@ -52,6 +52,7 @@ static const char *const order_words[] = {
     [ORDER_HOLD] = "hold",
     [ORDER_GO] = "go",
     [ORDER_BACK] = "back",
+    [ORDER_SKIP] = "skip",
     [ORDER_TICK] = "tick",
     [ORDER_ACK] = "ack",
 };
@@ -70,6 +71,7 @@ static const char *const answer_words[] = {
     [ANSWER_NO_LEDGER] = "no-ledger",
     [ANSWER_NO_OPERATION] = "no-operation",
     [ANSWER_NO_WAY_BACK] = "no-way-back",
+    [ANSWER_NO_STAGE] = "no-stage",
 };
 _Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");
 

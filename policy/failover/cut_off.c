@@ -63,7 +63,7 @@ void cut_off_ask(struct service *s, struct turn *turn)
     struct operation_run *run = &s->run;
     const struct ledger *l = service_ledger(s);
     region_id region = cut_off_region(s, turn, l, s->home);
-    bool planned = l->operation.kind == OPERATION_SWITCHOVER && ledger_may_abort(l);
+    bool planned = operation_planned(l->operation.kind) && ledger_may_abort(l);
     if (region == REGION_NONE || planned)
         return;
     if (!has_failed(s, turn, l, region)) {

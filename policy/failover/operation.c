@@ -67,6 +67,7 @@ static void enter(struct service *s, struct turn *turn, enum step_id step)
     run->retry_at.us = 0;
     run->zone = 0;
     run->dns_stage = DNS_STAGE_READ;
+    run->shift_at = SHIFT_READY;
     run->detail = (struct policy_text){ "" };
     struct note *note = service_note(s, turn, NOTE_STEP_STARTED);
     note->step = (uint8_t)step;
@@ -230,7 +231,7 @@ static void rescue(struct service *s, struct turn *turn, const struct ledger *l)
 bool operation_adopt_zone(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
-    bool waits = run->active && run->step == STEP_CUT_OVER &&
+    bool waits = run->active && (run->step == STEP_CUT_OVER || run->step == STEP_SHIFT) &&
                  (run->ruling_noted == DNS_UNADOPTED || run->ruling_noted == DNS_FOREIGN ||
                   run->ruling_noted == DNS_ROLLED_BACK);
     if (!waits)
@@ -272,6 +273,10 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (run->active && operation_moves(run->kind) &&
         l->operation.phase == PHASE_GRANTED && before_grant)
         enter(s, turn, STEP_LEASE);
+    /* Its traffic was sent back while the last of it came. */
+    if (run->active && !ledger_shift_over(l) &&
+        (run->step == STEP_CUT_OVER || run->step == STEP_VERIFY || run->step == STEP_FINISH))
+        enter(s, turn, STEP_SHIFT);
     if (run->active)
         advance(s, turn);
     else if (l->operation.kind != OPERATION_NONE && !ours)

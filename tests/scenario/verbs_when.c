@@ -243,6 +243,30 @@ static void order_skipping(struct match *m)
     order(m, match_host(m, 0), o);
 }
 
+/* In stages such as 10+50+100, each held for so long. */
+static void order_failback(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    o.kind = ORDER_FAILBACK;
+    o.shift.hold_us = match_duration(m, 3);
+    char *rest = m->word[2];
+    for (char *percent; (percent = strsep(&rest, "+")) != NULL && o.shift.count < SHIFT_STAGES_MAX;)
+        o.shift.percent[o.shift.count++] = (uint8_t)strtol(percent, NULL, 10);
+    order(m, match_host(m, 0), o);
+}
+
+static void say_of_operation(struct match *m, enum order_kind kind)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    order(m, match_host(m, 0), (struct order){ .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1,
+                                               .operation = l != NULL ? l->operation.id : 0 });
+}
+
+static void traffic_held(struct match *m) { say_of_operation(m, ORDER_HOLD); }
+static void traffic_goes_on(struct match *m) { say_of_operation(m, ORDER_GO); }
+static void traffic_sent_back(struct match *m) { say_of_operation(m, ORDER_BACK); }
+static void stage_skipped(struct match *m) { say_of_operation(m, ORDER_SKIP); }
+
 static void order_adopt(struct match *m)
 {
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
@@ -306,6 +330,11 @@ const struct row when_rows[] = {
     { "a person at % orders failover to %", order_failover },
     { "a person at % orders failover to % skipping %", order_skipping },
     { "a person at % orders switchover to %", order_switchover },
+    { "a person at % orders failback to % in % of %", order_failback },
+    { "a person at % holds the operation", traffic_held },
+    { "a person at % lets the operation go on", traffic_goes_on },
+    { "a person at % sends the operation back", traffic_sent_back },
+    { "a person at % skips the stage", stage_skipped },
     { "a person at % orders adopt", order_adopt },
     { NULL, NULL },
 };

@@ -251,6 +251,10 @@ static void say_outside(struct speaker *s)
     case HIT_DNS_MARK: say(s, "the mark in zone %u is %s", f->zone, mark_words[f->value]); break;
     case HIT_ORDER:
     case HIT_SWITCHOVER: say_order(s); break;
+    case HIT_FAILBACK:
+        say(s, "a person at %s orders failback in stages %x of %.1fs", host_one(s), f->bits, (double)f->value / 1e6);
+        break;
+    case HIT_TRAFFIC: say(s, "a person at %s says how the traffic goes on: order %d", host_one(s), (int)f->value); break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;

@@ -9,6 +9,12 @@
     ((1u << GATE_MAJORITY_FAILED) | (1u << GATE_TARGET_HEALTHY) | (1u << GATE_TARGET_STREAMING) |  \
      (1u << GATE_LOSS_WITHIN_RPO) | (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN))
 
+static const char *traffic_word(enum order_kind kind)
+{
+    return kind == ORDER_HOLD ? "the traffic to stay as it is" : kind == ORDER_BACK ? "the traffic back"
+           : kind == ORDER_SKIP ? "the next stage" : "the traffic to go on";
+}
+
 bool person_orders(struct world *w, struct host *h, uint8_t service, const struct order *order)
 {
     if (!h->alive || host_stands(h))
@@ -16,8 +22,12 @@ bool person_orders(struct world *w, struct host *h, uint8_t service, const struc
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
     world_say(w, h, "a person orders %s %s",
-              o.kind == ORDER_ADOPT ? "adopt" : o.kind == ORDER_SWITCHOVER ? "switchover to" : "failover to",
-              o.kind == ORDER_ADOPT ? "" : w->options.region_name[o.to]);
+              o.kind == ORDER_ADOPT        ? "adopt"
+              : o.kind == ORDER_SWITCHOVER ? "switchover to"
+              : o.kind == ORDER_FAILBACK   ? "failback to"
+              : o.kind == ORDER_FAILOVER   ? "failover to"
+                                           : traffic_word(o.kind),
+              o.to < w->options.region_count && o.kind != ORDER_ADOPT ? w->options.region_name[o.to] : "");
     world_order(w, h, service, &o);
     return true;
 }
@@ -62,7 +72,7 @@ static bool zones_differ(const struct world *w, uint8_t service, const struct le
 {
     const struct world_service *s = &w->services[service];
     for (uint8_t z = 0; z < s->policy.zone_count; z++)
-        if (s->zones[z].now.region != l->writer || s->zones[z].now.epoch < l->dns_epoch ||
+        if (s->zones[z].now.region != l->writer || s->zones[z].now.share != 100 || s->zones[z].now.epoch < l->dns_epoch ||
             s->zones[z].now.mark != DNS_MARK_OURS)
             return true;
     return false;
@@ -80,10 +90,29 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
     return person_orders(w, &w->hosts[l->guard.node], service, &o);
 }
 
+bool person_tells_traffic(struct world *w, struct host *h, uint8_t service, enum order_kind kind)
+{
+    const struct ledger *l = check_newest(w, service);
+    bool granted = l != NULL && (l->operation.phase == PHASE_GRANTED || !l->operation.may_return);
+    if (!granted || l->operation.kind != OPERATION_FAILBACK || l->operation.shift.count == 0)
+        return false;
+    struct order o = { .kind = kind, .to = REGION_NONE, .operation = l->operation.id, .accepted_loss_bytes = -1 };
+    return person_orders(w, h, service, &o);
+}
+
 /* Whether a coordinator can carry an order out, as status shows it. */
 static bool is_able(const struct host *h)
 {
     return (h->mute == MUTE_NOT || (h->mute == MUTE_NO_VOTE && h->found_sound)) && h->alive && !host_stands(h);
+}
+
+bool person_resumes(struct world *w, uint8_t service)
+{
+    const struct ledger *l = check_newest(w, service);
+    struct host *h = NULL;
+    for (uint8_t n = 0; n < w->host_count && h == NULL; n++)
+        h = is_able(&w->hosts[n]) ? &w->hosts[n] : NULL;
+    return l != NULL && h != NULL && l->operation.wish != WISH_GO && person_tells_traffic(w, h, service, ORDER_GO);
 }
 
 /* One that works the region's database, and so can make it the writer. */

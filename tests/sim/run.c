@@ -113,7 +113,8 @@ static void strike(struct run *r, uint16_t i)
     say_fault(r, f, "--- ");
     bool struck = fault_apply(r->world, f, &r->states[i]);
     r->tally->faults[f->kind] += struck;
-    r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_ADOPT);
+    r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_FAILBACK ||
+                                   f->kind == HIT_ADOPT);
     if (f->kind == HIT_MEND)
         end_what_hides(r);
 }
@@ -367,6 +368,7 @@ static bool settle(struct run *r, int64_t for_us)
         r->tally->mended += person_around(r);
         for (uint8_t s = 0; s < w->service_count; s++) {
             bool adopted = person_adopts(w, s, r->dns_stopped[s]);
+            r->tally->mended += person_resumes(w, s);
             r->tally->mended += adopted;
             r->dns_stopped[s] = r->dns_stopped[s] && !adopted;
             if (w->now_us < rescue || is_served(w, s) || end - w->now_us < for_us / 8)
