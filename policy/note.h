@@ -31,7 +31,7 @@ enum note_kind {
     NOTE_STEP_OVERDUE,       /* step: past its deadline; a person should look */
     NOTE_ACT_SENT,           /* step; a: enum act_kind */
     NOTE_ACT_DONE,           /* step; a: enum act_kind, b: enum act_outcome, c: us; detail */
-    NOTE_OPERATION_ABORTED,  /* goes back; a: enum step_id where, b: enum gate_id */
+    NOTE_OPERATION_ABORTED,  /* goes back; a: enum step_id where, b: enum gate_id, GATE_COUNT: a person's word */
     NOTE_OPERATION_DONE,     /* a: us since begin, b: lost bytes estimated, c: lost us */
     NOTE_OPERATION_TAKEN,    /* this node goes on with it; node: the former executor */
     NOTE_OPERATION_LEFT,     /* another node goes on with it; node */
@@ -53,6 +53,9 @@ enum note_kind {
     NOTE_DNS_STOPPED,        /* a: enum dns_ruling; a person decides */
     NOTE_ORDER,              /* a: enum order_kind; detail: by whom */
     NOTE_ORDER_REFUSED,      /* a: enum order_answer, b: gate */
+    NOTE_PAUSED,             /* a: us left until it is over by itself, 0: until resumed; detail: who and why */
+    NOTE_RESUMED,            /* a: 1 by its time, 0 by a person; detail: who and why */
+    NOTE_WISH,               /* what a person wants of the running operation; a: enum operation_wish; detail: who and why */
     NOTE_MESSAGE_REFUSED,    /* node; a: enum message_kind: parsed, but makes no sense */
     NOTE_KIND_COUNT
 };

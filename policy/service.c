@@ -243,6 +243,7 @@ void service_run(struct service *s, struct turn *turn)
         s->timer_at = MONO_NEVER;
         register_tick(s, turn);
         note_chosen(s, turn);
+        word_notes(s, turn);
         watch_run(s, turn);
         register_run(s, turn);
         order_run(s, turn);

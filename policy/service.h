@@ -237,8 +237,20 @@ struct operation_run {
     struct mono_time in_force_at; /* 0: not yet */
     bool zone_without_id;       /* applied, but its change id was lost: proven at the servers */
     /* the way back */
-    enum gate_id abort_gate;
+    enum gate_id abort_gate;      /* GATE_COUNT: none, a person said so */
+    bool went_back;
+    /* a person's word: it stands still */
+    bool held;
+    struct mono_time held_since;
     struct policy_text detail;
+};
+
+/* What was last said of people's words in the journal; see word_notes(). */
+struct heard_words {
+    bool paused;
+    struct wall_time pause_said;
+    uint64_t operation;
+    enum operation_wish wish;
 };
 
 /* Our own region's standby on its way to the writer. */
@@ -285,6 +297,7 @@ struct service {
     uint64_t noted_version;
     uint64_t noted_guard_epoch;
     uint64_t noted_operation;
+    struct heard_words heard;        /* said last in the journal */
     struct mono_time guard_known_at; /* when the present guard's naming became known here */
     struct mono_time timer_at;       /* earliest time that any part wants to be called */
 };
@@ -402,6 +415,8 @@ void order_message(struct service *service, struct turn *turn, const struct mess
 void order_reply(struct service *service, struct turn *turn,
                  const struct message_order_reply *reply);
 void order_run(struct service *service, struct turn *turn);
+/* Says in the journal what people came to say, and that a pause is over by its time. */
+void word_notes(struct service *service, struct turn *turn);     /* failover/word.c */
 void operation_run_step(struct service *service, struct turn *turn); /* failover/operation.c */
 /* A person adopts the zones at which our operation stands. False: it does not stand at any. */
 bool operation_adopt_zone(struct service *service, struct turn *turn);

@@ -130,12 +130,37 @@ static void answer_status(struct control *c, const struct control_request *reque
     probing_reset_stall(c->parts.probing);
 }
 
+/* The service that an operation is of, the one that runs or the last; CONFIG_NONE: none that is known here. */
+static size_t service_of_operation(struct control *c, uint64_t operation)
+{
+    size_t found = CONFIG_NONE;
+    struct view_service *view = malloc(sizeof *view);
+    ensure(view != NULL);
+    for (size_t i = 0; found == CONFIG_NONE && i < c->parts.cluster->service_count; i++) {
+        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
+                  (struct wall_time){ base_wall_us() }, view);
+        bool runs = view->ledger.operation.kind != OPERATION_NONE && view->ledger.operation.id == operation;
+        if (view->ledger_known && (runs || view->ledger.last_operation == operation))
+            found = i;
+    }
+    free(view);
+    return found;
+}
+
 static void answer_order(struct control *c, const struct control_request *request)
 {
     size_t service = 0;
     struct order order;
     if (!control_order(c->server, request, c->parts.cluster, &service, &order))
         return;
+    if (service == CONFIG_NONE)
+        service = service_of_operation(c, order.operation);
+    if (service == CONFIG_NONE) {
+        control_refuse(c->server, request->ticket, name_order_answer(ANSWER_NO_OPERATION), EXIT_USAGE,
+                       "refused: this node knows of no such operation, running or just over",
+                       "failoverctl status shows what runs, failoverctl history SERVICE what ran.", NULL);
+        return;
+    }
     if (request->arguments.dry_run) {
         struct snapshot snapshot;
         take_snapshot(c, &snapshot);
@@ -248,6 +273,11 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_PLAN: answer_plan(c, request); return true;
     case COMMAND_FAILOVER:
     case COMMAND_SWITCHOVER:
+    case COMMAND_PAUSE:
+    case COMMAND_RESUME:
+    case COMMAND_OPERATION_PAUSE:
+    case COMMAND_OPERATION_RESUME:
+    case COMMAND_OPERATION_ABORT:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;

@@ -117,6 +117,44 @@ static const struct command commands[COMMAND_COUNT] = {
       "one operation: how it stands, or when it is over its entry in the history",
       "  ID  as accepted orders print it, or history\n",
       { { "operation", PARAMETER_HEX, true, false } } },
+    [COMMAND_PAUSE] = { COMMAND_PAUSE, "pause", "SERVICE|--all [--for DURATION|--until-resumed] --reason TEXT",
+      ROLE_OPERATE, true, true,
+      "no failover begins by itself, for a while",
+      "  --all            every service of the cluster, one after the other; the exit code is the worst of them\n"
+      "  --for DURATION   how long, such as 30m or 8h (default 1h, at most 7 days); it ends by itself then\n"
+      "  --until-resumed  until somebody resumes it, however long that is; so does --for 0\n"
+      "  --reason TEXT    why; every node's status shows it with your name\n"
+      "  While paused no failover begins by itself, and one that began by itself and may still go back does. What a\n"
+      "  person ordered goes on, and people may still order, with --skip-gate not_paused. Paused again: the new time\n"
+      "  counts.\n",
+      { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, true, false }, { "for_ms", PARAMETER_PAUSE, false, false },
+        { "until_resumed", PARAMETER_FLAG, false, false } } },
+    [COMMAND_RESUME] = { COMMAND_RESUME, "resume", "SERVICE|--all --reason TEXT", ROLE_OPERATE, true, true,
+      "end a pause: failovers begin by themselves again",
+      "  --all          every service of the cluster that is paused; the exit code is the worst of them\n"
+      "  --reason TEXT  why; goes into the audit trail with your name\n",
+      { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_OPERATION_PAUSE] = { COMMAND_OPERATION_PAUSE, "operation pause", "ID --reason TEXT", ROLE_OPERATE, true,
+      true, "hold an operation: it goes neither on nor back until somebody says so",
+      "  ID             as accepted orders print it, or status\n"
+      "  --reason TEXT  why; every node's status shows it with your name\n"
+      "  No step that has not begun begins, and no deadline runs. What was begun ends, and fences and leases are kept\n"
+      "  as they would be. Held before its target is the writer, writes stay off all the while.\n",
+      { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_OPERATION_RESUME] = { COMMAND_OPERATION_RESUME, "operation resume", "ID --reason TEXT", ROLE_OPERATE, true,
+      true, "let an operation go on that was held",
+      "  ID             as accepted orders print it, or status\n"
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  What it rests on is looked at again first; a remote hook is run again.\n",
+      { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_OPERATION_ABORT] = { COMMAND_OPERATION_ABORT, "operation abort", "ID --reason TEXT", ROLE_OPERATE, true,
+      true, "send an operation back to the old writer, while that is possible",
+      "  ID             as accepted orders print it, or status\n"
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  Possible until its target is named writer, which may have written then: afterwards it is refused (exit code\n"
+      "  3), and a switchover to the other region loses nothing. Once said it is not taken back. A region that a\n"
+      "  remote hook has cut off stays so until a person undoes that.\n",
+      { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
       ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",
       "  FILE           the trail; left out: the one that node.json names, or " CONFIG_AUDIT_DEFAULT "\n"
@@ -163,6 +201,11 @@ const struct command *command_row(enum command_id id)
 bool command_moves(enum command_id id)
 {
     return id == COMMAND_FAILOVER || id == COMMAND_SWITCHOVER;
+}
+
+bool command_says(enum command_id id)
+{
+    return id >= COMMAND_PAUSE && id <= COMMAND_OPERATION_ABORT;
 }
 
 const struct command *command_find(const char *name)
@@ -224,6 +267,7 @@ static bool check_string(const struct command_parameter *parameter, const char *
     case PARAMETER_COUNT:
     case PARAMETER_FLAG:
     case PARAMETER_PLANNED:
+    case PARAMETER_PAUSE:
     case PARAMETER_SEQ: break;
     }
     return check_text(parameter->key, value, fault);
@@ -315,8 +359,15 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
             return fault_set(fault, "%s has to be true or false", parameter->key);
         if (strcmp(parameter->key, "without_list") == 0)
             arguments->without_list = json_is_true(value);
+        else if (strcmp(parameter->key, "until_resumed") == 0)
+            arguments->until_resumed = json_is_true(value);
         else
             arguments->dry_run = json_is_true(value);
+        return true;
+    case PARAMETER_PAUSE:
+        if (!parse_integer(parameter->key, value, 1, INT64_C(1000) * COMMAND_PAUSE_MAX_S, &arguments->pause_us, fault))
+            return false;
+        arguments->pause_us *= 1000;
         return true;
     case PARAMETER_PLANNED:
         return parse_planned(string, &arguments->planned, fault);
@@ -364,6 +415,8 @@ bool command_parse(const struct command *command, const json_t *request,
     if ((command_moves(command->id) || command->id == COMMAND_REJOIN) && !arguments->dry_run &&
         arguments->reason == NULL)
         return fault_set(fault, "%s needs a reason: it is kept with your name", command->name);
+    if (arguments->until_resumed && arguments->pause_us > 0)
+        return fault_set(fault, "a pause is for a time or until it is resumed, not both");
     /* Looking changes nothing, whatever it looks at. */
     if (arguments->dry_run)
         arguments->role = ROLE_READ;

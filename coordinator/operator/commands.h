@@ -29,6 +29,11 @@ enum command_id {
     COMMAND_EVENTS,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
+    COMMAND_PAUSE,
+    COMMAND_RESUME,
+    COMMAND_OPERATION_PAUSE,
+    COMMAND_OPERATION_RESUME,
+    COMMAND_OPERATION_ABORT,
     COMMAND_AUDIT_VERIFY,
     COMMAND_AUDIT_SHOW,
     COMMAND_CHECK_CONFIG,
@@ -46,6 +51,7 @@ enum parameter_kind {
     PARAMETER_PLANNED, /* "failover", "switchover", "failback" */
     PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, or a run */
     PARAMETER_SEQ,    /* integer, 0 or more */
+    PARAMETER_PAUSE,  /* integer, ms: 1 to COMMAND_PAUSE_MAX_S */
     PARAMETER_TIME,   /* as in the journal: "2026-11-21T10:17:45.123Z" */
 };
 
@@ -55,6 +61,8 @@ const char *planned_name(enum planned planned);
 
 #define COMMAND_PARAMETERS_MAX 8
 #define COMMAND_TEXT_MAX 512
+#define COMMAND_PAUSE_S (60 * 60)              /* unless it is said */
+#define COMMAND_PAUSE_MAX_S (7 * 24 * 60 * 60) /* longer ones only until resumed */
 
 struct command_parameter {
     const char *key;
@@ -78,6 +86,8 @@ struct command {
 const struct command *command_row(enum command_id id);
 /* It names the region that is to become the writer. */
 bool command_moves(enum command_id id);
+/* A word that changes what is in the ledger and nothing else; it has an outcome at once. */
+bool command_says(enum command_id id);
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
 
@@ -95,6 +105,8 @@ struct command_arguments {
     const char *since;
     bool dry_run;
     bool without_list;
+    bool until_resumed;
+    int64_t pause_us;       /* 0: left out */
     enum planned planned;
     enum control_role role; /* what this request needs */
 };

@@ -1,5 +1,6 @@
 /* Orders between the control socket and the core: a request becomes a struct order, and the core's
  * answer becomes words. See control_server.h. */
+#include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/operator/control_parts.h"
 #include "coordinator/operator/order_answer.h"
@@ -7,9 +8,16 @@
 
 static enum order_kind order_kind_of(enum command_id command)
 {
-    return command == COMMAND_DNS_ADOPT    ? ORDER_ADOPT
-           : command == COMMAND_SWITCHOVER ? ORDER_SWITCHOVER
-                                           : ORDER_FAILOVER;
+    switch ((int)command) {
+    case COMMAND_DNS_ADOPT: return ORDER_ADOPT;
+    case COMMAND_SWITCHOVER: return ORDER_SWITCHOVER;
+    case COMMAND_PAUSE: return ORDER_PAUSE;
+    case COMMAND_RESUME: return ORDER_RESUME;
+    case COMMAND_OPERATION_PAUSE: return ORDER_HOLD;
+    case COMMAND_OPERATION_RESUME: return ORDER_GO;
+    case COMMAND_OPERATION_ABORT: return ORDER_BACK;
+    default: return ORDER_FAILOVER;
+    }
 }
 
 void control_answer_order(struct control_server *server, uint64_t ticket,
@@ -22,9 +30,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     char id[NAME_HEX_MAX];
     struct text text = TEXT_OF(sentence);
     struct text next = TEXT_OF(todo);
-    order_answer_text(&text, reply);
-    order_answer_todo(&next, order_kind_of(control_asked(server, ticket)), reply);
-    const struct order_answer_row *row = order_answer_row(reply->answer);
+    enum order_kind kind = order_kind_of(control_asked(server, ticket));
+    order_answer_text(&text, kind, reply);
+    order_answer_todo(&next, kind, reply);
+    const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
     if (reply->operation != 0)
@@ -62,15 +71,24 @@ static void policy_words(struct policy_text *out, const char *words)
     out->s[end] = '\0';
 }
 
+/* By this node's calendar; what it means if that is wrong: policy/failover/word.c. */
+static struct wall_time pause_until(const struct command_arguments *arguments)
+{
+    int64_t for_us = arguments->pause_us > 0 ? arguments->pause_us : INT64_C(1) * COMMAND_PAUSE_S * CLOCK_US_PER_S;
+    return (struct wall_time){ arguments->until_resumed ? 0 : base_wall_us() + for_us };
+}
+
 bool control_order(struct control_server *server, const struct control_request *request,
                    const struct cluster_config *cluster, size_t *service, struct order *order)
 {
     const struct command_arguments *arguments = &request->arguments;
     char by[sizeof order->by.s];
     struct text name = TEXT_OF(by);
+    uint64_t operation = 0;
+    bool by_id = arguments->operation != NULL && parse_hex(arguments->operation, &operation);
     *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
                                           : CONFIG_NONE;
-    if (*service == CONFIG_NONE) {
+    if (*service == CONFIG_NONE && !by_id) {
         control_refuse(server, request->ticket, "no_service", EXIT_USAGE,
                        "this cluster has no such service", "failoverctl status lists them.", NULL);
         return false;
@@ -84,9 +102,12 @@ bool control_order(struct control_server *server, const struct control_request *
     *order = (struct order){
         .kind = order_kind_of(request->command->id),
         .to = to != CONFIG_NONE ? (region_id)to : REGION_NONE,
+        .operation = operation,
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
     };
+    if (order->kind == ORDER_PAUSE)
+        order->at = pause_until(arguments);
     if (request->who.user[0] != '\0')
         text_append(&name, request->who.user);
     else

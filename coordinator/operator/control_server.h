@@ -92,7 +92,8 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply);
 
-/* What the core is asked for, from a request for COMMAND_FAILOVER, COMMAND_SWITCHOVER or COMMAND_DNS_ADOPT, or what a
+/* What the core is asked for, from a request for a command that orders or says something (*service CONFIG_NONE where
+ * that names an operation and no service, which the caller has to find), or what a
  * plan is to be made of, from COMMAND_PLAN (of which the kind is not told, and the region may be none). False,
  * having refused the request, when service or region are not of the configuration. *service is an index
  * into cluster->services. */

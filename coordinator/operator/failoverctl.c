@@ -20,6 +20,7 @@
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
 #include "coordinator/operator/failoverctl_watch.h"
+#include "coordinator/operator/failoverctl_word.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
@@ -38,6 +39,7 @@ struct line {
     int64_t limit_us;     /* wait: 0, none */
     bool watch;           /* status */
     bool follow;          /* events */
+    bool all;             /* pause, resume */
     int64_t interval_us;  /* status --watch: 0, the default */
     bool no_color;
     json_t *request;
@@ -47,7 +49,7 @@ enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COL
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
                  OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_EXPECT,
-                 OPTION_HELP };
+                 OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -72,11 +74,17 @@ static const struct option options[] = {
     { "interval", required_argument, NULL, OPTION_INTERVAL },
     { "follow", no_argument, NULL, OPTION_FOLLOW },
     { "since", required_argument, NULL, OPTION_SINCE },
+    { "all", no_argument, NULL, OPTION_ALL },
+    { "for", required_argument, NULL, OPTION_FOR },
+    { "until-resumed", no_argument, NULL, OPTION_UNTIL_RESUMED },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
 };
 
 #define AUDITS (1u << COMMAND_AUDIT_VERIFY | 1u << COMMAND_AUDIT_SHOW)
+#define PAUSES (1u << COMMAND_PAUSE | 1u << COMMAND_RESUME)
+#define SAYS                                                                                                     \
+    (PAUSES | 1u << COMMAND_OPERATION_PAUSE | 1u << COMMAND_OPERATION_RESUME | 1u << COMMAND_OPERATION_ABORT)
 #define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER)
 
 /* Which commands take which option; what is not here is for all of them. */
@@ -85,7 +93,10 @@ static const struct {
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
     { OPTION_TO, MOVES | 1u << COMMAND_PLAN },
-    { OPTION_REASON, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_ALL, PAUSES },
+    { OPTION_FOR, 1u << COMMAND_PAUSE },
+    { OPTION_UNTIL_RESUMED, 1u << COMMAND_PAUSE },
+    { OPTION_REASON, SAYS | MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
@@ -156,6 +167,17 @@ static bool set_interval(struct line *line, const char *text)
            line->interval_us <= WATCH_INTERVAL_MOST_US;
 }
 
+static bool set_pause(struct line *line, const char *text)
+{
+    struct fault fault;
+    int64_t us;
+    if (strcmp(text, "0") == 0)
+        return set(line, "until_resumed", json_true());
+    return value_duration(text, &us, &fault) && us >= CLOCK_US_PER_S &&
+           us <= INT64_C(1) * COMMAND_PAUSE_MAX_S * CLOCK_US_PER_S &&
+           set(line, "for_ms", json_integer(us / CLOCK_US_PER_MS));
+}
+
 /* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
 static void set_limit(struct line *line)
 {
@@ -191,6 +213,9 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_FOLLOW: line->follow = true; return true;
     case OPTION_SINCE: return ctl_events_since(line->request, value);
     case OPTION_INTERVAL: return set_interval(line, value);
+    case OPTION_ALL: line->all = true; return true;
+    case OPTION_FOR: return set_pause(line, value);
+    case OPTION_UNTIL_RESUMED: return set(line, "until_resumed", json_true());
     default: return false;
     }
 }
@@ -293,7 +318,8 @@ static int run_help(const struct line *line)
 
 static bool of_operation(enum command_id id)
 {
-    return id == COMMAND_WAIT || id == COMMAND_OPERATION_SHOW;
+    return id == COMMAND_WAIT || id == COMMAND_OPERATION_SHOW || id == COMMAND_OPERATION_PAUSE ||
+           id == COMMAND_OPERATION_RESUME || id == COMMAND_OPERATION_ABORT;
 }
 
 /* The server's own check of the request, before anything is asked or confirmed. */
@@ -301,6 +327,8 @@ static bool check_request(struct line *line, struct fault *fault)
 {
     struct command_arguments arguments;
     json_t *copy = json_deep_copy(line->request);
+    if (line->all && json_object_get(copy, "service") == NULL)
+        (void)json_object_set_new(copy, "service", json_string("all")); /* each in its turn */
     if (line->settings.dry_run)
         (void)json_object_set_new(copy, "dry_run", json_true());
     bool good = command_parse(line->command, copy, &arguments, fault);
@@ -338,6 +366,8 @@ static int run_command(struct line *line)
     if (!set(line, "command", json_string(line->command->name)) ||
         !set_words(line))
         return usage("the command line has to be UTF-8", NULL);
+    if (line->all && line->word_count > 0)
+        return usage("--all means every service: it takes none by name", line->words[0]);
     if (!check_request(line, &fault))
         return usage(fault.text, NULL);
     if (line->command->id == COMMAND_STATUS)
@@ -358,6 +388,9 @@ static int run_command(struct line *line)
         return (int)ctl_wait(&line->settings, json_incref(line->request), line->limit_us);
     if (line->command->id == COMMAND_OPERATION_SHOW)
         return (int)ctl_operation_show(&line->settings, json_incref(line->request));
+    if (command_says(line->command->id))
+        return (int)(line->all ? ctl_word_to_all(&line->settings, json_incref(line->request))
+                               : ctl_word(&line->settings, json_incref(line->request)));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 

@@ -40,6 +40,15 @@ static size_t print_sentences(const struct table_style *style, const json_t *lis
     return printed;
 }
 
+static void print_pause(const struct table_style *style, const json_t *pause)
+{
+    if (!json_is_object(pause))
+        return;
+    fprintf(style->stream, "  paused %s%s, by %s: %s\n",
+            peek_str(pause, "until", NULL) != NULL ? "until " : "until somebody resumes it",
+            peek_str(pause, "until", ""), peek_str(pause, "by", "?"), peek_str(pause, "why", "?"));
+}
+
 static void print_head(const struct table_style *style, const json_t *explain)
 {
     int64_t epoch;
@@ -49,6 +58,7 @@ static void print_head(const struct table_style *style, const json_t *explain)
         fprintf(style->stream, "  epoch %" PRId64, epoch);
     fprintf(style->stream, "  mode %s%s\n", peek_str(explain, "mode", "?"),
             peek_yes(explain, "paused") ? "  PAUSED" : "");
+    print_pause(style, json_object_get(explain, "pause"));
     if (peek_str(explain, "headline", NULL) != NULL)
         fprintf(style->stream, "  %s\n", peek_str(explain, "headline", "?"));
     fprintf(style->stream, "\n%s%s%s\n", paint(style, BOLD),

@@ -191,6 +191,7 @@ static void tell_progress(struct watch *watch, const json_t *service)
                  peek_str(operation, "executor", "?"));
     if (peek_str(operation, "step", NULL) != NULL)
         text_appendf(&text, ", step %s", peek_str(operation, "step", "?"));
+    status_text_wish(&text, operation);
     /* what it waits for or what did not work; else what the step is there for */
     const char *words = peek_str(operation, "detail", "");
     if (words[0] == '\0')
@@ -220,7 +221,9 @@ static void say_unknown(const struct watch *watch)
 
 static void say_why(const struct watch *watch, const json_t *why)
 {
-    if (why != NULL)
+    if (why != NULL && strcmp(peek_str(why, "gate", "none"), "none") == 0)
+        printf("It went back at step %s, since a person said so.\n", peek_str(why, "step", "?"));
+    else if (why != NULL)
         printf("It went back at step %s (gate %s): %s.\n", peek_str(why, "step", "?"), peek_str(why, "gate", "none"),
                peek_str(why, "text", "see failoverctl history"));
     else

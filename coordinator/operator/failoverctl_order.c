@@ -20,7 +20,7 @@ enum exit_code ctl_print_json(const json_t *document, enum exit_code code)
     return good ? code : EXIT_FAILED;
 }
 
-static enum exit_code exit_of(enum ctl_outcome outcome, const json_t *error)
+enum exit_code ctl_exit_of(enum ctl_outcome outcome, const json_t *error)
 {
     int64_t code;
     switch (outcome) {
@@ -57,7 +57,7 @@ json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const 
 enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcome outcome,
                             const json_t *error, const struct fault *fault)
 {
-    enum exit_code code = exit_of(outcome, error);
+    enum exit_code code = ctl_exit_of(outcome, error);
     if (settings->json) {
         json_t *document = ctl_error_document(outcome, error, fault);
         (void)ctl_print_json(document, code);

@@ -24,6 +24,9 @@ struct ctl_settings {
 enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcome outcome,
                             const json_t *error, const struct fault *fault);
 
+/* What that outcome makes failoverctl exit with; `error` of a refusal. */
+enum exit_code ctl_exit_of(enum ctl_outcome outcome, const json_t *error);
+
 /* What --json prints of a fault or a refusal: {"ok": false, "error": {...}}. A new reference. */
 json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault);
 

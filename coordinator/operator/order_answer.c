@@ -38,6 +38,52 @@ static const struct order_answer_row rows[] = {
       "begins with the first stage again." },
 };
 
+#define LOOK_BEFORE "Look at failoverctl status before you try again."
+#define NOT_KNOWN "no majority of voters answered in time, so it is not known whether this counts"
+#define NO_SUCH_OPERATION "refused: no such operation runs (any more)"
+#define SHOWS_WHAT_IS "failoverctl status shows what runs, failoverctl operation show ID what became of this one."
+#define GOES_BACK "refused: it is on its way back, and that is not taken back"
+
+/* What the same answer means for an order of another kind. */
+static const struct { enum order_kind kind; struct order_answer_row row; } special[] = {
+    { ORDER_PAUSE, { ANSWER_ACCEPTED, EXIT_DONE,
+      "paused: no failover begins by itself, and one that began by itself and may still go back does",
+      "People may still order, with --skip-gate not_paused. failoverctl resume SERVICE --reason TEXT ends it." } },
+    { ORDER_PAUSE, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
+    { ORDER_RESUME, { ANSWER_ACCEPTED, EXIT_DONE, "resumed: failovers begin by themselves again", "" } },
+    { ORDER_RESUME, { ANSWER_ALREADY, EXIT_GATE, "refused: it is not paused", "Nothing needs to be done." } },
+    { ORDER_RESUME, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
+    { ORDER_HOLD, { ANSWER_ACCEPTED, EXIT_DONE,
+      "held: no step that has not begun begins and no deadline runs; fences and leases are kept as they would be",
+      "failoverctl operation resume ID lets it go on, operation abort ID sends it back while that is possible." } },
+    { ORDER_HOLD, { ANSWER_ALREADY, EXIT_GATE, "refused: it is held already",
+      "failoverctl status shows by whom and why." } },
+    { ORDER_HOLD, { ANSWER_BUSY, EXIT_GATE, GOES_BACK, "Watch it with failoverctl wait ID." } },
+    { ORDER_HOLD, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
+    { ORDER_HOLD, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
+    { ORDER_GO, { ANSWER_ACCEPTED, EXIT_DONE, "it goes on; what it rests on is looked at again first",
+      "Watch it with failoverctl wait ID." } },
+    { ORDER_GO, { ANSWER_ALREADY, EXIT_GATE, "refused: it is not held", "Watch it with failoverctl wait ID." } },
+    { ORDER_GO, { ANSWER_BUSY, EXIT_GATE, GOES_BACK, "Watch it with failoverctl wait ID." } },
+    { ORDER_GO, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
+    { ORDER_GO, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
+    { ORDER_BACK, { ANSWER_ACCEPTED, EXIT_DONE,
+      "it goes back: the old writer is named again, and opens once its guard has its lease",
+      "Watch it with failoverctl wait ID. What a remote hook has cut off stays so until you undo that." } },
+    { ORDER_BACK, { ANSWER_ALREADY, EXIT_GATE, "refused: it goes back, or went back, already",
+      "failoverctl operation show ID tells which." } },
+    { ORDER_BACK, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
+    { ORDER_BACK, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
+};
+
+const struct order_answer_row *order_answer_row_of(enum order_kind kind, enum order_answer answer)
+{
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
+        if (special[i].kind == kind && special[i].row.answer == answer)
+            return &special[i].row;
+    return order_answer_row(answer);
+}
+
 const struct order_answer_row *order_answer_row(enum order_answer answer)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -46,9 +92,9 @@ const struct order_answer_row *order_answer_row(enum order_answer answer)
     return NULL;
 }
 
-void order_answer_text(struct text *text, const struct message_order_reply *reply)
+void order_answer_text(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
 {
-    const struct order_answer_row *row = order_answer_row(reply->answer);
+    const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
     if (row == NULL) {
         text_append(text, "the daemon gave an answer that this version does not know");
         return;
@@ -80,7 +126,7 @@ static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind
 
 void order_answer_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
 {
-    const struct order_answer_row *row = order_answer_row(reply->answer);
+    const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
     if (reply->answer == ANSWER_GATE && reply->gate < GATE_COUNT) {
         gate_todo(text, (enum gate_id)reply->gate, kind);
         return;

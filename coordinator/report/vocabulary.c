@@ -120,6 +120,14 @@ static const struct vocabulary_row rows[] = {
     { NOTE_ORDER_REFUSED, "order_refused", LOG_LEVEL_WARNING,
       { { "answer", WORD_ANSWER }, { "gate", WORD_GATE } },
       "the order for {region} was refused: {a}, gate {b}", NULL },
+    { NOTE_PAUSED, "paused", LOG_LEVEL_WARNING, { { "left", WORD_DURATION } },
+      "{service} is paused for {a}: no failover begins by itself[; {detail}]",
+      "{service} is paused until somebody resumes it: no failover begins by itself[; {detail}]" },
+    { NOTE_RESUMED, "resumed", LOG_LEVEL_WARNING, { { "by_its_time", WORD_COUNT } },
+      "the pause of {service} is over, its time has come: failovers begin by themselves again[; it was of {detail}]",
+      "{service} is resumed: failovers begin by themselves again[; {detail}]" },
+    { NOTE_WISH, "operation_told", LOG_LEVEL_WARNING, { { "wish", WORD_WISH } },
+      "the operation to {region} is told: {a}[; {detail}]", "the operation to {region} goes on[; {detail}]" },
     { NOTE_MESSAGE_REFUSED, "message_refused", LOG_LEVEL_WARNING, { { "message", WORD_MESSAGE } },
       "a {a} of {node} was refused: it parses but makes no sense here; are both of one version?", NULL },
 };
@@ -182,6 +190,7 @@ static const char *word_of(const struct cluster_config *cluster, enum vocabulary
     case WORD_ORDER: return name_order_kind(small);
     case WORD_ANSWER: return name_order_answer(small);
     case WORD_MESSAGE: return name_message_kind(small);
+    case WORD_WISH: return name_wish(small);
     case WORD_NONE:
     case WORD_COUNT:
     case WORD_DURATION:

@@ -35,6 +35,7 @@ enum vocabulary_kind {
     WORD_ORDER,
     WORD_ANSWER,
     WORD_MESSAGE,
+    WORD_WISH,
     WORD_BEGINS,     /* 1 begins, 0 ends */
 };
 

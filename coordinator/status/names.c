@@ -122,6 +122,13 @@ static const char *const operation_kinds[] = {
     [OPERATION_FAILBACK] = "failback",
 };
 
+static const char *const wishes[] = {
+    [WISH_GO] = "go",
+    [WISH_HOLD] = "hold",
+    [WISH_BACK] = "back",
+};
+_Static_assert(sizeof wishes / sizeof wishes[0] == WISH_COUNT, "a wish without a name");
+
 static const char *const phases[] = {
     [PHASE_NONE] = "none",
     [PHASE_BEGUN] = "begun",
@@ -246,6 +253,7 @@ const char *name_dns_ruling_text(int ruling) { return LOOKUP(dns_ruling_texts, r
 const char *name_order_kind(int kind) { return LOOKUP(order_kinds, kind); }
 const char *name_order_answer(int answer) { return LOOKUP(order_answers, answer); }
 const char *name_message_kind(int kind) { return LOOKUP(message_kinds, kind); }
+const char *name_wish(int wish) { return LOOKUP(wishes, wish); }
 
 /* Gates and steps carry their names in policy/, where the tables are that define them. */
 const char *name_gate(int gate)

@@ -43,6 +43,7 @@ const char *name_dns_ruling_text(int ruling);
 const char *name_order_kind(int kind);
 const char *name_order_answer(int answer);
 const char *name_message_kind(int kind);
+const char *name_wish(int wish);
 const char *name_gate(int gate);
 const char *name_step(int step);
 

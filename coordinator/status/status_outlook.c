@@ -304,8 +304,13 @@ static void outlook_operation(const struct status_service *service, struct text 
 {
     const struct view_service *view = service->view;
     const struct ledger_operation *ledger = &view->ledger.operation;
-    if (ledger->kind == OPERATION_ADOPT)
+    if (ledger->kind == OPERATION_ADOPT && ledger->wish == WISH_GO)
         text_append(text, "The service goes on as it is.");
+    else if (ledger->wish == WISH_HOLD)
+        text_appendf(text, "A person holds it: it goes neither on nor back until somebody says so%s.",
+                     view->ledger.writer == REGION_NONE ? ", and no region writes meanwhile" : "");
+    else if (ledger->wish == WISH_BACK)
+        text_appendf(text, "A person sent it back: %s is named writer again.", region_of(service, ledger->from));
     else if (view->operation.overdue)
         text_append(text, "The step is past its deadline and is tried again; a person should look.");
     else if (ledger->phase == PHASE_GRANTED)
@@ -381,6 +386,52 @@ void status_warn(json_t *warnings, const char *code, const char *service, const 
     add(warnings, object);
 }
 
+bool status_is_paused(const struct status_service *service)
+{
+    return service->view->ledger_known &&
+           ledger_is_paused(&service->view->ledger, (struct wall_time){ service->input->now_wall_us });
+}
+
+static void append_said(struct text *text, const struct said *said)
+{
+    if (said->by.s[0] != '\0')
+        text_appendf(text, ", by %s", said->by.s);
+    if (said->why.s[0] != '\0')
+        text_appendf(text, ": %s", said->why.s);
+}
+
+static void warn_paused(const struct status_service *service, json_t *warnings)
+{
+    const struct ledger_pause *pause = &service->view->ledger.pause;
+    char sentence[STATUS_SENTENCE_MAX], when[CLOCK_WALL_TEXT_MAX], left[CLOCK_DURATION_TEXT_MAX];
+    struct text text = TEXT_OF(sentence);
+    if (pause->until.us == 0)
+        text_append(&text, "until somebody resumes it");
+    else
+        text_appendf(&text, "until %s (%s left)", base_format_wall(when, sizeof when, pause->until.us),
+                     base_format_duration(left, sizeof left, pause->until.us - service->input->now_wall_us));
+    append_said(&text, &pause->said);
+    status_warn(warnings, "paused", service->config->name,
+                "the service is paused: no failover begins by itself, %s. failoverctl resume %s --reason TEXT ends it",
+                sentence, service->config->name);
+}
+
+/* Held for long, it is forgotten: that a person has to say something is what everybody has to see. */
+static void warn_held(const struct status_service *service, json_t *warnings)
+{
+    const struct ledger *ledger = &service->view->ledger;
+    char sentence[STATUS_SENTENCE_MAX], id[NAME_HEX_MAX];
+    struct text text = TEXT_OF(sentence);
+    if (!service->view->ledger_known || ledger->operation.kind == OPERATION_NONE || ledger->operation.wish != WISH_HOLD)
+        return;
+    append_said(&text, &ledger->operation.said);
+    (void)format_hex(id, ledger->operation.id);
+    status_warn(warnings, "operation_held", service->config->name,
+                "operation %s is held%s. %sfailoverctl operation resume %s --reason TEXT lets it go on%s", id, sentence,
+                ledger->writer == REGION_NONE ? "No region writes meanwhile. " : "", id,
+                ledger_may_abort(ledger) ? ", operation abort sends it back" : "");
+}
+
 static void warn_quorum(const struct status_service *service, json_t *warnings)
 {
     const struct view_service *view = service->view;
@@ -404,8 +455,8 @@ static void warn_quorum(const struct status_service *service, json_t *warnings)
         status_warn(warnings, "lease_differs", name,
              "the lease or fence settings of the file differ from those in force; they take effect "
              "when a writer is next named");
-    if (view->ledger_known && view->ledger.pause.on)
-        status_warn(warnings, "paused", name, "the service is paused: no failover begins by itself");
+    if (status_is_paused(service))
+        warn_paused(service, warnings);
     if (service->config->mode == CONFIG_MODE_MANUAL)
         status_warn(warnings, "manual_mode", name, "manual mode: no failover begins by itself");
 }
@@ -473,6 +524,7 @@ void status_service_warnings(const struct status_service *service, json_t *warni
     status_fence_warnings(service, warnings);
     status_commit_warnings(service, warnings);
     warn_operation(service, warnings);
+    warn_held(service, warnings);
     warn_standbys(service, warnings);
     warn_returned(service, warnings);
 }

@@ -80,6 +80,9 @@ json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 
 json_t *status_render_service(const struct status_service *service);
 
+/* A pause is in force, by this node's calendar. */
+bool status_is_paused(const struct status_service *service);
+
 /* Adds {"code", "service", "text"}; `service` may be NULL. */
 void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
     PRINTF_LIKE(4, 5);

@@ -288,6 +288,34 @@ static json_t *json_wall(struct wall_time wall)
     return wall.us == 0 ? json_null() : json_string(base_format_wall(when, sizeof when, wall.us));
 }
 
+/* A person's word; null while nobody said anything. */
+static json_t *render_said(const struct said *said)
+{
+    if (said->at.us == 0)
+        return json_null();
+    json_t *object = json_object();
+    put(object, "at", json_wall(said->at));
+    put(object, "by", json_of_text(said->by.s));
+    put(object, "why", json_of_text(said->why.s));
+    return object;
+}
+
+/* The pause that is in force by this node's calendar. */
+static json_t *render_pause(const struct status_service *service)
+{
+    const struct ledger_pause *pause = &service->view->ledger.pause;
+    int64_t now_us = service->input->now_wall_us;
+    if (!status_is_paused(service))
+        return json_null();
+    json_t *object = json_object();
+    put(object, "since", json_wall(pause->said.at));
+    put(object, "until", json_wall(pause->until));
+    put(object, "left_ms", pause->until.us != 0 ? json_of_ms(pause->until.us - now_us) : json_null());
+    put(object, "by", json_of_text(pause->said.by.s));
+    put(object, "why", json_of_text(pause->said.why.s));
+    return object;
+}
+
 static json_t *render_operation(const struct status_service *service)
 {
     const struct view_service *view = service->view;
@@ -309,6 +337,8 @@ static json_t *render_operation(const struct status_service *service)
     put(object, "accepted_loss_bytes",
         ledger->accepted_loss_bytes >= 0 ? json_integer(ledger->accepted_loss_bytes) : json_null());
     put(object, "begun", json_wall(ledger->begun));
+    put(object, "wish", json_string(name_wish((int)ledger->wish)));
+    put(object, "said", render_said(&ledger->said));
     render_step(view, object);
     put(object, "proof", json_string(name_fence_proof((int)operation->proof)));
     put(object, "proof_text", json_string(name_fence_proof_text((int)operation->proof)));
@@ -433,7 +463,8 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "epoch", known ? json_of_u64(ledger->epoch) : json_null());
     put(object, "version", known ? json_of_u64(ledger->version) : json_null());
     put(object, "ledger_age_ms", json_of_ms_or_null(view->ledger_age_us));
-    put(object, "paused", json_boolean(known && ledger->pause.on));
+    put(object, "paused", json_boolean(status_is_paused(service)));
+    put(object, "pause", render_pause(service));
     put(object, "quorum", render_quorum(view));
     put(object, "lease", render_lease(service));
     put(object, "fence", status_fence(service));

@@ -54,6 +54,22 @@ static void append_ms(struct text *text, const char *before, const json_t *objec
     text_append(text, after);
 }
 
+/* What a person said that it is to do, by whom, why and when. */
+void status_text_wish(struct text *text, const json_t *operation)
+{
+    const char *wish = peek_str(operation, "wish", "go");
+    const json_t *said = json_object_get(operation, "said");
+    if (strcmp(wish, "go") == 0)
+        return;
+    text_append(text, strcmp(wish, "hold") == 0 ? ", HELD" : ", SENT BACK");
+    if (peek_str(said, "by", "")[0] != '\0')
+        text_appendf(text, " by %s", peek_str(said, "by", "?"));
+    if (peek_str(said, "at", NULL) != NULL)
+        text_appendf(text, " since %s", peek_str(said, "at", "?"));
+    if (peek_str(said, "why", "")[0] != '\0')
+        text_appendf(text, " (%s)", peek_str(said, "why", ""));
+}
+
 void status_text_operation(struct text *text, const json_t *operation)
 {
     int64_t number;
@@ -73,6 +89,7 @@ void status_text_operation(struct text *text, const json_t *operation)
         append_ms(text, ", old lease runs out in ", operation, "wait_left_ms", "");
     if (peek_yes(operation, "overdue"))
         text_append(text, ", OVERDUE");
+    status_text_wish(text, operation);
     if (peek_str(operation, "detail", "")[0] != '\0')
         text_appendf(text, ": %s", peek_str(operation, "detail", ""));
 }

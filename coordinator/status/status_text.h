@@ -19,6 +19,8 @@ void status_text_service(struct text *text, const json_t *service);
 
 /* "us-east-1 → us-west-2, step 3 of 13 fence, 420ms in it, ..." without a line end. */
 void status_text_operation(struct text *text, const json_t *operation);
+/* What a person said that a running operation is to do; nothing where it just goes on. */
+void status_text_wish(struct text *text, const json_t *operation);
 
 /* Reading JSON of unknown shape: the value's text, or `otherwise` if it is missing, of another type
  * or holds control characters. */

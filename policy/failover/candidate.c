@@ -30,7 +30,8 @@ static region_id source_in_question(const struct service *s, const struct turn *
     /* Promoted, and still waiting for DNS: that writer is protected like any other. */
     if (l->operation.phase == PHASE_GRANTED && service_seen_primary(s, l->writer))
         return l->writer;
-    if (!operation_abandoned(s, turn, l))
+    /* Held by a person: it goes neither on nor elsewhere by itself. */
+    if (l->operation.wish == WISH_HOLD || !operation_abandoned(s, turn, l))
         return REGION_NONE;
     return l->writer == REGION_NONE ? l->operation.from : l->writer;
 }

@@ -15,6 +15,10 @@
  *  - Once it runs its end is awaited before anything else is decided. Only ACT_DONE proves. Everything
  *    else, a hook that ran out of time too, says nothing: not that the region is cut off, and not that it
  *    is not. It is run again, after fresh evidence; it has to be idempotent.
+ *  - A person may send it back all the same (operation abort), and is told what stays cut off; a hook that runs is
+ *    awaited first, so that it is known. That is no less safe than being overdue: nobody was granted.
+ *  - Whoever held the operation (operation pause) may have undone the hook meanwhile: once it goes on, what the hook
+ *    confirmed before counts no more, and it is run again.
  *  - For this operation and this epoch alone. Somebody may have undone what proved an earlier one, and who
  *    takes the operation over has it run again.
  *  - Confirmed, the operation does not go back lightly: the old writer would be named while nobody can reach

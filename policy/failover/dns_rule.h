@@ -1,7 +1,8 @@
 /* dns_rule: what may be done to a zone, given the fence TXT just read in it (DESIGN 8).
  *
  * DNS never goes backwards: a change replaces the TXT exactly as it was read, and only one of an
- * older epoch of ours, or of an older version of our operation that moves traffic by and by. Whatever else is found there is a person's business.
+ * older epoch of ours, or of an older version of our operation that moves traffic by and by.
+ * Whatever else is found there is a person's business.
  */
 #ifndef FAILOVERD_POLICY_DNS_RULE_H
 #define FAILOVERD_POLICY_DNS_RULE_H

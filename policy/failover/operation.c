@@ -22,6 +22,10 @@
  * confirmation proves its fence; how far it wrote is looked at by the same guard behind that fence, so every row
  * that was ever acknowledged is before it; and the target is granted only when it has all of that. Whatever fails
  * before the grant leads back, and the old writer opens again under its old name (step_catch_up()).
+ *
+ * People may hold an operation, have it go on, and send it back; their word is in the ledger (word.c), so whoever carries
+ * it out, and takes it over, obeys the same. Of an abort and a grant exactly one is chosen: both are put forward behind
+ * the same value, and behind a word other than "go" no grant may follow (grant_follows()).
  */
 #include "policy/failover/dns_rule.h"
 #include "policy/failover/steps.h"
@@ -96,6 +100,7 @@ static void go_back(struct service *s, struct turn *turn)
     note->a = run->step;
     note->b = run->abort_gate;
     cut_off_note_left(s, turn);
+    run->went_back = true;
     enter(s, turn, STEP_UNDO);
 }
 
@@ -114,9 +119,69 @@ static void check_overdue(struct service *s, struct turn *turn)
     note->detail = run->detail;
 }
 
+/* ---- a person's word ---- */
+
+/* Held, no step begins or ends and no act is sent. What was sent ends, and its answer is kept. The guard's work is none of
+ * this: it goes on renewing, fencing and shutting by the ledger, so no lease or fence lapses for it. */
+static void stand_still(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    if (!run->held)
+        run->held_since = turn->now;
+    run->held = true;
+    if (run->step == STEP_FENCE)
+        cut_off_take(s, turn);
+}
+
+/* The deadlines had no time to run meanwhile. What rests on looks that have grown old is looked at again by the steps
+ * themselves; what a person may have undone since, the remote hook, is asked for again. */
+static void stand_no_more(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    int64_t held = mono_since(turn->now, run->held_since);
+    run->held = false;
+    run->step_started = mono_after(run->step_started, held);
+    run->step_deadline = mono_after(run->step_deadline, held);
+    if (!cut_off_proven(s, service_ledger(s)))
+        return;
+    s->cut_off.confirmed = false;
+    if (service_ledger(s)->operation.wish == WISH_GO && !run->went_back)
+        enter(s, turn, STEP_BEGIN);
+}
+
+/* True: it does not go on now. */
+static bool obeys(struct service *s, struct turn *turn)
+{
+    struct operation_run *run = &s->run;
+    enum operation_wish wish = service_ledger(s)->operation.wish;
+    /* The database is home for good: the word is about its traffic, and heard in that step. */
+    bool traffic_alone = ledger_shifts(service_ledger(s));
+    if (traffic_alone && run->step != STEP_CUT_OVER && run->step != STEP_VERIFY && run->step != STEP_FINISH)
+        return false;
+    if (wish == WISH_HOLD) {
+        stand_still(s, turn);
+        return true;
+    }
+    if (run->held)
+        stand_no_more(s, turn);
+    if (wish != WISH_BACK || run->step == STEP_UNDO || run->step == STEP_ABORT)
+        return false;
+    if (cut_off_runs(s, turn)) { /* how that ends is told to whoever has to undo it */
+        service_wake(s, run->act_deadline);
+        return true;
+    }
+    if (run->step == STEP_FENCE)
+        cut_off_take(s, turn);
+    run->abort_gate = GATE_COUNT;
+    go_back(s, turn);
+    return false;
+}
+
 static void advance(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
+    if (obeys(s, turn))
+        return;
     check_overdue(s, turn);
     /* Each pass leaves a step for good, so their number bounds the loop. */
     for (int i = 0; i < STEP_COUNT; i++) {
@@ -177,7 +242,7 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
     note->a = mono_since(turn->now, run->started);
     note->b = run->loss.known ? run->loss.bytes : run->kind == OPERATION_ADOPT ? 0 : -1;
     note->c = run->loss.us;
-    if (run->abort_gate == GATE_COUNT) /* else said when it went back */
+    if (!run->went_back) /* else said then */
         cut_off_note_left(s, turn);
     run->active = false;
 }
@@ -202,9 +267,11 @@ static bool may_take_over(struct service *s, struct turn *turn, const struct led
  * takes its region back, if it is well: the region serves, and nobody else can have been named. */
 static bool may_call_back(struct service *s, struct turn *turn, const struct ledger *l)
 {
+    /* Held, it goes neither on nor back; sent back by a person, it does so however the region looks. */
+    bool well = service_own_verdict(s, turn, s->home)->verdict != VERDICT_FAILED;
     if (!s->guard.mine || !ledger_may_abort(l) || l->operation.from != s->home ||
-        !instance_equal(l->guard, s->guard.self) ||
-        service_own_verdict(s, turn, s->home)->verdict == VERDICT_FAILED)
+        !instance_equal(l->guard, s->guard.self) || l->operation.wish == WISH_HOLD ||
+        (!well && l->operation.wish != WISH_BACK))
         return false;
     for (node_id n = 0; n < turn->config->node_count; n++)
         if (node_in(s->policy->regions[l->operation.to].guards, n) && service_able(s, turn, n))

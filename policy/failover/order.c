@@ -243,7 +243,12 @@ static bool may_supersede(const struct service *s, const struct turn *turn, cons
     /* No way back: only a person can say where to now. Nothing is granted, so another begin undoes
      * nothing, and the region that was granted last may well be the one that has everything. */
     bool stuck = l->operation.phase == PHASE_BEGUN && !ledger_may_abort(l);
-    return stuck || operation_abandoned(s, turn, l);
+    /* A switchover that has lost its source can't have its confirmation any more. A person makes a failover of it, to the
+     * same region: a begin on top of a begin, so the way back and the region that wrote last stay what they were, and
+     * all that a failover needs (votes, data, fence with its own wait) is judged afresh. */
+    bool turned = operation_planned(l->operation.kind) && ledger_may_abort(l) &&
+                  l->operation.wish != WISH_BACK && l->operation.to == s->order.order.to;
+    return stuck || turned || operation_abandoned(s, turn, l);
 }
 
 /* A word is answered as the newest chosen value has it, so it has come to something whatever became of our rounds. */

@@ -1,14 +1,14 @@
 /* shift: a failback's traffic comes home stage by stage.
  *
- * The database is home already: granted, promoted and open, and nothing here moves it. What part of the traffic is to be
- * at home is said by the ledger alone (ledger_share()), so whoever takes over goes on at the right stage, and what a
- * person says counts from the moment it is chosen. A stage is put in force as every change of DNS is (cut_over.c): read,
- * ruled on by the mark, confirmed by a majority, submitted, polled, verified at the name servers. Then it is held: home
- * has to stay well for as long as was asked for, in one go, before the ledger enters the next.
+ * The database is home already: granted, promoted and open, and nothing here moves it. What part of the traffic is to
+ * be at home is said by the ledger alone (ledger_share()), so whoever takes over goes on at the right stage, and what a
+ * person says counts from the moment it is chosen. A stage is put in force as every change of DNS is (cut_over.c):
+ * read, ruled on by the mark, confirmed by a majority, submitted, polled, verified at the name servers. Then it is
+ * held: home has to stay well for as long as was asked for, in one go, before the ledger enters the next.
  *
  * Getting worse sends the traffic back: a check of home that began to fail with the stage and has failed as often as
- * makes a failure, whatever the time that a failover would give it; a verdict of failed; or a majority's. Giving traffic
- * back early harms nobody as long as the region that had it is well; that is looked at first. Then it stays back until a
+ * makes a failure, whatever the time that a failover would give it; or a majority's verdict. Giving traffic back early
+ * harms nobody as long as the endpoints that had it are well; that is looked at first. Then it stays back until a
  * person says something: by itself it would come home and go for ever.
  *
  * The last stage, with all of the traffic, is the cut-over step's, as of any operation. A writer that fails meanwhile
@@ -20,8 +20,8 @@
 
 static const char by_itself[] = "failoverd";
 
-/* A check of home that fails: in a run that began with the stage or later, as often as makes a failure; or in an older
- * one that has gone on for as long since (the fence fails checks too until it opens, which says nothing against home). */
+/* A check of home that fails: in a run that began with the stage or later, as often as makes a failure; or in an
+ * older one that has gone on for as long since (until it opens the fence fails checks too, which says nothing). */
 static const struct threshold *failing_check(struct service *s, struct turn *turn, struct mono_time since)
 {
     for (uint8_t c = 0; c < s->policy->check_count; c++) {
@@ -200,8 +200,13 @@ enum step_said step_shift(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
     const struct ledger *l = service_ledger(s);
-    if (ledger_shift_over(l))
+    if (ledger_shift_over(l) && l->operation.wish != WISH_HOLD)
         return STEP_IS_DONE;
+    if (ledger_shift_over(l)) {
+        put_off(s, turn);
+        step_say(run, "the last stage is held until a person lets it go on");
+        return STEP_WAITS;
+    }
     uint8_t share = ledger_share(l);
     if (run->shift_at == SHIFT_READY || run->share != share)
         begin_stage(s, turn, share);

@@ -96,6 +96,8 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
     /* With no way back, or with the old writer's region cut off, the question is no longer whether that is
      * well, only whether the target's data are good enough. */
     bool planned = operation_planned(l->operation.kind) && ledger_may_abort(l);
+    if (l->operation.forced)
+        not_again |= 1u << GATE_NOT_PAUSED; /* judged when a person ordered it: a pause is about what begins by itself */
     if (!ledger_may_abort(l) || cut_off_proven(s, l))
         not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED);
     gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again,
@@ -163,6 +165,14 @@ static enum step_said step_begin(struct service *s, struct turn *turn)
     return STEP_WAITS;
 }
 
+/* Another value than was waited for, since people said something meanwhile: its wait is learnt before anything rests on
+ * it, by a round in which the step stays where it is. What voters tell has only grown older since, so that is all. */
+static enum step_said wait_learnt_again(struct service *s, struct turn *turn)
+{
+    (void)step_begin(s, turn);
+    return STEP_WAITS;
+}
+
 /* A step before the grant that waits for the target: the old writer does not wait with it for ever. */
 static enum step_said wait_for_target(struct service *s, struct turn *turn)
 {
@@ -216,10 +226,8 @@ static enum step_said step_fence(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
     const struct ledger *l = service_ledger(s);
-    if (run->wait_version != l->version) {
-        (void)step_begin(s, turn); /* another value than was waited for: its wait is learnt first */
-        return STEP_WAITS;
-    }
+    if (run->wait_version != l->version)
+        return wait_learnt_again(s, turn);
     if (!run->wait_noted) {
         run->wait_noted = true;
         int64_t left = mono_since(run->wait_until, turn->now);
@@ -397,6 +405,8 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     if (operation_planned(l->operation.kind) && ledger_may_abort(l) && !has_all(run, &run->target))
         return back(s, GATE_LOSS_WITHIN_RPO);
     bool fenced = fence_proof_now(s, turn, l) != PROOF_NONE;
+    if (!fenced && run->wait_version != l->version)
+        return wait_learnt_again(s, turn);
     bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
     if (!fenced && run->overdue && ledger_may_abort(l))
         return back(s, GATE_FENCE);

@@ -5,6 +5,10 @@
  * other (abort and grant) exactly one is chosen, and the other is refused with what came first. A word that is put
  * forward during an operation makes its executor learn the wait anew for the new value (operation.c): the ages that
  * voters tell go on growing meanwhile, so it costs a round, not another lease.
+ *
+ * A pause ends by the calendar of whoever looks, and calendars may be wrong. One that runs ahead ends it early at that
+ * node, one that is behind keeps it longer: the failover that then begins, or does not, is one that would have met every
+ * other gate, or waits as it would in manual mode. Nothing of a pause proves a fence or stands in for a vote.
  */
 #include "policy/failover/word.h"
 
@@ -116,6 +120,64 @@ static enum order_answer tick_stands(const struct pending_order *o, const struct
 static struct ledger tick_goal(const struct pending_order *o, const struct ledger *l)
 {
     return ledger_tick(l, o->order.operation, o->order.items);
+}
+
+/* ---- what is told of it, at every node ---- */
+
+static void append(struct policy_text *text, const char *words)
+{
+    size_t used = 0;
+    while (text->s[used] != '\0')
+        used++;
+    size_t i = 0;
+    while (words[i] != '\0' && used + 1 < sizeof text->s)
+        text->s[used++] = words[i++];
+    for (; i > 0 && ((unsigned char)words[i] & 0xc0) == 0x80; i--)
+        used--; /* never half of a character */
+    text->s[used] = '\0';
+}
+
+static void note_said(struct note *note, const struct said *said)
+{
+    note->detail = said->by;
+    if (said->why.s[0] != '\0') {
+        append(&note->detail, ": ");
+        append(&note->detail, said->why.s);
+    }
+}
+
+static void note_pause(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    struct heard_words *heard = &s->heard;
+    bool on = ledger_is_paused(l, turn->wall), again = on && heard->pause_said.us != l->pause.said.at.us;
+    int64_t left = on && l->pause.until.us != 0 ? l->pause.until.us - turn->wall.us : 0;
+    if (left > 0)
+        service_wake(s, mono_after(turn->now, left));
+    if (on == heard->paused && !again)
+        return;
+    struct note *note = service_note(s, turn, on ? NOTE_PAUSED : NOTE_RESUMED);
+    note->a = on ? left : l->pause.on;
+    note_said(note, &l->pause.said);
+    heard->paused = on;
+    heard->pause_said = l->pause.said.at;
+}
+
+void word_notes(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (l == NULL)
+        return;
+    note_pause(s, turn, l);
+    enum operation_wish before = s->heard.operation == l->operation.id ? s->heard.wish : WISH_GO;
+    s->heard.operation = l->operation.id;
+    s->heard.wish = l->operation.wish;
+    if (l->operation.wish == before)
+        return;
+    struct note *note = service_note(s, turn, NOTE_WISH);
+    note->operation = l->operation.id;
+    note->a = l->operation.wish;
+    note->region = l->operation.to;
+    note_said(note, &l->operation.said);
 }
 
 /* ---- the table ---- */

@@ -241,7 +241,8 @@ static bool stays_follows(const struct ledger *now, const struct ledger *next)
     bool same_operation = next->operation.id == now->operation.id &&
                           next->operation.kind == now->operation.kind &&
                           next->operation.phase == now->operation.phase &&
-                          (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK || ledger_shifts(now)) &&
+                          (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK ||
+                           ledger_shifts(now)) &&
                           shift_follows(now, next);
     bool ends = next->operation.kind == OPERATION_NONE && now->operation.phase == PHASE_GRANTED &&
                 ledger_shift_over(now);

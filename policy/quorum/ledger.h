@@ -247,7 +247,8 @@ uint8_t ledger_share(const struct ledger *now);
 bool ledger_shift_over(const struct ledger *now);
 
 /* Whether the running operation may be told so: hold and go on at any time; back while it may return to the old
- * writer. Said back, it stays so. A failback that shifts may be told back, and then to go again from its first stage. */
+ * writer. Said back, it stays so. A failback that shifts may be told back, and then to go again from its first
+ * stage. */
 bool ledger_may_wish(const struct ledger *now, enum operation_wish wish);
 struct ledger ledger_wish(const struct ledger *now, enum operation_wish wish, const struct said *said);
 

@@ -51,7 +51,6 @@ static bool wishes(struct match *m, enum operation_wish wish)
     return l != NULL && l->operation.kind != OPERATION_NONE && l->operation.wish == wish;
 }
 
-static bool is_held(struct match *m) { return wishes(m, WISH_HOLD); }
 static bool is_sent_back(struct match *m) { return wishes(m, WISH_BACK); }
 
 static bool no_operation(struct match *m)
@@ -126,6 +125,20 @@ static bool was_stopped(struct match *m)
     return m->play->ruling >= 0 && strcmp(names[m->play->ruling], m->word[0]) == 0;
 }
 
+static bool is_paused(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->pause.on;
+}
+
+static bool is_told(struct match *m, enum operation_wish wish)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->operation.kind != OPERATION_NONE && l->operation.wish == wish;
+}
+
+static bool is_held(struct match *m) { return is_told(m, WISH_HOLD); }
+static bool not_paused(struct match *m) { return !is_paused(m); }
 static bool was_aborted(struct match *m) { return m->play->aborted > 0; }
 static bool was_taken(struct match *m) { return m->play->taken > 0; }
 static bool was_fenced(struct match *m) { return m->play->shut_acts[match_region(m, 0)] > 0; }
@@ -180,7 +193,6 @@ const struct condition expect_rows[] = {
     { "epoch %", is_epoch },
     { "dns %", is_dns },
     { "% percent at %", is_share },
-    { "held", is_held },
     { "sent back", is_sent_back },
     { "no operation", no_operation },
     { "an operation", an_operation },
@@ -200,6 +212,9 @@ const struct condition expect_rows[] = {
     { "step % started", was_step },
     { "dns stopped %", was_stopped },
     { "an abort", was_aborted },
+    { "paused", is_paused },
+    { "not paused", not_paused },
+    { "held", is_held },
     { "a takeover", was_taken },
     { "% was fenced", was_fenced },
     { "% never fenced", never_fenced },

@@ -255,22 +255,42 @@ static void order_failback(struct match *m)
     order(m, match_host(m, 0), o);
 }
 
-static void say_of_operation(struct match *m, enum order_kind kind)
-{
-    const struct ledger *l = world_ledger(match_world(m), 0);
-    order(m, match_host(m, 0), (struct order){ .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1,
-                                               .operation = l != NULL ? l->operation.id : 0 });
-}
-
-static void traffic_held(struct match *m) { say_of_operation(m, ORDER_HOLD); }
-static void traffic_goes_on(struct match *m) { say_of_operation(m, ORDER_GO); }
-static void traffic_sent_back(struct match *m) { say_of_operation(m, ORDER_BACK); }
-static void stage_skipped(struct match *m) { say_of_operation(m, ORDER_SKIP); }
-
 static void order_adopt(struct match *m)
 {
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
 }
+
+/* By the calendar of the coordinator that they are given to. */
+static void pause_for(struct match *m, int64_t us)
+{
+    struct host *h = match_host(m, 0);
+    struct order o = { .kind = ORDER_PAUSE, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    o.at.us = us > 0 ? host_wall(match_world(m), h) + us : 0;
+    order(m, h, o);
+}
+
+static void order_pause(struct match *m) { pause_for(m, match_duration(m, 1)); }
+static void order_pause_for_good(struct match *m) { pause_for(m, 0); }
+
+static void order_resume(struct match *m)
+{
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_RESUME, .to = REGION_NONE, .accepted_loss_bytes = -1 });
+}
+
+/* About the operation that runs, or ran last. */
+static void order_about(struct match *m, enum order_kind kind)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    if (l != NULL)
+        o.operation = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    order(m, match_host(m, 0), o);
+}
+
+static void order_hold(struct match *m) { order_about(m, ORDER_HOLD); }
+static void order_go(struct match *m) { order_about(m, ORDER_GO); }
+static void order_back(struct match *m) { order_about(m, ORDER_BACK); }
+static void stage_skipped(struct match *m) { order_about(m, ORDER_SKIP); }
 
 const struct row when_rows[] = {
     { "% is killed", region_killed },
@@ -331,10 +351,13 @@ const struct row when_rows[] = {
     { "a person at % orders failover to % skipping %", order_skipping },
     { "a person at % orders switchover to %", order_switchover },
     { "a person at % orders failback to % in % of %", order_failback },
-    { "a person at % holds the operation", traffic_held },
-    { "a person at % lets the operation go on", traffic_goes_on },
-    { "a person at % sends the operation back", traffic_sent_back },
     { "a person at % skips the stage", stage_skipped },
     { "a person at % orders adopt", order_adopt },
+    { "a person at % pauses for %", order_pause },
+    { "a person at % pauses", order_pause_for_good },
+    { "a person at % resumes", order_resume },
+    { "a person at % holds the operation", order_hold },
+    { "a person at % lets the operation go on", order_go },
+    { "a person at % sends the operation back", order_back },
     { NULL, NULL },
 };

@@ -37,4 +37,7 @@ int64_t brew_outage(struct brew *brew);           /* enough for a failover, or e
 unsigned brew_trouble_weight(unsigned trouble, enum profile profile);
 void brew_trouble(struct brew *brew, unsigned trouble, int64_t at_us);
 
+/* What people say meanwhile (mix_people.c); in some of the lists only. */
+void brew_people(struct brew *brew);
+
 #endif

@@ -89,6 +89,8 @@ void check_promotion(struct world *world, struct host *host, const struct act *a
 /* It is done: the region's standby left `parent` at `fork_lsn`. */
 void check_promoted(struct world *world, struct host *host, const struct act *act,
                     uint32_t parent, uint64_t fork_lsn);
+/* A node sends an act: of a held operation none, of one that is sent back only what undoes it. */
+void check_asked_for(struct world *world, const struct host *host, const struct act *act);
 /* A node asks for the remote hook of a region; it was run, and whoever asked hears that it is done. */
 void check_cut_off_asked(struct world *world, const struct host *host, const struct act *act);
 void check_cut_off(struct world *world, const struct act *act);

@@ -436,4 +436,6 @@ void check_note(struct world *w, struct host *h, const struct note *note)
         check_fence_proven(w, h, note);
     else if (note->kind == NOTE_OPERATION_DONE)
         check_done(w, h, note);
+    else if (note->kind == NOTE_OPERATION_ABORTED && note->a == STEP_GRANT && note->b == GATE_FENCE)
+        world_break(w, INVARIANT_EVIDENCE, "%s goes back at the grant for a fence that was proven before", h->name);
 }

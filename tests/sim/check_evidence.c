@@ -268,6 +268,32 @@ static int64_t decided_at(const struct world *w, uint8_t service, struct ballot 
     return truth_ballots(proposer->asked, ballot) == 0 ? proposer->asked_us : w->now_us - round_us;
 }
 
+/* By the calendar of whoever decided, and by the later of two that it had lately. */
+static bool is_paused(const struct world *w, const struct host *h, const struct ledger *before)
+{
+    int64_t ahead = h->clock.wall_was_us > h->clock.wall_us ? h->clock.wall_was_us - h->clock.wall_us : 0;
+    return before->pause.on && (before->pause.until.us == 0 || host_wall(w, h) + ahead < before->pause.until.us);
+}
+
+void check_asked_for(struct world *w, const struct host *h, const struct act *act)
+{
+    const struct ledger *l = &h->ledger[act->key.service];
+    bool of_step = act->key.step != STEP_GUARD && act->key.step != STEP_FOLLOW;
+    if (!of_step || !h->ledger_known[act->key.service] || l->operation.id != act->key.operation)
+        return;
+    /* Of a failback whose database is home for good the word is about its traffic: more of it must not come. */
+    const struct ledger_operation *op = &l->operation;
+    bool home = op->kind == OPERATION_FAILBACK && op->shift.count > 0 &&
+                (op->phase == PHASE_GRANTED || !op->may_return);
+    bool ends = act->key.step == STEP_CUT_OVER || act->key.step == STEP_VERIFY || act->key.step == STEP_FINISH;
+    if (home && !ends)
+        return;
+    if (l->operation.wish == WISH_HOLD)
+        world_break(w, INVARIANT_EVIDENCE, "%s sends an act of an operation that it knows to be held", h->name);
+    if (l->operation.wish == WISH_BACK && act->kind != ACT_THAW)
+        world_break(w, INVARIANT_EVIDENCE, "%s goes on with an operation that it knows to be sent back", h->name);
+}
+
 void check_first_accepted(struct world *w, uint8_t service, const struct ledger *l, struct ballot ballot)
 {
     struct truth *t = w->services[service].truth;
@@ -289,13 +315,18 @@ void check_first_accepted(struct world *w, uint8_t service, const struct ledger 
     if (op->phase == PHASE_GRANTED) {
         /* With no way back, or with its region cut off on such evidence, the old writer's health is no
          * question any more. */
-        if (before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch))
+        bool back = before->operation.may_return && !truth_is_cut_off(t, op->id, before->epoch);
+        if (back && is_paused(w, &w->hosts[op->executor], before))
+            world_break(w, INVARIANT_EVIDENCE, "a failover that may still go back is granted while the service is paused");
+        if (back)
             check_majority(w, service, l, before->operation.from,
                            policy->evidence_max_age_us, decided, "granted");
         return;
     }
-    if (before->pause.on && before->pause.until.us == 0)
+    if (is_paused(w, &w->hosts[op->executor], before))
         world_break(w, INVARIANT_EVIDENCE, "a failover begins while the service is paused");
+    if (before->operation.phase == PHASE_BEGUN && before->operation.wish == WISH_HOLD)
+        world_break(w, INVARIANT_EVIDENCE, "a failover begins by itself on top of one that is held");
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
     check_majority(w, service, l, source, policy->confirm_timeout_us, decided, "begun");
     check_asked(w, service, l, source, decided);

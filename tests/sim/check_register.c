@@ -41,10 +41,42 @@ static bool names_none(const struct ledger *now, const struct ledger *next)
            (way_back || !next->operation.may_return);
 }
 
+/* A failback in stages whose target was granted once: what people say of it is about its traffic. */
+static bool is_home(const struct ledger *l)
+{
+    const struct ledger_operation *op = &l->operation;
+    return op->kind == OPERATION_FAILBACK && op->shift.count > 0 && (op->phase == PHASE_GRANTED || !op->may_return);
+}
+
+static bool same_stage(const struct ledger *now, const struct ledger *next)
+{
+    return now->operation.shift.at == next->operation.shift.at &&
+           now->operation.shift.count == next->operation.shift.count;
+}
+
+static bool at_last_stage(const struct ledger *l)
+{
+    return l->operation.shift.count == 0 || l->operation.shift.at + 1 == l->operation.shift.count;
+}
+
+static bool next_stage(const struct ledger *now, const struct ledger *next)
+{
+    return is_home(now) && now->operation.phase == PHASE_GRANTED && now->operation.wish != WISH_BACK &&
+           next->operation.shift.at == now->operation.shift.at + 1;
+}
+
+/* What was sent back is told to go again. */
+static bool comes_again(const struct ledger *now, const struct ledger *next)
+{
+    return is_home(now) && now->operation.wish == WISH_BACK && next->operation.wish == WISH_GO &&
+           next->operation.shift.at == 0;
+}
+
 /* Straight behind the begin that it was proven for, by the one that carried that out. */
 static bool names_target(const struct ledger *now, const struct ledger *next)
 {
-    return begun(now) && granted(next) && next->operation.id == now->operation.id &&
+    return begun(now) && (now->operation.wish == WISH_GO || is_home(now)) && same_stage(now, next) &&
+           granted(next) && next->operation.id == now->operation.id &&
            next->operation.to == now->operation.to &&
            next->operation.executor == now->operation.executor &&
            next->guard_epoch == next->epoch && next->longest_lease_us >= now->longest_lease_us &&
@@ -52,9 +84,10 @@ static bool names_target(const struct ledger *now, const struct ledger *next)
            next->clock_error_ppm >= now->clock_error_ppm;
 }
 
+/* Held by a person, it goes neither on nor back. */
 static bool goes_back(const struct ledger *now, const struct ledger *next)
 {
-    return begun(now) && now->operation.may_return && next->operation.kind == OPERATION_NONE &&
+    return begun(now) && now->operation.wish != WISH_HOLD && now->operation.may_return && next->operation.kind == OPERATION_NONE &&
            next->writer == now->operation.from && next->guard_epoch == next->epoch &&
            truth_same_instance(next->guard, now->guard) && truth_same_terms(now, next) &&
            next->last_operation == now->operation.id && next->last_outcome == OUTCOME_ABORTED;
@@ -65,7 +98,7 @@ static bool keeps_writer(const struct ledger *now, const struct ledger *next)
     if (next->writer != now->writer || !same_guard(now, next) || !truth_same_terms(now, next))
         return false;
     if (next->operation.kind == OPERATION_NONE && now->operation.kind != OPERATION_NONE)
-        return now->operation.phase == PHASE_GRANTED &&
+        return now->operation.phase == PHASE_GRANTED && now->operation.wish == WISH_GO && at_last_stage(now) &&
                next->last_operation == now->operation.id && next->last_outcome == OUTCOME_DONE;
     if (next->dns_epoch != now->dns_epoch)
         return false; /* only what is over is in force */
@@ -73,7 +106,28 @@ static bool keeps_writer(const struct ledger *now, const struct ledger *next)
         return true;
     return next->operation.kind == now->operation.kind &&
            next->operation.phase == now->operation.phase &&
-           next->operation.id == now->operation.id && next->operation.to == now->operation.to;
+           next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
+           (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK || comes_again(now, next)) &&
+           (same_stage(now, next) || comes_again(now, next) || next_stage(now, next));
+}
+
+/* Somebody said something: nothing else changes with it. */
+static bool is_word(const struct ledger *now, const struct ledger *next)
+{
+    bool pause = now->pause.on != next->pause.on || now->pause.said.at.us != next->pause.said.at.us;
+    bool wish = now->operation.kind != OPERATION_NONE && now->operation.id == next->operation.id &&
+                now->operation.said.at.us != next->operation.said.at.us;
+    return pause || wish;
+}
+
+static bool is_over(const struct ledger *next)
+{
+    return next->operation.kind == OPERATION_NONE;
+}
+
+static bool same_wish(const struct ledger *now, const struct ledger *next)
+{
+    return now->operation.kind == OPERATION_NONE || now->operation.wish == next->operation.wish;
 }
 
 static bool may_follow(const struct ledger *now, const struct ledger *next)
@@ -82,7 +136,10 @@ static bool may_follow(const struct ledger *now, const struct ledger *next)
         next->dns_epoch > next->epoch)
         return false;
     if (next->epoch == now->epoch)
-        return keeps_writer(now, next);
+        return keeps_writer(now, next) && (is_word(now, next) || is_over(next) || same_wish(now, next));
+    bool same = next->operation.kind != OPERATION_NONE && next->operation.id == now->operation.id;
+    if (is_word(now, next) || (same && next->operation.wish != now->operation.wish))
+        return false;
     return next->epoch == now->epoch + 1 &&
            (names_none(now, next) || names_target(now, next) || goes_back(now, next));
 }

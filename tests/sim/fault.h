@@ -66,6 +66,8 @@ enum fault_kind {
     HIT_REJOIN,           /* one: region */
     HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */
     HIT_LIES,             /* value: permille of messages that a lie comes with (world_lies.c) */
+    HIT_WORD,             /* one: host; a person says something that only the ledger keeps. value: enum order_kind;
+                             bits: seconds of a pause, 0: until resumed */
     HIT_COUNT
 };
 

@@ -320,6 +320,13 @@ static bool adopt(struct strike *k)
     return person_orders(k->world, strike_host(k), k->fault->service, &o);
 }
 
+static bool word(struct strike *k)
+{
+    struct host *h = strike_host(k);
+    return person_says(k->world, h, k->fault->service, (enum order_kind)k->fault->value,
+                       k->fault->bits * US_PER_S);
+}
+
 static bool rejoin(struct strike *k)
 {
     return person_rejoins(k->world, k->fault->service, strike_region(k));
@@ -362,5 +369,6 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_TRAFFIC] = { "order: traffic", traffic, NULL, false, false },
     [HIT_ADOPT] = { "order: adopt", adopt, NULL, false, false },
     [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
+    [HIT_WORD] = { "a word", word, NULL, false, false },
     [HIT_MEND] = { "all outages end early", mend, NULL, false, false },
 };

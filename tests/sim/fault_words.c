@@ -108,6 +108,20 @@ static void say_set(struct speaker *s)
     }
 }
 
+static void say_word(struct speaker *s)
+{
+    const struct fault *f = s->fault;
+    switch ((int)f->value) {
+    case ORDER_PAUSE:
+        say(s, "a person at %s pauses the service for %us (0: until resumed)", host_one(s), (unsigned)f->bits);
+        break;
+    case ORDER_RESUME: say(s, "a person at %s resumes the service", host_one(s)); break;
+    case ORDER_HOLD: say(s, "a person at %s holds the operation", host_one(s)); break;
+    case ORDER_GO: say(s, "a person at %s lets the operation go on", host_one(s)); break;
+    default: say(s, "a person at %s sends the operation back", host_one(s)); break;
+    }
+}
+
 static void say_order(struct speaker *s)
 {
     const struct fault *f = s->fault;
@@ -254,7 +268,10 @@ static void say_outside(struct speaker *s)
     case HIT_FAILBACK:
         say(s, "a person at %s orders failback in stages %x of %.1fs", host_one(s), f->bits, (double)f->value / 1e6);
         break;
-    case HIT_TRAFFIC: say(s, "a person at %s says how the traffic goes on: order %d", host_one(s), (int)f->value); break;
+    case HIT_TRAFFIC:
+        say(s, "a person at %s says how the traffic goes on: order %d", host_one(s), (int)f->value);
+        break;
+    case HIT_WORD: say_word(s); break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;

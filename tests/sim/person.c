@@ -9,10 +9,21 @@
     ((1u << GATE_MAJORITY_FAILED) | (1u << GATE_TARGET_HEALTHY) | (1u << GATE_TARGET_STREAMING) |  \
      (1u << GATE_LOSS_WITHIN_RPO) | (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN))
 
-static const char *traffic_word(enum order_kind kind)
+static const char *order_words(enum order_kind kind)
 {
-    return kind == ORDER_HOLD ? "the traffic to stay as it is" : kind == ORDER_BACK ? "the traffic back"
-           : kind == ORDER_SKIP ? "the next stage" : "the traffic to go on";
+    switch ((int)kind) {
+    case ORDER_ADOPT: return "adopt";
+    case ORDER_SWITCHOVER: return "switchover to";
+    case ORDER_FAILOVER: return "failover to";
+    case ORDER_FAILBACK: return "failback to";
+    case ORDER_SKIP: return "the next stage";
+    case ORDER_PAUSE: return "a pause";
+    case ORDER_RESUME: return "an end of the pause";
+    case ORDER_HOLD: return "the operation to be held";
+    case ORDER_GO: return "the operation to go on";
+    case ORDER_BACK: return "the operation to go back";
+    default: return "something";
+    }
 }
 
 bool person_orders(struct world *w, struct host *h, uint8_t service, const struct order *order)
@@ -21,13 +32,8 @@ bool person_orders(struct world *w, struct host *h, uint8_t service, const struc
         return false;
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
-    world_say(w, h, "a person orders %s %s",
-              o.kind == ORDER_ADOPT        ? "adopt"
-              : o.kind == ORDER_SWITCHOVER ? "switchover to"
-              : o.kind == ORDER_FAILBACK   ? "failback to"
-              : o.kind == ORDER_FAILOVER   ? "failover to"
-                                           : traffic_word(o.kind),
-              o.to < w->options.region_count && o.kind != ORDER_ADOPT ? w->options.region_name[o.to] : "");
+    bool moves = o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER || o.kind == ORDER_FAILBACK;
+    world_say(w, h, "a person orders %s %s", order_words(o.kind), moves ? w->options.region_name[o.to] : "");
     world_order(w, h, service, &o);
     return true;
 }
@@ -72,8 +78,8 @@ static bool zones_differ(const struct world *w, uint8_t service, const struct le
 {
     const struct world_service *s = &w->services[service];
     for (uint8_t z = 0; z < s->policy.zone_count; z++)
-        if (s->zones[z].now.region != l->writer || s->zones[z].now.share != 100 || s->zones[z].now.epoch < l->dns_epoch ||
-            s->zones[z].now.mark != DNS_MARK_OURS)
+        if (s->zones[z].now.region != l->writer || s->zones[z].now.share != 100 ||
+            s->zones[z].now.epoch < l->dns_epoch || s->zones[z].now.mark != DNS_MARK_OURS)
             return true;
     return false;
 }
@@ -122,6 +128,30 @@ static struct host *able_host(struct world *w, region_id region)
         if (node_in(w->hosts[n].config.services[0].regions[region].guards, n) && is_able(&w->hosts[n]))
             return &w->hosts[n];
     return NULL;
+}
+
+bool person_says(struct world *w, struct host *h, uint8_t service, enum order_kind kind, int64_t for_us)
+{
+    const struct ledger *l = check_newest(w, service);
+    if (l == NULL)
+        return false;
+    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    o.operation = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
+    if (kind == ORDER_PAUSE && for_us > 0)
+        o.at.us = host_wall(w, h) + for_us;
+    return person_orders(w, h, service, &o);
+}
+
+bool person_lifts(struct world *w, uint8_t service)
+{
+    const struct ledger *l = check_newest(w, service);
+    bool held = l != NULL && l->operation.kind != OPERATION_NONE && l->operation.wish == WISH_HOLD;
+    if (l == NULL || (!held && !l->pause.on))
+        return false;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (is_able(&w->hosts[n]))
+            return person_says(w, &w->hosts[n], service, held ? ORDER_GO : ORDER_RESUME, 0);
+    return false;
 }
 
 /* To the region with the most, of those that can be worked. */

@@ -26,6 +26,13 @@ bool person_resumes(struct world *world, uint8_t service);
  * will change that by itself. `stopped`: one said so. */
 bool person_adopts(struct world *world, uint8_t service, bool stopped);
 
+/* Says a word at the host's control socket: of a pause for so long (0: until resumed), or to the operation that runs, or
+ * ran last. False: nobody answers there, or nothing is chosen yet. */
+bool person_says(struct world *world, struct host *host, uint8_t service, enum order_kind kind, int64_t for_us);
+
+/* Lets go on what is held, and ends a pause. True: there was something, and it was said. */
+bool person_lifts(struct world *world, uint8_t service);
+
 /* Orders a failover by name, to where it can work, skipping what may be skipped. */
 bool person_rescues(struct world *world, uint8_t service);
 

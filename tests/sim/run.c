@@ -13,6 +13,7 @@
 #define WRITER_BY_US (60 * US_PER_S)     /* a cluster that nothing happens to has its writers by then */
 #define PERSON_LOOKS_US (15 * US_PER_S)  /* after healing */
 #define RESCUE_EVERY_US (60 * US_PER_S)
+#define LIFTS_MAX 8                      /* each gives what was held time to go on */
 
 struct run {
     const struct mix *mix;
@@ -113,8 +114,8 @@ static void strike(struct run *r, uint16_t i)
     say_fault(r, f, "--- ");
     bool struck = fault_apply(r->world, f, &r->states[i]);
     r->tally->faults[f->kind] += struck;
-    r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_FAILBACK ||
-                                   f->kind == HIT_ADOPT);
+    r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_ADOPT ||
+                                   f->kind == HIT_WORD || f->kind == HIT_FAILBACK);
     if (f->kind == HIT_MEND)
         end_what_hides(r);
 }
@@ -356,17 +357,20 @@ static bool is_served(const struct world *w, uint8_t service)
     return any;
 }
 
-/* People look now and then: they rejoin and adopt, and where nobody serves for long they give orders. */
+/* People look now and then: they lift pauses and let go on what was held, rejoin and adopt, and where nobody serves for long they give orders. */
 static bool settle(struct run *r, int64_t for_us)
 {
     struct world *w = r->world;
     int64_t begun = w->now_us, end = begun + for_us, rescue = begun + for_us / 2;
+    unsigned lifted = 0;
     while (w->now_us < end) {
         int64_t next = w->now_us + PERSON_LOOKS_US;
         if (!world_run(w, next < end ? next : end))
             return false;
         r->tally->mended += person_around(r);
         for (uint8_t s = 0; s < w->service_count; s++) {
+            if (person_lifts(w, s) && lifted++ < LIFTS_MAX)
+                end += 2 * PERSON_LOOKS_US; /* what it held only goes on now */
             bool adopted = person_adopts(w, s, r->dns_stopped[s]);
             r->tally->mended += person_resumes(w, s);
             r->tally->mended += adopted;

@@ -135,6 +135,10 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_CONFLICT: SAY("meets another value at version %d", (int)n->a);
     case NOTE_OPERATION_BEGUN: SAY("begins an operation to %s", at);
     case NOTE_OPERATION_TAKEN: SAY("takes up the operation to %s", at);
+    case NOTE_PAUSED: SAY("knows the service paused");
+    case NOTE_RESUMED: SAY("knows the pause to be over%s", n->a ? " by its time" : "");
+    case NOTE_WISH:
+        SAY("knows the operation %s", n->a == WISH_HOLD ? "held" : n->a == WISH_BACK ? "sent back" : "told to go on");
     case NOTE_OPERATION_LEFT: SAY("leaves the operation to %s", node(w, n->node));
     case NOTE_OPERATION_ABORTED: SAY("goes back at step %s: gate %s", step(n->a), gate(n->b));
     case NOTE_OPERATION_DONE: SAY("is done; writer %s; %d bytes missing", at, (int)n->b);

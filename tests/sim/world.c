@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define CHECKS_PER_REGION 2
-#define CALENDAR_US (INT64_C(1700000000) * US_PER_S)
 
 /* ---- small words ---- */
 
@@ -133,7 +132,7 @@ void world_order(struct world *w, struct host *h, uint8_t service, const struct 
 void world_event(struct world *w, struct host *h, struct node_event *event)
 {
     event->now.us = host_mono(w, h);
-    event->wall.us = w->now_us + CALENDAR_US + h->clock.wall_us;
+    event->wall.us = host_wall(w, h);
     node_step(h->node, event, &w->effects);
     host_carry_out(w, h, w->effects.list, w->effects.count);
 }

@@ -80,6 +80,7 @@ struct host_clock {
     int64_t true_us, mono_us;
     int32_t ppm;
     int64_t wall_us;              /* calendar minus true time */
+    int64_t wall_was_us;          /* ...before it was last set */
 };
 
 /* Durable writes in the order in which they were asked for. */
@@ -366,6 +367,7 @@ bool world_reaches(const struct world *world, region_id from, region_id to); /* 
 /* The newest ledger known chosen by any host that is alive; NULL: none. */
 const struct ledger *world_ledger(const struct world *world, uint8_t service);
 int64_t host_mono(const struct world *world, const struct host *host);
+int64_t host_wall(const struct world *world, const struct host *host);
 int64_t host_true(const struct host *host, int64_t mono_us); /* when its clock will show that */
 uint64_t world_random(struct world *world, uint64_t below);
 

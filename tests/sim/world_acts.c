@@ -36,6 +36,7 @@ void act_ask(struct world *w, struct host *h, const struct act *act)
     a->server_life = w->services[act->key.service].databases[h->region].life;
     a->read_serial = h->read_serial[act->key.service][act->zone % WORLD_ZONES_MAX];
     world_mix(w, (uint64_t)act->kind << 56 ^ act->key.epoch << 8 ^ act->key.step);
+    check_asked_for(w, h, act);
     if (act->kind == ACT_FENCE_REMOTE)
         check_cut_off_asked(w, h, act);
     if (!is_fence(act->kind)) {

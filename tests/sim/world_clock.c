@@ -1,11 +1,18 @@
 /* Clocks: a host's elapsed time runs a little fast or slow of true time; its calendar steps. */
 #include "tests/sim/world_parts.h"
 
+#define CALENDAR_US (INT64_C(1700000000) * US_PER_S)
+
 int64_t host_mono(const struct world *w, const struct host *h)
 {
     int64_t elapsed = w->now_us - h->clock.true_us;
     return h->clock.mono_us + elapsed + elapsed / 1000000 * h->clock.ppm +
            elapsed % 1000000 * h->clock.ppm / 1000000;
+}
+
+int64_t host_wall(const struct world *w, const struct host *h)
+{
+    return w->now_us + CALENDAR_US + h->clock.wall_us;
 }
 
 /* Rounded up. */
@@ -45,6 +52,7 @@ void world_host_rate(struct world *w, struct host *h, int32_t ppm)
 
 void world_host_step_calendar(struct host *h, int64_t us)
 {
+    h->clock.wall_was_us = h->clock.wall_us;
     h->clock.wall_us += us;
     if (h->machine_stopped_at >= 0)
         h->set_back_us -= us;

@@ -190,8 +190,44 @@ static void ids_times_and_cursors_are_checked(void)
     done();
 }
 
+static void words_are_understood(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PAUSE, "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":604800000}", &a, &fault));
+    CU_ASSERT_EQUAL(a.pause_us, INT64_C(604800000000));
+    CU_ASSERT_EQUAL(a.role, ROLE_OPERATE);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PAUSE, "{\"service\":\"s\",\"reason\":\"x\",\"until_resumed\":true}", &a, &fault));
+    CU_ASSERT(a.until_resumed && a.pause_us == 0 && !a.dry_run);
+    static const char *const bad[] = {
+        "{\"service\":\"s\"}", "{\"reason\":\"x\"}", "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":0}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":604800001}", "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":\"1h\"}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"for_ms\":5,\"until_resumed\":true}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"operation\":\"00c0ffee00c0ffee\"}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_PAUSE, bad[i], &a, &fault));
+    static const enum command_id said[] = { COMMAND_OPERATION_PAUSE, COMMAND_OPERATION_RESUME, COMMAND_OPERATION_ABORT };
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        CU_ASSERT_TRUE(parse(said[i], "{\"operation\":\"00c0ffee00c0ffee\",\"reason\":\"x\"}", &a, &fault));
+        CU_ASSERT_FALSE(parse(said[i], "{\"operation\":\"00c0ffee00c0ffee\"}", &a, &fault));
+        CU_ASSERT_FALSE(parse(said[i], "{\"reason\":\"x\"}", &a, &fault));
+        CU_ASSERT_TRUE(command_says(said[i]) && !command_moves(said[i]));
+    }
+    CU_ASSERT_FALSE(command_says(COMMAND_FAILOVER) || command_says(COMMAND_AUDIT_VERIFY) || command_says(COMMAND_WAIT));
+    done();
+}
+
 static void every_answer_has_its_words(void)
 {
+    for (int kind = 0; kind < ORDER_KIND_COUNT; kind++)
+        for (int i = ANSWER_ACCEPTED; i < ANSWER_COUNT; i++) {
+            const struct order_answer_row *row = order_answer_row_of((enum order_kind)kind, (enum order_answer)i);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+            CU_ASSERT_EQUAL((int)row->answer, i);
+            CU_ASSERT(strlen(row->text) > 10);
+            CU_ASSERT_EQUAL(row->exit == EXIT_DONE, i == ANSWER_ACCEPTED);
+        }
     for (int i = ANSWER_ACCEPTED; i < ANSWER_COUNT; i++) {
         const struct order_answer_row *row = order_answer_row((enum order_answer)i);
         CU_ASSERT_PTR_NOT_NULL_FATAL(row);
@@ -203,7 +239,7 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NULL(order_answer_row((enum order_answer)99));
     char words[512];
     struct text text = TEXT_OF(words);
-    order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE,
+    order_answer_text(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE,
                                                             .gate = GATE_LOSS_WITHIN_RPO,
                                                             .value = 32 << 20, .limit = 16 << 20 });
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "loss_within_rpo"));
@@ -224,11 +260,11 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "the old writer's own guard"));
     CU_ASSERT_PTR_NULL(strstr(words, "--skip-gate"));
     text_clear(&text);
-    order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
+    order_answer_text(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
     CU_ASSERT(text.length > 0);
 }
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
            TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
            TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
-           TEST(every_answer_has_its_words))
+           TEST(words_are_understood), TEST(every_answer_has_its_words))

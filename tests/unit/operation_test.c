@@ -440,6 +440,160 @@ static void a_silent_executor_is_taken_over_from(void)
     CU_ASSERT_FALSE(proposes());
 }
 
+/* ---- a person's word ---- */
+
+/* The ledger as it is after `wish` was chosen on top of what `s` knows. */
+static void told(struct service *s, enum operation_wish wish)
+{
+    struct said said = { { 1 }, { "a person" }, { "a test" } };
+    s->learner = learner_that_knows(ledger_wish(service_ledger(s), wish, &said));
+    s->proposer.state = PROPOSER_IDLE;
+}
+
+static void held_it_stands_still_and_no_deadline_runs(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    told(s, WISH_HOLD);
+    run(s, NOW);
+    run(s, 1000);
+    CU_ASSERT_FALSE(proposes());
+    CU_ASSERT_FALSE(s->run.overdue);
+    CU_ASSERT_EQUAL(s->run.step, STEP_GRANT);
+    told(s, WISH_GO);
+    s->wait_version = service_ledger(s)->version; /* a round of ours had it chosen */
+    run(s, 1000);
+    CU_ASSERT_FALSE(s->run.overdue);
+    CU_ASSERT_EQUAL(s->run.step_deadline.us, AT(200 + 900).us);
+    CU_ASSERT_EQUAL(s->run.step_started.us, AT(90 + 900).us);
+}
+
+static void held_it_sends_no_act_and_keeps_what_comes_back(void)
+{
+    struct service *s = at_step(fixture_granted(), STEP_PROMOTE);
+    hold_lease(s, NOW);
+    told(s, WISH_HOLD);
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_PROMOTE));
+    told(s, WISH_GO);
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_PROMOTE));
+    struct turn turn = turn_at(NOW);
+    struct act_result done = { .kind = ACT_PROMOTE, .outcome = ACT_DONE,
+                               .key = { 0, STEP_PROMOTE, s->run.attempt, service_ledger(s)->epoch, 7 } };
+    told(s, WISH_HOLD);
+    operation_act_done(s, &turn, &done);
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.step, STEP_PROMOTE);
+    told(s, WISH_GO);
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->run.step, STEP_OPEN);
+}
+
+/* Its executor had waited for the value before; until it knows as much of this one, nothing rests on it. */
+static void a_word_has_the_wait_learnt_again(void)
+{
+    for (int64_t now = NOW; now <= 300; now += 200) { /* past its deadline too, it does not go back for that */
+        struct service *s = at_step(fixture_begun(), STEP_GRANT);
+        told(s, WISH_HOLD);
+        told(s, WISH_GO);
+        for (node_id n = 0; n < 3; n++)
+            s->health.opinions[0][n].at = s->health.opinions[1][n].at = AT(now);
+        s->health.sightings[1][1].at = AT(now);
+        run(s, now);
+        CU_ASSERT_FATAL(proposes());
+        CU_ASSERT_EQUAL(s->proposer.goal.operation.phase, PHASE_BEGUN);
+        CU_ASSERT_EQUAL(s->proposer.goal.operation.id, 7);
+        CU_ASSERT_EQUAL(s->run.step, STEP_GRANT);
+        s->learner = learner_that_knows(s->proposer.goal);
+        s->proposer.state = PROPOSER_IDLE;
+        s->wait_version = service_ledger(s)->version;
+        s->wait_until = AT(now - 1);
+        run(s, now); /* learns it */
+        run(s, now);
+        CU_ASSERT_EQUAL(s->proposer.goal.operation.phase, PHASE_GRANTED);
+    }
+}
+
+static void a_release_needs_no_wait_after_a_word_either(void)
+{
+    struct service *s = at_step(fixture_begun(), STEP_GRANT);
+    s->remotes[0] = (struct remote){ .heard = true, .instance = guard_of_0, .released_epoch = 1 };
+    told(s, WISH_HOLD);
+    told(s, WISH_GO);
+    run(s, NOW);
+    CU_ASSERT_FATAL(proposes());
+    CU_ASSERT_EQUAL(s->proposer.goal.operation.phase, PHASE_GRANTED);
+}
+
+static void sent_back_it_goes_back_from_any_step_before_the_grant(void)
+{
+    for (const struct plan_step *row = plan_of(OPERATION_FAILOVER); row->step != STEP_LEASE; row++) {
+        struct service *s = at_step(fixture_begun(), row->step);
+        told(s, WISH_BACK);
+        s->proposed_operation = 7; /* ours, and nothing is frozen */
+        run(s, NOW);
+        CU_ASSERT_EQUAL(s->run.step, STEP_ABORT);
+        CU_ASSERT_FATAL(proposes());
+        CU_ASSERT_EQUAL(s->proposer.goal.operation.kind, OPERATION_NONE);
+        CU_ASSERT_EQUAL(s->proposer.goal.writer, 0);
+    }
+}
+
+/* Whoever held it may have undone the hook; and a hook that runs is awaited before it goes back. */
+static void a_remote_hook_and_a_persons_word(void)
+{
+    struct service *s = with_hook(false);
+    run(s, NOW);
+    hook_ends(s, ACT_DONE, NOW + 1);
+    CU_ASSERT_EQUAL(s->run.step, STEP_FREEZE);
+    told(s, WISH_HOLD);
+    run(s, NOW + 2);
+    told(s, WISH_GO);
+    run(s, NOW + 3);
+    CU_ASSERT_FALSE(s->cut_off.confirmed);
+    CU_ASSERT_EQUAL(s->run.step, STEP_BEGIN);
+    s = with_hook(false);
+    run(s, NOW);
+    told(s, WISH_BACK);
+    run(s, NOW + 1);
+    CU_ASSERT_EQUAL(s->run.step, STEP_FENCE);
+    hook_ends(s, ACT_DONE, NOW + 2);
+    CU_ASSERT(s->run.step == STEP_UNDO || s->run.step == STEP_ABORT);
+    CU_ASSERT(s->cut_off.confirmed);
+}
+
+static void a_pause_leads_back_what_began_by_itself_alone(void)
+{
+    for (int forced = 0; forced < 2; forced++) {
+        struct service *s = at_step(fixture_begun(), STEP_GRANT);
+        s->learner.chosen.operation.forced = forced;
+        s->learner.chosen.pause.on = true;
+        run(s, NOW);
+        CU_ASSERT_EQUAL(s->run.went_back, !forced);
+        CU_ASSERT(forced || s->run.abort_gate == GATE_NOT_PAUSED);
+    }
+}
+
+/* The old writer's own coordinator, with nobody of the target left. */
+static void held_it_is_not_called_back_and_sent_back_it_is(void)
+{
+    static const enum operation_wish wishes[] = { WISH_GO, WISH_HOLD, WISH_BACK };
+    for (int failed = 0; failed < 2; failed++)
+        for (size_t i = 0; i < 3; i++) {
+            struct ledger l = fixture_begun();
+            struct said said = { { 1 }, { "" }, { "" } };
+            if (wishes[i] != WISH_GO)
+                l = ledger_wish(&l, wishes[i], &said);
+            struct service *s = service_of(0, l, NOW);
+            opine(s, 0, 0, failed ? VERDICT_FAILED : VERDICT_HEALTHY, NOW, 40);
+            s->guard.mine = true;
+            s->guard.self = guard_of_0;
+            fixture_peers[1].heard_at = AT(NOW - 50);
+            run(s, NOW);
+            CU_ASSERT_EQUAL(proposes(), wishes[i] == WISH_BACK || (wishes[i] == WISH_GO && !failed));
+        }
+}
+
 static void plans_are_sound_tables(void)
 {
     const enum operation_kind kinds[] = { OPERATION_FAILOVER, OPERATION_ADOPT, OPERATION_SWITCHOVER };
@@ -472,4 +626,8 @@ SUITE_MAIN("operation", TEST(grant_with_proof_and_a_shut_target),
            TEST(dns_is_changed_only_after_a_renewal_that_was_sent_after_reading),
            TEST(a_newer_mark_stops_a_stale_executor),
            TEST(nothing_is_done_for_an_operation_of_another_node),
+           TEST(held_it_stands_still_and_no_deadline_runs), TEST(held_it_sends_no_act_and_keeps_what_comes_back),
+           TEST(a_word_has_the_wait_learnt_again), TEST(a_release_needs_no_wait_after_a_word_either),
+           TEST(sent_back_it_goes_back_from_any_step_before_the_grant), TEST(a_remote_hook_and_a_persons_word),
+           TEST(a_pause_leads_back_what_began_by_itself_alone), TEST(held_it_is_not_called_back_and_sent_back_it_is),
            TEST(a_silent_executor_is_taken_over_from), TEST(plans_are_sound_tables))

@@ -199,7 +199,41 @@ static void it_goes_to_a_coordinator_of_the_region_and_no_further(void)
     CU_ASSERT_EQUAL(message_sent(MESSAGE_ORDER_REPLY)->as.order_reply.answer, ANSWER_NO_COORDINATOR);
 }
 
-SUITE_MAIN("order", TEST(accepted_means_that_it_is_chosen), TEST(a_shut_gate_is_named_and_may_be_skipped),
+/* A switchover to region 1 runs, and its source is gone. */
+static void a_switchover_may_be_made_a_failover_by_name(void)
+{
+    for (int variant = 0; variant < 4; variant++) {
+        struct service *s = service_all_open(NOW);
+        struct ledger first = fixture_first();
+        struct begin_terms terms = fixture_terms(7, 1, 1);
+        terms.kind = OPERATION_SWITCHOVER;
+        terms.forced = true;
+        struct ledger l = ledger_begin(&first, &terms);
+        struct said said = { { 1 }, { "" }, { "" } };
+        struct order order = to_region_1;
+        if (variant == 1)
+            l = ledger_wish(&l, WISH_BACK, &said);
+        if (variant == 2)
+            order.kind = ORDER_SWITCHOVER;
+        s->learner = learner_that_knows(l);
+        if (variant == 3)
+            shut_a_gate(s);
+        give(s, 1, &order);
+        run(s, NOW);
+        CU_ASSERT_EQUAL(begins(s), variant == 0);
+        if (variant == 0) {
+            CU_ASSERT_EQUAL(s->proposer.goal.operation.kind, OPERATION_FAILOVER);
+            CU_ASSERT_EQUAL(s->proposer.goal.operation.from, 0);
+            CU_ASSERT(s->proposer.goal.operation.may_return);
+            CU_ASSERT_NOT_EQUAL(s->proposer.goal.operation.id, 7);
+        } else {
+            CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+            CU_ASSERT_EQUAL(reply()->answer, variant == 3 ? ANSWER_GATE : ANSWER_BUSY);
+        }
+    }
+}
+
+SUITE_MAIN("order", TEST(a_switchover_may_be_made_a_failover_by_name), TEST(accepted_means_that_it_is_chosen), TEST(a_shut_gate_is_named_and_may_be_skipped),
            TEST(what_was_put_forward_is_not_refused), TEST(what_is_known_lost_may_be_refused), TEST(one_at_a_time),
            TEST(bad_orders_are_answered_at_once), TEST(a_message_that_comes_again_orders_nothing),
            TEST(a_message_older_than_the_persons_patience_orders_nothing),

@@ -188,6 +188,40 @@ static void warnings_say_what_is_wrong(void)
     json_decref(status);
 }
 
+/* Who, why, until when, and what is left; over by its time, it is not told any more. */
+static void a_pause_and_a_held_operation_are_told(void)
+{
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST,
+                                  .views = &view, .now_wall_us = 1000000000 };
+    for (int left_s = 0; left_s < 2; left_s++) {
+        fixture_view(&view);
+        view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN,
+            .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
+            .accepted_loss_bytes = -1 };
+        view.ledger.pause = (struct ledger_pause){ true, { 1000000000 + left_s * 1000000 },
+                                                   { { 5000000 }, { "alice" }, { "works" } } };
+        view.ledger.operation.wish = WISH_HOLD;
+        view.ledger.operation.said = (struct said){ { 6000000 }, { "bob" }, { "a look" } };
+        json_t *status = status_render(&input, NULL);
+        const json_t *service = service_of(status);
+        const json_t *pause = json_object_get(service, "pause");
+        CU_ASSERT_EQUAL(json_is_true(json_object_get(service, "paused")), left_s == 1);
+        CU_ASSERT_EQUAL(json_is_object(pause), left_s == 1);
+        CU_ASSERT_EQUAL(warned(status, "paused"), left_s == 1);
+        if (left_s == 1) {
+            CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(pause, "by")), "alice");
+            CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(pause, "why")), "works");
+            CU_ASSERT_EQUAL(json_integer_value(json_object_get(pause, "left_ms")), 1000);
+        }
+        CU_ASSERT_TRUE(warned(status, "operation_held"));
+        const json_t *operation = json_object_get(service, "operation");
+        CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(operation, "wish")), "hold");
+        CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json_object_get(operation, "said"), "by")), "bob");
+        CU_ASSERT_PTR_NOT_NULL(strstr(json_string_value(json_object_get(service, "outlook")), "A person holds it"));
+        json_decref(status);
+    }
+}
+
 /* What only the guard's own node knows: why, and how it is proven. */
 static void our_own_fence_is_explained(void)
 {
@@ -491,6 +525,7 @@ static void an_old_primary_that_is_back_is_warned_of(void)
 SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(all_well), TEST(unknown_is_null_and_never_zero),
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(an_operation_shows_its_step), TEST(warnings_say_what_is_wrong),
+           TEST(a_pause_and_a_held_operation_are_told),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
            TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_of_a_switchover_has_its_own_gates),
            TEST(a_switchover_says_what_it_waits_for), TEST(every_step_has_its_words),
