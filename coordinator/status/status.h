@@ -93,6 +93,10 @@ json_t *status_dry_run(const struct status_input *input, size_t service, const s
  * says to, skipped_gates and accepted_loss_bytes; its kind follows from `planned`. */
 json_t *status_plan(const struct status_input *input, size_t service, enum planned planned, const struct order *order);
 
+/* What has to be done before a failback to `home` can begin, as far as that is seen here: an object with "text" and
+ * "command"; NULL: nothing is known to be in its way. */
+json_t *status_rejoin_first(const struct status_input *input, size_t service, region_id home);
+
 /* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
 json_t *status_explain(const struct status_input *input, size_t service);
 

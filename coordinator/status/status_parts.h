@@ -75,6 +75,15 @@ json_t *status_quorum_loss(const struct status_service *service);
 void status_quorum_text(const struct status_service *service, struct text *text);
 void status_quorum_todo(const struct status_service *service, struct text *text);
 
+/* status_shift.c: a failback's traffic. Whether it moves now, which is what an operation of ours that is granted does last;
+ * how it stands, in words (only then) and as an object, null without stages; what a person should know; and what
+ * would be done. */
+bool status_shifts(const struct status_service *service);
+void status_shift_text(const struct status_service *service, struct text *text);
+json_t *status_shift(const struct status_service *service);
+void status_shift_warn(const struct status_service *service, json_t *warnings);
+json_t *status_shift_plan(const struct status_service *service, region_id home, const struct shift *shift);
+
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 
