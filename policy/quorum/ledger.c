@@ -221,18 +221,17 @@ static bool abort_follows(const struct ledger *now, const struct ledger *next)
            terms_equal(now, next);
 }
 
-/* Stages are entered one after the other, or the first again after the traffic was sent back; what they are was said
- * at begin. */
+/* Stages are entered one after the other, and what they are was said at begin. What was sent back stays so; but for
+ * traffic alone, which may come again from the first stage. */
 static bool shift_follows(const struct ledger *now, const struct ledger *next)
 {
     const struct ledger_operation *was = &now->operation, *is = &next->operation;
     struct shift same = is->shift;
     same.at = was->shift.at;
-    bool again = was->wish == WISH_BACK && is->wish == WISH_GO && is->shift.at == 0;
-    bool enters = is->shift.at == was->shift.at ||
-                  (ledger_may_shift(now) && is->wish != WISH_BACK && is->shift.at == was->shift.at + 1);
-    return shift_equal(&same, &was->shift) && (was->wish == WISH_BACK ? again || is->wish == WISH_BACK : true) &&
-           (again || enters);
+    bool stays = is->shift.at == was->shift.at && (was->wish != WISH_BACK || is->wish == WISH_BACK);
+    bool enters = ledger_may_shift(now) && is->wish != WISH_BACK && is->shift.at == was->shift.at + 1;
+    bool again = ledger_shifts(now) && was->wish == WISH_BACK && is->wish == WISH_GO && is->shift.at == 0;
+    return shift_equal(&same, &was->shift) && (stays || enters || again);
 }
 
 /* The writer and its epoch stay; only bookkeeping changes. */
@@ -240,10 +239,7 @@ static bool stays_follows(const struct ledger *now, const struct ledger *next)
 {
     bool same_operation = next->operation.id == now->operation.id &&
                           next->operation.kind == now->operation.kind &&
-                          next->operation.phase == now->operation.phase &&
-                          (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK ||
-                           ledger_shifts(now)) &&
-                          shift_follows(now, next);
+                          next->operation.phase == now->operation.phase && shift_follows(now, next);
     bool ends = next->operation.kind == OPERATION_NONE && now->operation.phase == PHASE_GRANTED &&
                 ledger_shift_over(now);
     bool adopts = now->operation.kind == OPERATION_NONE &&
