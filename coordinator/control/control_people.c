@@ -150,7 +150,8 @@ static size_t service_of_operation(struct control *c, uint64_t operation)
 }
 
 /* The gates would refuse it too; what to run first is said only here. True: it was refused. */
-static bool has_to_rejoin_first(struct control *c, const struct control_request *request, size_t service, region_id home)
+static bool has_to_rejoin_first(struct control *c, const struct control_request *request, size_t service,
+                                region_id home)
 {
     char what[512], todo[512];
     struct text text = TEXT_OF(what), next = TEXT_OF(todo);

@@ -1,5 +1,5 @@
-/* How a failback's traffic stands, for every node: what the ledger asks for, what is in force (known where it is carried
- * out), what comes next and what a person can say. And what a failback would do, before it begins. */
+/* How a failback's traffic stands, for every node: what the ledger asks for, what is in force (known where it is
+ * carried out), what comes next and what a person can say. And what a failback would do, before it begins. */
 #include "coordinator/base/clock.h"
 #include "coordinator/config/weights.h"
 #include "coordinator/status/status_parts.h"
@@ -31,10 +31,10 @@ static void say_sent_back(const struct status_service *service, struct text *tex
     (void)format_hex(id, op->id);
     text_appendf(text, "The traffic %s %s; the database stays at %s. %s%s%s%s",
                  view->here && view->in_force ? "is back at" : "goes back to", region_of(service, op->from),
-                 region_of(service, op->to), op->said.by.s, op->said.by.s[0] != '\0' ? " said so: " : "", op->said.why.s,
-                 op->said.by.s[0] != '\0' ? ". " : "");
-    text_appendf(text, "failoverctl operation resume %s lets it come home again from the first stage; to move the database "
-                       "too, failoverctl failover %s --to %s, which shows what it would lose.",
+                 region_of(service, op->to), op->said.by.s, op->said.by.s[0] != '\0' ? " said so: " : "",
+                 op->said.why.s, op->said.by.s[0] != '\0' ? ". " : "");
+    text_appendf(text, "failoverctl operation resume %s lets it come home again from the first stage; to move the "
+                       "database too, failoverctl failover %s --to %s, which shows what it would lose.",
                  id, service->config->name, region_of(service, op->from));
 }
 
@@ -48,7 +48,8 @@ static void say_next(const struct status_service *service, struct text *text)
     else if (op->shift.at + 1 == op->shift.count)
         text_append(text, ", and it is verified");
     else if (view->here && view->next_us > 0)
-        text_appendf(text, ", %s to go, then %u %%", DURATION(left, view->next_us), op->shift.percent[op->shift.at + 1]);
+        text_appendf(text, ", %s to go, then %u %%", DURATION(left, view->next_us),
+                     op->shift.percent[op->shift.at + 1]);
     else
         text_appendf(text, ", then %u %%", op->shift.percent[op->shift.at + 1]);
 }
