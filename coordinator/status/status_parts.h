@@ -75,9 +75,8 @@ json_t *status_quorum_loss(const struct status_service *service);
 void status_quorum_text(const struct status_service *service, struct text *text);
 void status_quorum_todo(const struct status_service *service, struct text *text);
 
-/* status_shift.c: a failback's traffic. Whether it moves now, which is what an operation of ours that is granted does last;
- * how it stands, in words (only then) and as an object, null without stages; what a person should know; and what
- * would be done. */
+/* status_shift.c: a failback's traffic. Whether it moves now; how it stands, in words (only then) and as an object,
+ * null without stages; what a person should know; and what would be done. */
 bool status_shifts(const struct status_service *service);
 void status_shift_text(const struct status_service *service, struct text *text);
 json_t *status_shift(const struct status_service *service);

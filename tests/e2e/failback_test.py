@@ -119,7 +119,8 @@ def test_worse(suite, lab):
     lab.misbehave(EAST, "unhealthy")
     lab.wait_for(lambda: at_stage(lab, 0), 20, "the traffic is back by itself")
     seen = changes(lab, epoch + 2)
-    suite.expect([s[0][0] for s in seen] == [10, 50, 0] and (seen[-1][1][EAST], seen[-1][1][WEST]) == (0, 100) and seen[-1][2] == WEST,
+    shares, (_, weights, simple) = [s[0][0] for s in seen], seen[-1]
+    suite.expect(shares == [10, 50, 0] and (weights[EAST], weights[WEST]) == (0, 100) and simple == WEST,
                  "10, 50, and all of it back in us-west-2", seen)
     suite.expect(e2e.status_of(lab, EAST)["writer"] == EAST and not lab.databases[EAST].is_standby(), "the database stays at home")
     for region in (EAST, WITNESS):

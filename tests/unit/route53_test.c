@@ -334,7 +334,8 @@ static void wrong_requests_are_refused_at_once(void)
     begin();
     struct dns_record record = wanted();
     struct dns_fence fence = { .state = DNS_FENCE_ABSENT };
-    struct dns_change change = { .service = "shop", .stamp = { .epoch = 7, .share = 100 }, .fence_name = FENCE, .fence = &fence, .records = &record };
+    struct dns_change change = { .service = "shop", .stamp = { .epoch = 7, .share = 100 }, .fence_name = FENCE,
+                                 .fence = &fence, .records = &record };
     CU_ASSERT_FALSE(route53_submit(zone, &change, on_submit, NULL, &fault)); /* no records */
     change.record_count = 1;
     record.value_count = 0;

@@ -361,4 +361,5 @@ static void fences_are_told_apart(void)
 SUITE_MAIN("route53_xml", TEST(lists_are_read), TEST(hostile_documents_are_refused),
            TEST(large_fields_are_marked_not_cut_silently),
            TEST(changes_and_errors_are_read), TEST(changes_are_written), TEST(incomplete_changes_are_never_written),
-           TEST(the_fence_text_is_strict), TEST(the_fence_text_says_the_share), TEST(what_is_there_is_compared), TEST(fences_are_told_apart))
+           TEST(the_fence_text_is_strict), TEST(the_fence_text_says_the_share),
+           TEST(what_is_there_is_compared), TEST(fences_are_told_apart))
