@@ -56,18 +56,26 @@ struct dns_record {
     char values[DNS_VALUES_MAX][DNS_VALUE_MAX]; /* IP literals, or one name for CNAME */
 };
 
-/* The fence TXT: which epoch and operation last wrote this zone for the service. */
+/* What the fence TXT says of the change that it came with. Within one operation traffic may move by and by: then
+ * `version` grows with each change. */
+struct dns_stamp {
+    uint64_t epoch;
+    uint64_t operation;
+    uint8_t share;    /* percent of the traffic that is at the writer's region; 100 unless it moves by and by */
+    uint64_t version; /* of the ledger that asked for the share; 0: of an operation that moves all at once */
+};
+
+/* The fence TXT: which change last wrote this zone for the service. */
 enum dns_fence_state {
     DNS_FENCE_ABSENT,
-    DNS_FENCE_OURS,    /* parsed; service, epoch and operation are set */
+    DNS_FENCE_OURS,    /* parsed; service and stamp are set */
     DNS_FENCE_FOREIGN, /* something else: no automatic change; values are as read */
 };
 
 struct dns_fence {
     enum dns_fence_state state;
     char service[DNS_SERVICE_MAX];
-    uint64_t epoch;
-    uint64_t operation;
+    struct dns_stamp stamp;
     /* Exactly as the provider listed it (quotes and escapes included), to be given back to submit. */
     uint32_t ttl_s;
     size_t value_count;
@@ -136,8 +144,7 @@ typedef void dns_poll_done(const struct dns_poll_result *result, void *arg);
 /* What to change, in one batch. */
 struct dns_change {
     const char *service;
-    uint64_t epoch;
-    uint64_t operation;
+    struct dns_stamp stamp;
     const char *fence_name; /* a dedicated name in the zone */
     uint32_t fence_ttl_s;
     /* The fence as read: ABSENT creates without deleting; FOREIGN only when a person adopted it. */

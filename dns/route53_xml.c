@@ -558,9 +558,9 @@ static bool write_fence(struct writer *writer, const struct dns_change *change, 
         if (!write_txt(writer, "DELETE", change->fence_name, fence->ttl_s, fence->values, fence->value_count, fault))
             return false;
     }
-    if (!fence_text_write(bare, sizeof bare, change->service, change->epoch, change->operation))
+    if (!fence_text_write(bare, sizeof bare, change->service, &change->stamp))
         return fault_set(fault, "service \"%.64s\" at epoch %llu has no fence text", change->service,
-                         (unsigned long long)change->epoch);
+                         (unsigned long long)change->stamp.epoch);
     (void)snprintf(ours[0], sizeof ours[0], "\"%s\"", bare);
     return write_txt(writer, "CREATE", change->fence_name, change->fence_ttl_s, ours, 1, fault);
 }
@@ -572,8 +572,8 @@ bool route53_xml_write_change(struct text *out, const struct dns_change *change,
         return fault_set(fault, "a change needs 1 to %d records", DNS_RECORDS_MAX);
     text_append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ChangeResourceRecordSetsRequest xmlns=\"" NAMESPACE
                      "\"><ChangeBatch><Comment>");
-    text_appendf(out, "failoverd epoch %llu operation %016llx", (unsigned long long)change->epoch,
-                 (unsigned long long)change->operation);
+    text_appendf(out, "failoverd epoch %llu operation %016llx", (unsigned long long)change->stamp.epoch,
+                 (unsigned long long)change->stamp.operation);
     text_append(out, "</Comment><Changes>");
     if (!write_fence(&writer, change, fault))
         return false;

@@ -43,7 +43,7 @@ struct dns_verify {
     size_t record_count;
     bool check_fence;
     char service[DNS_SERVICE_MAX];
-    uint64_t epoch, operation;
+    struct dns_stamp stamp;
     struct question questions[QUESTIONS_MAX];
     size_t question_count;
     struct asking zone; /* the NS question */
@@ -224,15 +224,16 @@ static bool judge_fence(struct dns_verify *verify, struct dns_verify_server *ser
                         const struct resolve_answer *answer)
 {
     char service[DNS_SERVICE_MAX];
-    uint64_t epoch, operation;
+    struct dns_stamp stamp;
     if (count_of_type(answer, RESOLVE_TYPE_TXT) != 1)
         return false;
     for (size_t i = 0; i < answer->record_count; i++)
         if (answer->records[i].type == RESOLVE_TYPE_TXT &&
-            fence_text_parse(answer->records[i].value, service, &epoch, &operation) &&
+            fence_text_parse(answer->records[i].value, service, &stamp) &&
             strcmp(service, verify->service) == 0) {
-            server->fence_epoch = epoch;
-            return epoch == verify->epoch && operation == verify->operation;
+            server->fence_epoch = stamp.epoch;
+            return stamp.epoch == verify->stamp.epoch && stamp.operation == verify->stamp.operation &&
+                   stamp.share == verify->stamp.share;
         }
     return false;
 }
@@ -408,8 +409,7 @@ static bool take_request(struct dns_verify *verify, const struct dns_verify_requ
     verify->record_count = request->record_count;
     if (request->fence_name != NULL) {
         add_question(verify, request->fence_name, true, DNS_TYPE_A);
-        verify->epoch = request->epoch;
-        verify->operation = request->operation;
+        verify->stamp = request->stamp;
         if (request->service == NULL || !text_copy(verify->service, sizeof verify->service, request->service))
             return fault_set(fault, "the fence TXT needs a service name");
     }

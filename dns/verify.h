@@ -46,8 +46,7 @@ struct dns_verify_request {
     size_t record_count;
     const char *fence_name; /* NULL: don't look at the TXT */
     const char *service;
-    uint64_t epoch;
-    uint64_t operation;
+    struct dns_stamp stamp; /* its version is not looked at */
     int64_t deadline_ms; /* of the whole; 0: 4000 */
     dns_verify_done *done; /* on the resolver's loop, exactly once, never within dns_verify_start */
     void *arg;

@@ -44,6 +44,9 @@ struct act {
     struct mono_time deadline;  /* by when the shell reports, come what may */
     region_id region;           /* whose records or database it is about */
     uint8_t zone;
+    uint8_t share;              /* DNS_*: percent of the traffic that is to be at `region`; the rest is at `from` */
+    region_id from;
+    uint64_t version;           /* DNS_*: of the ledger that asks for the share; 0: all at once */
 };
 
 /* UNKNOWN: it may have been done; find out before doing it again. REFUSED: trying again will not
@@ -61,6 +64,8 @@ struct act_result {
     enum dns_mark mark;              /* DNS_READ */
     uint64_t mark_epoch;
     uint64_t mark_operation;
+    uint8_t mark_share;
+    uint64_t mark_version;
     bool records_match;              /* DNS_READ: the records are already as desired */
     bool insync;                     /* DNS_POLL */
     bool conflict;                   /* DNS_SUBMIT: somebody else changed the TXT meanwhile */

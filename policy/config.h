@@ -65,6 +65,7 @@ struct service_policy {
     bool has_endpoints;        /* public names to verify after the cut-over */
     uint64_t settings;         /* digest of all the service's settings, compared between nodes */
     uint8_t zone_count;        /* DNS zones to change; 0: no DNS */
+    uint32_t shifts_from;      /* bit per region: from there traffic can go home by and by; the records are weighted */
 
     uint8_t check_count;
     struct check_policy checks[POLICY_CHECKS_MAX];

@@ -113,6 +113,7 @@ enum order_kind {
     ORDER_HOLD,   /* operation pause */
     ORDER_GO,     /* operation resume */
     ORDER_BACK,   /* operation abort */
+    ORDER_SKIP,   /* operation skip: a failback's next stage, at once */
     ORDER_TICK,
     ORDER_ACK,    /* this one not even that: it is told on by gossip */
     ORDER_KIND_COUNT
@@ -144,6 +145,7 @@ enum order_answer {
     ANSWER_NO_OPERATION,    /* the operation, or proposal, that it is about is not there (any more) */
     ANSWER_NO_WAY_BACK,     /* the target has been granted, or the old writer is not known to have everything */
     ANSWER_DECLINED,        /* somebody has declined the proposal, and that stays so */
+    ANSWER_NO_STAGE,        /* a failback has no such stages, or its traffic was sent back */
     ANSWER_COUNT
 };
 

@@ -47,6 +47,9 @@ enum note_kind {
     NOTE_FOLLOW_FAILED,      /* it does not; region; a: enum act_outcome, REFUSED: it can't; detail */
     NOTE_STANDBY_AHEAD,      /* region's standby has more than the target that is about to be promoted; a: bytes */
     NOTE_DNS_READ,           /* a: enum dns_mark, b: epoch read */
+    NOTE_TRAFFIC_MOVED,      /* a failback's stage is in force; region: home; a: percent there, b: which stage */
+    NOTE_TRAFFIC_BACK,       /* home gets worse: all of it is to go back to region, or, where that is home, stays as it
+                                is; a: percent at home; detail */
     NOTE_DNS_STOPPED,        /* a: enum dns_ruling; a person decides */
     NOTE_ORDER,              /* a: enum order_kind; detail: by whom */
     NOTE_ORDER_REFUSED,      /* a: enum order_answer, b: gate */

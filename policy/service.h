@@ -211,6 +211,8 @@ struct pending_order {
     struct mono_time deadline;
 };
 
+enum shift_at { SHIFT_READY, SHIFT_CHANGE, SHIFT_VERIFY, SHIFT_HOLD };
+
 enum dns_stage { DNS_STAGE_READ, DNS_STAGE_CONFIRM, DNS_STAGE_SUBMIT, DNS_STAGE_POLL,
                  DNS_STAGE_COUNT };
 
@@ -253,6 +255,13 @@ struct operation_run {
     struct mono_time confirm_from;
     uint8_t ruling_noted;       /* enum dns_ruling last said to stop the change; DNS_SUBMIT: none */
     bool adopting;              /* a person adopted the zones for this operation */
+    /* a failback's traffic */
+    enum shift_at shift_at;
+    uint8_t share;              /* that is being put in force, or is */
+    bool moved;                 /* ...begun by this process: home was well */
+    struct mono_time stage_since; /* when that began */
+    struct mono_time well_since;  /* it is in force, and home has been well since; 0: not so */
+    struct mono_time in_force_at; /* 0: not yet */
     bool zone_without_id;       /* applied, but its change id was lost: proven at the servers */
     /* the way back */
     enum gate_id abort_gate;      /* GATE_COUNT: none, a person said so */

@@ -164,6 +164,12 @@ static void view_operation(const struct service *s, const struct turn *turn,
         v->loss_age_us = run->loss.age_us;
     }
     v->detail = run->detail;
+    v->in_force = run->step == STEP_SHIFT && run->shift_at == SHIFT_HOLD;
+    if (!v->in_force)
+        return;
+    v->in_force_us = mono_since(turn->now, run->in_force_at);
+    int64_t next = mono_since(mono_after(run->well_since, l->operation.shift.hold_us), turn->now);
+    v->next_us = l->operation.wish == WISH_GO && run->well_since.us > 0 && next > 0 ? next : 0;
 }
 
 static void view_cut_off(const struct service *s, const struct turn *turn, struct view_cut_off *v)

@@ -93,6 +93,9 @@ struct view_operation {
     int64_t loss_bytes;     /* as compared; -1 unknown */
     int64_t loss_us;
     int64_t loss_age_us;
+    bool in_force;          /* a failback's stage: every name server answers it */
+    int64_t in_force_us;    /* since when */
+    int64_t next_us;        /* until the next, if home stays well; 0: it waits for something else */
     struct policy_text detail; /* the last thing that did not work, or what it waits for */
 };
 

@@ -7,10 +7,12 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/base/log.h"
+#include "coordinator/base/text.h"
 #include "coordinator/control/probing.h"
 #include "coordinator/status/may_write.h"
 #include "coordinator/status/names.h"
 #include "coordinator/status/status.h"
+#include "coordinator/status/status_text.h"
 
 /* Everything that a snapshot is made from, borrowed for the call. */
 struct snapshot {
@@ -178,6 +180,30 @@ static void journal_before(struct control *c, size_t service, const struct order
     json_decref(plan);
 }
 
+/* The gates would refuse it too; what to run first is said only here. True: it was refused. */
+static bool has_to_rejoin_first(struct control *c, const struct control_request *request, size_t service,
+                                region_id home)
+{
+    char what[512], todo[512];
+    struct text text = TEXT_OF(what), next = TEXT_OF(todo);
+    struct snapshot snapshot;
+    take_snapshot(c, &snapshot);
+    json_t *rejoin = status_rejoin_first(&snapshot.input, service, home);
+    if (rejoin != NULL) {
+        text_appendf(&text, "refused: the old primary has to be rejoined first: %s. Nothing was changed",
+                     peek_str(rejoin, "text", "it is no standby"));
+        text_appendf(&next, "On %s: failoverctl rejoin %s --reason TEXT. failoverctl plan failback %s shows when it is "
+                            "ready.",
+                     peek_str(rejoin, "node", "its node"), request->arguments.service, request->arguments.service);
+        control_refuse(c->server, request->ticket, "not_rejoined", EXIT_GATE, what, todo,
+                       json_pack("{s:O}", "rejoin", rejoin));
+    }
+    bool refused = rejoin != NULL;
+    json_decref(rejoin);
+    drop_snapshot(c, &snapshot);
+    return refused;
+}
+
 static void answer_order(struct control *c, const struct control_request *request)
 {
     size_t service = 0;
@@ -196,10 +222,14 @@ static void answer_order(struct control *c, const struct control_request *reques
         struct snapshot snapshot;
         take_snapshot(c, &snapshot);
         control_reply(c->server, request->ticket,
-                      status_dry_run(&snapshot.input, service, &order));
+                      order.kind == ORDER_FAILBACK
+                          ? status_plan(&snapshot.input, service, PLANNED_FAILBACK, &order)
+                          : status_dry_run(&snapshot.input, service, &order));
         drop_snapshot(c, &snapshot);
         return;
     }
+    if (order.kind == ORDER_FAILBACK && has_to_rejoin_first(c, request, service, order.to))
+        return;
     if (command_moves(request->command->id))
         journal_before(c, service, &order);
     struct node_event event = { .kind = EVENT_ORDER };
@@ -389,11 +419,13 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_PLAN: answer_plan(c, request); return true;
     case COMMAND_FAILOVER:
     case COMMAND_SWITCHOVER:
+    case COMMAND_FAILBACK:
     case COMMAND_PAUSE:
     case COMMAND_RESUME:
     case COMMAND_OPERATION_PAUSE:
     case COMMAND_OPERATION_RESUME:
     case COMMAND_OPERATION_ABORT:
+    case COMMAND_OPERATION_SKIP:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_OPERATION_TICK: answer_tick(c, request); return true;
     case COMMAND_APPROVE:

@@ -99,6 +99,11 @@ static const struct zone_config *zone_of(const struct dns_acts *a)
     return &a->settings.service->dns->zones[a->act.zone];
 }
 
+static struct dns_stamp stamp_of(const struct act *act)
+{
+    return (struct dns_stamp){ act->key.epoch, act->key.operation, act->share, act->version };
+}
+
 static void on_read(const struct dns_read_result *read, void *arg)
 {
     struct dns_acts *a = arg;
@@ -110,8 +115,10 @@ static void on_read(const struct dns_read_result *read, void *arg)
         result.mark = read->fence.state == DNS_FENCE_ABSENT ? DNS_MARK_ABSENT
                       : read->fence.state == DNS_FENCE_OURS ? DNS_MARK_OURS
                                                             : DNS_MARK_FOREIGN;
-        result.mark_epoch = read->fence.epoch;
-        result.mark_operation = read->fence.operation;
+        result.mark_epoch = read->fence.stamp.epoch;
+        result.mark_operation = read->fence.stamp.operation;
+        result.mark_share = read->fence.stamp.share;
+        result.mark_version = read->fence.stamp.version;
         result.records_match = read->all_match;
     }
     done(a, &result, read->base.text);
@@ -150,8 +157,7 @@ static void run_submit(struct dns_acts *a, struct fault *fault)
     }
     struct dns_change change = {
         .service = a->settings.service->name,
-        .epoch = a->act.key.epoch,
-        .operation = a->act.key.operation,
+        .stamp = stamp_of(&a->act),
         .fence_name = config->fence_record,
         .fence_ttl_s = FENCE_TTL_S,
         .fence = &zone->fence,
@@ -214,8 +220,7 @@ static void run_verify(struct dns_acts *a, struct fault *fault)
         .record_count = a->desired_count,
         .fence_name = zone->fence_record,
         .service = a->settings.service->name,
-        .epoch = a->act.key.epoch,
-        .operation = a->act.key.operation,
+        .stamp = stamp_of(&a->act),
         .deadline_ms = left < REQUEST_MS ? left : REQUEST_MS,
         .done = on_verified,
         .arg = a,
@@ -265,7 +270,8 @@ void dns_acts_run(struct dns_acts *a, const struct act *act)
         fail(a, ACT_FAILED, "there is no such zone in the configuration");
         return;
     }
-    if (!dns_records_of(zone_of(a), act->region, a->desired, &a->desired_count, &fault)) {
+    struct dns_aim aim = { act->region, act->share, act->from };
+    if (!dns_records_of(zone_of(a), aim, a->desired, &a->desired_count, &fault)) {
         fail(a, ACT_REFUSED, fault.text);
         return;
     }

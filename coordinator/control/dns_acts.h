@@ -1,8 +1,8 @@
 /* dns_acts: DNS_READ, SUBMIT, POLL, VERIFY and ENDPOINTS of one service, as acts of the core.
  *
  * Keeps what lies between the acts of one change: the fence TXT exactly as last read, and the id of
- * the change last submitted. What the records should be is a function of the region that the act
- * names; what may be done to a zone was decided by the core (policy/failover/dns_rule.h).
+ * the change last submitted. What the records should be is a function of the regions and the
+ * share that the act names; what may be done to a zone was decided by the core (policy/failover/dns_rule.h).
  */
 #ifndef FAILOVERD_CONTROL_DNS_ACTS_H
 #define FAILOVERD_CONTROL_DNS_ACTS_H

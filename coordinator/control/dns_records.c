@@ -2,6 +2,9 @@
 #include "coordinator/control/dns_records.h"
 
 #include "coordinator/base/text.h"
+#include "coordinator/config/weights.h"
+
+#define SHARE_ALL 100u
 
 static enum dns_type type_of(int type)
 {
@@ -69,16 +72,20 @@ static bool fill(const struct record_config *config, size_t region, struct dns_r
     return fits && points;
 }
 
-bool dns_records_of(const struct zone_config *zone, size_t region, struct dns_record *out,
+bool dns_records_of(const struct zone_config *zone, struct dns_aim aim, struct dns_record *out,
                     size_t *count, struct fault *fault)
 {
+    size_t region = aim.share >= SHARE_ALL ? aim.region : aim.from;
     if (zone->record_count > DNS_RECORDS_MAX)
         return fault_set(fault, "zone %s has %zu records; at most %d can change in one batch",
                          zone->name, zone->record_count, DNS_RECORDS_MAX);
-    for (size_t r = 0; r < zone->record_count; r++)
+    for (size_t r = 0; r < zone->record_count; r++) {
         if (!fill(&zone->records[r], region, &out[r]))
-            return fault_set(fault, "record %s of zone %s has no value for the new writer's region",
+            return fault_set(fault, "record %s of zone %s has no value for the region that it is to point to",
                              zone->records[r].name, zone->name);
+        if (aim.share > 0 && aim.share < SHARE_ALL)
+            (void)weights_mix(zone, &zone->records[r], aim.from, aim.region, aim.share, &out[r].weight);
+    }
     *count = zone->record_count;
     return true;
 }

@@ -6,6 +6,7 @@
 #include "coordinator/base/child.h"
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/config/weights.h"
 #include "policy/service.h"
 
 _Static_assert(CONFIG_MAX_NODES <= POLICY_NODES_MAX, "the core has room for every node");
@@ -98,8 +99,12 @@ static void setup_service(struct service_policy *policy, const struct service_co
         .zone_count = service->dns != NULL ? (uint8_t)service->dns->zone_count : 0,
         .check_count = (uint8_t)service->check_count,
     };
-    for (size_t r = 0; r < service->region_count; r++)
+    for (size_t r = 0; r < service->region_count; r++) {
         setup_region(policy, &service->regions[r]);
+        size_t from = service->regions[r].region;
+        if (weights_shift(service, from, policy->initial_writer))
+            policy->shifts_from |= 1u << from;
+    }
 }
 
 void policy_setup(struct policy_config *policy, const struct cluster_config *cluster, size_t self,

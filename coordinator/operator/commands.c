@@ -84,6 +84,25 @@ static const struct command commands[COMMAND_COUNT] = {
       "  Nothing begins by itself then, and nothing is proposed anew, before the region was well again. It is not\n"
       "  taken back; failoverctl failover SERVICE --to REGION still does it at a person's word.\n",
       { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_FAILBACK] = { COMMAND_FAILBACK, "failback",
+      "SERVICE [--shift PERCENTS] [--hold DURATION] --reason TEXT [options]", ROLE_OPERATE, true, true,
+      "bring a service home: a switchover to its initial_writer, then its traffic stage by stage",
+      "  --shift PERCENTS  how much of the traffic is at home, stage by stage, up to 100 (default 10,50,100)\n"
+      "  --hold DURATION   how long home has to stay well at each stage before the next, to 24h (default 5m)\n"
+      "  --reason TEXT     why; goes into the audit trail with your name\n"
+      "  --skip-gate GATE  go on although this gate is shut (may be given more than once; needs the role\n"
+      "                    force). Not fence, as of a switchover\n"
+      "  --dry-run         show whether it is ready, the gates, the steps and the stages; change nothing\n"
+      "  --yes             don't ask for the service's name\n"
+      "  --no-wait         return as soon as the operation has begun (exit code 6)\n"
+      "  The old primary has to stream from the writer again before: else it is refused (exit code 3) with what to\n"
+      "  run. Stages need weighted records; without any, all of the traffic comes at once, as --dry-run says. When\n"
+      "  home gets worse at a stage, the traffic goes back by itself and waits; the database stays at home.\n"
+      "  failoverctl operation pause ID holds a stage, operation skip ID goes on to the next at once, operation\n"
+      "  abort ID sends the traffic back, operation resume ID lets it come again from the first stage.\n",
+      { SERVICE_PARAMETER, { "shift", PARAMETER_STAGES, false, false }, { "hold_ms", PARAMETER_HOLD, false, false },
+        { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
+        { "dry_run", PARAMETER_FLAG, false, false } } },
     [COMMAND_DNS_ADOPT] = { COMMAND_DNS_ADOPT, "dns adopt", "SERVICE --reason TEXT [--yes] [--no-wait]",
       ROLE_OPERATE, true, true,
       "take over the service's DNS records as they are found, for the present writer",
@@ -172,7 +191,16 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --reason TEXT  why; goes into the audit trail with your name\n"
       "  Possible until its target is named writer, which may have written then: afterwards it is refused (exit code\n"
       "  3), and a switchover to the other region loses nothing. Once said it is not taken back. A region that a\n"
-      "  remote hook has cut off stays so until a person undoes that.\n",
+      "  remote hook has cut off stays so until a person undoes that.\n"
+      "  Of a failback whose database is home: all of its traffic goes back, and the database stays. That is taken\n"
+      "  back by operation resume, which begins with the first stage.\n",
+      { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_OPERATION_SKIP] = { COMMAND_OPERATION_SKIP, "operation skip", "ID --reason TEXT", ROLE_OPERATE, true,
+      true, "bring a failback's next stage of traffic home at once",
+      "  ID             as accepted orders print it, or status\n"
+      "  --reason TEXT  why; every node's status shows it with your name\n"
+      "  One stage a time, whatever is left of its hold. A stage that was held goes on as well; traffic that was sent\n"
+      "  back has to be resumed instead.\n",
       { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_OPERATION_TICK] = { COMMAND_OPERATION_TICK, "operation tick", "ID ITEM [--reason TEXT]", ROLE_OPERATE, true, true,
       "say that an item of the operation's runbook is done; every node shows it",
@@ -227,12 +255,12 @@ const struct command *command_row(enum command_id id)
 
 bool command_moves(enum command_id id)
 {
-    return id == COMMAND_FAILOVER || id == COMMAND_SWITCHOVER;
+    return id == COMMAND_FAILOVER || id == COMMAND_SWITCHOVER || id == COMMAND_FAILBACK;
 }
 
 bool command_says(enum command_id id)
 {
-    return id >= COMMAND_PAUSE && id <= COMMAND_OPERATION_ABORT;
+    return id >= COMMAND_PAUSE && id <= COMMAND_OPERATION_SKIP;
 }
 
 bool command_answers(enum command_id id)
@@ -301,6 +329,8 @@ static bool check_string(const struct command_parameter *parameter, const char *
     case PARAMETER_PLANNED:
     case PARAMETER_PAUSE:
     case PARAMETER_AT:
+    case PARAMETER_STAGES:
+    case PARAMETER_HOLD:
     case PARAMETER_SEQ: break;
     }
     return check_text(parameter->key, value, fault);
@@ -349,6 +379,24 @@ static bool parse_integer(const char *key, const json_t *value, int64_t least, i
     return true;
 }
 
+static bool parse_stages(const json_t *value, struct shift *shift, struct fault *fault)
+{
+    static const char right[] = "shift has to be 1 to 8 percents that go up, from 1, the last 100, such as 10,50,100";
+    size_t index;
+    const json_t *item;
+    shift->count = 0;
+    if (json_array_size(value) == 0 || json_array_size(value) > SHIFT_STAGES_MAX)
+        return fault_set(fault, "%s", right);
+    json_array_foreach(value, index, item) {
+        int64_t percent = json_is_integer(item) ? json_integer_value(item) : 0;
+        int64_t before = index > 0 ? shift->percent[index - 1] : 0;
+        if (percent <= before || percent > (int64_t)SHARE_ALL)
+            return fault_set(fault, "%s", right);
+        shift->percent[shift->count++] = (uint8_t)percent;
+    }
+    return shift->percent[shift->count - 1] == SHARE_ALL || fault_set(fault, "%s", right);
+}
+
 static void keep_string(struct command_arguments *arguments, const char *key, const char *value)
 {
     if (strcmp(key, "service") == 0)
@@ -389,6 +437,13 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
         return parse_integer(parameter->key, value, 0, INT64_MAX - 1, &arguments->after, fault);
     case PARAMETER_COUNT:
         return parse_integer(parameter->key, value, 1, 1000, &arguments->limit, fault);
+    case PARAMETER_STAGES:
+        return parse_stages(value, &arguments->shift, fault);
+    case PARAMETER_HOLD:
+        if (!parse_integer(parameter->key, value, 0, LEDGER_HOLD_MAX_US / 1000, &arguments->shift.hold_us, fault))
+            return false;
+        arguments->shift.hold_us *= 1000;
+        return true;
     case PARAMETER_FLAG:
         if (!json_is_boolean(value))
             return fault_set(fault, "%s has to be true or false", parameter->key);
@@ -428,7 +483,10 @@ bool command_parse(const struct command *command, const json_t *request,
 {
     const char *key;
     json_t *value;
-    *arguments = (struct command_arguments){ .accepted_loss_bytes = -1, .after = -1, .role = command->role };
+    *arguments = (struct command_arguments){
+        .accepted_loss_bytes = -1, .after = -1, .role = command->role,
+        .shift = { .count = 3, .percent = { 10, 50, SHARE_ALL }, .hold_us = INT64_C(1000000) * COMMAND_HOLD_S },
+    };
     json_object_foreach((json_t *)request, key, value) {
         if (strcmp(key, "id") == 0 || strcmp(key, "command") == 0)
             continue;
@@ -444,7 +502,7 @@ bool command_parse(const struct command *command, const json_t *request,
         if (command->parameters[i].required &&
             json_object_get(request, command->parameters[i].key) == NULL)
             return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
-    bool planned = command->id == COMMAND_SWITCHOVER ||
+    bool planned = command->id == COMMAND_SWITCHOVER || command->id == COMMAND_FAILBACK ||
                    (command->id == COMMAND_PLAN && arguments->planned != PLANNED_FAILOVER);
     if (planned && arguments->accepted_loss_bytes >= 0)
         return fault_set(fault, "a switchover loses nothing or goes back: it takes no accept_loss_bytes");

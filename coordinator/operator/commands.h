@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "coordinator/base/fault.h"
+#include "policy/quorum/ledger.h"
 
 /* Each includes the ones before it. */
 enum control_role { ROLE_NONE, ROLE_READ, ROLE_OPERATE, ROLE_FORCE };
@@ -24,6 +25,7 @@ enum command_id {
     COMMAND_SWITCHOVER,
     COMMAND_APPROVE,
     COMMAND_DECLINE,
+    COMMAND_FAILBACK,
     COMMAND_DNS_ADOPT,
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
@@ -37,6 +39,7 @@ enum command_id {
     COMMAND_OPERATION_RESUME,
     COMMAND_OPERATION_ABORT,
     COMMAND_OPERATION_TICK,
+    COMMAND_OPERATION_SKIP,
     COMMAND_AUDIT_VERIFY,
     COMMAND_AUDIT_SHOW,
     COMMAND_CHECK_CONFIG,
@@ -56,6 +59,8 @@ enum parameter_kind {
     PARAMETER_SEQ,    /* integer, 0 or more */
     PARAMETER_PAUSE,  /* integer, ms: 1 to COMMAND_PAUSE_MAX_S */
     PARAMETER_AT,     /* integer, ms since 1970 UTC */
+    PARAMETER_STAGES, /* array of percents: 1 to SHIFT_STAGES_MAX of them, ascending, the last 100 */
+    PARAMETER_HOLD,   /* integer, ms: 0 to a day */
     PARAMETER_TIME,   /* as in the journal: "2026-11-21T10:17:45.123Z" */
 };
 
@@ -64,6 +69,7 @@ enum planned { PLANNED_FAILOVER, PLANNED_SWITCHOVER, PLANNED_FAILBACK, PLANNED_C
 const char *planned_name(enum planned planned);
 
 #define COMMAND_PARAMETERS_MAX 8
+#define COMMAND_HOLD_S (5 * 60) /* of a failback's stage, unless it is said */
 #define COMMAND_TEXT_MAX 512
 #define COMMAND_PAUSE_S (60 * 60)              /* unless it is said */
 #define COMMAND_PAUSE_MAX_S (7 * 24 * 60 * 60) /* longer ones only until resumed */
@@ -88,7 +94,7 @@ struct command {
 };
 
 const struct command *command_row(enum command_id id);
-/* It names the region that is to become the writer. */
+/* It moves the writer, to the region that it names or, a failback, home. */
 bool command_moves(enum command_id id);
 /* A word that changes what is in the ledger and nothing else; it has an outcome at once. */
 bool command_says(enum command_id id);
@@ -110,6 +116,7 @@ struct command_arguments {
     int64_t after;          /* -1: left out */
     const char *run;
     const char *since;
+    struct shift shift;     /* of a failback; what was left out is filled in */
     bool dry_run;
     bool without_list;
     bool until_resumed;

@@ -13,6 +13,7 @@ static enum order_kind order_kind_of(enum command_id command)
     switch ((int)command) {
     case COMMAND_DNS_ADOPT: return ORDER_ADOPT;
     case COMMAND_SWITCHOVER: return ORDER_SWITCHOVER;
+    case COMMAND_FAILBACK: return ORDER_FAILBACK;
     case COMMAND_PAUSE: return ORDER_PAUSE;
     case COMMAND_RESUME: return ORDER_RESUME;
     case COMMAND_OPERATION_PAUSE: return ORDER_HOLD;
@@ -21,6 +22,7 @@ static enum order_kind order_kind_of(enum command_id command)
     case COMMAND_OPERATION_TICK: return ORDER_TICK;
     case COMMAND_APPROVE: return ORDER_APPROVE;
     case COMMAND_DECLINE: return ORDER_DECLINE;
+    case COMMAND_OPERATION_SKIP: return ORDER_SKIP;
     default: return ORDER_FAILOVER;
     }
 }
@@ -117,6 +119,13 @@ void control_answer_of(const struct control_request *request, struct order *orde
     control_sign(request, order);
 }
 
+/* Where the service began. */
+static size_t home_of(const struct service_config *service)
+{
+    return service->initial_writer < service->region_count ? service->regions[service->initial_writer].region
+                                                           : CONFIG_NONE;
+}
+
 bool control_order(struct control_server *server, const struct control_request *request,
                    const struct cluster_config *cluster, size_t *service, struct order *order)
 {
@@ -131,6 +140,8 @@ bool control_order(struct control_server *server, const struct control_request *
         return false;
     }
     size_t to = arguments->to != NULL ? config_find_region(cluster, arguments->to) : CONFIG_NONE;
+    if (request->command->id == COMMAND_FAILBACK)
+        to = home_of(&cluster->services[*service]);
     if ((command_moves(request->command->id) || arguments->to != NULL) && to == CONFIG_NONE) {
         control_refuse(server, request->ticket, "no_region", EXIT_USAGE,
                        "this cluster has no such region", "failoverctl status lists them.", NULL);
@@ -151,6 +162,9 @@ bool control_order(struct control_server *server, const struct control_request *
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
     };
     order->at.us = arguments->at_us;
+    bool in_stages = arguments->shift.count > 1; /* one alone is all of it, at once */
+    if ((order->kind == ORDER_FAILBACK || request->command->id == COMMAND_PLAN) && in_stages)
+        order->shift = arguments->shift;
     if (order->kind == ORDER_PAUSE)
         order->at = pause_until(arguments);
     control_sign(request, order);

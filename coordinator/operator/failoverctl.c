@@ -52,7 +52,7 @@ enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COL
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
                  OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_EXPECT,
-                 OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_AT, OPTION_HELP };
+                 OPTION_SHIFT, OPTION_HOLD, OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_AT, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -77,6 +77,8 @@ static const struct option options[] = {
     { "interval", required_argument, NULL, OPTION_INTERVAL },
     { "follow", no_argument, NULL, OPTION_FOLLOW },
     { "since", required_argument, NULL, OPTION_SINCE },
+    { "shift", required_argument, NULL, OPTION_SHIFT },
+    { "hold", required_argument, NULL, OPTION_HOLD },
     { "all", no_argument, NULL, OPTION_ALL },
     { "for", required_argument, NULL, OPTION_FOR },
     { "at", required_argument, NULL, OPTION_AT },
@@ -88,16 +90,19 @@ static const struct option options[] = {
 #define AUDITS (1u << COMMAND_AUDIT_VERIFY | 1u << COMMAND_AUDIT_SHOW)
 #define PAUSES (1u << COMMAND_PAUSE | 1u << COMMAND_RESUME)
 #define SAYS                                                                                                     \
-    (PAUSES | 1u << COMMAND_OPERATION_PAUSE | 1u << COMMAND_OPERATION_RESUME | 1u << COMMAND_OPERATION_ABORT)
+    (PAUSES | 1u << COMMAND_OPERATION_PAUSE | 1u << COMMAND_OPERATION_RESUME | 1u << COMMAND_OPERATION_ABORT | \
+     1u << COMMAND_OPERATION_SKIP)
 #define ANSWERS (1u << COMMAND_APPROVE | 1u << COMMAND_DECLINE)
-#define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER)
+#define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER | 1u << COMMAND_FAILBACK)
 
 /* Which commands take which option; what is not here is for all of them. */
 static const struct {
     int option;
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
-    { OPTION_TO, MOVES | 1u << COMMAND_PLAN },
+    { OPTION_TO, 1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER | 1u << COMMAND_PLAN },
+    { OPTION_SHIFT, 1u << COMMAND_FAILBACK },
+    { OPTION_HOLD, 1u << COMMAND_FAILBACK },
     { OPTION_ALL, PAUSES },
     { OPTION_AT, 1u << COMMAND_SWITCHOVER },
     { OPTION_FOR, 1u << COMMAND_PAUSE },
@@ -192,6 +197,36 @@ static bool set_at(struct line *line, const char *text)
            set(line, "at_ms", json_integer(at_us / CLOCK_US_PER_MS));
 }
 
+/* "10,50,100"; what it may hold is the table's to say. */
+static bool set_stages(struct line *line, const char *text)
+{
+    if (!set(line, "shift", json_array()))
+        return false;
+    json_t *stages = json_object_get(line->request, "shift");
+    for (const char *at = text;; at++) {
+        char digits[4];
+        unsigned long long percent = 0;
+        size_t length = strcspn(at, ",");
+        if (length >= sizeof digits)
+            return false;
+        memcpy(digits, at, length);
+        digits[length] = '\0';
+        if (!text_parse_u64(digits, SHARE_ALL, &percent) ||
+            json_array_append_new(stages, json_integer((json_int_t)percent)) != 0)
+            return false;
+        at += length;
+        if (*at == '\0')
+            return true;
+    }
+}
+
+static bool set_hold(struct line *line, const char *text)
+{
+    struct fault fault;
+    int64_t us;
+    return value_duration(text, &us, &fault) && set(line, "hold_ms", json_integer(us / CLOCK_US_PER_MS));
+}
+
 /* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
 static void set_limit(struct line *line)
 {
@@ -228,6 +263,8 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_SINCE: return ctl_events_since(line->request, value);
     case OPTION_INTERVAL: return set_interval(line, value);
     case OPTION_AT: return set_at(line, value);
+    case OPTION_SHIFT: return set_stages(line, value);
+    case OPTION_HOLD: return set_hold(line, value);
     case OPTION_ALL: line->all = true; return true;
     case OPTION_FOR: return set_pause(line, value);
     case OPTION_UNTIL_RESUMED: return set(line, "until_resumed", json_true());
@@ -334,7 +371,8 @@ static int run_help(const struct line *line)
 static bool of_operation(enum command_id id)
 {
     return id == COMMAND_WAIT || id == COMMAND_OPERATION_SHOW || id == COMMAND_OPERATION_PAUSE ||
-           id == COMMAND_OPERATION_RESUME || id == COMMAND_OPERATION_ABORT || id == COMMAND_OPERATION_TICK;
+           id == COMMAND_OPERATION_RESUME || id == COMMAND_OPERATION_ABORT || id == COMMAND_OPERATION_SKIP ||
+           id == COMMAND_OPERATION_TICK;
 }
 
 /* The server's own check of the request, before anything is asked or confirmed. */

@@ -196,6 +196,7 @@ static void tell_progress(struct watch *watch, const json_t *service)
                  peek_str(operation, "executor", "?"));
     if (peek_str(operation, "step", NULL) != NULL)
         text_appendf(&text, ", step %s", peek_str(operation, "step", "?"));
+    status_text_shift(&text, operation);
     status_text_wish(&text, operation);
     /* what it waits for or what did not work; else what the step is there for */
     const char *words = peek_str(operation, "detail", "");

@@ -604,6 +604,13 @@ static void print_failback(const struct table_style *style, const json_t *failba
                 peek_str(rejoin, "command", "?"));
     fprintf(style->stream, "Part 2, switchover to %s: %s.\n", peek_str(failback, "home", "?"),
             peek_yes(failback, "switchover_ready") ? "ready" : "NOT READY: see the gates");
+    const json_t *traffic = json_object_get(failback, "traffic");
+    const json_t *percent;
+    size_t index;
+    fputs("Part 3, traffic:", style->stream);
+    json_array_foreach(json_object_get(traffic, "stages"), index, percent)
+        fprintf(style->stream, "%s %lld %%", index > 0 ? "," : "", (long long)json_integer_value(percent));
+    fprintf(style->stream, " at home: %s.\n", peek_str(traffic, "text", "nothing was told"));
 }
 
 void table_dry_run(const struct table_style *style, const json_t *plan)

@@ -33,6 +33,11 @@ static const struct order_answer_row rows[] = {
       "Let it finish; then failoverctl switchover SERVICE --to the other region loses nothing." },
     { ANSWER_DECLINED, EXIT_GATE, "refused: somebody has declined this proposal, and that stays so",
       "failoverctl status shows who and why. If you know better: failoverctl failover SERVICE --to REGION." },
+    { ANSWER_NO_STAGE, EXIT_USAGE,
+      "refused: there is no stage to go on to: all of the traffic comes home already, or it was sent back, or it never "
+      "moves by stages",
+      "failoverctl status SERVICE shows how the traffic stands; after it was sent back, failoverctl operation resume ID "
+      "begins with the first stage again." },
 };
 
 #define LOOK_BEFORE "Look at failoverctl status before you try again."
@@ -65,8 +70,13 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
     { ORDER_GO, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
     { ORDER_GO, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
     { ORDER_BACK, { ANSWER_ACCEPTED, EXIT_DONE,
-      "it goes back: the old writer is named again, and opens once its guard has its lease",
+      "it goes back: the old writer is named again, and opens once its guard has its lease. Of a failback whose database "
+      "is home already only the traffic goes back",
       "Watch it with failoverctl wait ID. What a remote hook has cut off stays so until you undo that." } },
+    { ORDER_SKIP, { ANSWER_ACCEPTED, EXIT_DONE, "the next stage of the traffic comes home now",
+      "Watch it with failoverctl wait ID." } },
+    { ORDER_SKIP, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
+    { ORDER_SKIP, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
     { ORDER_BACK, { ANSWER_ALREADY, EXIT_GATE, "refused: it goes back, or went back, already",
       "failoverctl operation show ID tells which." } },
     { ORDER_BACK, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
@@ -143,8 +153,9 @@ void order_answer_text(struct text *text, enum order_kind kind, const struct mes
 
 static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind)
 {
-    bool planned = kind == ORDER_SWITCHOVER;
-    text_appendf(text, "failoverctl %s ... --dry-run shows every gate. ", planned ? "switchover" : "failover");
+    bool planned = kind == ORDER_SWITCHOVER || kind == ORDER_FAILBACK;
+    text_appendf(text, "failoverctl %s ... --dry-run shows every gate. ",
+                 kind == ORDER_FAILBACK ? "failback" : planned ? "switchover" : "failover");
     if (planned && gate == GATE_FENCE)
         text_append(text, "A switchover needs the old writer's own guard, with a fence that it can confirm: start "
                           "failoverd there, or mend its fence; one that is just back counts after some seconds. If "

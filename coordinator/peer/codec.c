@@ -52,6 +52,7 @@ static const char *const order_words[] = {
     [ORDER_HOLD] = "hold",
     [ORDER_GO] = "go",
     [ORDER_BACK] = "back",
+    [ORDER_SKIP] = "skip",
     [ORDER_TICK] = "tick",
     [ORDER_ACK] = "ack",
 };
@@ -71,6 +72,7 @@ static const char *const answer_words[] = {
     [ANSWER_NO_OPERATION] = "no-operation",
     [ANSWER_NO_WAY_BACK] = "no-way-back",
     [ANSWER_DECLINED] = "declined",
+    [ANSWER_NO_STAGE] = "no-stage",
 };
 _Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");
 

@@ -196,6 +196,7 @@ static const char *const order_kinds[] = {
     [ORDER_HOLD] = "operation_pause",
     [ORDER_GO] = "operation_resume",
     [ORDER_BACK] = "operation_abort",
+    [ORDER_SKIP] = "operation_skip",
     [ORDER_TICK] = "operation_tick",
     [ORDER_ACK] = "ack",
 };
@@ -215,6 +216,7 @@ static const char *const order_answers[] = {
     [ANSWER_NO_OPERATION] = "no_operation",
     [ANSWER_NO_WAY_BACK] = "no_way_back",
     [ANSWER_DECLINED] = "declined",
+    [ANSWER_NO_STAGE] = "no_stage",
 };
 
 static const char *const proposal_states[] = {
@@ -296,6 +298,7 @@ static const char *const step_texts[] = {
     [STEP_GUARD] = "the guard works its fence",
     [STEP_FOLLOW] = "a standby is led to the writer",
     [STEP_CATCH_UP] = "the target gets all that the old writer ever acknowledged; if not in time, it goes back",
+    [STEP_SHIFT] = "traffic comes home stage by stage; each stays for a while, and home has to stay well",
 };
 _Static_assert(sizeof step_texts / sizeof step_texts[0] == STEP_COUNT, "a step without its words");
 

@@ -104,6 +104,10 @@ enum tick_ruling { TICK_GOOD, TICK_NO_OPERATION, TICK_NO_LEDGER, TICK_NO_ITEM, T
 enum tick_ruling status_tick(const struct status_input *input, uint64_t operation, const char *item, size_t *service,
                              uint32_t *bit, struct text *text);
 
+/* What has to be done before a failback to `home` can begin, as far as that is seen here: an object with "text" and
+ * "command"; NULL: nothing is known to be in its way. */
+json_t *status_rejoin_first(const struct status_input *input, size_t service, region_id home);
+
 /* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
 json_t *status_explain(const struct status_input *input, size_t service);
 

@@ -2,6 +2,7 @@
  * gates as the core shows them, and explains each step; it changes nothing and asks nobody. */
 #include <string.h>
 
+#include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/status_parts.h"
@@ -9,7 +10,7 @@
 /* The gates as this kind of order is judged by, with what it skips and accepts. */
 static void apply_order(struct view_region *region, const struct order *order)
 {
-    if (order->kind == ORDER_SWITCHOVER)
+    if (order->kind != ORDER_FAILOVER)
         memcpy(region->gates, region->planned_gates, sizeof region->gates);
     struct gate *loss = &region->gates[GATE_LOSS_WITHIN_RPO];
     if (order->accepted_loss_bytes >= 0 && loss->known && loss->value <= order->accepted_loss_bytes) {
@@ -108,11 +109,18 @@ static json_t *render_command(const struct status_service *service, const struct
 {
     char line[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(line);
-    bool planned = order->kind == ORDER_SWITCHOVER;
     if (order->to == REGION_NONE)
         return json_null();
-    text_appendf(&text, "failoverctl %s %s --to %s --reason \"...\"", planned ? "switchover" : "failover",
-                 service->config->name, name_region(service->input->cluster, order->to));
+    text_appendf(&text, "failoverctl %s %s", name_order_kind((int)order->kind), service->config->name);
+    if (order->kind != ORDER_FAILBACK)
+        text_appendf(&text, " --to %s", name_region(service->input->cluster, order->to));
+    for (uint8_t i = 0; i < order->shift.count && i < SHIFT_STAGES_MAX; i++)
+        text_appendf(&text, "%s%u", i == 0 ? " --shift " : ",", order->shift.percent[i]);
+    if (order->shift.count > 0)
+        text_appendf(&text, " --hold %llds", (long long)(order->shift.hold_us / CLOCK_US_PER_S));
+    else if (order->kind == ORDER_FAILBACK)
+        text_append(&text, " --shift 100");
+    text_append(&text, " --reason \"...\"");
     for (int i = 0; i < GATE_COUNT; i++)
         if ((order->skipped_gates >> i & 1u) != 0)
             text_appendf(&text, " --skip-gate %s", gate_name((enum gate_id)i));
@@ -217,8 +225,10 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     const struct view_service *view = &input->views[index];
     struct status_service service = { input, &input->cluster->services[index], view, index };
     struct view_region region = { 0 };
-    bool planned = order->kind == ORDER_SWITCHOVER;
-    enum operation_kind kind = planned ? OPERATION_SWITCHOVER : OPERATION_FAILOVER;
+    bool planned = order->kind != ORDER_FAILOVER;
+    enum operation_kind kind = order->kind == ORDER_FAILBACK ? OPERATION_FAILBACK
+                               : planned                     ? OPERATION_SWITCHOVER
+                                                             : OPERATION_FAILOVER;
     const char *obstacle = dry_run_obstacle(view, order);
     json_t *object = json_object();
     json_t *shut = json_array();

@@ -324,6 +324,8 @@ static void outlook_operation(const struct status_service *service, struct text 
     const struct ledger_operation *ledger = &view->ledger.operation;
     if (ledger->kind == OPERATION_ADOPT && ledger->wish == WISH_GO)
         text_append(text, "The service goes on as it is.");
+    else if (status_shifts(service))
+        status_shift_text(service, text);
     else if (ledger->wish == WISH_HOLD)
         text_appendf(text, "A person holds it: it goes neither on nor back until somebody says so%s.",
                      view->ledger.writer == REGION_NONE ? ", and no region writes meanwhile" : "");
@@ -557,6 +559,7 @@ void status_service_warnings(const struct status_service *service, json_t *warni
     warn_operation(service, warnings);
     warn_held(service, warnings);
     warn_scheduled(service, warnings);
+    status_shift_warn(service, warnings);
     warn_standbys(service, warnings);
     warn_returned(service, warnings);
 }

@@ -95,6 +95,14 @@ json_t *status_runbook_before(const struct status_service *service, const struct
 json_t *status_proposal(const struct status_service *service);
 bool status_proposal_text(const struct status_service *service, struct text *text);
 
+/* status_shift.c: a failback's traffic. Whether it moves now; how it stands, in words (only then) and as an object,
+ * null without stages; what a person should know; and what would be done. */
+bool status_shifts(const struct status_service *service);
+void status_shift_text(const struct status_service *service, struct text *text);
+json_t *status_shift(const struct status_service *service);
+void status_shift_warn(const struct status_service *service, json_t *warnings);
+json_t *status_shift_plan(const struct status_service *service, region_id home, const struct shift *shift);
+
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 /* As in the journal; null: never. */
 json_t *status_wall(struct wall_time wall);

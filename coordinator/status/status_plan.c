@@ -86,8 +86,9 @@ static json_t *render_rejoin(const struct status_service *service, region_id hom
     return object;
 }
 
-static void add_failback(const struct status_service *service, region_id home, json_t *plan)
+static void add_failback(const struct status_service *service, const struct order *order, json_t *plan)
 {
+    region_id home = order->to;
     enum readiness ready;
     bool moves = json_is_true(json_object_get(plan, "would_run"));
     json_t *rejoin = render_rejoin(service, home, &ready);
@@ -95,6 +96,7 @@ static void add_failback(const struct status_service *service, region_id home, j
     put(object, "home", status_region_name(service->input, home));
     put(object, "rejoin", rejoin);
     put(object, "switchover_ready", json_boolean(moves));
+    put(object, "traffic", status_shift_plan(service, home, &order->shift));
     put(plan, "failback", object);
     put(plan, "kind", json_string(planned_name(PLANNED_FAILBACK)));
     put(plan, "would_run", json_boolean(moves && ready == READY_YES));
@@ -107,13 +109,29 @@ json_t *status_plan(const struct status_input *input, size_t index, enum planned
     ensure(index < input->cluster->service_count);
     struct status_service service = { input, &input->cluster->services[index], &input->views[index], index };
     struct order order = *wish;
-    order.kind = planned == PLANNED_FAILOVER ? ORDER_FAILOVER : ORDER_SWITCHOVER;
+    order.kind = planned == PLANNED_FAILOVER   ? ORDER_FAILOVER
+                 : planned == PLANNED_FAILBACK ? ORDER_FAILBACK
+                                               : ORDER_SWITCHOVER;
+    if (order.kind != ORDER_FAILBACK)
+        order.shift = (struct shift){ 0 };
     if (order.to == REGION_NONE)
         order.to = choose(&service, planned);
     json_t *plan = status_dry_run(input, index, &order);
     put(plan, "chosen", json_boolean(wish->to == REGION_NONE && order.to != REGION_NONE));
-    put(plan, "operation", json_string(planned == PLANNED_FAILOVER ? "failover" : "switchover"));
+    put(plan, "operation", json_string(planned_name(planned)));
     if (planned == PLANNED_FAILBACK)
-        add_failback(&service, order.to, plan);
+        add_failback(&service, &order, plan);
     return plan;
+}
+
+json_t *status_rejoin_first(const struct status_input *input, size_t index, region_id home)
+{
+    ensure(index < input->cluster->service_count);
+    struct status_service service = { input, &input->cluster->services[index], &input->views[index], index };
+    enum readiness ready;
+    json_t *rejoin = render_rejoin(&service, home, &ready);
+    if (ready == READY_NO)
+        return rejoin;
+    json_decref(rejoin);
+    return NULL;
 }

@@ -358,6 +358,7 @@ static json_t *render_operation(const struct status_service *service)
     put(object, "begun", status_wall(ledger->begun));
     put(object, "wish", json_string(name_wish((int)ledger->wish)));
     put(object, "said", render_said(&ledger->said));
+    put(object, "shift", status_shift(service));
     render_step(view, object);
     put(object, "proof", json_string(name_fence_proof((int)operation->proof)));
     put(object, "proof_text", json_string(name_fence_proof_text((int)operation->proof)));

@@ -70,6 +70,18 @@ void status_text_wish(struct text *text, const json_t *operation)
         text_appendf(text, " (%s)", peek_str(said, "why", ""));
 }
 
+void status_text_shift(struct text *text, const json_t *operation)
+{
+    const json_t *shift = json_object_get(operation, "shift");
+    int64_t stage;
+    int64_t percent;
+    if (!peek_int(shift, "stage", &stage) || !peek_int(shift, "percent", &percent))
+        return;
+    text_appendf(text, ", %" PRId64 " %% of the traffic home", percent);
+    if (!peek_yes(shift, "sent_back"))
+        text_appendf(text, " (stage %" PRId64 " of %zu)", stage, json_array_size(json_object_get(shift, "stages")));
+}
+
 void status_text_operation(struct text *text, const json_t *operation)
 {
     int64_t number;
@@ -89,6 +101,7 @@ void status_text_operation(struct text *text, const json_t *operation)
         append_ms(text, ", old lease runs out in ", operation, "wait_left_ms", "");
     if (peek_yes(operation, "overdue"))
         text_append(text, ", OVERDUE");
+    status_text_shift(text, operation);
     status_text_wish(text, operation);
     if (peek_str(operation, "detail", "")[0] != '\0')
         text_appendf(text, ": %s", peek_str(operation, "detail", ""));

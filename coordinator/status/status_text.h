@@ -19,6 +19,9 @@ void status_text_service(struct text *text, const json_t *service);
 
 /* "us-east-1 → us-west-2, step 3 of 13 fence, 420ms in it, ..." without a line end. */
 void status_text_operation(struct text *text, const json_t *operation);
+/* How much of a failback's traffic is home, or is to be; nothing of other operations, and before the database is. */
+void status_text_shift(struct text *text, const json_t *operation);
+
 /* What a person said that a running operation is to do; nothing where it just goes on. */
 void status_text_wish(struct text *text, const json_t *operation);
 

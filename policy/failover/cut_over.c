@@ -149,7 +149,13 @@ static void (*const dns_stage_functions[DNS_STAGE_COUNT])(struct service *, stru
     [DNS_STAGE_POLL] = dns_poll,
 };
 
-enum step_said step_cut_over(struct service *s, struct turn *turn)
+void cut_over_begin(struct operation_run *run)
+{
+    run->zone = 0;
+    dns_go(run, DNS_STAGE_READ);
+}
+
+enum step_said cut_over_zones(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
     if (run->zone >= s->policy->zone_count) {
@@ -166,30 +172,45 @@ enum step_said step_cut_over(struct service *s, struct turn *turn)
             break;
     }
     if (run->zone >= s->policy->zone_count)
-        return step_cut_over(s, turn);
+        return cut_over_zones(s, turn);
     return STEP_WAITS;
 }
 
-enum step_said step_verify(struct service *s, struct turn *turn)
+enum step_said step_cut_over(struct service *s, struct turn *turn)
+{
+    return cut_over_zones(s, turn);
+}
+
+enum step_said cut_over_verify_zones(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
-    bool zones = run->zone < s->policy->zone_count;
-    if (!zones && !s->policy->has_endpoints)
+    if (run->zone >= s->policy->zone_count)
         return STEP_IS_DONE;
-    enum act_kind kind = zones ? ACT_DNS_VERIFY : ACT_ENDPOINTS;
-    const struct act_result *r = step_act_result(s, turn, kind, s->policy->verify_deadline_us / 4);
+    const struct act_result *r = step_act_result(s, turn, ACT_DNS_VERIFY, s->policy->verify_deadline_us / 4);
     if (r == NULL)
         return STEP_WAITS;
     if (r->outcome != ACT_DONE) {
         step_retry_later(s, turn, r);
         /* A provider's control plane may lose a change that it had put in force: what the zone shows is
          * read again now and then, and ruled on as at first. */
-        return zones && run->tries >= VERIFY_TRIES ? STEP_REDOES_DNS : STEP_WAITS;
+        return run->tries >= VERIFY_TRIES ? STEP_REDOES_DNS : STEP_WAITS;
     }
-    if (!zones)
-        return STEP_IS_DONE;
     run->zone++;
     run->tries = 0;
     service_wake(s, turn->now);
+    return run->zone >= s->policy->zone_count ? STEP_IS_DONE : STEP_WAITS;
+}
+
+enum step_said step_verify(struct service *s, struct turn *turn)
+{
+    enum step_said zones = cut_over_verify_zones(s, turn);
+    if (zones != STEP_IS_DONE || !s->policy->has_endpoints)
+        return zones;
+    const struct act_result *r = step_act_result(s, turn, ACT_ENDPOINTS, s->policy->verify_deadline_us / 4);
+    if (r == NULL)
+        return STEP_WAITS;
+    if (r->outcome == ACT_DONE)
+        return STEP_IS_DONE;
+    step_retry_later(s, turn, r);
     return STEP_WAITS;
 }

@@ -1,7 +1,8 @@
 /* dns_rule: what may be done to a zone, given the fence TXT just read in it (DESIGN 8).
  *
  * DNS never goes backwards: a change replaces the TXT exactly as it was read, and only one of an
- * older epoch of ours. Whatever else is found there is a person's business.
+ * older epoch of ours, or of an older version of our operation that moves traffic by and by.
+ * Whatever else is found there is a person's business.
  */
 #ifndef FAILOVERD_POLICY_DNS_RULE_H
 #define FAILOVERD_POLICY_DNS_RULE_H
@@ -10,8 +11,8 @@
 #include "policy/quorum/ledger.h"
 
 enum dns_ruling {
-    DNS_SUBMIT,       /* older than ours: replace it */
-    DNS_APPLIED,      /* ours already: only its being in force is left to prove */
+    DNS_SUBMIT,       /* older than ours, or ours with another share of the traffic: replace it */
+    DNS_APPLIED,      /* ours already, with this share: only its being in force is left to prove */
     DNS_STALE,        /* a newer epoch is there: it is us who are stale */
     DNS_ALARM,        /* our epoch under another operation: two executors, or a forged mark */
     DNS_UNADOPTED,    /* no mark: a person has to adopt the zone first */

@@ -71,6 +71,7 @@ static void enter(struct service *s, struct turn *turn, enum step_id step)
     run->retry_at.us = 0;
     run->zone = 0;
     run->dns_stage = DNS_STAGE_READ;
+    run->shift_at = SHIFT_READY;
     run->detail = (struct policy_text){ "" };
     struct note *note = service_note(s, turn, NOTE_STEP_STARTED);
     note->step = (uint8_t)step;
@@ -153,6 +154,10 @@ static bool obeys(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
     enum operation_wish wish = service_ledger(s)->operation.wish;
+    /* The database is home for good: the word is about its traffic, and heard in that step. */
+    bool traffic_alone = ledger_shifts(service_ledger(s));
+    if (traffic_alone && run->step != STEP_CUT_OVER && run->step != STEP_VERIFY && run->step != STEP_FINISH)
+        return false;
     if (wish == WISH_HOLD) {
         stand_still(s, turn);
         return true;
@@ -293,7 +298,7 @@ static void rescue(struct service *s, struct turn *turn, const struct ledger *l)
 bool operation_adopt_zone(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
-    bool waits = run->active && run->step == STEP_CUT_OVER &&
+    bool waits = run->active && (run->step == STEP_CUT_OVER || run->step == STEP_SHIFT) &&
                  (run->ruling_noted == DNS_UNADOPTED || run->ruling_noted == DNS_FOREIGN ||
                   run->ruling_noted == DNS_ROLLED_BACK);
     if (!waits)
@@ -341,6 +346,10 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (run->active && operation_moves(run->kind) &&
         l->operation.phase == PHASE_GRANTED && before_grant)
         enter(s, turn, STEP_LEASE);
+    /* Its traffic was sent back while the last of it came. */
+    if (run->active && !ledger_shift_over(l) &&
+        (run->step == STEP_CUT_OVER || run->step == STEP_VERIFY || run->step == STEP_FINISH))
+        enter(s, turn, STEP_SHIFT);
     if (run->active)
         advance(s, turn);
     else if (l->operation.kind != OPERATION_NONE && !ours)

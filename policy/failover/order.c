@@ -117,6 +117,8 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
     region_id to = o->order.to;
     if (!is_about_a_region(order->kind))
         o->operation = order->operation;
+    else if (!shift_valid(&order->shift) || order->shift.at != 0)
+        answer(s, turn, ANSWER_NO_STAGE, NULL, GATE_COUNT);
     else if (to == REGION_NONE) /* adopt, while no writer is named */
         answer(s, turn, ANSWER_BUSY, NULL, GATE_COUNT);
     else if (to >= turn->config->region_count || !s->policy->regions[to].serves)
@@ -177,6 +179,14 @@ static void propose_adopt(struct service *s, struct turn *turn, const struct led
 /* What the policy asks of an automatic failover's timing does not bind a person, and who orders one has approved it. */
 #define PACE_GATES ((1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_APPROVED))
 
+/* Only weighted records can be in between: without them all of the traffic comes at once, as people are told before. */
+static struct shift stages_of(const struct service *s, const struct pending_order *o, const struct ledger *l)
+{
+    bool weighted = l->writer != REGION_NONE && (s->policy->shifts_from >> l->writer & 1u) != 0;
+    bool stages = o->order.kind == ORDER_FAILBACK && weighted && o->order.shift.count > 1;
+    return stages ? o->order.shift : (struct shift){ 0 };
+}
+
 static void propose_failover(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
@@ -215,7 +225,7 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         .accepted_loss_bytes = o->order.accepted_loss_bytes,
         .wall = turn->wall,
         .said = { o->given, o->order.by, o->order.why },
-        .shift = o->order.shift,
+        .shift = stages_of(s, o, l),
     });
     put_forward(s, turn, &goal);
 }
@@ -224,7 +234,9 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
 static void propose_for_later(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
-    bool another = l->proposal.state != PROPOSAL_NONE && l->proposal.state != PROPOSAL_DECLINED;
+    /* A no to a failover is kept until its region was well again (approval.c): nothing takes its place before. */
+    bool over = l->proposal.state == PROPOSAL_DECLINED && operation_planned(l->proposal.kind);
+    bool another = l->proposal.state != PROPOSAL_NONE && !over;
     if (l->writer == o->order.to || another) {
         answer(s, turn, l->writer == o->order.to ? ANSWER_ALREADY : ANSWER_BUSY, NULL, GATE_COUNT);
         return;

@@ -37,6 +37,25 @@ static const struct plan_step switchover_plan[] = {
     { STEP_NONE,    false, false, ACT_COMPARE,    false },
 };
 
+static const struct plan_step failback_plan[] = {
+    { STEP_BEGIN,   false, true,  ACT_COMPARE,    false },
+    { STEP_SHUT,    false, true,  ACT_FENCE_SHUT, false },
+    { STEP_FENCE,   false, true,  ACT_COMPARE,    false },
+    { STEP_CATCH_UP, false, true, ACT_COMPARE,    false },
+    { STEP_FREEZE,  false, true,  ACT_FREEZE,     true },
+    { STEP_COMPARE, false, true,  ACT_COMPARE,    true },
+    { STEP_GRANT,   true,  false, ACT_COMPARE,    false },
+    { STEP_LEASE,   false, false, ACT_COMPARE,    false },
+    { STEP_PROMOTE, true,  false, ACT_PROMOTE,    true },
+    { STEP_OPEN,    true,  false, ACT_FENCE_HOLD, false },
+    { STEP_HOOKS,   false, false, ACT_HOOKS,      true },
+    { STEP_SHIFT,   false, false, ACT_DNS_SUBMIT, true },
+    { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
+    { STEP_VERIFY,  false, false, ACT_DNS_VERIFY, true },
+    { STEP_FINISH,  false, false, ACT_COMPARE,    false },
+    { STEP_NONE,    false, false, ACT_COMPARE,    false },
+};
+
 static const struct plan_step adopt_plan[] = {
     { STEP_BEGIN,   false, false, ACT_COMPARE,    false },
     { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
@@ -52,7 +71,7 @@ static const char *const step_names[STEP_COUNT] = {
     [STEP_OPEN] = "open",       [STEP_HOOKS] = "hooks",     [STEP_CUT_OVER] = "cut_over",
     [STEP_VERIFY] = "verify",   [STEP_FINISH] = "finish",   [STEP_UNDO] = "undo",
     [STEP_ABORT] = "abort",     [STEP_GUARD] = "guard",
-    [STEP_FOLLOW] = "follow",   [STEP_CATCH_UP] = "catch_up",
+    [STEP_FOLLOW] = "follow",   [STEP_CATCH_UP] = "catch_up", [STEP_SHIFT] = "shift",
 };
 
 const char *step_name(enum step_id step)
@@ -63,7 +82,8 @@ const char *step_name(enum step_id step)
 const struct plan_step *plan_of(enum operation_kind kind)
 {
     return kind == OPERATION_ADOPT        ? adopt_plan
-           : operation_planned(kind) ? switchover_plan
+           : kind == OPERATION_SWITCHOVER ? switchover_plan
+           : kind == OPERATION_FAILBACK   ? failback_plan
                                           : failover_plan;
 }
 
@@ -94,6 +114,7 @@ int64_t plan_deadline_us(const struct service_policy *policy, enum step_id step)
         return policy->promote_deadline_us;
     case STEP_HOOKS:
         return policy->hooks_deadline_us;
+    case STEP_SHIFT: /* and what its stage is held for */
     case STEP_CUT_OVER:
         return policy->dns_deadline_us;
     case STEP_VERIFY:

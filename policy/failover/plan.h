@@ -31,6 +31,7 @@ enum step_id {
     STEP_GUARD,     /* not of a plan: the guard's own acts carry it */
     STEP_FOLLOW,    /* nor this: a standby is led to the writer */
     STEP_CATCH_UP,  /* of a switchover, behind the fence: the target has all that the old writer ever acknowledged */
+    STEP_SHIFT,     /* of a failback: traffic comes home stage by stage, up to the last, which the cut-over makes */
     STEP_COUNT
 };
 

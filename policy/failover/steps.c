@@ -47,6 +47,9 @@ const struct act_result *step_act_result(struct service *s, struct turn *turn,
                   : kind == ACT_FENCE_REMOTE ? cut_off_region(s, turn, l, s->home)
                                              : op->to,
         .zone = run->zone,
+        .share = ledger_share(l),
+        .from = op->from,
+        .version = ledger_shifts(l) ? l->version : 0,
     };
     struct note *note = service_note(s, turn, NOTE_ACT_SENT);
     note->step = (uint8_t)run->step;
@@ -519,7 +522,7 @@ static step_function *const step_functions[STEP_COUNT] = {
     [STEP_LEASE] = step_lease,     [STEP_PROMOTE] = step_promote, [STEP_OPEN] = step_open,
     [STEP_HOOKS] = step_hooks,     [STEP_CUT_OVER] = step_cut_over,
     [STEP_VERIFY] = step_verify,   [STEP_FINISH] = step_finish, [STEP_UNDO] = step_undo,
-    [STEP_ABORT] = step_abort,   [STEP_CATCH_UP] = step_catch_up,
+    [STEP_ABORT] = step_abort,   [STEP_CATCH_UP] = step_catch_up, [STEP_SHIFT] = step_shift,
 };
 
 enum step_said step_run(struct service *s, struct turn *turn)

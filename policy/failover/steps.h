@@ -1,4 +1,4 @@
-/* steps: what operation.c, steps.c and cut_over.c share. Internal to policy/failover. */
+/* steps: what operation.c, steps.c, cut_over.c and shift.c share. Internal to policy/failover. */
 #ifndef FAILOVERD_POLICY_STEPS_H
 #define FAILOVERD_POLICY_STEPS_H
 
@@ -22,6 +22,13 @@ enum step_said step_run(struct service *service, struct turn *turn);
 
 step_function step_cut_over; /* cut_over.c */
 step_function step_verify;
+step_function step_shift; /* shift.c */
+
+/* Brings zone after zone, from run->zone on, to what the ledger says; and has their name servers asked whether they
+ * answer it. Both leave run->zone at 0 when done. */
+step_function cut_over_zones, cut_over_verify_zones;
+/* Begins with the first zone again, whatever is under way. */
+void cut_over_begin(struct operation_run *run);
 
 /* What the run waits for, or what last did not work; for people. */
 void step_say(struct operation_run *run, const char *words);

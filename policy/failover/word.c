@@ -79,7 +79,7 @@ static enum order_answer wish_stands(const struct pending_order *o, const struct
         return ANSWER_NO_OPERATION;
     if (op->wish == wish)
         return is_ours(o, &op->said) ? ANSWER_ACCEPTED : ANSWER_ALREADY;
-    if (op->wish == WISH_BACK)
+    if (op->wish == WISH_BACK && !ledger_may_wish(l, wish))
         return ANSWER_BUSY; /* on its way back, which is never taken back */
     return ledger_may_wish(l, wish) ? WORD_TO_SAY : ANSWER_NO_WAY_BACK;
 }
@@ -88,6 +88,23 @@ static struct ledger wish_goal(const struct pending_order *o, const struct ledge
 {
     struct said said = said_of(o);
     return ledger_wish(l, wish_of(o), &said);
+}
+
+/* The stage that comes next by the newest chosen value: one word, one stage. */
+static enum order_answer skip_stands(const struct pending_order *o, const struct ledger *l)
+{
+    const struct ledger_operation *op = &l->operation;
+    if (op->kind == OPERATION_NONE || op->id != o->order.operation)
+        return ANSWER_NO_OPERATION;
+    if (ledger_shifts(l) && op->wish == WISH_GO && op->shift.at > 0 && is_ours(o, &op->said))
+        return ANSWER_ACCEPTED;
+    return ledger_may_shift(l) ? WORD_TO_SAY : ANSWER_NO_STAGE;
+}
+
+static struct ledger skip_goal(const struct pending_order *o, const struct ledger *l)
+{
+    struct said said = said_of(o);
+    return ledger_shift(l, &said);
 }
 
 /* ---- the runbook ---- */
@@ -197,7 +214,8 @@ static const struct word words[ORDER_KIND_COUNT] = {
     [ORDER_PAUSE] = { pause_stands, pause_goal },    [ORDER_RESUME] = { pause_stands, pause_goal },
     [ORDER_APPROVE] = { answer_stands, answer_goal }, [ORDER_DECLINE] = { answer_stands, answer_goal },
     [ORDER_HOLD] = { wish_stands, wish_goal },       [ORDER_GO] = { wish_stands, wish_goal },
-    [ORDER_BACK] = { wish_stands, wish_goal },       [ORDER_TICK] = { tick_stands, tick_goal },
+    [ORDER_BACK] = { wish_stands, wish_goal },       [ORDER_SKIP] = { skip_stands, skip_goal },
+    [ORDER_TICK] = { tick_stands, tick_goal },
 };
 
 bool word_is(enum order_kind kind)

@@ -90,12 +90,11 @@ static const struct ledger_proposal no_proposal = {
     .state = PROPOSAL_NONE, .kind = OPERATION_NONE, .from = REGION_NONE, .to = REGION_NONE, .proposer = NODE_NONE,
 };
 
-/* Stages go up, to all of it. */
-static bool shift_valid(const struct shift *shift, enum operation_kind kind)
+bool shift_valid(const struct shift *shift)
 {
     if (shift->count == 0)
         return shift->at == 0 && shift->hold_us == 0;
-    if (kind != OPERATION_FAILBACK || shift->count > SHIFT_STAGES_MAX || shift->at >= shift->count ||
+    if (shift->count > SHIFT_STAGES_MAX || shift->at >= shift->count ||
         shift->hold_us < 0 || shift->hold_us > LEDGER_HOLD_MAX_US)
         return false;
     for (uint8_t i = 0; i < shift->count; i++)
@@ -107,7 +106,8 @@ static bool shift_valid(const struct shift *shift, enum operation_kind kind)
 static bool wish_valid(const struct ledger *ledger)
 {
     const struct ledger_operation *op = &ledger->operation;
-    return op->wish == WISH_GO || op->wish == WISH_HOLD || (op->wish == WISH_BACK && ledger_may_abort(ledger));
+    return op->wish == WISH_GO || op->wish == WISH_HOLD ||
+           (op->wish == WISH_BACK && (ledger_may_abort(ledger) || ledger_shifts(ledger)));
 }
 
 static bool proposal_valid(const struct ledger *ledger)
@@ -129,8 +129,9 @@ static bool operation_valid(const struct ledger *ledger)
     case OPERATION_SWITCHOVER:
     case OPERATION_FAILBACK:
     case OPERATION_FAILOVER:
-        if (op->id == 0 || !wish_valid(ledger) || !shift_valid(&op->shift, op->kind) ||
-            op->executor >= POLICY_NODES_MAX || op->to >= POLICY_REGIONS_MAX || op->from >= POLICY_REGIONS_MAX)
+        if (op->id == 0 || !wish_valid(ledger) || !shift_valid(&op->shift) ||
+            (op->kind != OPERATION_FAILBACK && op->shift.count > 0) || op->executor >= POLICY_NODES_MAX ||
+            op->to >= POLICY_REGIONS_MAX || op->from >= POLICY_REGIONS_MAX)
             return false;
         return (op->phase == PHASE_BEGUN && ledger->writer == REGION_NONE) ||
                (op->phase == PHASE_GRANTED && ledger->writer == op->to &&
@@ -187,7 +188,8 @@ static bool plan_follows(const struct ledger *now, const struct ledger *next)
     bool fresh = !operation_moves(now->operation.kind) && next->operation.forced &&
                  next->operation.from == now->writer && next->operation.to != now->writer;
     bool taken_over = now->operation.kind == next->operation.kind && now->operation.id == next->operation.id &&
-                      now->operation.phase == PHASE_GRANTED && !next->operation.may_return;
+                      now->operation.phase == PHASE_GRANTED && !next->operation.may_return &&
+                      shift_equal(&now->operation.shift, &next->operation.shift);
     return fresh || taken_over;
 }
 
@@ -202,10 +204,11 @@ static bool begin_follows(const struct ledger *now, const struct ledger *next)
 static bool grant_follows(const struct ledger *now, const struct ledger *next)
 {
     return now->operation.phase == PHASE_BEGUN && next->operation.phase == PHASE_GRANTED &&
-           now->operation.wish == WISH_GO &&
+           (now->operation.wish == WISH_GO || ledger_shifts(now)) &&
            next->operation.kind == now->operation.kind &&
            next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
            next->operation.executor == now->operation.executor &&
+           shift_equal(&next->operation.shift, &now->operation.shift) &&
            next->epoch == now->epoch + 1 && next->guard_epoch == next->epoch &&
            next->longest_lease_us >= now->longest_lease_us;
 }
@@ -218,14 +221,27 @@ static bool abort_follows(const struct ledger *now, const struct ledger *next)
            terms_equal(now, next);
 }
 
+/* Stages are entered one after the other, and what they are was said at begin. What was sent back stays so; but for
+ * traffic alone, which may come again from the first stage. */
+static bool shift_follows(const struct ledger *now, const struct ledger *next)
+{
+    const struct ledger_operation *was = &now->operation, *is = &next->operation;
+    struct shift same = is->shift;
+    same.at = was->shift.at;
+    bool stays = is->shift.at == was->shift.at && (was->wish != WISH_BACK || is->wish == WISH_BACK);
+    bool enters = ledger_may_shift(now) && is->wish != WISH_BACK && is->shift.at == was->shift.at + 1;
+    bool again = ledger_shifts(now) && was->wish == WISH_BACK && is->wish == WISH_GO && is->shift.at == 0;
+    return shift_equal(&same, &was->shift) && (stays || enters || again);
+}
+
 /* The writer and its epoch stay; only bookkeeping changes. */
 static bool stays_follows(const struct ledger *now, const struct ledger *next)
 {
     bool same_operation = next->operation.id == now->operation.id &&
                           next->operation.kind == now->operation.kind &&
-                          next->operation.phase == now->operation.phase &&
-                          (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK);
-    bool ends = next->operation.kind == OPERATION_NONE && now->operation.phase == PHASE_GRANTED;
+                          next->operation.phase == now->operation.phase && shift_follows(now, next);
+    bool ends = next->operation.kind == OPERATION_NONE && now->operation.phase == PHASE_GRANTED &&
+                ledger_shift_over(now);
     bool adopts = now->operation.kind == OPERATION_NONE &&
                   next->operation.kind == OPERATION_ADOPT;
     return (same_operation || ends || adopts) && next->epoch == now->epoch &&
@@ -330,7 +346,8 @@ struct ledger ledger_takeover(const struct ledger *now, struct instance executor
     /* `from` stays the region that wrote last: whether the target was ever opened is not known
      * here, and its data are still measured against that region's. */
     next.operation.may_return = false;
-    next.operation.wish = now->operation.wish == WISH_HOLD ? WISH_HOLD : WISH_GO;
+    if (now->operation.wish == WISH_BACK && !ledger_shifts(&next))
+        next.operation.wish = WISH_GO;
     return next;
 }
 
@@ -431,11 +448,32 @@ struct ledger ledger_answer(const struct ledger *now, enum proposal_state answer
     return next;
 }
 
+bool ledger_shifts(const struct ledger *now)
+{
+    const struct ledger_operation *op = &now->operation;
+    return op->kind == OPERATION_FAILBACK && op->shift.count > 0 && (op->phase == PHASE_GRANTED || !op->may_return);
+}
+
+uint8_t ledger_share(const struct ledger *now)
+{
+    if (!ledger_shifts(now))
+        return SHARE_ALL;
+    return now->operation.wish == WISH_BACK ? 0 : now->operation.shift.percent[now->operation.shift.at];
+}
+
+bool ledger_shift_over(const struct ledger *now)
+{
+    return !ledger_shifts(now) ||
+           (now->operation.wish != WISH_BACK && now->operation.shift.at + 1 == now->operation.shift.count);
+}
+
 bool ledger_may_wish(const struct ledger *now, enum operation_wish wish)
 {
-    if (now->operation.kind == OPERATION_NONE || now->operation.wish == WISH_BACK)
+    if (now->operation.kind == OPERATION_NONE)
         return false;
-    return wish != WISH_BACK || ledger_may_abort(now);
+    if (now->operation.wish == WISH_BACK)
+        return ledger_shifts(now) && wish == WISH_GO;
+    return wish != WISH_BACK || ledger_may_abort(now) || ledger_shifts(now);
 }
 
 struct ledger ledger_wish(const struct ledger *now, enum operation_wish wish, const struct said *said)
@@ -443,17 +481,29 @@ struct ledger ledger_wish(const struct ledger *now, enum operation_wish wish, co
     policy_ensure(ledger_may_wish(now, wish));
     struct ledger next = *now;
     next.version++;
+    if (now->operation.wish == WISH_BACK)
+        next.operation.shift.at = 0; /* what was said back is tried again from the start */
     next.operation.wish = wish;
     next.operation.said = *said;
     return next;
 }
 
-struct ledger ledger_shift(const struct ledger *now, uint8_t at)
+bool ledger_may_shift(const struct ledger *now)
 {
-    policy_ensure(at < now->operation.shift.count);
+    return ledger_shifts(now) && now->operation.phase == PHASE_GRANTED && now->operation.wish != WISH_BACK &&
+           now->operation.shift.at + 1 < now->operation.shift.count;
+}
+
+struct ledger ledger_shift(const struct ledger *now, const struct said *said)
+{
+    policy_ensure(ledger_may_shift(now));
     struct ledger next = *now;
     next.version++;
-    next.operation.shift.at = at;
+    next.operation.shift.at++;
+    if (said != NULL) {
+        next.operation.wish = WISH_GO;
+        next.operation.said = *said;
+    }
     return next;
 }
 

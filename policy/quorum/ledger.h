@@ -110,18 +110,23 @@ struct ledger_proposal {
 enum operation_wish {
     WISH_GO,
     WISH_HOLD,  /* no step that has not begun begins */
-    WISH_BACK,  /* back to the old writer, as long as that is possible; never taken back */
+    WISH_BACK,  /* back to the old writer, as long as that is possible; never taken back. Of a failback whose database
+                 * is home already (ledger_shifts()) only its traffic goes back, and may be told to go again */
     WISH_COUNT
 };
 
 /* How a failback's traffic moves: `percent[at]` of it is at home. count 0: all at once. */
 #define SHIFT_STAGES_MAX 8
+#define SHARE_ALL 100u
 struct shift {
     uint8_t count;
     uint8_t at;                        /* the stage that is in force, or is being put in force */
     uint8_t percent[SHIFT_STAGES_MAX]; /* ascending, 1 to 100; the last is 100 */
     int64_t hold_us;                   /* how long each stage has to stay well before the next */
 };
+
+/* Stages go up, to all of it; or there are none. */
+bool shift_valid(const struct shift *shift);
 
 struct ledger_operation {
     enum operation_kind kind;
@@ -231,13 +236,28 @@ struct ledger ledger_propose(const struct ledger *now, const struct ledger_propo
 /* A person's answer to the proposal that is there: PROPOSAL_APPROVED or PROPOSAL_DECLINED. */
 struct ledger ledger_answer(const struct ledger *now, enum proposal_state answer, const struct said *said);
 
+/* A failback in stages whose target was granted: its database is home for good, and what people say of the operation
+ * is about its traffic alone. */
+bool ledger_shifts(const struct ledger *now);
+
+/* How much of the traffic is to be at the writer's region by what the ledger says, in percent; the rest is to be where
+ * it was, at the operation's `from`. */
+uint8_t ledger_share(const struct ledger *now);
+
+/* No stage is left but the last, with all of the traffic; and it was not sent back. */
+bool ledger_shift_over(const struct ledger *now);
+
 /* Whether the running operation may be told so: hold and go on at any time; back while it may return to the old
- * writer. Said back, it stays so. */
+ * writer. Said back, it stays so. A failback that shifts may be told back, and then to go again from its first
+ * stage. */
 bool ledger_may_wish(const struct ledger *now, enum operation_wish wish);
 struct ledger ledger_wish(const struct ledger *now, enum operation_wish wish, const struct said *said);
 
-/* A failback's traffic enters stage `at`. */
-struct ledger ledger_shift(const struct ledger *now, uint8_t at);
+/* A failback's traffic may enter its next stage. */
+bool ledger_may_shift(const struct ledger *now);
+
+/* It does; NULL: by itself, else at a person's word, which ends a hold as well. */
+struct ledger ledger_shift(const struct ledger *now, const struct said *said);
 
 /* Marks items of the runbook of the operation that runs, or of the last. */
 struct ledger ledger_tick(const struct ledger *now, uint64_t operation, uint32_t items);

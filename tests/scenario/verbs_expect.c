@@ -35,6 +35,24 @@ static bool is_dns(struct match *m)
     return true;
 }
 
+/* So many percent of the traffic, and the rest where it was. */
+static bool is_share(struct match *m)
+{
+    for (uint8_t z = 0; z < match_world(m)->options.policy.zone_count; z++)
+        if (match_service(m)->zones[z].now.region != match_region(m, 1) ||
+            match_service(m)->zones[z].now.share != match_number(m, 0))
+            return false;
+    return true;
+}
+
+static bool wishes(struct match *m, enum operation_wish wish)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    return l != NULL && l->operation.kind != OPERATION_NONE && l->operation.wish == wish;
+}
+
+static bool is_sent_back(struct match *m) { return wishes(m, WISH_BACK); }
+
 static bool no_operation(struct match *m)
 {
     const struct ledger *l = world_ledger(match_world(m), 0);
@@ -240,6 +258,8 @@ const struct condition expect_rows[] = {
     { "writes in %", is_writing },
     { "epoch %", is_epoch },
     { "dns %", is_dns },
+    { "% percent at %", is_share },
+    { "sent back", is_sent_back },
     { "no operation", no_operation },
     { "an operation", an_operation },
     { "nothing happened", nothing_happened },

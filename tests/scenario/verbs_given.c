@@ -78,6 +78,8 @@ static void given_zones(struct match *m)
         policy(m)->zone_count = (uint8_t)n;
 }
 
+static void given_weighted(struct match *m) { policy(m)->shifts_from = UINT32_MAX; }
+
 static void given_coordinators(struct match *m)
 {
     struct world_options *o = &m->play->options;
@@ -119,6 +121,7 @@ const struct row given_rows[] = {
     { "hooks", given_hooks },
     { "dns not adopted", given_unadopted },
     { "% zones", given_zones },
+    { "weighted records", given_weighted },
     { "% coordinators in %", given_coordinators },
     { "% voters", given_voters },
     { "clock of coordinator % off by % ppm", given_clock },

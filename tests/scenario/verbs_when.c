@@ -252,6 +252,18 @@ static void order_skipping(struct match *m)
     order(m, match_host(m, 0), o);
 }
 
+/* In stages such as 10+50+100, each held for so long. */
+static void order_failback(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    o.kind = ORDER_FAILBACK;
+    o.shift.hold_us = match_duration(m, 3);
+    char *rest = m->word[2];
+    for (char *percent; (percent = strsep(&rest, "+")) != NULL && o.shift.count < SHIFT_STAGES_MAX;)
+        o.shift.percent[o.shift.count++] = (uint8_t)strtol(percent, NULL, 10);
+    order(m, match_host(m, 0), o);
+}
+
 static void order_adopt(struct match *m)
 {
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
@@ -287,6 +299,7 @@ static void order_about(struct match *m, enum order_kind kind)
 static void order_hold(struct match *m) { order_about(m, ORDER_HOLD); }
 static void order_go(struct match *m) { order_about(m, ORDER_GO); }
 static void order_back(struct match *m) { order_about(m, ORDER_BACK); }
+static void stage_skipped(struct match *m) { order_about(m, ORDER_SKIP); }
 
 static void tick(struct match *m, uint64_t operation)
 {
@@ -392,6 +405,8 @@ const struct row when_rows[] = {
     { "a person at % orders failover to % skipping %", order_skipping },
     { "a person at % orders switchover to %", order_switchover },
     { "a person at % orders switchover to % in %", order_switchover_later },
+    { "a person at % orders failback to % in % of %", order_failback },
+    { "a person at % skips the stage", stage_skipped },
     { "a person at % orders adopt", order_adopt },
     { "a person at % pauses for %", order_pause },
     { "a person at % pauses", order_pause_for_good },

@@ -277,6 +277,19 @@ static void draw_order(struct brew *b, struct fault *f)
         f->value = draw_small(d, 0, 1000000);
 }
 
+static void draw_traffic(struct brew *b, struct fault *f)
+{
+    static const uint8_t words[] = { ORDER_HOLD, ORDER_GO, ORDER_GO, ORDER_BACK, ORDER_SKIP, ORDER_SKIP };
+    struct draw *d = b->draw;
+    f->for_us = 0;
+    f->one = brew_host_or_part(b);
+    f->value = words[draw_below(d, sizeof words)];
+    if (f->kind != HIT_FAILBACK)
+        return;
+    f->value = brew_ms(b, 100, 15000);
+    f->bits = 1u << draw_range(d, 1, 9) | (draw_percent(d, 50) ? 1u << draw_range(d, 1, 9) : 0);
+}
+
 static void draw_values(struct brew *b, struct fault *f)
 {
     switch (f->kind) {
@@ -291,6 +304,9 @@ static void draw_values(struct brew *b, struct fault *f)
     case HIT_REGION_LOST: case HIT_CUT: case HIT_CUT_ONE_WAY: case HIT_ISOLATE: case HIT_ISOLATE_ONE_WAY:
     case HIT_LINK: case HIT_CLOG: case HIT_CLOG_HOST: case HIT_LOSS: case HIT_DUPLICATES: case HIT_LATE:
         draw_network(b, f);
+        break;
+    case HIT_FAILBACK: case HIT_TRAFFIC:
+        draw_traffic(b, f);
         break;
     case HIT_ORDER: case HIT_SWITCHOVER: case HIT_ADOPT: case HIT_REJOIN: case HIT_TICK: case HIT_ANSWER:
         draw_order(b, f);

@@ -33,7 +33,7 @@ int64_t brew_detection(const struct brew *brew);  /* from a trouble until everyb
 int64_t brew_outage(struct brew *brew);           /* enough for a failover, or ends on the way there */
 
 /* One of the troubles that belong together, with what it consists of. */
-#define BREW_TROUBLES 26
+#define BREW_TROUBLES 27
 unsigned brew_trouble_weight(unsigned trouble, enum profile profile);
 void brew_trouble(struct brew *brew, unsigned trouble, int64_t at_us);
 

@@ -245,6 +245,25 @@ static bool is_chosen_change(const struct truth *t, const struct act *act, bool 
     return false;
 }
 
+/* What part of the traffic the value that the act names asks to have at the writer, worked out from what was said. */
+static bool is_chosen_share(const struct truth *t, const struct act *act)
+{
+    if (act->version == 0 || act->version > t->top)
+        return act->version == 0 && act->share == 100;
+    const struct ledger *l = &t->chosen[act->version];
+    const struct ledger_operation *op = &l->operation;
+    bool in_stages = op->kind == OPERATION_FAILBACK && op->shift.count > 0 && op->id == act->key.operation &&
+                     l->epoch == act->key.epoch;
+    return in_stages && act->from == op->from &&
+           act->share == (op->wish == WISH_BACK ? 0 : op->shift.percent[op->shift.at]);
+}
+
+/* A second change of a zone in one epoch and operation: only more or less of the traffic, at a newer word. */
+static bool is_next_share(const struct zone *zone, const struct zone_state *before)
+{
+    return zone->now.version > before->version && zone->now.share != before->share;
+}
+
 void check_zone(struct world *w, struct host *h, const struct act *act, uint8_t z,
                 const struct zone_state *before)
 {
@@ -270,11 +289,19 @@ void check_zone(struct world *w, struct host *h, const struct act *act, uint8_t 
     if (!zone->rolled_back && newest->dns_epoch > epoch)
         world_break(w, INVARIANT_DNS, "DNS is below epoch %llu, which was in force",
                     (unsigned long long)newest->dns_epoch);
-    if (ours && before->epoch == epoch && before->operation == zone->now.operation)
-        world_break(w, INVARIANT_ONCE, "%s changes zone %u twice in epoch %llu", h->name, z, epoch);
-    else if (ours && before->epoch == epoch && !adopts)
+    if (!is_chosen_share(w->services[service].truth, act))
+        world_break(w, INVARIANT_DNS, "%s wants %u percent at %s, which version %llu does not say", h->name, act->share,
+                    truth_region(w, act->region), (unsigned long long)act->version);
+    if (!zone->rolled_back && zone->highest_epoch == epoch && zone->highest_version > zone->now.version)
+        world_break(w, INVARIANT_DNS, "the share of zone %u went back behind version %llu", z,
+                    (unsigned long long)zone->highest_version);
+    if (ours && before->epoch == epoch && before->operation == zone->now.operation) {
+        if (!is_next_share(zone, before))
+            world_break(w, INVARIANT_ONCE, "%s changes zone %u twice in epoch %llu", h->name, z, epoch);
+    } else if (ours && before->epoch == epoch && !adopts) {
         world_break(w, INVARIANT_DNS, "%s takes zone %u from another operation of epoch %llu",
                     h->name, z, epoch);
+    }
 }
 
 /* ---- what operations say of themselves ---- */
@@ -364,6 +391,9 @@ void truth_finished(struct world *w, uint8_t service, const struct ledger *befor
         if (zone->highest_epoch < after->epoch)
             world_break(w, INVARIANT_ONCE, "an operation is over, and zone %u never showed its "
                         "epoch %llu", z, (unsigned long long)after->epoch);
+        else if (its_own && !zone->rolled_back && zone->now.share != 100)
+            world_break(w, INVARIANT_ONCE, "an operation is over with %u percent of the traffic at %s", zone->now.share,
+                        truth_region(w, after->writer));
         else if (its_own && w->now_us < zone->insync_at)
             world_break(w, INVARIANT_ONCE, "an operation is over before its change of zone %u is "
                         "in force", z);

@@ -284,6 +284,13 @@ void check_asked_for(struct world *w, const struct host *h, const struct act *ac
     bool of_step = act->key.step != STEP_GUARD && act->key.step != STEP_FOLLOW;
     if (!of_step || !h->ledger_known[act->key.service] || l->operation.id != act->key.operation)
         return;
+    /* Of a failback whose database is home for good the word is about its traffic: more of it must not come. */
+    const struct ledger_operation *op = &l->operation;
+    bool home = op->kind == OPERATION_FAILBACK && op->shift.count > 0 &&
+                (op->phase == PHASE_GRANTED || !op->may_return);
+    bool ends = act->key.step == STEP_CUT_OVER || act->key.step == STEP_VERIFY || act->key.step == STEP_FINISH;
+    if (home && !ends)
+        return;
     if (l->operation.wish == WISH_HOLD)
         world_break(w, INVARIANT_EVIDENCE, "%s sends an act of an operation that it knows to be held", h->name);
     if (l->operation.wish == WISH_BACK && act->kind != ACT_THAW)

@@ -83,6 +83,7 @@ static void forced(struct ledger *l) { l->operation.forced = !l->operation.force
 static void skipped(struct ledger *l) { l->operation.skipped_gates ^= 1; }
 static void accepted_loss(struct ledger *l) { l->operation.accepted_loss_bytes ^= 1; }
 static void begun(struct ledger *l) { l->operation.begun.us++; }
+static void other_stages(struct ledger *l) { l->operation.shift.percent[SHIFT_STAGES_MAX - 1] ^= 1; }
 static void last_operation(struct ledger *l) { l->last_operation++; }
 static void last_outcome(struct ledger *l)
 {
@@ -139,6 +140,7 @@ static const struct wrong wrongs[] = {
     { "other gates skipped", NOTICED_IF_COMPARED, skipped },
     { "another loss accepted", NOTICED_IF_COMPARED, accepted_loss },
     { "another time of begin", NOTICED_IF_COMPARED, begun },
+    { "other stages", NOTICED_BUT_AT_BEGIN, other_stages },
     { "another last operation", NOTICED_IF_COMPARED, last_operation },
     { "another last outcome", NOTICED_IF_COMPARED, last_outcome },
     { "another last end", NOTICED_IF_COMPARED, last_finished },

@@ -41,10 +41,42 @@ static bool names_none(const struct ledger *now, const struct ledger *next)
            (way_back || !next->operation.may_return);
 }
 
+/* A failback in stages whose target was granted once: what people say of it is about its traffic. */
+static bool is_home(const struct ledger *l)
+{
+    const struct ledger_operation *op = &l->operation;
+    return op->kind == OPERATION_FAILBACK && op->shift.count > 0 && (op->phase == PHASE_GRANTED || !op->may_return);
+}
+
+static bool same_stage(const struct ledger *now, const struct ledger *next)
+{
+    return now->operation.shift.at == next->operation.shift.at &&
+           now->operation.shift.count == next->operation.shift.count;
+}
+
+static bool at_last_stage(const struct ledger *l)
+{
+    return l->operation.shift.count == 0 || l->operation.shift.at + 1 == l->operation.shift.count;
+}
+
+static bool next_stage(const struct ledger *now, const struct ledger *next)
+{
+    return is_home(now) && now->operation.phase == PHASE_GRANTED && now->operation.wish != WISH_BACK &&
+           next->operation.shift.at == now->operation.shift.at + 1;
+}
+
+/* What was sent back is told to go again. */
+static bool comes_again(const struct ledger *now, const struct ledger *next)
+{
+    return is_home(now) && now->operation.wish == WISH_BACK && next->operation.wish == WISH_GO &&
+           next->operation.shift.at == 0;
+}
+
 /* Straight behind the begin that it was proven for, by the one that carried that out. */
 static bool names_target(const struct ledger *now, const struct ledger *next)
 {
-    return begun(now) && now->operation.wish == WISH_GO && granted(next) && next->operation.id == now->operation.id &&
+    return begun(now) && (now->operation.wish == WISH_GO || is_home(now)) && same_stage(now, next) &&
+           granted(next) && next->operation.id == now->operation.id &&
            next->operation.to == now->operation.to &&
            next->operation.executor == now->operation.executor &&
            next->guard_epoch == next->epoch && next->longest_lease_us >= now->longest_lease_us &&
@@ -67,7 +99,7 @@ static bool keeps_writer(const struct ledger *now, const struct ledger *next)
     if (next->writer != now->writer || !same_guard(now, next) || !truth_same_terms(now, next))
         return false;
     if (next->operation.kind == OPERATION_NONE && now->operation.kind != OPERATION_NONE)
-        return now->operation.phase == PHASE_GRANTED && now->operation.wish == WISH_GO &&
+        return now->operation.phase == PHASE_GRANTED && now->operation.wish == WISH_GO && at_last_stage(now) &&
                next->last_operation == now->operation.id && next->last_outcome == OUTCOME_DONE;
     if (next->dns_epoch != now->dns_epoch)
         return false; /* only what is over is in force */
@@ -76,7 +108,8 @@ static bool keeps_writer(const struct ledger *now, const struct ledger *next)
     return next->operation.kind == now->operation.kind &&
            next->operation.phase == now->operation.phase &&
            next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
-           (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK);
+           (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK || comes_again(now, next)) &&
+           (same_stage(now, next) || comes_again(now, next) || next_stage(now, next));
 }
 
 /* Somebody said something: nothing else changes with it. */

@@ -267,7 +267,7 @@ static void check_dns_rests(struct world *w, uint8_t service, const struct ledge
             world_break(w, INVARIANT_DNS, "zone %u has not been mended: it shows epoch %llu, and "
                         "%llu was in force", z, (unsigned long long)zone->now.epoch,
                         (unsigned long long)l->dns_epoch);
-        else if (l->dns_epoch == l->epoch && zone->now.region != l->writer)
+        else if (l->dns_epoch == l->epoch && (zone->now.region != l->writer || zone->now.share != 100))
             world_break(w, INVARIANT_DNS, "zone %u points at %s, and %s writes", z,
                         truth_region(w, zone->now.region), truth_region(w, l->writer));
     }

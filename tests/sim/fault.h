@@ -11,6 +11,9 @@
 #include "tests/sim/check.h"
 
 #define FAULTS_MAX 64 /* of one seed */
+/* The most that a failback is drawn with. */
+#define FAILBACK_STAGES 3
+#define FAILBACK_HOLD_US (15 * US_PER_S)
 
 enum fault_kind {
     HIT_REGION_LOST,      /* one: region; comes back after for_us */
@@ -57,6 +60,8 @@ enum fault_kind {
     HIT_SETTING,          /* one: host; value: lease in us from its next start, which is for_us later */
     HIT_ORDER,            /* one: host; other: region; bits: gates skipped; value: loss accepted, -1 */
     HIT_SWITCHOVER,       /* the same, planned: nothing may be lost by it */
+    HIT_FAILBACK,         /* one: host; value: us a stage is held; bits: its stages, bit n: n tens of percent */
+    HIT_TRAFFIC,          /* one: host; value: enum order_kind, of how a failback's traffic is to go on */
     HIT_ADOPT,            /* one: host */
     HIT_REJOIN,           /* one: region */
     HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */

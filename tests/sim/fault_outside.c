@@ -297,6 +297,29 @@ static bool answer(struct strike *k)
                           (k->fault->bits & 1u) != 0);
 }
 
+/* Of the ten tens of percent, those whose bit is set; and all. */
+static struct shift stages(const struct fault *f)
+{
+    struct shift shift = { .hold_us = f->value };
+    for (uint8_t ten = 1; ten < 10 && shift.count + 1 < SHIFT_STAGES_MAX; ten++)
+        if ((f->bits >> ten & 1u) != 0)
+            shift.percent[shift.count++] = (uint8_t)(ten * 10);
+    shift.percent[shift.count++] = 100;
+    return shift;
+}
+
+static bool failback(struct strike *k)
+{
+    struct order o = { .kind = ORDER_FAILBACK, .to = k->world->options.policy.initial_writer,
+                       .accepted_loss_bytes = -1, .shift = stages(k->fault) };
+    return person_orders(k->world, strike_host(k), k->fault->service, &o);
+}
+
+static bool traffic(struct strike *k)
+{
+    return person_tells_traffic(k->world, strike_host(k), k->fault->service, (enum order_kind)k->fault->value);
+}
+
 static bool adopt(struct strike *k)
 {
     struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1 };
@@ -369,6 +392,8 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_ORDER] = { "order: failover", order, NULL, false, false },
     [HIT_SWITCHOVER] = { "order: switchover", order, NULL, false, false },
     [HIT_ANSWER] = { "order: approve or decline", answer, NULL, false, false },
+    [HIT_FAILBACK] = { "order: failback", failback, NULL, false, false },
+    [HIT_TRAFFIC] = { "order: traffic", traffic, NULL, false, false },
     [HIT_ADOPT] = { "order: adopt", adopt, NULL, false, false },
     [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
     [HIT_SCHEDULED] = { "order: switchover later", scheduled, NULL, false, false },

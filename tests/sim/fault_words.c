@@ -266,6 +266,12 @@ static void say_outside(struct speaker *s)
     case HIT_DNS_MARK: say(s, "the mark in zone %u is %s", f->zone, mark_words[f->value]); break;
     case HIT_ORDER:
     case HIT_SWITCHOVER: say_order(s); break;
+    case HIT_FAILBACK:
+        say(s, "a person at %s orders failback in stages %x of %.1fs", host_one(s), f->bits, (double)f->value / 1e6);
+        break;
+    case HIT_TRAFFIC:
+        say(s, "a person at %s says how the traffic goes on: order %d", host_one(s), (int)f->value);
+        break;
     case HIT_WORD: say_word(s); break;
     case HIT_SCHEDULED:
         say_order(s);

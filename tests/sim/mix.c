@@ -173,6 +173,7 @@ static void draw_policy(struct mix *m, struct draw *d)
     draw_data(m, d);
     p->mode = draw_percent(d, m->profile == PROFILE_DUEL ? 60 : 88) ? MODE_AUTOMATIC : MODE_MANUAL;
     p->zone_count = (uint8_t)draw_below(d, 3);
+    p->shifts_from = draw_percent(d, 85) ? UINT32_MAX : 0;
     p->has_hooks = draw_percent(d, 20);
     p->has_endpoints = draw_percent(d, 60);
     p->settings = 7;
@@ -236,6 +237,8 @@ static void work_out_settling(struct mix *m)
         m->settle_us += 2 * p->evidence_max_age_us + 30 * m->options.heartbeat_us + 60 * US_PER_S;
     if (m->options.failovers_at_once > 0) /* one after the other */
         m->settle_us += (m->options.service_count - 1) * (one + p->cooldown_us);
+    /* A failback whose traffic has to come home again from its first stage, twice. */
+    m->settle_us += 2 * FAILBACK_STAGES * (FAILBACK_HOLD_US + p->zone_count * (m->dns_sync_us + 5 * US_PER_S));
 }
 
 /* In all regions that serve, or in none. The world's cloud answers within seconds, if it does. */

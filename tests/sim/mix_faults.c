@@ -19,7 +19,7 @@ static const uint8_t single_weight[HIT_COUNT] = {
     [HIT_DB_KILLED] = 4, [HIT_DB_FROZEN] = 4, [HIT_DB_PROMOTED] = 1, [HIT_ENDPOINTS] = 4, [HIT_LAG] = 2,
     [HIT_ACT] = 5, [HIT_ACT_SLOW] = 3, [HIT_DNS_GONE] = 2, [HIT_DNS_SLOW] = 2, [HIT_DNS_FORGETS] = 1,
     [HIT_DNS_MARK] = 1, [HIT_OBSERVER] = 3, [HIT_GUARD] = 3, [HIT_SETTING] = 1, [HIT_ORDER] = 6,
-    [HIT_SWITCHOVER] = 6, [HIT_ADOPT] = 1, [HIT_REJOIN] = 6,
+    [HIT_SWITCHOVER] = 6, [HIT_FAILBACK] = 5, [HIT_TRAFFIC] = 3, [HIT_ADOPT] = 1, [HIT_REJOIN] = 6,
 };
 
 static unsigned weight_of(const struct brew *b, int kind)

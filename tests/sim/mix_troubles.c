@@ -21,7 +21,7 @@ static struct fault *once(struct brew *b, int64_t at, enum fault_kind kind, uint
 {
     static const uint8_t moments[] = {
         STEP_SHUT, STEP_FENCE, STEP_FENCE, STEP_FREEZE, STEP_COMPARE, STEP_GRANT, STEP_GRANT, STEP_LEASE,
-        STEP_PROMOTE, STEP_PROMOTE, STEP_OPEN, STEP_CUT_OVER, STEP_VERIFY, STEP_FINISH, STEP_UNDO,
+        STEP_PROMOTE, STEP_PROMOTE, STEP_OPEN, STEP_SHIFT, STEP_CUT_OVER, STEP_VERIFY, STEP_FINISH, STEP_UNDO,
         AFTER_CONFIRM, AFTER_BEGUN, AFTER_BEGUN, AFTER_GRANTED, AFTER_GRANTED, AFTER_ABORTED, AFTER_DONE,
     };
     struct fault *f = brew_add(b, kind, at, for_us);
@@ -549,6 +549,36 @@ static void executor_goes_blind(struct brew *b, int64_t at)
     f->delay_us = draw_range(b->draw, 0, p->lease_us);
 }
 
+/* Away, home again in stages, and while the traffic comes people talk, home gets worse, or somebody is hit. */
+static void home_in_stages(struct brew *b, int64_t at)
+{
+    static const uint8_t words[] = { ORDER_HOLD, ORDER_GO, ORDER_BACK, ORDER_BACK, ORDER_SKIP, ORDER_SKIP };
+    struct draw *d = b->draw;
+    region_id home = brew_policy(b)->initial_writer;
+    int64_t moved = brew_policy(b)->lease_us * 5 / 4 + b->mix->promote_us + 2 * (b->mix->dns_sync_us + 10 * US_PER_S);
+    order_to(b, at, brew_host_or_part(b), PART_TARGET);
+    struct fault *f = brew_add(b, HIT_REJOIN, at + moved, 0);
+    f->one = home;
+    int64_t back = at + moved + brew_ms(b, 3000, 20000);
+    f = brew_add(b, HIT_FAILBACK, back, 0);
+    f->one = brew_host_or_part(b);
+    f->value = draw_range(d, 1, FAILBACK_HOLD_US);
+    f->bits = 1u << draw_range(d, 1, 9) | 1u << draw_range(d, 1, 9);
+    for (unsigned i = 1 + (unsigned)draw_below(d, 3); i > 0; i--) {
+        f = brew_add(b, HIT_TRAFFIC, back, 0);
+        f->after = STEP_SHIFT;
+        f->delay_us = brew_ms(b, 100, 40000);
+        f->one = brew_host_or_part(b);
+        f->value = words[draw_below(d, sizeof words)];
+    }
+    f = brew_add(b, draw_percent(d, 70) ? HIT_ENDPOINTS : HIT_CRASH, back, brew_ms(b, 200, 20000));
+    f->after = STEP_SHIFT;
+    f->delay_us = brew_ms(b, 100, 30000);
+    f->one = f->kind == HIT_ENDPOINTS ? home : PART_EXECUTOR;
+    if (draw_percent(d, 60))
+        struck_at_work(b, back);
+}
+
 typedef void pattern(struct brew *b, int64_t at);
 
 static const struct blend {
@@ -581,6 +611,7 @@ static const struct blend {
     { suspended_machine,       { 1, 0, 10, 0, 0, 0, 0 } },
     { guard_back_too_late,     { 5, 0, 2, 2, 3, 2, 6 } },
     { executor_goes_blind,     { 4, 0, 2, 1, 6, 2, 3 } },
+    { home_in_stages,          { 7, 0, 2, 3, 4, 8, 16 } },
     { deaf_second,             { 5, 0, 2, 2, 8, 4, 4 } }, /* where a region has two; else writer_in_trouble() */
 };
 

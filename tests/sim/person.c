@@ -16,6 +16,8 @@ static const char *order_words(enum order_kind kind)
     case ORDER_ADOPT: return "adopt";
     case ORDER_SWITCHOVER: return "switchover to";
     case ORDER_FAILOVER: return "failover to";
+    case ORDER_FAILBACK: return "failback to";
+    case ORDER_SKIP: return "the next stage";
     case ORDER_PAUSE: return "a pause";
     case ORDER_RESUME: return "an end of the pause";
     case ORDER_HOLD: return "the operation to be held";
@@ -33,7 +35,7 @@ bool person_orders(struct world *w, struct host *h, uint8_t service, const struc
         return false;
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
-    bool moves = o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER;
+    bool moves = o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER || o.kind == ORDER_FAILBACK;
     if (o.kind == ORDER_TICK)
         world_say(w, h, "a person ticks items %x of operation %llx", o.items, (unsigned long long)o.operation);
     else
@@ -82,8 +84,8 @@ static bool zones_differ(const struct world *w, uint8_t service, const struct le
 {
     const struct world_service *s = &w->services[service];
     for (uint8_t z = 0; z < s->policy.zone_count; z++)
-        if (s->zones[z].now.region != l->writer || s->zones[z].now.epoch < l->dns_epoch ||
-            s->zones[z].now.mark != DNS_MARK_OURS)
+        if (s->zones[z].now.region != l->writer || s->zones[z].now.share != 100 ||
+            s->zones[z].now.epoch < l->dns_epoch || s->zones[z].now.mark != DNS_MARK_OURS)
             return true;
     return false;
 }
@@ -128,10 +130,29 @@ bool person_approves(struct world *w, uint8_t service)
     return false;
 }
 
+bool person_tells_traffic(struct world *w, struct host *h, uint8_t service, enum order_kind kind)
+{
+    const struct ledger *l = check_newest(w, service);
+    bool granted = l != NULL && (l->operation.phase == PHASE_GRANTED || !l->operation.may_return);
+    if (!granted || l->operation.kind != OPERATION_FAILBACK || l->operation.shift.count == 0)
+        return false;
+    struct order o = { .kind = kind, .to = REGION_NONE, .operation = l->operation.id, .accepted_loss_bytes = -1 };
+    return person_orders(w, h, service, &o);
+}
+
 /* Whether a coordinator can carry an order out, as status shows it. */
 static bool is_able(const struct host *h)
 {
     return (h->mute == MUTE_NOT || (h->mute == MUTE_NO_VOTE && h->found_sound)) && h->alive && !host_stands(h);
+}
+
+bool person_resumes(struct world *w, uint8_t service)
+{
+    const struct ledger *l = check_newest(w, service);
+    struct host *h = NULL;
+    for (uint8_t n = 0; n < w->host_count && h == NULL; n++)
+        h = is_able(&w->hosts[n]) ? &w->hosts[n] : NULL;
+    return l != NULL && h != NULL && l->operation.wish != WISH_GO && person_tells_traffic(w, h, service, ORDER_GO);
 }
 
 /* One that works the region's database, and so can make it the writer. */

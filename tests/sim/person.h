@@ -15,6 +15,13 @@ bool person_rejoins(struct world *world, uint8_t service, region_id region);
 /* Undoes what a remote hook did, once the region's database is a standby or is named writer again. */
 bool person_restores(struct world *world, uint8_t service, region_id region);
 
+/* Says how the traffic of a failback in stages is to go on: ORDER_HOLD, GO, BACK or SKIP. False: there is none, or its
+ * database is not home yet. */
+bool person_tells_traffic(struct world *world, struct host *host, uint8_t service, enum order_kind kind);
+
+/* Lets it go on, where it was held or sent back. */
+bool person_resumes(struct world *world, uint8_t service);
+
 /* Adopts DNS at the writer's guard, if the zones don't show what the ledger says and no coordinator
  * will change that by itself. `stopped`: one said so. */
 bool person_adopts(struct world *world, uint8_t service, bool stopped);

@@ -119,7 +119,7 @@ static void strike(struct run *r, uint16_t i)
     bool struck = fault_apply(r->world, f, &r->states[i]);
     r->tally->faults[f->kind] += struck;
     r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_ADOPT ||
-                                   f->kind == HIT_WORD || f->kind == HIT_SCHEDULED);
+                                   f->kind == HIT_WORD || f->kind == HIT_SCHEDULED || f->kind == HIT_FAILBACK);
     if (f->kind == HIT_MEND)
         end_what_hides(r);
 }
@@ -378,6 +378,7 @@ static bool settle(struct run *r, int64_t for_us)
                 end += 2 * PERSON_LOOKS_US; /* what it held only goes on now */
             r->tally->approved += person_approves(w, s);
             bool adopted = person_adopts(w, s, r->dns_stopped[s]);
+            r->tally->mended += person_resumes(w, s);
             r->tally->mended += adopted;
             r->dns_stopped[s] = r->dns_stopped[s] && !adopted;
             if (w->now_us < rescue || is_served(w, s) || end - w->now_us < for_us / 8)

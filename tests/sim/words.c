@@ -80,6 +80,7 @@ const char *words_answer(enum order_answer answer)
     case ANSWER_NO_OPERATION: return "no_operation";
     case ANSWER_NO_WAY_BACK: return "no_way_back";
     case ANSWER_DECLINED: return "declined";
+    case ANSWER_NO_STAGE: return "no_stage";
     case ANSWER_COUNT:
     default: return "?";
     }
@@ -153,6 +154,9 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_FOLLOW_FAILED: SAY("its standby does not stream from %s: %s", at, n->detail.s);
     case NOTE_LEFT_CUT_OFF: SAY("leaves %s %s", at, n->a ? "cut off" : "cut off or not");
     case NOTE_STANDBY_AHEAD: SAY("%s has %d bytes more than the target", at, (int)n->a);
+    case NOTE_TRAFFIC_MOVED: SAY("has %d percent of the traffic", (int)n->a);
+    case NOTE_TRAFFIC_BACK:
+        SAY("gets worse with %d percent of the traffic, which is to be at %s: %s", (int)n->a, at, n->detail.s);
     case NOTE_DNS_STOPPED:
         SAY("may not change DNS: %s", n->a >= 0 && n->a < DNS_RULING_COUNT ? rulings[n->a] : "?");
     case NOTE_ORDER_REFUSED:

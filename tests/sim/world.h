@@ -213,6 +213,8 @@ struct zone_state {
     uint64_t epoch, operation, serial;
     uint64_t change;              /* id of the change that made it so; 0: as it was at the start */
     region_id region;
+    uint8_t share;                /* percent of the traffic that is there */
+    uint64_t version;             /* of the ledger that asked for it; 0: all at once */
 };
 
 struct zone {
@@ -220,6 +222,7 @@ struct zone {
     uint64_t change;              /* id of the last change; ids are never used twice */
     int64_t insync_at;
     uint64_t highest_epoch;
+    uint64_t highest_version;     /* within it */
     bool rolled_back;             /* the modelled loss happened and has not healed yet */
 };
 

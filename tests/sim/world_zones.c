@@ -20,6 +20,7 @@ void zone_init(struct world *w, uint8_t service)
             .operation = 1,
             .serial = 1,
             .region = s->policy.initial_writer,
+            .share = 100,
         };
         s->zones[z] =
             (struct zone){ .now = start, .former = start, .highest_epoch = start.epoch };
@@ -33,11 +34,18 @@ static bool hears(const struct host *h, const struct world_act *a)
 }
 
 /* A loss of the control plane is made good when what was lost is there again, or something newer. */
+static bool is_behind(const struct zone *z)
+{
+    return z->now.epoch < z->highest_epoch ||
+           (z->now.epoch == z->highest_epoch && z->now.version < z->highest_version);
+}
+
 static void heal(struct zone *z)
 {
-    if (z->now.epoch < z->highest_epoch)
+    if (is_behind(z))
         return;
     z->highest_epoch = z->now.epoch;
+    z->highest_version = z->now.version;
     z->rolled_back = false;
 }
 
@@ -64,7 +72,8 @@ static void submit(struct world *w, struct host *h, const struct world_act *a, s
     z->now = (struct zone_state){ .mark = DNS_MARK_OURS, .epoch = act->key.epoch,
                                   .operation = act->key.operation,
                                   .serial = z->change * SERIALS_PER_CHANGE,
-                                  .change = z->change, .region = act->region };
+                                  .change = z->change, .region = act->region,
+                                  .share = act->share, .version = act->version };
     z->insync_at = w->now_us + w->dns_sync_us;
     if (heard)
         *id = z->change;
@@ -72,8 +81,12 @@ static void submit(struct world *w, struct host *h, const struct world_act *a, s
     world_mix(w, z->now.epoch);
     check_zone(w, h, act, act->zone, &before);
     heal(z);
-    world_say(w, h, "DNS is changed to %s, epoch %llu", w->options.region_name[act->region],
-              (unsigned long long)act->key.epoch);
+    if (act->version == 0)
+        world_say(w, h, "DNS is changed to %s, epoch %llu", w->options.region_name[act->region],
+                  (unsigned long long)act->key.epoch);
+    else
+        world_say(w, h, "DNS is changed: %u percent to %s, epoch %llu", act->share, w->options.region_name[act->region],
+                  (unsigned long long)act->key.epoch);
     result->outcome = ACT_DONE;
 }
 
@@ -85,6 +98,8 @@ static void read_mark(struct host *h, const struct world_act *a, const struct zo
     result->mark = z->now.mark;
     result->mark_epoch = z->now.epoch;
     result->mark_operation = z->now.operation;
+    result->mark_share = z->now.share;
+    result->mark_version = z->now.version;
     result->records_match = z->now.region == a->act.region;
     result->outcome = ACT_DONE;
 }
@@ -108,7 +123,8 @@ static void verify(const struct world *w, const struct act *act, const struct zo
                    struct act_result *result)
 {
     bool ours = z->now.mark == DNS_MARK_OURS && z->now.epoch == act->key.epoch &&
-                z->now.operation == act->key.operation && z->now.region == act->region;
+                z->now.operation == act->key.operation && z->now.region == act->region &&
+                z->now.share == act->share;
     if (ours && w->now_us >= z->insync_at)
         result->outcome = ACT_DONE;
     else
@@ -144,7 +160,7 @@ void world_zone_lose_change(struct world *w, uint8_t service, uint8_t zone)
         return; /* nothing to lose */
     z->now = z->former;
     z->insync_at = w->now_us;
-    z->rolled_back = z->now.epoch < z->highest_epoch;
+    z->rolled_back = is_behind(z);
     world_mix(w, z->now.serial);
     world_say(w, NULL, "Route 53 loses a change: DNS is %s again, epoch %llu",
               w->options.region_name[z->now.region], (unsigned long long)z->now.epoch);

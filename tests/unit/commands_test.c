@@ -54,6 +54,39 @@ static void a_failover_is_understood(void)
     done();
 }
 
+static void a_failback_is_understood(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE(command_moves(COMMAND_FAILBACK) && command_says(COMMAND_OPERATION_SKIP));
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILBACK, "{\"service\":\"s\",\"reason\":\"x\"}", &a, &fault));
+    CU_ASSERT(a.shift.count == 3 && a.shift.percent[0] == 10 && a.shift.percent[2] == 100 && shift_valid(&a.shift));
+    CU_ASSERT_EQUAL(a.shift.hold_us, INT64_C(300000000));
+    CU_ASSERT_EQUAL(a.role, ROLE_OPERATE);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILBACK, "{\"service\":\"s\",\"reason\":\"x\",\"shift\":[1,2,3,4,5,6,7,100],"
+                               "\"hold_ms\":0}", &a, &fault));
+    CU_ASSERT(a.shift.count == 8 && a.shift.hold_us == 0);
+    CU_ASSERT_TRUE(parse(COMMAND_FAILBACK, "{\"service\":\"s\",\"reason\":\"x\",\"shift\":[100]}", &a, &fault));
+    static const char *const stages[] = {
+        "[]", "[50]", "[10,50]", "[50,10,100]", "[10,10,100]", "[0,100]", "[-1,100]", "[10,101]", "[10,100,100]", "100",
+        "[10,\"50\",100]", "[10.5,100]", "[1,2,3,4,5,6,7,8,100]", "[99999999999,100]",
+    };
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
+        char request[160];
+        (void)snprintf(request, sizeof request, "{\"service\":\"s\",\"reason\":\"x\",\"shift\":%s}", stages[i]);
+        CU_ASSERT_FALSE(parse(COMMAND_FAILBACK, request, &a, &fault));
+        CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "such as 10,50,100"));
+    }
+    static const char *const bad[] = {
+        "{\"service\":\"s\"}", "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\"}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"hold_ms\":-1}", "{\"service\":\"s\",\"reason\":\"x\",\"hold_ms\":86400001}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"skip_gates\":[\"fence\"]}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_FAILBACK, bad[i], &a, &fault));
+    done();
+}
+
 static void a_switchover_is_understood(void)
 {
     struct command_arguments a;
@@ -311,6 +344,7 @@ static void every_answer_has_its_words(void)
 }
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
+           TEST(a_failback_is_understood),
            TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
            TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
            TEST(words_are_understood),

@@ -437,7 +437,7 @@ static void a_failback_says_which_part_is_ready(void)
     answer = plan(PLANNED_FAILBACK);
     CU_ASSERT_TRUE(peek_yes(answer, "would_run"));
     CU_ASSERT_STRING_EQUAL(peek_str(answer, "kind", ""), "failback");
-    CU_ASSERT_STRING_EQUAL(peek_str(answer, "operation", ""), "switchover");
+    CU_ASSERT_STRING_EQUAL(peek_str(answer, "operation", ""), "failback");
     CU_ASSERT_STRING_EQUAL(peek_str(answer, "to", ""), "us-east-1");
     CU_ASSERT_TRUE(peek_yes(json_object_get(json_object_get(answer, "failback"), "rejoin"), "ready"));
     json_decref(answer);

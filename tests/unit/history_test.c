@@ -181,7 +181,7 @@ static void words_lead_to_no_operation(void)
     static const struct { const char *command, *order; } words[] = {
         { "pause", "pause" }, { "resume", "resume" }, { "decline", "decline" }, { "operation pause", "operation_pause" },
         { "operation resume", "operation_resume" }, { "operation abort", "operation_abort" }, { "ack", "ack" },
-        { "operation tick", "operation_tick" }, { "rejoin", "rejoin" },
+        { "operation tick", "operation_tick" }, { "operation skip", "operation_skip" }, { "rejoin", "rejoin" },
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         struct history *history = history_new();

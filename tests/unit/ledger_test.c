@@ -363,6 +363,112 @@ static void equality_sees_every_field(void)
 #undef SEEN
 }
 
+/* ---- a failback's traffic ---- */
+
+static const struct said somebody = { .at = { 5 }, .by = { "anna" } };
+
+static struct ledger failback_granted(void)
+{
+    struct service_policy policy = fixture_policy();
+    struct ledger first = fixture_first();
+    struct begin_terms terms = fixture_terms(7, 1, 1);
+    terms.kind = OPERATION_FAILBACK;
+    terms.forced = true;
+    terms.shift = (struct shift){ 3, 0, { 10, 50, 100 }, SECONDS(5) };
+    struct ledger begun = ledger_begin(&first, &terms);
+    CU_ASSERT(ledger_follows(&first, &begun));
+    CU_ASSERT_FALSE(ledger_shifts(&begun));
+    CU_ASSERT_EQUAL(ledger_share(&begun), 100);
+    struct ledger granted = ledger_grant(&begun, &policy, guard_of_1);
+    CU_ASSERT(ledger_follows(&begun, &granted));
+    return granted;
+}
+
+static void traffic_moves_stage_by_stage_and_ends_with_the_last(void)
+{
+    struct ledger l = failback_granted();
+    CU_ASSERT(ledger_shifts(&l) && !ledger_shift_over(&l));
+    CU_ASSERT_EQUAL(ledger_share(&l), 10);
+    struct ledger over = ledger_finish(&l, true, (struct wall_time){ 9 });
+    CU_ASSERT_FALSE(ledger_follows(&l, &over)); /* not with a part of it */
+    struct ledger next = ledger_shift(&l, NULL);
+    CU_ASSERT(ledger_follows(&l, &next));
+    CU_ASSERT_EQUAL(ledger_share(&next), 50);
+    struct ledger wrong = next;
+    wrong.operation.shift.at = 2; /* one is left out */
+    CU_ASSERT_FALSE(ledger_follows(&l, &wrong));
+    wrong = next;
+    wrong.operation.shift.percent[1] = 60;
+    CU_ASSERT_FALSE(ledger_follows(&l, &wrong));
+    wrong = ledger_shift(&next, NULL);
+    wrong.version++;
+    wrong.operation.shift.at = 1; /* and none comes again by itself */
+    struct ledger last = ledger_shift(&next, &somebody);
+    CU_ASSERT_FALSE(ledger_follows(&last, &wrong));
+    CU_ASSERT(ledger_shift_over(&last) && !ledger_may_shift(&last));
+    over = ledger_finish(&last, true, (struct wall_time){ 9 });
+    CU_ASSERT(ledger_follows(&last, &over));
+}
+
+static void traffic_that_was_sent_back_comes_from_the_first_stage_again(void)
+{
+    struct ledger first = failback_granted(), l = ledger_shift(&first, NULL);
+    CU_ASSERT(ledger_may_wish(&l, WISH_BACK));
+    struct ledger back = ledger_wish(&l, WISH_BACK, &somebody);
+    CU_ASSERT(ledger_valid(&back) && ledger_follows(&l, &back));
+    CU_ASSERT_EQUAL(ledger_share(&back), 0);
+    CU_ASSERT_EQUAL(back.writer, 1); /* the database stays */
+    CU_ASSERT_FALSE(ledger_may_shift(&back));
+    CU_ASSERT_FALSE(ledger_may_wish(&back, WISH_HOLD));
+    CU_ASSERT(ledger_may_wish(&back, WISH_GO));
+    struct ledger again = ledger_wish(&back, WISH_GO, &somebody);
+    CU_ASSERT(ledger_follows(&back, &again));
+    CU_ASSERT_EQUAL(ledger_share(&again), 10);
+    again.operation.shift.at = 1;
+    CU_ASSERT_FALSE(ledger_follows(&back, &again));
+    struct ledger over = ledger_finish(&back, true, (struct wall_time){ 9 });
+    CU_ASSERT_FALSE(ledger_follows(&back, &over));
+    struct ledger last = ledger_shift(&l, NULL), from_all = ledger_wish(&last, WISH_BACK, &somebody);
+    CU_ASSERT(ledger_follows(&last, &from_all));
+    over = ledger_finish(&from_all, true, (struct wall_time){ 9 });
+    CU_ASSERT_FALSE(ledger_follows(&from_all, &over));
+}
+
+/* What people said is about traffic: home has a writer again all the same, and the traffic is where they wanted it. */
+static void a_takeover_keeps_stage_and_word_and_is_granted(void)
+{
+    struct service_policy policy = fixture_policy();
+    static const struct instance other = { 1004, 4 };
+    static const enum operation_wish wishes[] = { WISH_GO, WISH_HOLD, WISH_BACK };
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
+        struct ledger first = failback_granted(), l = ledger_shift(&first, NULL);
+        if (wishes[i] != WISH_GO)
+            l = ledger_wish(&l, wishes[i], &somebody);
+        struct ledger taken = ledger_takeover(&l, other);
+        CU_ASSERT(ledger_follows(&l, &taken));
+        CU_ASSERT_EQUAL(taken.operation.wish, wishes[i]);
+        CU_ASSERT_FALSE(ledger_may_abort(&taken));
+        struct ledger granted = ledger_grant(&taken, &policy, other);
+        CU_ASSERT(ledger_follows(&taken, &granted));
+        CU_ASSERT_EQUAL(ledger_share(&granted), wishes[i] == WISH_BACK ? 0 : 50);
+        CU_ASSERT_EQUAL(granted.operation.shift.at, 1);
+    }
+}
+
+static void stages_that_make_no_sense_are_refused(void)
+{
+    static const struct shift wrong[] = {
+        { 9, 0, { 10, 100 }, 1 }, { 2, 2, { 10, 100 }, 1 }, { 2, 0, { 0, 100 }, 1 }, { 2, 0, { 50, 50 }, 1 },
+        { 2, 0, { 10, 99 }, 1 }, { 2, 0, { 10, 101 }, 1 }, { 3, 0, { 50, 10, 100 }, 1 }, { 2, 0, { 10, 100 }, -1 },
+        { 2, 0, { 10, 100 }, LEDGER_HOLD_MAX_US + 1 }, { 0, 1, { 0 }, 0 }, { 0, 0, { 0 }, 1 },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        CU_ASSERT_FALSE(shift_valid(&wrong[i]));
+    struct ledger l = failback_granted();
+    l.operation.kind = OPERATION_SWITCHOVER; /* only a failback has them */
+    CU_ASSERT_FALSE(ledger_valid(&l));
+}
+
 SUITE_MAIN("ledger", TEST(ballots_order_by_counter_then_node_then_restart),
            TEST(an_instance_is_node_and_store), TEST(the_first_value_follows_nothing_only),
            TEST(begin_names_no_writer_and_keeps_the_outgoing_guard),
@@ -379,4 +485,7 @@ SUITE_MAIN("ledger", TEST(ballots_order_by_counter_then_node_then_restart),
            TEST(takeover_of_a_grant_by_another_guard_names_no_writer),
            TEST(finish_records_dns_only_when_told), TEST(the_dns_epoch_never_goes_back),
            TEST(an_operation_cannot_end_before_its_grant), TEST(adopt_leaves_the_writer_alone),
+           TEST(traffic_moves_stage_by_stage_and_ends_with_the_last),
+           TEST(traffic_that_was_sent_back_comes_from_the_first_stage_again),
+           TEST(a_takeover_keeps_stage_and_word_and_is_granted), TEST(stages_that_make_no_sense_are_refused),
            TEST(nonsense_is_no_ledger), TEST(equality_sees_every_field))

@@ -157,7 +157,7 @@ static enum dns_outcome submit(void)
 {
     struct dns_record record = wanted();
     struct dns_fence fence = { .state = DNS_FENCE_OURS, .ttl_s = 5, .value_count = 1, .values = { "\"old\"" } };
-    struct dns_change change = { .service = "shop", .epoch = 7, .operation = 0xc0ffee, .fence_name = FENCE,
+    struct dns_change change = { .service = "shop", .stamp = { 7, 0xc0ffee, 100, 0 }, .fence_name = FENCE,
                                  .fence_ttl_s = 5,
                                  .fence = &fence, .records = &record, .record_count = 1 };
     CU_ASSERT_TRUE_FATAL(route53_submit(zone, &change, on_submit, NULL, &fault));
@@ -175,7 +175,7 @@ static void a_zone_is_read(void)
     CU_ASSERT_EQUAL(server.requests, 2);
     CU_ASSERT_EQUAL(strncmp(server.request, "GET /2013-04-01/hostedzone/Z1/rrset?maxitems=100&name=shop.example.com HTTP", 75), 0);
     CU_ASSERT_EQUAL(read_result.fence.state, DNS_FENCE_OURS);
-    CU_ASSERT_TRUE(read_result.fence.epoch == 7 && read_result.fence.operation == 0xc0ffee &&
+    CU_ASSERT_TRUE(read_result.fence.stamp.epoch == 7 && read_result.fence.stamp.operation == 0xc0ffee &&
                    read_result.fence.ttl_s == 5);
     CU_ASSERT_STRING_EQUAL(read_result.fence.values[0], "\"" OURS "\"");
     CU_ASSERT_TRUE(read_result.all_match && read_result.records[0].matches);
@@ -334,7 +334,8 @@ static void wrong_requests_are_refused_at_once(void)
     begin();
     struct dns_record record = wanted();
     struct dns_fence fence = { .state = DNS_FENCE_ABSENT };
-    struct dns_change change = { .service = "shop", .epoch = 7, .fence_name = FENCE, .fence = &fence, .records = &record };
+    struct dns_change change = { .service = "shop", .stamp = { .epoch = 7, .share = 100 }, .fence_name = FENCE,
+                                 .fence = &fence, .records = &record };
     CU_ASSERT_FALSE(route53_submit(zone, &change, on_submit, NULL, &fault)); /* no records */
     change.record_count = 1;
     record.value_count = 0;
@@ -367,7 +368,9 @@ static void dns_respond(struct stub_dns *stub, const char *name, unsigned type, 
     reply->authoritative = strcmp(dns_mode, "cache") != 0;
     reply->silent = strcmp(dns_mode, "silent") == 0;
     if (strcmp(name, FENCE) == 0 && type == 16)
-        stub_dns_txt(reply, name, 5, strcmp(dns_mode, "old fence") == 0 ? "failoverd v1 service=shop epoch=6 operation=0000000000c0ffee" : OURS);
+        stub_dns_txt(reply, name, 5,
+                     strcmp(dns_mode, "old fence") == 0 ? "failoverd v1 service=shop epoch=6 operation=0000000000c0ffee"
+                     : strcmp(dns_mode, "old share") == 0 ? OURS " share=10 version=3" : OURS);
     else if (type == 1)
         stub_dns_a(reply, name, strcmp(dns_mode, "old ttl") == 0 ? 300 : 60, strcmp(dns_mode, "old") == 0 ? "192.0.2.99" : "192.0.2.1");
 }
@@ -384,7 +387,7 @@ static bool verify(const char *mode, const struct dns_record *records, size_t co
     const char *servers[] = { name_server.address };
     struct dns_verify_request request = { .servers = servers, .server_count = 1, .records = records,
                                           .record_count = count, .fence_name = FENCE,
-                                          .service = "shop", .epoch = 7, .operation = 0xc0ffee,
+                                          .service = "shop", .stamp = { 7, 0xc0ffee, 100, 0 },
                                           .deadline_ms = 200, .done = on_verified };
     dns_mode = mode;
     CU_ASSERT_PTR_NOT_NULL_FATAL(dns_verify_start(loop, resolver, &request, &fault));
@@ -406,6 +409,7 @@ static void name_servers_are_verified(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(verify_result.servers[0].text, "not authoritative"));
     CU_ASSERT_FALSE(verify("old fence", &record, 1));
     CU_ASSERT_EQUAL(verify_result.servers[0].fence_epoch, 6);
+    CU_ASSERT_FALSE(verify("old share", &record, 1)); /* of this very operation, and another stage */
     CU_ASSERT_FALSE(verify("silent", &record, 1));
     CU_ASSERT_FALSE(verify_result.servers[0].answered);
     struct dns_record sets[2] = { wanted(), wanted() };

@@ -162,7 +162,7 @@ static struct dns_record simple_record(void)
 static bool write_one(struct dns_record record, struct dns_fence *fence, char *out, size_t size)
 {
     struct text text = text_over(out, size);
-    struct dns_change change = { .service = "shop", .epoch = 7, .operation = 0xc0ffee, .fence_name = "_f.example.com",
+    struct dns_change change = { .service = "shop", .stamp = { 7, 0xc0ffee, 100, 0 }, .fence_name = "_f.example.com",
                                  .fence_ttl_s = 5, .fence = fence, .records = &record, .record_count = 1 };
     return route53_xml_write_change(&text, &change, &fault);
 }
@@ -223,17 +223,41 @@ static void incomplete_changes_are_never_written(void)
     CU_ASSERT_FALSE(write_one(simple_record(), &absent, out, 300)); /* too small a buffer is noticed */
 }
 
+/* While traffic moves by and by the text says how much of it has, and by which version of the ledger. */
+static void the_fence_text_says_the_share(void)
+{
+    char text[FENCE_TEXT_MAX], service[DNS_SERVICE_MAX];
+    struct dns_stamp half = { 7, 0xc0ffee, 50, 42 }, back = { UINT64_MAX, UINT64_MAX, 0, UINT64_MAX };
+    struct dns_stamp unfounded = { 7, 1, 50, 0 }, much = { 7, 1, 101, 42 }, stamp;
+    CU_ASSERT_TRUE(fence_text_write(text, sizeof text, "shop", &half));
+    CU_ASSERT_STRING_EQUAL(text, "failoverd v1 service=shop epoch=7 operation=0000000000c0ffee share=50 version=42");
+    CU_ASSERT_TRUE(fence_text_parse(text, service, &stamp));
+    CU_ASSERT_TRUE(stamp.epoch == 7 && stamp.operation == 0xc0ffee && stamp.share == 50 && stamp.version == 42);
+    char longest[DNS_SERVICE_MAX];
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    CU_ASSERT_TRUE(fence_text_write(text, sizeof text, longest, &back));
+    CU_ASSERT_TRUE(fence_text_parse(text, service, &stamp));
+    CU_ASSERT_TRUE(stamp.share == 0 && stamp.version == UINT64_MAX);
+    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "shop", &unfounded));
+    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "shop", &much));
+}
+
+#define PART(words) "failoverd v1 service=a epoch=1 operation=0000000000000001 " words
+
 static void the_fence_text_is_strict(void)
 {
     char text[FENCE_TEXT_MAX], service[DNS_SERVICE_MAX];
-    uint64_t epoch = 0, operation = 0;
-    CU_ASSERT_TRUE(fence_text_write(text, sizeof text, "shop-2", UINT64_MAX, 0xfedcba9876543210));
-    CU_ASSERT_TRUE(fence_text_parse(text, service, &epoch, &operation));
+    struct dns_stamp whole = { UINT64_MAX, 0xfedcba9876543210, 100, 0 }, none = { 0, 1, 100, 0 }, stamp;
+    CU_ASSERT_TRUE(fence_text_write(text, sizeof text, "shop-2", &whole));
+    CU_ASSERT_STRING_EQUAL(text, "failoverd v1 service=shop-2 epoch=18446744073709551615 operation=fedcba9876543210");
+    CU_ASSERT_TRUE(fence_text_parse(text, service, &stamp));
     CU_ASSERT_STRING_EQUAL(service, "shop-2");
-    CU_ASSERT_TRUE(epoch == UINT64_MAX && operation == 0xfedcba9876543210);
-    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "Shop", 1, 1));
-    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "", 1, 1));
-    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "shop", 0, 1));
+    CU_ASSERT_TRUE(stamp.epoch == UINT64_MAX && stamp.operation == 0xfedcba9876543210 && stamp.share == 100 &&
+                   stamp.version == 0);
+    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "Shop", &whole));
+    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "", &whole));
+    CU_ASSERT_FALSE(fence_text_write(text, sizeof text, "shop", &none));
     static const char *const wrong[] = {
         "", "failoverd v1", "failoverd v2 service=a epoch=1 operation=0000000000000001",
         "failoverd v1 service= epoch=1 operation=0000000000000001", "failoverd v1 service=a epoch=01 operation=0000000000000001",
@@ -242,9 +266,12 @@ static void the_fence_text_is_strict(void)
         "failoverd v1 service=a epoch=1 operation=000000000000000A", "failoverd v1 service=a epoch=1 operation=0000000000000001 ",
         "failoverd v1  service=a epoch=1 operation=0000000000000001", " failoverd v1 service=a epoch=1 operation=0000000000000001",
         "failoverd v1 epoch=1 service=a operation=0000000000000001", "failoverd v1 service=a_b epoch=1 operation=0000000000000001",
+        PART("share=50"), PART("share=101 version=3"), PART("share=050 version=3"), PART("share=50 version=0"),
+        PART("share=50 version=03"), PART("share=-1 version=3"), PART("version=3 share=50"), PART("share=50 version=3 "),
+        PART("share= version=3"), PART("share=50  version=3"), PART(""),
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        CU_ASSERT_FALSE(fence_text_parse(wrong[i], service, &epoch, &operation));
+        CU_ASSERT_FALSE(fence_text_parse(wrong[i], service, &stamp));
     char out[32];
     CU_ASSERT_TRUE(fence_text_unquote("\"a\\\"b\" \"\\052\\\\\"", out, sizeof out));
     CU_ASSERT_STRING_EQUAL(out, "a\"b*\\");
@@ -334,4 +361,5 @@ static void fences_are_told_apart(void)
 SUITE_MAIN("route53_xml", TEST(lists_are_read), TEST(hostile_documents_are_refused),
            TEST(large_fields_are_marked_not_cut_silently),
            TEST(changes_and_errors_are_read), TEST(changes_are_written), TEST(incomplete_changes_are_never_written),
-           TEST(the_fence_text_is_strict), TEST(what_is_there_is_compared), TEST(fences_are_told_apart))
+           TEST(the_fence_text_is_strict), TEST(the_fence_text_says_the_share),
+           TEST(what_is_there_is_compared), TEST(fences_are_told_apart))
