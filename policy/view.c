@@ -187,6 +187,18 @@ static void view_cut_off(const struct service *s, const struct turn *turn, struc
     }
 }
 
+static void view_marks(const struct service *s, struct view_service *v)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        v->marks[r] = s->marks[r];
+    v->glass = (struct view_glass){
+        .own = glass_own(s) != NULL,
+        .open = glass_stands(s) && s->guard.fence == FENCE_OPEN,
+        .durable = s->glass.on_disk != MARK_NONE,
+        .detail = s->glass.detail,
+    };
+}
+
 void service_view(const struct service *s, const struct turn *turn, struct view_service *v)
 {
     *v = (struct view_service){ .settings_differ_node = NODE_NONE,
@@ -211,4 +223,13 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
     view_operation(s, turn, &v->operation);
     view_cut_off(s, turn, &v->cut_off);
     v->ack = s->ack;
+    view_marks(s, v);
+}
+
+uint64_t view_mark(const struct view_service *v, region_id keep)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (r != keep && v->marks[r].state != MARK_NONE)
+            return v->marks[r].id;
+    return keep < POLICY_REGIONS_MAX && v->marks[keep].state != MARK_NONE ? v->marks[keep].id : 0;
 }

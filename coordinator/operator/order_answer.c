@@ -31,6 +31,33 @@ static const struct order_answer_row rows[] = {
     { ANSWER_NO_WAY_BACK, EXIT_GATE,
       "refused: it can't go back any more: its target was granted, and may have written",
       "Let it finish; then failoverctl switchover SERVICE --to the other region loses nothing." },
+    { ANSWER_QUORUM, EXIT_GATE,
+      "refused: this node hears a majority of the voters, so nobody has to be taken at their word. Nothing was changed",
+      "An ordinary failover is right: failoverctl failover SERVICE --to REGION --reason TEXT; a gate that is shut is skipped by "
+      "name (--skip-gate fence, if you know that the old database is dead)." },
+    { ANSWER_STILL_OPEN, EXIT_GATE,
+      "refused: a node that is heard says that its region's database is open, or has granted it a lease: that one is not dead. "
+      "Nothing was changed",
+      "failoverctl status shows which. If that database is to be given up, stop it first; then order again." },
+    { ANSWER_NOT_HERE, EXIT_GATE,
+      "refused: the glass is broken only on a node that guards the target's database, and this one doesn't. Nothing was changed",
+      "Run it on one of the nodes under guards of that region in cluster.json." },
+    { ANSWER_NO_FENCE, EXIT_GATE,
+      "refused: this node can't work its database's fence now, and what it could not shut again it does not open. Nothing was "
+      "changed",
+      "failoverctl status shows what is wrong with the fence." },
+    { ANSWER_NO_STANDBY, EXIT_GATE,
+      "refused: this region's database is not seen as a standby that could be promoted. Nothing was changed",
+      "Start it as the standby that it was; failoverctl status shows what is seen of it." },
+    { ANSWER_NO_STORE, EXIT_FAILED,
+      "the mark is not known to be on this node's disk, and nothing is opened before it is",
+      "See that state_dir can be written; failoverctl status shows whether the mark is there now." },
+    { ANSWER_MARKED, EXIT_GATE,
+      "refused: the glass of this service is broken already, and nobody has reconciled that. Nothing was changed",
+      "failoverctl status shows where, by whom and what to do." },
+    { ANSWER_NO_MARK, EXIT_GATE,
+      "refused: there is no such broken glass to reconcile (any more). Nothing was changed",
+      "failoverctl status shows whether there is one." },
 };
 
 const struct order_answer_row *order_answer_row(enum order_answer answer)
@@ -60,8 +87,25 @@ void order_answer_text(struct text *text, const struct message_order_reply *repl
     text_append(text, ". Nothing was changed");
 }
 
+static void reconcile_todo(struct text *text, enum gate_id gate)
+{
+    if (gate == GATE_FENCE)
+        text_append(text, "It is not proven that the marked database is shut. Give the order again when failoverctl status shows "
+                          "its fence confirmed; if it is gone for good: --skip-gate fence, at your word that it is dead.");
+    else
+        text_appendf(text, "failoverctl status shows why. If you know better: --skip-gate %s.", gate_name(gate));
+}
+
 static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind)
 {
+    if (gate == GATE_NO_MARK) {
+        text_append(text, "A person has to say which side is kept: failoverctl reconcile SERVICE --keep REGION --reason TEXT.");
+        return;
+    }
+    if (kind == ORDER_RECONCILE) {
+        reconcile_todo(text, gate);
+        return;
+    }
     bool planned = kind == ORDER_SWITCHOVER;
     text_appendf(text, "failoverctl %s ... --dry-run shows every gate. ", planned ? "switchover" : "failover");
     if (planned && gate == GATE_FENCE)

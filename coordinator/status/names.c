@@ -191,6 +191,8 @@ static const char *const order_kinds[] = {
     [ORDER_BACK] = "operation_abort",
     [ORDER_TICK] = "operation_tick",
     [ORDER_ACK] = "ack",
+    [ORDER_BREAK] = "break_glass",
+    [ORDER_RECONCILE] = "reconcile",
 };
 _Static_assert(sizeof order_kinds / sizeof order_kinds[0] == ORDER_KIND_COUNT,
                "an order without a name");
@@ -207,6 +209,14 @@ static const char *const order_answers[] = {
     [ANSWER_NO_LEDGER] = "no_ledger",
     [ANSWER_NO_OPERATION] = "no_operation",
     [ANSWER_NO_WAY_BACK] = "no_way_back",
+    [ANSWER_QUORUM] = "quorum",
+    [ANSWER_STILL_OPEN] = "still_open",
+    [ANSWER_NOT_HERE] = "not_here",
+    [ANSWER_NO_FENCE] = "no_fence",
+    [ANSWER_NO_STANDBY] = "no_standby",
+    [ANSWER_NO_STORE] = "no_store",
+    [ANSWER_MARKED] = "marked",
+    [ANSWER_NO_MARK] = "no_mark",
 };
 
 static const char *const message_kinds[] = {
@@ -276,6 +286,7 @@ static const char *const step_texts[] = {
     [STEP_GUARD] = "the guard works its fence",
     [STEP_FOLLOW] = "a standby is led to the writer",
     [STEP_CATCH_UP] = "the target gets all that the old writer ever acknowledged; if not in time, it goes back",
+    [STEP_GLASS] = "behind a mark, without a quorum: freeze, promote, open, at a person's word",
 };
 _Static_assert(sizeof step_texts / sizeof step_texts[0] == STEP_COUNT, "a step without its words");
 
@@ -405,7 +416,7 @@ void text_reason(struct text *text, enum verdict_reason reason, const char *chec
 /* ---- gates ------------------------------------------------------------------------------- */
 
 enum gate_measure { MEASURE_VOTES, MEASURE_VERDICT, MEASURE_FLAG, MEASURE_TIMELINE, MEASURE_BYTES,
-                    MEASURE_US, MEASURE_PROOF };
+                    MEASURE_US, MEASURE_PROOF, MEASURE_MARKS };
 
 static const enum gate_measure gate_measures[] = {
     [GATE_MAJORITY_FAILED] = MEASURE_VOTES,
@@ -417,10 +428,12 @@ static const enum gate_measure gate_measures[] = {
     [GATE_COOLDOWN] = MEASURE_US,
     [GATE_NOT_PAUSED] = MEASURE_FLAG,
     [GATE_FENCE] = MEASURE_PROOF,
+    [GATE_NO_MARK] = MEASURE_MARKS,
 };
 _Static_assert(sizeof gate_measures / sizeof gate_measures[0] == GATE_COUNT, "a gate without a unit");
 
 static const char *const measure_units[] = {
+    [MEASURE_MARKS] = "marks",
     [MEASURE_VOTES] = "votes",       [MEASURE_VERDICT] = "verdict", [MEASURE_FLAG] = "flag",
     [MEASURE_TIMELINE] = "timeline", [MEASURE_BYTES] = "bytes",     [MEASURE_US] = "ms",
     [MEASURE_PROOF] = "proof",
@@ -446,6 +459,7 @@ void text_gate_value(struct text *text, enum gate_id gate, int64_t value)
         return;
     }
     switch (gate_measures[gate]) {
+    case MEASURE_MARKS:
     case MEASURE_VOTES:
     case MEASURE_TIMELINE:
         text_appendf(text, "%" PRId64, value);
@@ -572,6 +586,11 @@ static void gate_sentence(struct text *text, enum gate_id id, const struct gate 
                               ? name_fence_proof_text((int)gate->value)
                               : "nothing can prove that the old writer is fenced: its fence is "
                                 "guarded, and its guard does not confirm or has only just come back");
+        return;
+    case GATE_NO_MARK:
+        text_append(text, gate->open ? "no broken glass waits to be reconciled"
+                                     : "a person broke the glass, and nobody has reconciled that yet: "
+                                       "failoverctl reconcile, which can't be skipped");
         return;
     case GATE_COUNT:
         break;

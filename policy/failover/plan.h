@@ -31,6 +31,7 @@ enum step_id {
     STEP_GUARD,     /* not of a plan: the guard's own acts carry it */
     STEP_FOLLOW,    /* nor this: a standby is led to the writer */
     STEP_CATCH_UP,  /* of a switchover, behind the fence: the target has all that the old writer ever acknowledged */
+    STEP_GLASS,     /* not of a plan: what is done behind a mark, without a quorum (glass.c) */
     STEP_COUNT
 };
 

@@ -155,6 +155,22 @@ static bool streams_from(struct match *m)
 static bool was_ahead(struct match *m) { return (m->play->ahead >> match_region(m, 0) & 1u) != 0; }
 static bool cannot_follow(struct match *m) { return (m->play->stuck >> match_region(m, 0) & 1u) != 0; }
 
+/* By the word of that coordinator. */
+static bool knows_a_mark(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    struct view_service view;
+    if (!h->alive)
+        return false;
+    node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (view.marks[r].state != MARK_NONE)
+            return true;
+    return false;
+}
+
+static bool knows_no_mark(struct match *m) { return !knows_a_mark(m); }
+
 const struct condition expect_rows[] = {
     { "writer %", is_writer },
     { "writes in %", is_writing },
@@ -189,5 +205,7 @@ const struct condition expect_rows[] = {
     { "database % streams from %", streams_from },
     { "standby % ahead", was_ahead },
     { "standby % can't follow", cannot_follow },
+    { "coordinator % shows a mark", knows_a_mark },
+    { "coordinator % shows no mark", knows_no_mark },
     { NULL, NULL },
 };

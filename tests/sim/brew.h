@@ -37,4 +37,7 @@ int64_t brew_outage(struct brew *brew);           /* enough for a failover, or e
 unsigned brew_trouble_weight(unsigned trouble, enum profile profile);
 void brew_trouble(struct brew *brew, unsigned trouble, int64_t at_us);
 
+/* A quorum is gone with the writer, a person breaks the glass, and in some order all come back (mix_glass.c). */
+void brew_glass(struct brew *brew, int64_t at_us);
+
 #endif

@@ -38,7 +38,7 @@ static bool names_none(const struct ledger *now, const struct ledger *next)
                     (begun(now) && now->operation.may_return);
     return begun(next) && next->operation.id != 0 && next->operation.from != REGION_NONE &&
            same_guard(now, next) && truth_same_terms(now, next) &&
-           (way_back || !next->operation.may_return);
+           ((way_back && next->operation.mark == 0) || !next->operation.may_return);
 }
 
 /* Straight behind the begin that it was proven for, by the one that carried that out. */
@@ -73,13 +73,14 @@ static bool keeps_writer(const struct ledger *now, const struct ledger *next)
         return true;
     return next->operation.kind == now->operation.kind &&
            next->operation.phase == now->operation.phase &&
-           next->operation.id == now->operation.id && next->operation.to == now->operation.to;
+           next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
+           next->operation.mark == now->operation.mark;
 }
 
 static bool may_follow(const struct ledger *now, const struct ledger *next)
 {
     if (next->version != now->version + 1 || next->dns_epoch < now->dns_epoch ||
-        next->dns_epoch > next->epoch)
+        next->dns_epoch > next->epoch || !truth_list_follows(now, next))
         return false;
     if (next->epoch == now->epoch)
         return keeps_writer(now, next);
@@ -163,6 +164,7 @@ static void take_as_chosen(struct world *w, uint8_t service, const struct world_
         t->epoch_us = w->now_us;
     t->top_ballot = round->ballot;
     if (v > 1) {
+        check_reconciled(w, service, &t->chosen[v - 1], l);
         truth_forced(w, service, &t->chosen[v - 1], l);
         truth_finished(w, service, &t->chosen[v - 1], l);
     }
@@ -217,6 +219,7 @@ void check_durable(struct world *w, struct host *h, const struct durable *durabl
             world_break(w, INVARIANT_REGISTER, "%s takes back what it %s", h->name,
                         promised < 0 ? "promised" : "accepted");
         voter->promised = said->promised;
+        check_marks(w, h, s, said->marks);
         if (accepted <= 0)
             continue;
         if (truth_ballots(said->accepted.ballot, said->promised) > 0)

@@ -302,6 +302,16 @@ static bool rejoin(struct strike *k)
     return person_rejoins(k->world, k->fault->service, strike_region(k));
 }
 
+static bool break_glass(struct strike *k)
+{
+    return person_breaks(k->world, k->fault->service, strike_region(k), (k->fault->bits & 1u) != 0);
+}
+
+static bool reconcile(struct strike *k)
+{
+    return person_reconciles(k->world, k->fault->service, strike_other_region(k), (k->fault->bits & 1u) != 0);
+}
+
 static bool mend(struct strike *k)
 {
     (void)k; /* run.c ends the others */
@@ -337,5 +347,7 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_SWITCHOVER] = { "order: switchover", order, NULL, false, false },
     [HIT_ADOPT] = { "order: adopt", adopt, NULL, false, false },
     [HIT_REJOIN] = { "old primary rejoined", rejoin, NULL, false, false },
+    [HIT_GLASS] = { "glass broken", break_glass, NULL, false, false },
+    [HIT_RECONCILE] = { "glass reconciled", reconcile, NULL, false, false },
     [HIT_MEND] = { "all outages end early", mend, NULL, false, false },
 };

@@ -253,6 +253,13 @@ static void say_outside(struct speaker *s)
     case HIT_SWITCHOVER: say_order(s); break;
     case HIT_ADOPT: say(s, "a person at %s orders adopt", host_one(s)); break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
+    case HIT_GLASS:
+        say(s, "a person breaks the glass for %s%s", region_one(s), f->bits & 1u ? ", whatever the others do" : "");
+        break;
+    case HIT_RECONCILE:
+        say(s, "a person reconciles what is shown, keeping %s%s", region_other(s),
+            f->bits & 1u ? ", whatever the marked database does" : "");
+        break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;
     default: break;
     }

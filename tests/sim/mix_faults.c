@@ -106,4 +106,6 @@ void mix_faults(struct mix *m, struct draw *d)
         struct fault *f = brew_add(&b, HIT_LIES, 0, m->safety_us);
         f->value = draw_range(d, 10, 300);
     }
+    if (draw_percent(d, 15))
+        brew_glass(&b, brew_moment(&b));
 }

@@ -19,6 +19,17 @@ bool person_restores(struct world *world, uint8_t service, region_id region);
  * will change that by itself. `stopped`: one said so. */
 bool person_adopts(struct world *world, uint8_t service, bool stopped);
 
+/* The glass is broken for `region`, whose standby can be promoted. A sensible person does so only when every other
+ * region's database is dead; `whatever`: this one is wrong about that. False: there is nobody, or nothing, to do it. */
+bool person_breaks(struct world *world, uint8_t service, region_id region, bool whatever);
+
+/* What any coordinator shows of a broken glass is reconciled, keeping `keep`. `whatever`: at the person's word that the
+ * marked database is shut, so only where its region is lost or shut. False: nothing is shown, or nobody can. */
+bool person_reconciles(struct world *world, uint8_t service, region_id keep, bool whatever);
+
+/* What is shown somewhere, kept by turns as seeds have it. */
+bool person_ends_marks(struct world *world, uint8_t service, unsigned tries);
+
 /* Orders a failover by name, to where it can work, skipping what may be skipped. */
 bool person_rescues(struct world *world, uint8_t service);
 

@@ -122,7 +122,9 @@ void world_region_return(struct world *w, region_id region)
 void world_order(struct world *w, struct host *h, uint8_t service, const struct order *order)
 {
     struct node_event event = { .kind = EVENT_ORDER };
-    if (order->kind != ORDER_ADOPT)
+    if (order->kind == ORDER_RECONCILE)
+        check_reconcile_ordered(w, service, order->operation, order->to);
+    if (order->kind != ORDER_ADOPT && order->kind != ORDER_BREAK)
         check_ordered(w, service, w->tickets + 1, order->to);
     event.as.order = (struct event_order){ service, ++w->tickets, *order };
     world_event(w, h, &event);
@@ -152,6 +154,7 @@ static void play_host(struct world *w, struct host *h, struct world_item *item)
         event.kind = EVENT_MESSAGE;
         event.as.message = *item->message;
         check_heard(w, h, item->host, item->message);
+        check_met(w, h, item->host, item->message);
         world_event(w, h, &event);
         break;
     case ITEM_PERSISTED: disk_written(w, h); break;

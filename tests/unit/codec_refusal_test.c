@@ -25,11 +25,12 @@ static bool one_of(const char *path, const char *const *ends)
 
 static const char *const nullable[] = {
     ".writer", ".operation.from", ".operation.to", ".operation.executor", ".check", ".database",
-    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", NULL,
+    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", ".proposal.from", ".proposal.to", ".proposal.proposer",
+    ".ack", ".shift", ".mark", ".yields", ".granting", ".reconciled", NULL,
 };
-static const char *const free_text[] = { ".detail", ".by", ".why", ".check", NULL };
+static const char *const free_text[] = { ".detail", ".by", ".why", ".proof", ".check", NULL };
 static const char *const may_be_negative[] = {
-    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", NULL,
+    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", ".at", ".until", ".made", ".due", NULL,
 };
 static const char *const may_be_huge[] = { ".accepted_loss_bytes", ".value", ".limit", NULL };
 
