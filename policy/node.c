@@ -62,11 +62,11 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .random = &node->random,
         .brand_new = node->brand_new,
         .voting = node->mute == MUTE_NOT,
-        .stores = node->sound && node->mute != MUTE_STORE_FAILED,
         /* A node without a sound and confirmed store may have lost count of its restarts, and so use a
          * ballot twice. One without a vote has nobody to confirm it; its own store has to do. */
         .may_propose = node->mute == MUTE_NOT || node->mute == MUTE_STORE_FAILED ||
                        (node->mute == MUTE_NO_VOTE && node->sound),
+        .stores = node->sound && node->mute != MUTE_STORE_FAILED,
         .restarts = node->restarts,
         .persist = &node->persist,
     };

@@ -248,6 +248,7 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_PLAN: answer_plan(c, request); return true;
     case COMMAND_FAILOVER:
     case COMMAND_SWITCHOVER:
+    case COMMAND_RECONCILE:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;

@@ -26,6 +26,7 @@ enum command_id {
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
     COMMAND_REJOIN,
+    COMMAND_RECONCILE,
     COMMAND_EVENTS,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
@@ -53,7 +54,7 @@ enum parameter_kind {
 enum planned { PLANNED_FAILOVER, PLANNED_SWITCHOVER, PLANNED_FAILBACK, PLANNED_COUNT };
 const char *planned_name(enum planned planned);
 
-#define COMMAND_PARAMETERS_MAX 8
+#define COMMAND_PARAMETERS_MAX 12
 #define COMMAND_TEXT_MAX 512
 
 struct command_parameter {
@@ -95,6 +96,9 @@ struct command_arguments {
     const char *since;
     bool dry_run;
     bool without_list;
+    bool break_glass;
+    const char *old_is_dead; /* how that is known */
+    const char *mark;        /* which one is reconciled */
     enum planned planned;
     enum control_role role; /* what this request needs */
 };

@@ -8,6 +8,7 @@
 static enum order_kind order_kind_of(enum command_id command)
 {
     return command == COMMAND_DNS_ADOPT    ? ORDER_ADOPT
+           : command == COMMAND_RECONCILE  ? ORDER_RECONCILE
            : command == COMMAND_SWITCHOVER ? ORDER_SWITCHOVER
                                            : ORDER_FAILOVER;
 }
@@ -22,8 +23,12 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     char id[NAME_HEX_MAX];
     struct text text = TEXT_OF(sentence);
     struct text next = TEXT_OF(todo);
-    order_answer_text(&text, reply);
-    order_answer_todo(&next, order_kind_of(control_asked(server, ticket)), reply);
+    const struct command_arguments *asked = control_arguments(server, ticket);
+    enum order_kind kind = order_kind_of(control_asked(server, ticket));
+    if (asked != NULL && asked->break_glass)
+        kind = ORDER_BREAK;
+    order_answer_text(&text, kind, reply);
+    order_answer_todo(&next, kind, reply);
     const struct order_answer_row *row = order_answer_row(reply->answer);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
@@ -87,6 +92,11 @@ bool control_order(struct control_server *server, const struct control_request *
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
     };
+    if (arguments->break_glass && request->command->id == COMMAND_FAILOVER)
+        order->kind = ORDER_BREAK;
+    if (arguments->mark != NULL && !parse_hex(arguments->mark, &order->operation))
+        order->operation = 0; /* which no mark is; and command_parse() has read it */
+    policy_words(&order->proof, arguments->old_is_dead != NULL ? arguments->old_is_dead : "");
     if (request->who.user[0] != '\0')
         text_append(&name, request->who.user);
     else

@@ -68,8 +68,32 @@ const struct order_answer_row *order_answer_row(enum order_answer answer)
     return NULL;
 }
 
-void order_answer_text(struct text *text, const struct message_order_reply *reply)
+/* What was accepted is not always an operation. */
+static const char *accepted_text(enum order_kind kind)
 {
+    if (kind == ORDER_BREAK)
+        return "the glass is broken: the mark is on this node's disk, and the database is being promoted and opened";
+    if (kind == ORDER_RECONCILE)
+        return "a majority of voters knows which side is kept";
+    return NULL;
+}
+
+static const char *accepted_todo(enum order_kind kind)
+{
+    if (kind == ORDER_BREAK)
+        return "failoverctl status shows when it is open, and which DNS records to change by hand. When a majority is back: "
+               "failoverctl reconcile.";
+    if (kind == ORDER_RECONCILE)
+        return "failoverctl status shows how it goes on; an old primary then becomes a standby with failoverctl rejoin.";
+    return NULL;
+}
+
+void order_answer_text(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
+{
+    if (reply->answer == ANSWER_ACCEPTED && accepted_text(kind) != NULL) {
+        text_append(text, accepted_text(kind));
+        return;
+    }
     const struct order_answer_row *row = order_answer_row(reply->answer);
     if (row == NULL) {
         text_append(text, "the daemon gave an answer that this version does not know");
@@ -124,5 +148,8 @@ void order_answer_todo(struct text *text, enum order_kind kind, const struct mes
         gate_todo(text, (enum gate_id)reply->gate, kind);
         return;
     }
-    text_append(text, row != NULL ? row->todo : "Look at failoverctl status.");
+    if (reply->answer == ANSWER_ACCEPTED && accepted_todo(kind) != NULL)
+        text_append(text, accepted_todo(kind));
+    else
+        text_append(text, row != NULL ? row->todo : "Look at failoverctl status.");
 }

@@ -21,7 +21,7 @@ struct order_answer_row {
 const struct order_answer_row *order_answer_row(enum order_answer answer);
 
 /* The sentence, with gate, value and limit where a gate refused. */
-void order_answer_text(struct text *text, const struct message_order_reply *reply);
+void order_answer_text(struct text *text, enum order_kind kind, const struct message_order_reply *reply);
 /* `kind`: of the order that was given. */
 void order_answer_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply);
 

@@ -75,6 +75,13 @@ json_t *status_quorum_loss(const struct status_service *service);
 void status_quorum_text(const struct status_service *service, struct text *text);
 void status_quorum_todo(const struct status_service *service, struct text *text);
 
+/* status_glass.c: broken glasses, and what is open by one; texts for the headline and the outlook; a warning each. */
+bool status_glass_any(const struct view_service *view);
+json_t *status_glass(const struct status_service *service);
+void status_glass_headline(const struct status_service *service, struct text *text);
+void status_glass_outlook(const struct status_service *service, struct text *text);
+void status_glass_warnings(const struct status_service *service, json_t *warnings);
+
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 

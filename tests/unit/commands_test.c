@@ -203,7 +203,7 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NULL(order_answer_row((enum order_answer)99));
     char words[512];
     struct text text = TEXT_OF(words);
-    order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE,
+    order_answer_text(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE,
                                                             .gate = GATE_LOSS_WITHIN_RPO,
                                                             .value = 32 << 20, .limit = 16 << 20 });
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "loss_within_rpo"));
@@ -224,7 +224,7 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "the old writer's own guard"));
     CU_ASSERT_PTR_NULL(strstr(words, "--skip-gate"));
     text_clear(&text);
-    order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
+    order_answer_text(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
     CU_ASSERT(text.length > 0);
 }
 
