@@ -37,6 +37,8 @@
 #define GUARD_ACT_DEADLINE_US (30 * US_PER_S)
 #define GUARD_RETRY_US (250 * US_PER_MS)
 #define GUARD_ASK_US (2 * US_PER_S) /* a few round trips and handshakes between regions */
+/* How long a guard that starts anew waits for the nodes that it has not heard: as long as links take to come back. */
+#define GUARD_HEAR_US (6 * US_PER_S)
 #define GUARD_RETRY_MAX_US (5 * US_PER_S)
 /* By how much more than the clock error allows the calendar may run ahead between two readings. */
 #define GUARD_CLOCK_STEP_US (200 * US_PER_MS)

@@ -232,6 +232,22 @@ static void note_lease(struct service *s, struct turn *turn)
     s->gossip_now = true;
 }
 
+/* A process that starts when its former life's lease is over finds its database shut by the kernel, and perhaps for long.
+ * Should a person have broken the glass elsewhere meanwhile, the first voter that it meets may not know: a lease from that
+ * one would take the marked side, which went on for hours, down for a writer that has only just come back (glass.c). So
+ * before it asks for its first lease it hears every node, or has given them the time that links take to come back. */
+static bool hears_others_first(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    const struct guard *g = &s->guard;
+    bool goes_on = l->fence != FENCE_ENFORCED || g->lease.deadline.us > 0 || turn->now.us < g->former_until.us;
+    if (goes_on || turn->brand_new || mono_since(turn->now, g->start) >= GUARD_HEAR_US)
+        return false;
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        if (n != turn_self(turn) && !s->remotes[n].heard)
+            return true;
+    return false;
+}
+
 static void run_lease(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
@@ -249,6 +265,10 @@ static void run_lease(struct service *s, struct turn *turn)
     /* No renewal without a fence that works, none of what was given back, and none that would open nothing. */
     bool barred = glass_bars(s, s->home) != NULL && g->wanted != ACT_FENCE_HOLD;
     bool may = g->ready && g->released_epoch < l->epoch && !barred;
+    if (may && hears_others_first(s, turn, l)) {
+        service_wake(s, mono_after(g->start, GUARD_HEAR_US));
+        may = false;
+    }
     if (may && mono_reached(turn->now, g->next_renew))
         send_renewal(s, turn, l);
     note_lease(s, turn);

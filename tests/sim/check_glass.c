@@ -49,6 +49,14 @@ static void made(struct world *w, struct truth *t, const struct host *h, const s
     w->beyond[BEYOND_RISK] = true;
 }
 
+/* By any grant that still counts. What it was opened by before it had heard of the mark may be on its way yet. */
+static bool is_leased(const struct world *w, uint8_t service, const struct host *h)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct ledger *l = t->top > 0 ? &t->chosen[t->top] : NULL;
+    return l != NULL && l->writer == h->region && truth_leased_until_us(w, service, l) + truth_slack_us(w) > w->now_us;
+}
+
 void check_marks(struct world *w, const struct host *h, uint8_t service, const struct mark marks[POLICY_REGIONS_MAX])
 {
     struct truth *t = w->services[service].truth;
@@ -63,7 +71,7 @@ void check_marks(struct world *w, const struct host *h, uint8_t service, const s
             world_break(w, INVARIANT_EVIDENCE, "%s forgets a broken glass that nobody has reconciled", h->name);
         if (known->id != id || known->instance != h->config.instance)
             *known = (struct truth_known){ .id = id, .instance = h->config.instance, .at_us = m->at.us,
-                                           .since_us = w->now_us, .life = h->life };
+                                           .since_us = w->now_us, .leased = is_leased(w, service, h) };
         known->bars = id != 0 && !(m->state == MARK_SHUT && m->yields == h->region);
         if (own && t->glasses[r].id != id)
             made(w, t, h, m);
@@ -115,8 +123,8 @@ void check_glass_promotion(struct world *w, const struct host *h, const struct a
         world_break(w, INVARIANT_EVIDENCE, "%s promotes by a broken glass that is not on its disk", h->name);
 }
 
-/* A process that found a mark on its disk when it started opens nothing; one that had it open before may go on. (A door
- * may be opened late, for a process that died.) */
+/* Whose region had no lease when the mark got to its disk opens nothing by one that it gets since; what is open may go on.
+ * (A door may be opened late, for a process that died.) */
 void check_barred(struct world *w, const struct host *h, const struct act *act)
 {
     const struct truth *t = w->services[act->key.service].truth;
@@ -124,7 +132,7 @@ void check_barred(struct world *w, const struct host *h, const struct act *act)
         return;
     for (region_id r = 0; r < w->options.region_count; r++) {
         const struct truth_known *known = &t->known[host_index(w, h)][r];
-        bool found = known->bars && known->life != h->life && known->instance == h->config.instance;
+        bool found = known->bars && !known->leased && known->instance == h->config.instance;
         const struct truth_glass *g = &t->glasses[r];
         bool shut = g->id == known->id && g->state == MARK_SHUT && g->yields == h->region; /* and told */
         if (r != h->region && found && !shut && !h->store_was_lost && !is_reconciled(t, known->id))

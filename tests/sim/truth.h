@@ -81,7 +81,7 @@ struct truth_known {
     uint64_t instance;         /* of the host then */
     int64_t at_us;             /* as the mark says */
     int64_t since_us;
-    uint32_t life;             /* of the host when it got there */
+    bool leased;               /* the host's region held, or could hold, a lease when the mark got there */
     bool bars;
 };
 
