@@ -125,7 +125,8 @@ enum order_kind {
 struct order {
     enum order_kind kind;
     region_id to;                /* of those that move the writer; of a reconciliation, the region that is kept */
-    uint64_t operation;          /* of those that are about one; of an ack, the incident; of a reconciliation, the mark */
+    uint64_t operation;          /* of those that are about one; of an ack, the incident; of a reconciliation, the
+                                    mark */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes; /* -1: the service's RPO holds */
     struct wall_time at;         /* of a pause: until then; of a switchover or failback: not before; 0: not given */

@@ -44,10 +44,10 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --dry-run             show the gates and the steps, change nothing\n"
       "  --yes                 don't ask for the region's name\n"
       "  --no-wait             return as soon as the operation has begun (exit code 6)\n"
-      "  --break-glass         the quorum is gone: promote and open this node's database at your word that the old\n"
-      "                        one is dead (role force; on a guard of REGION). Shows what can't be known, asks for the\n"
-      "                        region's name and how you know. Refused while a majority is heard. Leaves a mark that a\n"
-      "                        person has to reconcile: failoverctl reconcile. Changes no DNS: says what to change\n"
+      "  --break-glass         the quorum is gone: promote and open this node's database at your word that the\n"
+      "                        old one is dead (role force; on a guard of REGION). Shows what can't be known, asks\n"
+      "                        for the region's name and how you know. Refused while a majority is heard. Leaves a\n"
+      "                        mark that a person has to end (failoverctl reconcile); says which DNS to change\n"
       "  --old-is-dead TEXT    how you know that the old database is dead; with --yes it has to be given\n",
       { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
         { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
@@ -111,7 +111,8 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --dry-run         show both sides, change nothing\n"
       "  --yes             don't ask for the region's name\n"
       "  --no-wait         return as soon as it has begun (exit code 6)\n"
-      "  Shows both sides first: where they parted, and what each has beyond that, which is lost if the other is kept.\n",
+      "  Shows both sides first: where they parted, and what each has beyond that, which is lost if the other is "
+      "kept.\n",
       { SERVICE_PARAMETER, { "keep", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false },
         { "mark", PARAMETER_HEX, true, false }, { "skip_gates", PARAMETER_GATES, false, true } } },
     [COMMAND_EVENTS] = { COMMAND_EVENTS, "events", "[SERVICE] [--follow] [--since TIME|N]", ROLE_READ, true, false,
@@ -364,7 +365,8 @@ static bool check_glass(const struct command_arguments *arguments, struct fault 
 {
     if (!arguments->break_glass)
         return arguments->old_is_dead == NULL ||
-               fault_set(fault, "old_is_dead belongs to break_glass: with a majority nobody has to be taken at their word");
+               fault_set(fault, "old_is_dead belongs to break_glass: with a majority nobody has to be taken at "
+                                "their word");
     if (arguments->skipped_gates != 0 || arguments->accepted_loss_bytes >= 0)
         return fault_set(fault, "break_glass goes past every gate: it takes no skip_gates and no accept_loss_bytes");
     return arguments->dry_run || arguments->old_is_dead != NULL ||

@@ -77,16 +77,19 @@ static void print_unknown(FILE *out, const json_t *service, const char *to)
     fprintf(out, "\n%s\nWho is the writer was confirmed last %s ago: %s.\n", peek_str(service, "headline", "?"),
             age(known, service, "ledger_age_ms"), writer);
     fputs("\nWhat can't be known from here:\n", out);
-    fprintf(out, "  - whether the database of %s is dead, or only out of sight. If it lives, two databases acknowledge\n"
+    fprintf(out, "  - whether the database of %s is dead, or only out of sight. If it lives, two databases "
+                 "acknowledge\n"
                  "    writes, and what one of them took will be given up;\n", writer);
     if (peek_real(lag, "bytes", &bytes))
-        fprintf(out, "  - how much %s acknowledged that %s lacks: at least %.0f bytes by what was known %s ago;\n", writer, to,
-                bytes, age(known, lag, "age_ms"));
+        fprintf(out, "  - how much %s acknowledged that %s lacks: at least %.0f bytes by what was known %s ago;\n", writer,
+                to, bytes, age(known, lag, "age_ms"));
     else
         fprintf(out, "  - how much %s acknowledged that %s lacks: nothing is known of that here;\n", writer, to);
     fputs("  - whether the voters that are not heard are a majority elsewhere, and named another writer.\n", out);
-    fprintf(out, "\nA mark is written to this node's disk; then the database of %s is frozen, promoted and held open by this\n"
-                 "node alone, without a lease. When a node is met that has another writer, it is shut by itself. A person has\n"
+    fprintf(out, "\nA mark is written to this node's disk; then the database of %s is frozen, promoted and held "
+                 "open by this\n"
+                 "node alone, without a lease. When a node is met that has another writer, it is shut by itself. A "
+                 "person has\n"
                  "to end it with failoverctl reconcile.\n", to);
     print_records(out, service);
 }
@@ -107,7 +110,8 @@ static enum exit_code ask_how(json_t *request)
     return EXIT_DONE;
 }
 
-static enum exit_code told_open(const struct ctl_settings *settings, const json_t *service, const json_t *result, bool open)
+static enum exit_code told_open(const struct ctl_settings *settings, const json_t *service, const json_t *result,
+                                bool open)
 {
     enum exit_code code = open ? EXIT_DONE : EXIT_RUNNING;
     if (settings->json) {
@@ -118,7 +122,8 @@ static enum exit_code told_open(const struct ctl_settings *settings, const json_
         return code;
     }
     printf("%s\nmark %s\n",
-           open ? "The database is open. No lease stands behind it: nothing but your word says that it is the only writer."
+           open ? "The database is open. No lease stands behind it: nothing but your word says that it is the only "
+                  "writer."
                 : "The mark is made; the database is not open yet. It goes on by itself: failoverctl status shows it.",
            peek_str(result, "operation", "?"));
     print_records(stdout, service);
@@ -157,7 +162,8 @@ static enum exit_code confirm_break(const struct ctl_settings *settings, json_t 
     if (code != EXIT_DONE || settings->dry_run)
         return code;
     if (settings->yes && json_object_get(request, "old_is_dead") == NULL) {
-        fputs("failoverctl: with --yes nobody is asked: say with --old-is-dead TEXT how you know that the old database is dead\n",
+        fputs("failoverctl: with --yes nobody is asked: say with --old-is-dead TEXT how you know that the old "
+              "database is dead\n",
               stderr);
         return EXIT_USAGE;
     }

@@ -4,8 +4,8 @@
 
 #include "coordinator/operator/failoverctl_order.h"
 
-/* failover --break-glass: `request` is stolen. EXIT_DONE: the database is open. EXIT_RUNNING: the mark is made, and it is
- * not open yet, or --no-wait. */
+/* failover --break-glass: `request` is stolen. EXIT_DONE: the database is open. EXIT_RUNNING: the mark is made, and
+ * it is not open yet, or --no-wait. */
 enum exit_code ctl_break_glass(const struct ctl_settings *settings, json_t *request);
 
 /* reconcile: `request` is stolen; the mark that is shown is added to it. */

@@ -33,17 +33,21 @@ static const struct order_answer_row rows[] = {
       "Let it finish; then failoverctl switchover SERVICE --to the other region loses nothing." },
     { ANSWER_QUORUM, EXIT_GATE,
       "refused: this node hears a majority of the voters, so nobody has to be taken at their word. Nothing was changed",
-      "An ordinary failover is right: failoverctl failover SERVICE --to REGION --reason TEXT; a gate that is shut is skipped by "
+      "An ordinary failover is right: failoverctl failover SERVICE --to REGION --reason TEXT; a gate that is shut "
+      "is skipped by "
       "name (--skip-gate fence, if you know that the old database is dead)." },
     { ANSWER_STILL_OPEN, EXIT_GATE,
-      "refused: a node that is heard says that its region's database is open, or has granted it a lease: that one is not dead. "
+      "refused: a node that is heard says that its region's database is open, or has granted it a lease: that one "
+      "is not dead. "
       "Nothing was changed",
       "failoverctl status shows which. If that database is to be given up, stop it first; then order again." },
     { ANSWER_NOT_HERE, EXIT_GATE,
-      "refused: the glass is broken only on a node that guards the target's database, and this one doesn't. Nothing was changed",
+      "refused: the glass is broken only on a node that guards the target's database, and this one doesn't. "
+      "Nothing was changed",
       "Run it on one of the nodes under guards of that region in cluster.json." },
     { ANSWER_NO_FENCE, EXIT_GATE,
-      "refused: this node can't work its database's fence now, and what it could not shut again it does not open. Nothing was "
+      "refused: this node can't work its database's fence now, and what it could not shut again it does not open. "
+      "Nothing was "
       "changed",
       "failoverctl status shows what is wrong with the fence." },
     { ANSWER_NO_STANDBY, EXIT_GATE,
@@ -81,10 +85,12 @@ static const char *accepted_text(enum order_kind kind)
 static const char *accepted_todo(enum order_kind kind)
 {
     if (kind == ORDER_BREAK)
-        return "failoverctl status shows when it is open, and which DNS records to change by hand. When a majority is back: "
+        return "failoverctl status shows when it is open, and which DNS records to change by hand. When a majority "
+               "is back: "
                "failoverctl reconcile.";
     if (kind == ORDER_RECONCILE)
-        return "failoverctl status shows how it goes on; an old primary then becomes a standby with failoverctl rejoin.";
+        return "failoverctl status shows how it goes on; an old primary then becomes a standby with failoverctl "
+               "rejoin.";
     return NULL;
 }
 
@@ -114,8 +120,10 @@ void order_answer_text(struct text *text, enum order_kind kind, const struct mes
 static void reconcile_todo(struct text *text, enum gate_id gate)
 {
     if (gate == GATE_FENCE)
-        text_append(text, "It is not proven that the marked database is shut. Give the order again when failoverctl status shows "
-                          "its fence confirmed; if it is gone for good: --skip-gate fence, at your word that it is dead.");
+        text_append(text, "It is not proven that the marked database is shut. Give the order again when "
+                          "failoverctl status shows "
+                          "its fence confirmed; if it is gone for good: --skip-gate fence, at your word that it is "
+                          "dead.");
     else
         text_appendf(text, "failoverctl status shows why. If you know better: --skip-gate %s.", gate_name(gate));
 }
@@ -123,7 +131,8 @@ static void reconcile_todo(struct text *text, enum gate_id gate)
 static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind)
 {
     if (gate == GATE_NO_MARK) {
-        text_append(text, "A person has to say which side is kept: failoverctl reconcile SERVICE --keep REGION --reason TEXT.");
+        text_append(text, "A person has to say which side is kept: failoverctl reconcile SERVICE --keep REGION "
+                          "--reason TEXT.");
         return;
     }
     if (kind == ORDER_RECONCILE) {

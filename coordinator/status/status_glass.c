@@ -26,14 +26,17 @@ static void mark_text(const struct status_service *service, const struct mark *m
     const char *where = region_name(service, mark->region);
     bool own = view->glass.own && mark->maker.node == service->input->self;
     if (mark->state == MARK_STANDS) {
-        text_appendf(text, "the glass was broken for %s: without a quorum %s opened its database, at the word of %s (\"%s\"). "
+        text_appendf(text, "the glass was broken for %s: without a quorum %s opened its database, at the word of "
+                           "%s (\"%s\"). "
                            "No lease stands behind that: nothing proves that it is the only writer", where,
                      name_node(service->input->cluster, mark->maker.node), mark->by.s, mark->proof.s);
         if (own && !view->glass.open)
-            text_appendf(text, ". It is not open yet%s%s", view->glass.detail.s[0] != '\0' ? ": " : "", view->glass.detail.s);
+            text_appendf(text, ". It is not open yet%s%s", view->glass.detail.s[0] != '\0' ? ": " : "",
+                         view->glass.detail.s);
         return;
     }
-    text_appendf(text, "the glass was broken for %s at the word of %s (\"%s\"); its database %s since %s %s, and keeps what was "
+    text_appendf(text, "the glass was broken for %s at the word of %s (\"%s\"); its database %s since %s %s, and "
+                       "keeps what was "
                        "written there", where, mark->by.s, mark->proof.s,
                  mark->state == MARK_SHUT ? "is shut" : "is being shut",
                  mark->yields != REGION_NONE ? region_name(service, mark->yields) : "another region",
@@ -48,8 +51,8 @@ static void todo_text(const struct status_service *service, const struct mark *m
         text_append(text, "Bring a majority of the voters back; then a person says which side is kept");
         return;
     }
-    text_appendf(text, "A person has to say which side is kept: failoverctl reconcile %s --keep %s", service->config->name,
-                 region_name(service, mark->region));
+    text_appendf(text, "A person has to say which side is kept: failoverctl reconcile %s --keep %s",
+                 service->config->name, region_name(service, mark->region));
     if (other != REGION_NONE && other != mark->region)
         text_appendf(text, " or --keep %s", region_name(service, other));
     text_append(text, "; it shows both before it asks. Until then no failover begins and nothing else is opened");
@@ -95,7 +98,8 @@ void status_glass_warnings(const struct status_service *service, json_t *warning
 
 /* ---- both sides ---------------------------------------------------------------------------- */
 
-/* What a side has beyond the point where the marked database left the others: all of it is lost if the other is kept. */
+/* What a side has beyond the point where the marked database left the others: all of it is lost if the other is kept.
+ * */
 static json_t *beyond(const struct mark *mark, const struct view_region *region, bool marked)
 {
     const struct database_facts *facts = &region->database;

@@ -5,8 +5,8 @@
  *      "services":{"shop":{"promised":{...},"accepted":{"ballot":{...},"ledger":{...}},
  *                          "marks":{"us-west-2":{...}}}}}
  *
- * Nodes never seen, registers that hold nothing and marks that are not there are left out. Whose store it is stands in the
- * store's own header.
+ * Nodes never seen, registers that hold nothing and marks that are not there are left out. Whose store it is stands
+ * in the store's own header.
  */
 #include "coordinator/store/durable.h"
 

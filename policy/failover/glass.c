@@ -9,27 +9,30 @@
  *   promote
  *   open     guard.c holds it open, ten minutes at a time, by its live guard alone
  *
- * While the marked node meets nobody, that person's word is the only proof of one writer, and everything says so. From the
- * first contact on the nodes have to see to it themselves. Two rules do, whoever is met first:
+ * While the marked node meets nobody, that person's word is the only proof of one writer, and everything says so.
+ * From the first contact on the nodes have to see to it themselves. Two rules do, whoever is met first:
  *
- *  - Nobody opens anew who knows of a mark, but for whom it was given up, once its database is known shut: a guard opens
- *    nothing on any lease, a voter begins no lease (glass_refuses). The mark is told on, and kept on the disk of each that heard of it, so it makes no
- *    difference whether the old writer's region meets its maker or only a voter that did. A voter that never heard of it
- *    and meets nobody who did can't refuse: no promise is made where no node is reachable that shows the mark.
- *  - What is open under a lease by then stays open: it is the majority's, its clients write, and shutting it would take a
- *    healthy writer down for one that never had a lease. The marked side gives its mark up instead, for good and on its
- *    disk, as soon as it hears of such a lease: from that guard (open, or its lease runs) or from any voter by whose grant
- *    it may run. A voter that would refuse a new lease does not break a running one off, so both sides go by the same
- *    fact. Where that fact is wrong (a grant that never made a majority), both are shut and a person decides: never two.
+ *  - Nobody opens anew who knows of a mark, but for whom it was given up, once its database is known shut: a guard
+ *    opens nothing on any lease, a voter begins no lease (glass_refuses). The mark is told on, and kept on the disk of
+ *    each that heard of it, so it makes no difference whether the old writer's region meets its maker or only a voter
+ *    that did. A voter that never heard of it and meets nobody who did can't refuse: no promise is made where no node
+ *    is reachable that shows the mark.
+ *  - What is open under a lease by then stays open: it is the majority's, its clients write, and shutting it would take
+ *    a healthy writer down for one that never had a lease. The marked side gives its mark up instead, for good and on
+ *    its disk, as soon as it hears of such a lease: from that guard (open, or its lease runs) or from any voter by
+ *    whose grant it may run. A voter that would refuse a new lease does not break a running one off, so both sides go
+ *    by the same fact. Where that fact is wrong (a grant that never made a majority), both are shut and a person
+ *    decides: never two.
  *
- * So with the old writer dead and the ledger as it was, the marked side goes on and nobody else opens. With a majority that
- * went on without it, the marked side is shut at contact, keeps all that it has, and is never opened by that mark again;
- * then it bars the region that it yielded to no more, since a blip of that one's guard must not become an outage without
- * end, and still every other. What is left in both cases is a person's decision (reconcile.c): until then no failover
- * begins (gates.c, no_mark).
+ * So with the old writer dead and the ledger as it was, the marked side goes on and nobody else opens. With a majority
+ * that went on without it, the marked side is shut at contact, keeps all that it has, and is never opened by that mark
+ * again; then it bars the region that it yielded to no more, since a blip of that one's guard must not become an outage
+ * without end, and still every other. What is left in both cases is a person's decision (reconcile.c): until then no
+ * failover begins (gates.c, no_mark).
  *
  * A mark ends only by a chosen ledger that says so; each node that learns of that forgets it. Two glasses broken in two
- * regions are two marks, each barring the other: at contact each hears that the other is open, and one or both are shut.
+ * regions are two marks, each barring the other: at contact each hears that the other is open, and one or both are
+ * shut.
  */
 #include "policy/quorum/lease.h"
 #include "policy/quorum/majority.h"
@@ -115,7 +118,8 @@ void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
     const struct ledger *l = service_ledger(s);
     struct mark *m = &s->marks[told->region];
     bool ended = l != NULL && ledger_is_reconciled(l, told->id);
-    if (ended || m == own_mark(s)) /* of our own nobody knows better; another of our region is about the same database */
+    /* Of our own nobody knows better; another of our region is about the same database. */
+    if (ended || m == own_mark(s))
         return;
     bool same = m->state != MARK_NONE && m->id == told->id;
     bool newer = same ? told->state > m->state : m->state == MARK_NONE || told->at.us > m->at.us;

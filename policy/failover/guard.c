@@ -188,10 +188,10 @@ static enum act_kind wanted_by_ledger(const struct service *s, const struct turn
     return (never_held && grace) || asks ? ACT_COMPARE : ACT_FENCE_SHUT;
 }
 
-/* A person's word stands over the ledger, in both ways (glass.c has the whole argument): what holds a mark of its own is
- * open without a lease, and never opens again by a mark that was given up, only by a lease; and where another region's
- * mark is known nothing is opened, whatever its lease. What is open under one by then stays open: it was first, a
- * majority has it, and the mark's maker shuts as soon as it hears that. */
+/* A person's word stands over the ledger, in both ways (glass.c has the whole argument): what holds a mark of its own
+ * is open without a lease, and never opens again by a mark that was given up, only by a lease; and where another
+ * region's mark is known nothing is opened, whatever its lease. What is open under one by then stays open: it was
+ * first, a majority has it, and the mark's maker shuts as soon as it hears that. */
 static enum act_kind wanted(const struct service *s, const struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
@@ -232,10 +232,11 @@ static void note_lease(struct service *s, struct turn *turn)
     s->gossip_now = true;
 }
 
-/* A process that starts when its former life's lease is over finds its database shut by the kernel, and perhaps for long.
- * Should a person have broken the glass elsewhere meanwhile, the first voter that it meets may not know: a lease from that
- * one would take the marked side, which went on for hours, down for a writer that has only just come back (glass.c). So
- * before it asks for its first lease it hears every node, or has given them the time that links take to come back. */
+/* A process that starts when its former life's lease is over finds its database shut by the kernel, and perhaps for
+ * long. Should a person have broken the glass elsewhere meanwhile, the first voter that it meets may not know: a
+ * lease from that one would take the marked side, which went on for hours, down for a writer that has only just come
+ * back (glass.c). So before it asks for its first lease it hears every node, or has given them the time that links
+ * take to come back. */
 static bool hears_others_first(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
     const struct guard *g = &s->guard;

@@ -285,7 +285,8 @@ void order_run(struct service *s, struct turn *turn)
         o->version = 0; /* another value took the place of ours */
     if (mono_reached(turn->now, o->deadline)) {
         /* Whoever it was forwarded to may have begun. */
-        enum order_answer late = o->order.kind == ORDER_RECONCILE && !o->forwarded ? reconcile_late(s) : ANSWER_NO_QUORUM;
+        bool here = o->order.kind == ORDER_RECONCILE && !o->forwarded;
+        enum order_answer late = here ? reconcile_late(s) : ANSWER_NO_QUORUM;
         answer(s, turn, late, NULL, late == ANSWER_GATE ? GATE_FENCE : GATE_COUNT);
         return;
     }

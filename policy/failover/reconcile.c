@@ -1,16 +1,17 @@
 /* reconcile: a person says which side of a broken glass is kept (glass.c).
  *
- *   keep the marked region      an operation like a failover to it, which carries the mark: begin (the ledger names none),
- *                               wait out the old lease, compare, give the mark up and shut, grant, lease, open, DNS. Its
- *                               database is a primary already, so there is nothing to promote. It serves until just before
- *                               the grant; the grant ends the mark.
- *   keep the ledger's side      the mark is set aside: its maker gives it up and is shut, proven and on its disk, then the
- *                               ledger says that the mark is ended. What only the marked database has stays there, to be
- *                               listed and rejoined like any old primary's.
+ *   keep the marked region  an operation like a failover to it, which carries the mark: begin (the ledger names none),
+ *                           wait out the old lease, compare, give the mark up and shut, grant, lease, open, DNS. Its
+ *                           database is a primary already, so there is nothing to promote. It serves until just
+ *                           before the grant; the grant ends the mark.
+ *   keep the ledger's side  the mark is set aside: its maker gives it up and is shut, proven and on its disk, then the
+ *                           ledger says that the mark is ended. What only the marked database has stays there, to be
+ *                           listed and rejoined like any old primary's.
  *
- * The mark's maker carries both out, since what has to be shut first is its own. Where it is gone a mark can still be set
- * aside by whoever can propose: when it was known shut before, or at the word of a person who skips the fence by name.
- * Each is a compare-and-set on the ledger, so of two people who say the opposite one is told that the other was first.
+ * The mark's maker carries both out, since what has to be shut first is its own. Where it is gone a mark can still be
+ * set aside by whoever can propose: when it was known shut before, or at the word of a person who skips the fence by
+ * name. Each is a compare-and-set on the ledger, so of two people who say the opposite one is told that the other was
+ * first.
  */
 #include "policy/failover/word.h"
 #include "policy/service.h"
@@ -42,7 +43,8 @@ node_id reconcile_executor(const struct service *s, const struct turn *turn)
 /* What the ledger says of the writer: kept by setting the mark aside. Or one of two marks is. */
 static bool is_other_side(const struct service *s, const struct ledger *l, region_id keep)
 {
-    bool named = keep == l->writer || (l->writer == REGION_NONE && (keep == l->operation.to || keep == l->operation.from));
+    bool between = l->writer == REGION_NONE && (keep == l->operation.to || keep == l->operation.from);
+    bool named = keep == l->writer || between;
     return named || s->marks[keep].state != MARK_NONE;
 }
 

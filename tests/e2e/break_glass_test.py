@@ -136,6 +136,8 @@ def test_keep_old(suite, lab):
                  f"the old writer is not opened beside it (its fence is {fence}), and status is red there, too")
     code, text, _ = lab.failoverctl(EAST, "reconcile", SERVICE, "--keep", EAST, "--reason", REASON, "--dry-run")
     suite.expect(code == 0 and "beyond the fork" in text and "(kept)" in text, f"both sides are shown first: {text}")
+    code, said = e2e.order(lab, WEST, "rejoin", SERVICE, "--reason", REASON, "--yes")
+    suite.expect(code == 3 and "which side is kept" in said, f"nor is the marked one rejoined before that: {said}")
     code, said = e2e.order(lab, EAST, "reconcile", SERVICE, "--keep", EAST, "--reason", REASON, "--yes")
     suite.expect(code == 0 and "rejoin" in said, f"reconciled, the old side kept: {said[-300:]}", said)
     e2e.wait_for_writes_in(lab, client, EAST, 40)

@@ -301,13 +301,14 @@ static void two_write(struct world *w, uint8_t service, region_id a, region_id b
     bool by_mark = truth_is_marked(w, service, a) || truth_is_marked(w, service, b);
     if (by_mark) {
         if (!w->overlapped[BEYOND_RISK])
-            world_say(w, NULL, "%s and %s both write: a person's word stood for the old one's death", truth_region(w, a),
-                      truth_region(w, b));
+            world_say(w, NULL, "%s and %s both write: a person's word stood for the old one's death",
+                      truth_region(w, a), truth_region(w, b));
         w->overlapped[BEYOND_RISK] = true;
         if (late == NULL)
             return;
         w->beyond[BEYOND_RISK] = false; /* they have met: it explains nothing any more */
-        world_break(w, INVARIANT_ONE_WRITER, "two writers: %s and %s, one of them by a broken glass, and they have met: %s",
+        world_break(w, INVARIANT_ONE_WRITER, "two writers: %s and %s, one of them by a broken glass, and they have "
+                                             "met: %s",
                     truth_region(w, a), truth_region(w, b), late->name);
         return;
     }

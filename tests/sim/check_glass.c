@@ -1,7 +1,8 @@
 /* Broken glasses: see check.h.
  *
- * A person's word stands where a majority can't be asked. What that word is worth nobody can check, so two may write while
- * the marked side has met nobody: that is counted as a risk that was accepted. What the nodes can see to they are held to:
+ * A person's word stands where a majority can't be asked. What that word is worth nobody can check, so two may write
+ * while the marked side has met nobody: that is counted as a risk that was accepted. What the nodes can see to they
+ * are held to:
  *   - nothing is promoted or opened by a mark that is not on its maker's disk;
  *   - from the first contact of two that write on there is one, after the time that hearing and shutting take;
  *   - who has such a mark on its disk and starts anew opens nothing by a lease;
@@ -87,6 +88,18 @@ void check_marks(struct world *w, const struct host *h, uint8_t service, const s
     }
 }
 
+/* Others open on the word that a mark was given up and its database shut. */
+void check_told(struct world *w, const struct host *h, const struct message *m)
+{
+    const struct mark *told = &m->as.gossip.mark;
+    if (m->kind != MESSAGE_GOSSIP || m->service >= w->service_count || told->state == MARK_NONE ||
+        told->region != h->region || told->maker.id != h->config.instance || h->disk.forgot)
+        return;
+    const struct mark *kept = &h->disk.durable.services[m->service].marks[h->region];
+    if (kept->id != told->id || kept->state < told->state)
+        world_break(w, INVARIANT_EVIDENCE, "%s tells of a mark what is not on its disk", h->name);
+}
+
 /* ---- acts ---- */
 
 static bool stands(const struct truth *t, region_id r)
@@ -123,8 +136,8 @@ void check_glass_promotion(struct world *w, const struct host *h, const struct a
         world_break(w, INVARIANT_EVIDENCE, "%s promotes by a broken glass that is not on its disk", h->name);
 }
 
-/* Whose region had no lease when the mark got to its disk opens nothing by one that it gets since; what is open may go on.
- * (A door may be opened late, for a process that died.) */
+/* Whose region had no lease when the mark got to its disk opens nothing by one that it gets since; what is open may
+ * go on. (A door may be opened late, for a process that died.) */
 void check_barred(struct world *w, const struct host *h, const struct act *act)
 {
     const struct truth *t = w->services[act->key.service].truth;
@@ -136,7 +149,8 @@ void check_barred(struct world *w, const struct host *h, const struct act *act)
         const struct truth_glass *g = &t->glasses[r];
         bool shut = g->id == known->id && g->state == MARK_SHUT && g->yields == h->region; /* and told */
         if (r != h->region && found && !shut && !h->store_was_lost && !is_reconciled(t, known->id))
-            world_break(w, INVARIANT_LEASE, "%s opens its database, and its disk shows that the glass was broken for %s",
+            world_break(w, INVARIANT_LEASE, "%s opens its database, and its disk shows that the glass was broken "
+                                            "for %s",
                         h->name, truth_region(w, r));
     }
 }
@@ -221,7 +235,8 @@ bool truth_list_follows(const struct ledger *now, const struct ledger *next)
 {
     if (memcmp(now->reconciled, next->reconciled, sizeof now->reconciled) == 0)
         return true;
-    bool joins = memcmp(now->reconciled, next->reconciled + 1, sizeof now->reconciled - sizeof now->reconciled[0]) == 0 &&
+    size_t rest = sizeof now->reconciled - sizeof now->reconciled[0];
+    bool joins = memcmp(now->reconciled, next->reconciled + 1, rest) == 0 &&
                  next->reconciled[0] != 0 && !is_listed(now, next->reconciled[0]);
     bool granted = now->operation.phase == PHASE_BEGUN && next->operation.phase == PHASE_GRANTED;
     return joins && (granted ? next->reconciled[0] == now->operation.mark : next->epoch == now->epoch);
@@ -241,7 +256,8 @@ void check_reconciled(struct world *w, uint8_t service, const struct ledger *bef
     region_id marked = region_of_mark(t, mark);
     if (marked != REGION_NONE && t->glasses[marked].state == MARK_STANDS &&
         t->glasses[marked].instance == l->guard.id)
-        world_break(w, INVARIANT_LEASE, "the marked side is granted, and its disk says that it may open without a lease");
+        world_break(w, INVARIANT_LEASE, "the marked side is granted, and its disk says that it may open without a "
+                                        "lease");
     for (uint64_t v = t->top; v > 0; v--) { /* the outgoing guard, in its own epoch */
         const struct ledger *old = &t->chosen[v];
         if (old->epoch != before->guard_epoch || old->writer == REGION_NONE)

@@ -295,7 +295,10 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
         check_granted(w, h, m);
         break;
     }
-    case MESSAGE_GOSSIP: check_report(w, h, voter, &m->as.gossip.report); break;
+    case MESSAGE_GOSSIP:
+        check_report(w, h, voter, &m->as.gossip.report);
+        check_told(w, h, m);
+        break;
     default: break;
     }
 }

@@ -61,9 +61,10 @@ enum fault_kind {
     HIT_REJOIN,           /* one: region */
     HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */
     HIT_LIES,             /* value: permille of messages that a lie comes with (world_lies.c) */
-    HIT_GLASS,            /* one: region; a person breaks the glass there, if the others' databases are dead; bits 1: whatever they are */
-    HIT_RECONCILE,        /* other: region; a person reconciles what is shown, and keeps that; bits 1: at its word that the
-                             marked database is dead */
+    HIT_GLASS,            /* one: region; a person breaks the glass there, if the others' databases are dead; bits 1:
+                             whatever they are */
+    HIT_RECONCILE,        /* other: region; a person reconciles what is shown, and keeps that; bits 1: at its word that
+                             the marked database is dead */
     HIT_COUNT
 };
 

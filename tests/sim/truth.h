@@ -181,7 +181,8 @@ void truth_pace(struct world *world, uint8_t service, const struct ledger *befor
 bool truth_held_by_mark(const struct world *world, uint8_t service, const struct host *host);
 /* The glass was broken for that region, and the mark may be stood by: not known shut, or not reconciled. */
 bool truth_is_marked(const struct world *world, uint8_t service, region_id region);
-/* Who should have shut one of two that write, of which one does so by a mark, since they heard each other; NULL: nobody. */
+/* Who should have shut one of two that write, of which one does so by a mark, since they heard each other; NULL:
+ * nobody. */
 const struct host *truth_glass_late(const struct world *world, uint8_t service, region_id a, region_id b);
 bool truth_list_follows(const struct ledger *now, const struct ledger *next);
 void check_reconciled(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger);

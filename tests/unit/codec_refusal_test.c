@@ -25,8 +25,8 @@ static bool one_of(const char *path, const char *const *ends)
 
 static const char *const nullable[] = {
     ".writer", ".operation.from", ".operation.to", ".operation.executor", ".check", ".database",
-    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", ".proposal.from", ".proposal.to", ".proposal.proposer",
-    ".ack", ".shift", ".mark", ".yields", ".granting", ".reconciled", NULL,
+    "$.body.guard", ".report", ".ballot", ".promised", "$.body.to",
+    ".proposal.from", ".proposal.to", ".proposal.proposer", ".ack", ".shift", ".mark", ".yields", ".granting", ".reconciled", NULL,
 };
 static const char *const free_text[] = { ".detail", ".by", ".why", ".proof", ".check", NULL };
 static const char *const may_be_negative[] = {

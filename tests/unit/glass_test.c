@@ -192,7 +192,8 @@ static void a_mark_bars_all_but_for_whom_it_was_given_up(void)
     }
 }
 
-/* The writer's own guard, with a lease that a majority just granted; `open`: it had opened before it heard of the mark. */
+/* The writer's own guard, with a lease that a majority just granted; `open`: it had opened before it heard of the
+ * mark. */
 static enum act_kind wanted_with_a_mark(bool open)
 {
     struct service *s = service_of(0, fixture_first(), NOW);
