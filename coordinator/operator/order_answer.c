@@ -94,8 +94,19 @@ static const char *accepted_todo(enum order_kind kind)
     return NULL;
 }
 
+/* Who holds the marked database is the one who can say that it is shut. */
+static bool maker_is_away(enum order_kind kind, const struct message_order_reply *reply)
+{
+    return kind == ORDER_RECONCILE && reply->answer == ANSWER_NO_COORDINATOR;
+}
+
 void order_answer_text(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
 {
+    if (maker_is_away(kind, reply)) {
+        text_append(text, "refused: the node that made the mark is not heard, or does not vote yet, and only it can shut the "
+                          "marked database and say so. Nothing was changed");
+        return;
+    }
     if (reply->answer == ANSWER_ACCEPTED && accepted_text(kind) != NULL) {
         text_append(text, accepted_text(kind));
         return;
@@ -157,7 +168,10 @@ void order_answer_todo(struct text *text, enum order_kind kind, const struct mes
         gate_todo(text, (enum gate_id)reply->gate, kind);
         return;
     }
-    if (reply->answer == ANSWER_ACCEPTED && accepted_todo(kind) != NULL)
+    if (maker_is_away(kind, reply))
+        text_append(text, "Wait until failoverctl status shows it. If it is gone for good and another side is kept: "
+                          "--skip-gate fence, at your word that its database is dead.");
+    else if (reply->answer == ANSWER_ACCEPTED && accepted_todo(kind) != NULL)
         text_append(text, accepted_todo(kind));
     else
         text_append(text, row != NULL ? row->todo : "Look at failoverctl status.");

@@ -131,6 +131,9 @@ def test_keep_old(suite, lab):
     for region in (EAST, WITNESS):
         lab.start_region(region)
     lab.wait_for(lambda: marks(lab, EAST) and marks(lab, WITNESS), 30, "both others show the mark")
+    lab.wait_for(lambda: (e2e.region_in(e2e.status_of(lab, EAST), WEST).get("guard") or {}).get("fence") == "open", 30,
+                 f"{NAMES[EAST]} hears the marked node itself")
+    lab.wait_for(lambda: e2e.node_status(lab, WEST).get("mute") is None, 20, f"{NAMES[WEST]} votes again")
     fence = e2e.region_in(e2e.status_of(lab, EAST), EAST).get("guard", {}).get("fence")
     suite.expect(fence != "open" and glass_of(lab, WEST)["open_by_mark"] and e2e.status_of(lab, EAST)["state"] == "glass_broken",
                  f"the old writer is not opened beside it (its fence is {fence}), and status is red there, too")
