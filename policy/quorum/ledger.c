@@ -137,8 +137,8 @@ static bool operation_valid(const struct ledger *ledger)
     case OPERATION_SWITCHOVER:
     case OPERATION_FAILBACK:
     case OPERATION_FAILOVER:
-        if (op->id == 0 || !wish_valid(ledger) || !shift_valid(&op->shift, op->kind) || op->executor >= POLICY_NODES_MAX || op->to >= POLICY_REGIONS_MAX ||
-            op->from >= POLICY_REGIONS_MAX)
+        if (op->id == 0 || !wish_valid(ledger) || !shift_valid(&op->shift, op->kind) ||
+            op->executor >= POLICY_NODES_MAX || op->to >= POLICY_REGIONS_MAX || op->from >= POLICY_REGIONS_MAX)
             return false;
         return (op->phase == PHASE_BEGUN && ledger->writer == REGION_NONE) ||
                (op->phase == PHASE_GRANTED && ledger->writer == op->to &&

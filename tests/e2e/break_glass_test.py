@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The quorum is gone with the writer, and a person breaks the glass: refused where it is not right, typed where it is, told
-at all times, and reconciled both ways when a majority is back.
+"""The quorum is gone with the writer, and a person breaks the glass: refused where it is not right, typed where it is,
+told at all times, and reconciled both ways when a majority is back.
 
     break_glass_test.py [WORD...]      only the cases whose title holds one of the words
 """
