@@ -105,6 +105,8 @@ def test_keep_marked(suite, lab):
     client = broken(suite, lab)
     lab.start_region(WITNESS)
     lab.wait_for(lambda: marks(lab, WITNESS), 30, f"{NAMES[WITNESS]} shows the mark")
+    lab.wait_for(lambda: all(e2e.node_status(lab, region).get("mute") is None and e2e.status_of(lab, region).get("ledger_known")
+                             for region in (WEST, WITNESS)), 20, "both vote, and know the ledger")
     code, said = e2e.order(lab, WITNESS, "failover", SERVICE, "--to", WEST, "--reason", REASON, "--yes",
                            "--skip-gate", "majority_failed", "--skip-gate", "no_mark", "--skip-gate", "fence")
     suite.expect(code == 3 and "no_mark" in said and "reconcile" in said, f"no failover begins meanwhile: {said}")
