@@ -23,7 +23,10 @@ enum effect_kind {
     EFFECT_TIMER,   /* call again at `at`; replaces the last */
 };
 
-struct effect_persist { uint64_t generation; };
+struct effect_persist {
+    uint64_t generation;
+    uint64_t ticket;  /* counts this process's writes, from 1 */
+};
 struct effect_send { node_set to; bool durable; struct message message; }; /* may name ourselves */
 
 struct effect {

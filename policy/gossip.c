@@ -44,6 +44,8 @@ static void send_gossip(struct service *s, struct turn *turn, node_set to, bool 
         .released_epoch = g->released_epoch,
         .last = g->last,
         .ack = s->ack,
+        .mark = glass_tell(s),
+        .granting = glass_granting(s, turn),
     };
     for (region_id r = 0; r < turn->config->region_count; r++)
         fill_gossip_region(s, turn, r, &m->as.gossip.regions[r]);
@@ -65,6 +67,10 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
                       const struct message_gossip *gossip)
 {
     struct remote *r = &s->remotes[from];
+    if (from == turn_self(turn)) {
+        glass_on_disk(s, &gossip->mark);
+        return;
+    }
     if (r->heard && turn->said_at.us < r->at.us)
         return; /* overtaken by what was said later */
     struct mono_time mute_since = r->heard && !r->voting ? r->mute_since : turn->now;
@@ -85,12 +91,14 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
         .released_epoch = gossip->released_epoch > released ? gossip->released_epoch : released,
         .last = gossip->last,
         .known_version = gossip->known_version,
+        .granting = gossip->granting,
         .settings = gossip->settings,
         .order_restarts = r->order_restarts,
         .order_sent_us = r->order_sent_us,
     };
     if (gossip->ack.at.us > s->ack.at.us)
         s->ack = gossip->ack; /* told on with our own */
+    glass_hear(s, turn, &gossip->mark);
     register_learn(s, turn, from, &gossip->report);
     watch_gossip(s, turn, from, gossip);
     if (gossip->ask)

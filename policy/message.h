@@ -7,6 +7,7 @@
 #define FAILOVERD_POLICY_MESSAGE_H
 
 #include "policy/facts.h"
+#include "policy/mark.h"
 #include "policy/quorum/ledger.h"
 #include "policy/types.h"
 
@@ -97,6 +98,8 @@ struct message_gossip {
     uint64_t released_epoch;  /* the newest epoch whose lease this instance gave back for good */
     struct last_word last;
     struct ack ack;
+    struct mark mark;         /* one of those that it knows of, each in its turn; MARK_NONE: it knows of none */
+    node_id granting;         /* whose lease may still run by a grant of this voter; NODE_NONE: nobody's */
     struct gossip_region regions[POLICY_REGIONS_MAX];
 };
 
@@ -116,13 +119,16 @@ enum order_kind {
     ORDER_SKIP,   /* operation skip: a failback's next stage, at once */
     ORDER_TICK,
     ORDER_ACK,    /* this one not even that: it is told on by gossip */
+    ORDER_BREAK,  /* the quorum is gone, and a person says so: carried out here or nowhere (failover/glass.c) */
+    ORDER_RECONCILE, /* ...and how that ends (failover/reconcile.c) */
     ORDER_KIND_COUNT
 };
 
 struct order {
     enum order_kind kind;
-    region_id to;                /* of those that move the writer */
-    uint64_t operation;          /* of those that are about one; of an ack, the incident */
+    region_id to;                /* of those that move the writer; of a reconciliation, the region that is kept */
+    uint64_t operation;          /* of those that are about one; of an ack, the incident; of a reconciliation, the
+                                    mark */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes; /* -1: the service's RPO holds */
     struct wall_time at;         /* of a pause: until then; of a switchover or failback: not before; 0: not given */
@@ -130,6 +136,7 @@ struct order {
     uint32_t items;              /* of a tick */
     struct policy_text by;
     struct policy_text why;
+    struct policy_text proof;    /* of a broken glass: how it is known that the old database is dead */
 };
 
 enum order_answer {
@@ -146,6 +153,15 @@ enum order_answer {
     ANSWER_NO_WAY_BACK,     /* the target has been granted, or the old writer is not known to have everything */
     ANSWER_DECLINED,        /* somebody has declined the proposal, and that stays so */
     ANSWER_NO_STAGE,        /* a failback has no such stages, or its traffic was sent back */
+    /* Of a broken glass and its end: */
+    ANSWER_QUORUM,          /* a majority is heard: an ordinary failover is right */
+    ANSWER_STILL_OPEN,      /* a node that is heard says that its region's database is open, or may be */
+    ANSWER_NOT_HERE,        /* this node guards no database of the service in that region */
+    ANSWER_NO_FENCE,        /* the fence can't be worked: what can't be shut again is not opened */
+    ANSWER_NO_STANDBY,      /* the database is not seen as a standby */
+    ANSWER_NO_STORE,        /* the mark can't be made durable here */
+    ANSWER_MARKED,          /* there is an unreconciled mark already */
+    ANSWER_NO_MARK,         /* there is none, or another than the person saw */
     ANSWER_COUNT
 };
 

@@ -28,6 +28,7 @@ struct node {
     uint64_t newest_known;       /* by any peer */
     node_set confirmed_by;
     uint64_t random;
+    uint64_t writes;             /* asked for by this process */
     bool persist;
     struct mono_time due[POLICY_SERVICES_MAX];
     struct moving moving[POLICY_SERVICES_MAX]; /* as each service's last run left it */
@@ -67,6 +68,7 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
          * ballot twice. One without a vote has nobody to confirm it; its own store has to do. */
         .may_propose = node->mute == MUTE_NOT || node->mute == MUTE_STORE_FAILED ||
                        (node->mute == MUTE_NO_VOTE && node->sound),
+        .stores = node->sound && node->mute != MUTE_STORE_FAILED,
         .restarts = node->restarts,
         .persist = &node->persist,
     };
@@ -169,8 +171,12 @@ static void hear(struct node *node, struct effects *effects, const struct messag
 
 static void put_durable(struct node *node, uint8_t service)
 {
-    const struct acceptor *a = &node->services[service].acceptor;
-    node->durable.services[service] = (struct durable_service){ a->promised, a->accepted };
+    const struct service *s = &node->services[service];
+    struct durable_service *durable = &node->durable.services[service];
+    durable->promised = s->acceptor.promised;
+    durable->accepted = s->acceptor.accepted;
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        durable->marks[r] = s->marks[r];
 }
 
 /* Effects in their order: persist first, so that the shell holds back what depends on it. */
@@ -180,11 +186,12 @@ static void finish(struct node *node, struct effects *effects, struct mono_time 
     if (persist) {
         node->persist = false;
         uint64_t process = (uint64_t)node->restarts << GENERATION_SHIFT;
-        node->durable.generation =
-            (node->durable.generation > process ? node->durable.generation : process) + 1;
+        if (node->mute == MUTE_NOT || node->mute == MUTE_NO_VOTE)
+            node->durable.generation =
+                (node->durable.generation > process ? node->durable.generation : process) + 1;
         effects_add(effects, EFFECT_PERSIST);
         struct effect last = effects->list[effects->count - 1];
-        last.as.persist.generation = node->durable.generation;
+        last.as.persist = (struct effect_persist){ node->durable.generation, ++node->writes };
         for (size_t i = effects->count - 1; i > 0; i--)
             effects->list[i] = effects->list[i - 1];
         effects->list[0] = last;

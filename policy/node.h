@@ -12,14 +12,18 @@
 #include "policy/config.h"
 #include "policy/effect.h"
 #include "policy/event.h"
+#include "policy/mark.h"
 #include "policy/view.h"
 
 /* What survives a restart; the shell writes it whole. The restart counter is kept by the store
- * itself, which counts before anything else. `generation` grows with every persist effect, so a
- * peer that saw a newer one than a restarted voter has on disk knows that the disk went back. */
+ * itself, which counts before anything else. `generation` grows with every persist effect of a node that
+ * may vote, so a peer that saw a newer one than a restarted voter has on disk knows that the disk went back.
+ * What is written while it waits to be confirmed (a mark) leaves it alone: a disk that went back must not
+ * look new because something was written on it since. */
 struct durable_service {
     struct ballot promised;
     struct register_report accepted;
+    struct mark marks[POLICY_REGIONS_MAX]; /* by region, our own and those heard of: failover/glass.c */
 };
 
 struct durable {

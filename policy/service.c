@@ -159,6 +159,8 @@ void service_act_done(struct service *s, struct turn *turn, const struct act_res
         guard_act_done(s, turn, result);
     else if (result->key.step == STEP_FOLLOW)
         follow_act_done(s, turn, result);
+    else if (result->key.step == STEP_GLASS)
+        glass_act_done(s, turn, result);
     else
         operation_act_done(s, turn, result);
 }
@@ -185,6 +187,7 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
               gap > turn->config->heartbeat_us ? gap : turn->config->heartbeat_us);
     s->health.series_region = REGION_NONE;
     s->confirm.shut_noted = s->scheduled_shut = GATE_COUNT;
+    glass_init(s, turn, durable->marks);
     guard_init(s, turn, held_until);
     s->gossip_now = s->gossip_ask = true;
     s->next_gossip = turn->now;
@@ -251,6 +254,7 @@ void service_run(struct service *s, struct turn *turn)
         candidate_run(s, turn);
         scheduled_run(s, turn);
         operation_run_step(s, turn);
+        glass_run(s, turn);
         guard_run(s, turn);
         follow_run(s, turn);
         gossip_run(s, turn);

@@ -38,6 +38,8 @@
 #define GUARD_LOOK_DEADLINE_US (5 * US_PER_S)
 #define GUARD_RETRY_US (250 * US_PER_MS)
 #define GUARD_ASK_US (2 * US_PER_S) /* a few round trips and handshakes between regions */
+/* How long a guard that starts anew waits for the nodes that it has not heard: as long as links take to come back. */
+#define GUARD_HEAR_US (6 * US_PER_S)
 #define GUARD_RETRY_MAX_US (5 * US_PER_S)
 /* By how much more than the clock error allows the calendar may run ahead between two readings. */
 #define GUARD_CLOCK_STEP_US (200 * US_PER_MS)
@@ -85,6 +87,7 @@ struct turn {
     bool brand_new;       /* a voter whose sound store has never held anything */
     bool may_propose;     /* its ballots are its own: not with a lost or unconfirmed store */
     bool voting;          /* this node is a voter, its store sound and confirmed */
+    bool stores;          /* its disk takes what is asked of it, confirmed or not */
     uint32_t restarts;
     bool *persist;        /* set by whoever changed durable state */
 };
@@ -122,6 +125,7 @@ struct remote {
     uint64_t released_epoch;
     struct last_word last;
     uint64_t known_version;
+    node_id granting;             /* whose lease may run by its grant */
     uint64_t settings;
     uint32_t order_restarts;      /* its newest order to us: by which process, at what time of its clock */
     int64_t order_sent_us;
@@ -281,6 +285,23 @@ struct heard_words {
     uint64_t scheduled;      /* id of a switchover that is put down for later; 0: none */
 };
 
+/* What is done behind our own mark (glass.c). In memory: a process that starts looks what is done already. */
+enum glass_stage { GLASS_LOOK, GLASS_SHUT, GLASS_FREEZE, GLASS_PROMOTE, GLASS_OPEN };
+
+struct glass {
+    enum mark_state on_disk;   /* our own mark's state as our disk is known to have it */
+    struct mono_time ask_at;   /* of the disk, again */
+    enum glass_stage stage;
+    bool in_flight;
+    enum act_kind flying;
+    uint32_t attempt;
+    uint32_t tries;
+    struct mono_time act_deadline;
+    struct mono_time retry_at;
+    bool opened;               /* said */
+    struct policy_text detail; /* the last thing that did not work */
+};
+
 /* Our own region's standby on its way to the writer. */
 struct follow {
     uint64_t epoch;
@@ -313,6 +334,9 @@ struct service {
     struct approval approval;
     struct pending_order order;
     struct ack ack;                  /* the newest heard of */
+    struct mark marks[POLICY_REGIONS_MAX]; /* of broken glasses that nobody has reconciled, by region; durable */
+    struct glass glass;
+    region_id mark_told;             /* the one that was told last */
     struct operation_run run;
     struct cut_off cut_off;
     uint64_t settings;               /* digest */
@@ -460,6 +484,54 @@ void order_run(struct service *service, struct turn *turn);
 void scheduled_run(struct service *service, struct turn *turn);  /* failover/scheduled.c */
 /* Says in the journal what people came to say, and that a pause is over by its time. */
 void word_notes(struct service *service, struct turn *turn);     /* failover/word.c */
+/* Ends the pending order with that answer. */
+void order_say(struct service *service, struct turn *turn, enum order_answer answer, const struct gate *gate,
+               enum gate_id id);
+/* Proposes a value for the pending order, and remembers that it may be chosen yet. */
+void order_put_forward(struct service *service, struct turn *turn, const struct ledger *goal);
+
+/* ---- failover/glass.c: the glass broken, marks kept ---- */
+
+void glass_init(struct service *service, const struct turn *turn, const struct mark marks[POLICY_REGIONS_MAX]);
+void glass_run(struct service *service, struct turn *turn);
+void glass_act_done(struct service *service, struct turn *turn, const struct act_result *result);
+/* The pending order to break it: taken up, and later answered. */
+void glass_order_take(struct service *service, struct turn *turn);
+void glass_order_run(struct service *service, struct turn *turn);
+/* Told by another node; and by our own disk, through a message to ourselves that only leaves from there. */
+void glass_hear(struct service *service, struct turn *turn, const struct mark *mark);
+void glass_on_disk(struct service *service, const struct mark *mark);
+/* The next to tell; and whose lease may run by our own grant. */
+struct mark glass_tell(struct service *service);
+node_id glass_granting(const struct service *service, const struct turn *turn);
+
+/* Our own guard's mark; NULL: none. */
+const struct mark *glass_own(const struct service *service);
+/* ...which stands: our database is the writer by a person's word. */
+bool glass_stands(const struct service *service);
+/* What our guard is to do while it stands; ACT_COMPARE: leave it. */
+enum act_kind glass_wants(const struct service *service);
+/* Another coordinator of our region holds its database by its own mark. */
+bool glass_is_tended(const struct service *service, const struct turn *turn);
+/* A mark of another region than this, which was not given up for this one, or is not known shut: nothing of this region
+ * is opened anew. */
+const struct mark *glass_bars(const struct service *service, region_id region);
+/* A voter that knows of such a mark begins no lease of that guard. */
+bool glass_refuses(const struct service *service, const struct turn *turn, const struct message_renew *renew);
+/* Another region writes, or a person reconciles for it: ours is never opened by again. `node`: who writes; NODE_NONE: a
+ * person. */
+void glass_give(struct service *service, struct turn *turn, node_id node, region_id region);
+/* How many marks there are besides `mark` (0: none is left out). */
+uint8_t glass_count(const struct service *service, uint64_t mark);
+const struct mark *glass_find(const struct service *service, uint64_t mark);
+
+/* ---- failover/reconcile.c: the order that ends a mark ---- */
+
+/* Who can carry it out; NODE_NONE: nobody. */
+node_id reconcile_executor(const struct service *service, const struct turn *turn);
+void reconcile_run(struct service *service, struct turn *turn, const struct ledger *ledger);
+/* What is said when its time is over: GATE, GATE_FENCE: the marked database is still being shut. */
+enum order_answer reconcile_late(const struct service *service);
 void operation_run_step(struct service *service, struct turn *turn); /* failover/operation.c */
 /* A person adopts the zones at which our operation stands. False: it does not stand at any. */
 bool operation_adopt_zone(struct service *service, struct turn *turn);

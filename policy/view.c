@@ -193,6 +193,18 @@ static void view_cut_off(const struct service *s, const struct turn *turn, struc
     }
 }
 
+static void view_marks(const struct service *s, struct view_service *v)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        v->marks[r] = s->marks[r];
+    v->glass = (struct view_glass){
+        .own = glass_own(s) != NULL,
+        .open = glass_stands(s) && s->guard.fence == FENCE_OPEN,
+        .durable = s->glass.on_disk != MARK_NONE,
+        .detail = s->glass.detail,
+    };
+}
+
 void service_view(const struct service *s, const struct turn *turn, struct view_service *v)
 {
     *v = (struct view_service){ .settings_differ_node = NODE_NONE,
@@ -220,4 +232,13 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
     v->proposal_age_us = s->approval.id != 0 ? mono_since(turn->now, s->approval.learnt) : 0;
     v->proposal_left_us = s->approval.id != 0 ? s->policy->approve_within_us - v->proposal_age_us : 0;
     v->proposal_withdrawn = s->approval.withdrawn;
+    view_marks(s, v);
+}
+
+uint64_t view_mark(const struct view_service *v, region_id keep)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (r != keep && v->marks[r].state != MARK_NONE)
+            return v->marks[r].id;
+    return keep < POLICY_REGIONS_MAX && v->marks[keep].state != MARK_NONE ? v->marks[keep].id : 0;
 }

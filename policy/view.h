@@ -9,6 +9,7 @@
 #include "policy/facts.h"
 #include "policy/failover/gates.h"
 #include "policy/failover/plan.h"
+#include "policy/mark.h"
 #include "policy/message.h"
 #include "policy/types.h"
 
@@ -111,6 +112,14 @@ struct view_cut_off {
     struct policy_text detail;
 };
 
+/* What this node does behind its own mark. */
+struct view_glass {
+    bool own;                    /* it has one */
+    bool open;                   /* its database is open by it */
+    bool durable;                /* it is known to be on its disk */
+    struct policy_text detail;   /* what did not work, or what it waits for */
+};
+
 struct view_service {
     bool ledger_known;
     struct ledger ledger;
@@ -126,6 +135,8 @@ struct view_service {
     int64_t proposal_age_us;     /* since this node learnt of the proposal that is there */
     int64_t proposal_left_us;    /* until its time is over, as this node counts it; <= 0: it is */
     uint64_t proposal_withdrawn; /* the last that came to nothing; 0: none since this process started */
+    struct mark marks[POLICY_REGIONS_MAX]; /* of broken glasses that nobody has reconciled, by region */
+    struct view_glass glass;     /* what is done behind our own */
     struct ack ack;              /* the newest acknowledgement heard of */
     struct policy_text follow;   /* why our own region's standby does not stream from the writer; "": it may */
     struct view_node nodes[POLICY_NODES_MAX];
@@ -133,5 +144,9 @@ struct view_service {
     struct view_check checks[POLICY_CHECKS_MAX];
     struct view_operation operation;
 };
+
+/* The mark that a reconciliation which keeps `keep` is about, as this node sees it: first those of other regions, which
+ * are set aside, then its own; 0: there is none. */
+uint64_t view_mark(const struct view_service *view, region_id keep);
 
 #endif

@@ -32,18 +32,18 @@ static void fail_store(struct control *c, const char *why)
     control_event(c, &(struct node_event){ .kind = EVENT_STORE_FAILED });
 }
 
-static void persist(struct control *c, uint64_t generation)
+static void persist(struct control *c, uint64_t ticket)
 {
     struct fault fault;
     size_t length = 0;
-    outbox_expect(c->outbox, generation);
+    outbox_expect(c->outbox, ticket);
     if (c->writer == NULL) {
         fail_store(c, "there is no store");
         return;
     }
     if (!durable_encode(&c->names, node_durable(c->node), c->durable, sizeof c->durable, &length,
                         &fault) ||
-        !store_writer_save(c->writer, c->durable, length, generation, &fault))
+        !store_writer_save(c->writer, c->durable, length, ticket, &fault))
         fail_store(c, fault.text);
 }
 
@@ -100,7 +100,7 @@ static void carry_out(struct control *c, struct effects *effects)
     for (size_t i = 0; i < effects->count; i++) {
         struct effect *e = &effects->list[i];
         switch (e->kind) {
-        case EFFECT_PERSIST: persist(c, e->as.persist.generation); break;
+        case EFFECT_PERSIST: persist(c, e->as.persist.ticket); break;
         case EFFECT_SEND: outbox_put(c->outbox, &e->as.send); break;
         case EFFECT_NOTE: take_note(c, &e->as.note); break;
         case EFFECT_REPLY:

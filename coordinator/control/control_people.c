@@ -230,7 +230,7 @@ static void answer_order(struct control *c, const struct control_request *reques
     }
     if (order.kind == ORDER_FAILBACK && has_to_rejoin_first(c, request, service, order.to))
         return;
-    if (command_moves(request->command->id))
+    if (command_moves(request->command->id) && order.kind != ORDER_BREAK)
         journal_before(c, service, &order);
     struct node_event event = { .kind = EVENT_ORDER };
     event.as.order = (struct event_order){ (uint8_t)service, request->ticket, order };
@@ -426,6 +426,7 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_OPERATION_RESUME:
     case COMMAND_OPERATION_ABORT:
     case COMMAND_OPERATION_SKIP:
+    case COMMAND_RECONCILE:
     case COMMAND_DNS_ADOPT: answer_order(c, request); return true;
     case COMMAND_OPERATION_TICK: answer_tick(c, request); return true;
     case COMMAND_APPROVE:

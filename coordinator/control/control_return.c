@@ -16,7 +16,9 @@ static void on_look(void *arg)
             continue;
         node_view(c->node, (uint8_t)s, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
                   view);
-        returned_look(c->services[s].returned, view);
+        /* What a person made the writer is no old primary that is back. */
+        if (!view->glass.own || !view->glass.open)
+            returned_look(c->services[s].returned, view);
         rejoin_look(c->services[s].rejoin, view);
     }
     free(view);
@@ -54,6 +56,15 @@ void control_return_ask(struct control *c, const struct control_request *request
     ensure(view != NULL);
     node_view(c->node, (uint8_t)service, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
               view);
+    /* What only the marked database has waits for a person's decision, and rejoining it would take it away. */
+    if (view->marks[c->parts.cluster->nodes[c->parts.self].region].state != MARK_NONE && !request->arguments.dry_run) {
+        control_refuse(c->server, request->ticket, "marked", EXIT_GATE,
+                       "refused: the glass was broken for this region, and nobody has said yet which side is kept. "
+                       "Nothing was changed",
+                       "First failoverctl reconcile; then rejoin the side that was given up.", NULL);
+        free(view);
+        return;
+    }
     struct rejoin_request ask = {
         .ticket = request->ticket,
         .dry_run = request->arguments.dry_run,

@@ -43,11 +43,17 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO (role force)\n"
       "  --dry-run             show the gates and the steps, change nothing\n"
       "  --yes                 don't ask for the region's name\n"
-      "  --no-wait             return as soon as the operation has begun (exit code 6)\n",
+      "  --no-wait             return as soon as the operation has begun (exit code 6)\n"
+      "  --break-glass         the quorum is gone: promote and open this node's database at your word that the\n"
+      "                        old one is dead (role force; on a guard of REGION). Shows what can't be known, asks\n"
+      "                        for the region's name and how you know. Refused while a majority is heard. Leaves a\n"
+      "                        mark that a person has to end (failoverctl reconcile); says which DNS to change\n"
+      "  --old-is-dead TEXT    how you know that the old database is dead; with --yes it has to be given\n",
       { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
         { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
         { "accept_loss_bytes", PARAMETER_BYTES, false, true },
-        { "dry_run", PARAMETER_FLAG, false, false } } },
+        { "dry_run", PARAMETER_FLAG, false, false }, { "break_glass", PARAMETER_FLAG, false, true },
+        { "old_is_dead", PARAMETER_TEXT, false, true } } },
     [COMMAND_SWITCHOVER] = { COMMAND_SWITCHOVER, "switchover",
       "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,
       "move a writer that is well to REGION, as planned: nothing is lost, or it goes back",
@@ -133,6 +139,20 @@ static const struct command commands[COMMAND_COUNT] = {
       "  streams from the writer; without that hook it shows the commands and exits with 3.\n",
       { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "without_list", PARAMETER_FLAG, false, false },
         { "dry_run", PARAMETER_FLAG, false, false } } },
+    [COMMAND_RECONCILE] = { COMMAND_RECONCILE, "reconcile", "SERVICE --keep REGION --reason TEXT [options]", ROLE_FORCE,
+      true, true, "end a broken glass: say which side is kept, the marked one or the ledger's",
+      "  --keep REGION     whose data go on. The marked region: an operation makes it the writer under a lease, and\n"
+      "                    changes DNS. The ledger's: the marked one is shut, and rejoins like any old primary\n"
+      "  --reason TEXT     why; goes into the audit trail with your name\n"
+      "  --skip-gate GATE  go on although this gate is shut (may be given more than once). fence: at your word that\n"
+      "                    the marked database is dead, where its node is gone and can't confirm that it is shut\n"
+      "  --dry-run         show both sides, change nothing\n"
+      "  --yes             don't ask for the region's name\n"
+      "  --no-wait         return as soon as it has begun (exit code 6)\n"
+      "  Shows both sides first: where they parted, and what each has beyond that, which is lost if the other is "
+      "kept.\n",
+      { SERVICE_PARAMETER, { "keep", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false },
+        { "mark", PARAMETER_HEX, true, false }, { "skip_gates", PARAMETER_GATES, false, true } } },
     [COMMAND_EVENTS] = { COMMAND_EVENTS, "events", "[SERVICE] [--follow] [--since TIME|N]", ROLE_READ, true, false,
       "what this node's journal tells: the newest events, and with --follow those that come",
       "  --follow      and those that come, until Ctrl-C (exit code 0); says where some are missing, and when\n"
@@ -413,6 +433,12 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->run = value;
     else if (strcmp(key, "since") == 0)
         arguments->since = value;
+    else if (strcmp(key, "keep") == 0)
+        arguments->to = value;
+    else if (strcmp(key, "mark") == 0)
+        arguments->mark = value;
+    else if (strcmp(key, "old_is_dead") == 0)
+        arguments->old_is_dead = value;
 }
 
 static bool parse_parameter(const struct command_parameter *parameter, const json_t *value,
@@ -451,6 +477,8 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
             arguments->without_list = json_is_true(value);
         else if (strcmp(parameter->key, "until_resumed") == 0)
             arguments->until_resumed = json_is_true(value);
+        else if (strcmp(parameter->key, "break_glass") == 0)
+            arguments->break_glass = json_is_true(value);
         else
             arguments->dry_run = json_is_true(value);
         return true;
@@ -476,6 +504,19 @@ static const struct command_parameter *find_parameter(const struct command *comm
         if (strcmp(command->parameters[i].key, key) == 0)
             return &command->parameters[i];
     return NULL;
+}
+
+/* Nobody is asked about gates, and nothing is known of what would be lost. */
+static bool check_glass(const struct command_arguments *arguments, struct fault *fault)
+{
+    if (!arguments->break_glass)
+        return arguments->old_is_dead == NULL ||
+               fault_set(fault, "old_is_dead belongs to break_glass: with a majority nobody has to be taken at "
+                                "their word");
+    if (arguments->skipped_gates != 0 || arguments->accepted_loss_bytes >= 0)
+        return fault_set(fault, "break_glass goes past every gate: it takes no skip_gates and no accept_loss_bytes");
+    return arguments->dry_run || arguments->old_is_dead != NULL ||
+           fault_set(fault, "break_glass needs old_is_dead: how you know that the old database is dead");
 }
 
 bool command_parse(const struct command *command, const json_t *request,
@@ -515,6 +556,8 @@ bool command_parse(const struct command *command, const json_t *request,
         return fault_set(fault, "%s needs a reason: it is kept with your name", command->name);
     if (arguments->until_resumed && arguments->pause_us > 0)
         return fault_set(fault, "a pause is for a time or until it is resumed, not both");
+    if (!check_glass(arguments, fault))
+        return false;
     /* Looking changes nothing, whatever it looks at. */
     if (arguments->dry_run)
         arguments->role = ROLE_READ;

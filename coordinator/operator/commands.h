@@ -30,6 +30,7 @@ enum command_id {
     COMMAND_HISTORY,
     COMMAND_MAY_WRITE,
     COMMAND_REJOIN,
+    COMMAND_RECONCILE,
     COMMAND_EVENTS,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
@@ -68,7 +69,7 @@ enum parameter_kind {
 enum planned { PLANNED_FAILOVER, PLANNED_SWITCHOVER, PLANNED_FAILBACK, PLANNED_COUNT };
 const char *planned_name(enum planned planned);
 
-#define COMMAND_PARAMETERS_MAX 8
+#define COMMAND_PARAMETERS_MAX 12
 #define COMMAND_HOLD_S (5 * 60) /* of a failback's stage, unless it is said */
 #define COMMAND_TEXT_MAX 512
 #define COMMAND_PAUSE_S (60 * 60)              /* unless it is said */
@@ -122,6 +123,9 @@ struct command_arguments {
     bool until_resumed;
     int64_t pause_us;       /* 0: left out */
     int64_t at_us;          /* since 1970; 0: left out */
+    bool break_glass;
+    const char *old_is_dead; /* how that is known */
+    const char *mark;        /* which one is reconciled */
     enum planned planned;
     enum control_role role; /* what this request needs */
 };

@@ -14,6 +14,7 @@ static enum order_kind order_kind_of(enum command_id command)
     case COMMAND_DNS_ADOPT: return ORDER_ADOPT;
     case COMMAND_SWITCHOVER: return ORDER_SWITCHOVER;
     case COMMAND_FAILBACK: return ORDER_FAILBACK;
+    case COMMAND_RECONCILE: return ORDER_RECONCILE;
     case COMMAND_PAUSE: return ORDER_PAUSE;
     case COMMAND_RESUME: return ORDER_RESUME;
     case COMMAND_OPERATION_PAUSE: return ORDER_HOLD;
@@ -47,7 +48,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     char id[NAME_HEX_MAX];
     struct text text = TEXT_OF(sentence);
     struct text next = TEXT_OF(todo);
+    const struct command_arguments *asked = control_arguments(server, ticket);
     enum order_kind kind = order_kind_of(control_asked(server, ticket));
+    if (asked != NULL && asked->break_glass)
+        kind = ORDER_BREAK;
     order_answer_text(&text, kind, reply);
     order_answer_todo(&next, kind, reply);
     if (reply->answer == ANSWER_ACCEPTED && control_asked_later(server, ticket))
@@ -167,6 +171,11 @@ bool control_order(struct control_server *server, const struct control_request *
         order->shift = arguments->shift;
     if (order->kind == ORDER_PAUSE)
         order->at = pause_until(arguments);
+    if (arguments->break_glass && request->command->id == COMMAND_FAILOVER)
+        order->kind = ORDER_BREAK;
+    if (arguments->mark != NULL && !parse_hex(arguments->mark, &order->operation))
+        order->operation = 0; /* which no mark is; and command_parse() has read it */
+    policy_words(&order->proof, arguments->old_is_dead != NULL ? arguments->old_is_dead : "");
     control_sign(request, order);
     return true;
 }

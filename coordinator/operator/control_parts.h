@@ -16,6 +16,8 @@ struct control_end {
 };
 
 /* What that ticket's asker wants; COMMAND_COUNT: it has gone. */
+/* Borrowed until it is answered; NULL: nobody waits any more. */
+const struct command_arguments *control_arguments(struct control_server *server, uint64_t ticket);
 enum command_id control_asked(struct control_server *server, uint64_t ticket);
 
 /* ...and it is for a time to come. */

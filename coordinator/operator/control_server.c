@@ -212,6 +212,12 @@ void control_reply(struct control_server *server, uint64_t ticket, json_t *resul
     answer(connection, true, result != NULL ? result : json_null(), "done", 0);
 }
 
+const struct command_arguments *control_arguments(struct control_server *server, uint64_t ticket)
+{
+    struct connection *connection = find_ticket(server, ticket);
+    return connection != NULL ? &connection->request.arguments : NULL;
+}
+
 enum command_id control_asked(struct control_server *server, uint64_t ticket)
 {
     struct connection *connection = find_ticket(server, ticket);

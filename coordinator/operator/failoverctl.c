@@ -16,6 +16,7 @@
 #include "coordinator/operator/failoverctl_audit.h"
 #include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_explain.h"
+#include "coordinator/operator/failoverctl_glass.h"
 #include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
@@ -52,7 +53,8 @@ enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COL
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
                  OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_EXPECT,
-                 OPTION_SHIFT, OPTION_HOLD, OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_AT, OPTION_HELP };
+                 OPTION_SHIFT, OPTION_HOLD, OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_AT,
+                 OPTION_BREAK_GLASS, OPTION_OLD_IS_DEAD, OPTION_KEEP, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -83,6 +85,9 @@ static const struct option options[] = {
     { "for", required_argument, NULL, OPTION_FOR },
     { "at", required_argument, NULL, OPTION_AT },
     { "until-resumed", no_argument, NULL, OPTION_UNTIL_RESUMED },
+    { "break-glass", no_argument, NULL, OPTION_BREAK_GLASS },
+    { "old-is-dead", required_argument, NULL, OPTION_OLD_IS_DEAD },
+    { "keep", required_argument, NULL, OPTION_KEEP },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -108,14 +113,18 @@ static const struct {
     { OPTION_FOR, 1u << COMMAND_PAUSE },
     { OPTION_UNTIL_RESUMED, 1u << COMMAND_PAUSE },
     { OPTION_REASON, SAYS | MOVES | ANSWERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN |
-                         1u << COMMAND_OPERATION_TICK },
-    { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
+                         1u << COMMAND_OPERATION_TICK | 1u << COMMAND_RECONCILE },
+    { OPTION_BREAK_GLASS, 1u << COMMAND_FAILOVER },
+    { OPTION_OLD_IS_DEAD, 1u << COMMAND_FAILOVER },
+    { OPTION_KEEP, 1u << COMMAND_RECONCILE },
+    { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN | 1u << COMMAND_RECONCILE },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
-    { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
+    { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN | 1u << COMMAND_RECONCILE },
     { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
-    { OPTION_YES, MOVES | 1u << COMMAND_APPROVE | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_YES, MOVES | 1u << COMMAND_APPROVE | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN |
+                      1u << COMMAND_RECONCILE },
     { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
-    { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN | 1u << COMMAND_RECONCILE },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
     { OPTION_EXPECT, 1u << COMMAND_AUDIT_VERIFY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
@@ -260,6 +269,9 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
     case OPTION_WATCH: line->watch = true; return true;
     case OPTION_FOLLOW: line->follow = true; return true;
+    case OPTION_BREAK_GLASS: return set(line, "break_glass", json_true());
+    case OPTION_OLD_IS_DEAD: return set(line, "old_is_dead", json_string(value));
+    case OPTION_KEEP: return set(line, "keep", json_string(value));
     case OPTION_SINCE: return ctl_events_since(line->request, value);
     case OPTION_INTERVAL: return set_interval(line, value);
     case OPTION_AT: return set_at(line, value);
@@ -382,8 +394,14 @@ static bool check_request(struct line *line, struct fault *fault)
     json_t *copy = json_deep_copy(line->request);
     if (line->all && json_object_get(copy, "service") == NULL)
         (void)json_object_set_new(copy, "service", json_string("all")); /* each in its turn */
-    if (line->settings.dry_run)
+    /* A reconciliation's is looked at by failoverctl itself; the mark, and how somebody knows, are asked for later. */
+    bool reconciles = line->command->id == COMMAND_RECONCILE;
+    if (line->settings.dry_run && !reconciles)
         (void)json_object_set_new(copy, "dry_run", json_true());
+    if (reconciles)
+        (void)json_object_set_new(copy, "mark", json_string("0000000000000001"));
+    if (json_object_get(copy, "break_glass") != NULL && json_object_get(copy, "old_is_dead") == NULL)
+        (void)json_object_set_new(copy, "old_is_dead", json_string("?"));
     bool good = command_parse(line->command, copy, &arguments, fault);
     json_decref(copy);
     return good;
@@ -449,6 +467,10 @@ static int run_command(struct line *line)
         return (int)ctl_tick(&line->settings, json_incref(line->request));
     if (command_answers(line->command->id))
         return (int)ctl_answer(&line->settings, json_incref(line->request));
+    if (line->command->id == COMMAND_RECONCILE)
+        return (int)ctl_reconcile(&line->settings, json_incref(line->request));
+    if (json_object_get(line->request, "break_glass") != NULL)
+        return (int)ctl_break_glass(&line->settings, json_incref(line->request));
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 

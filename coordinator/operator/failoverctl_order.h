@@ -33,11 +33,11 @@ json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const 
 /* Prints one JSON document on stdout. EXIT_FAILED if that failed, else `code`. */
 enum exit_code ctl_print_json(const json_t *document, enum exit_code code);
 
-/* A line from the terminal, cut to fit. False: interrupted, or its end. */
-bool ctl_read_word(char *out, size_t size);
-
 /* Has the person type the region's or service's name, unless --yes. EXIT_DONE: go on. */
 enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *request);
+
+/* One line that the person types, without its end; more than fits is dropped. False: interrupted, or nothing came. */
+bool ctl_read_line(char *out, size_t size);
 
 /* Shows what would be done; borrows `request`, of the command plan. EXIT_DONE: it would begin. EXIT_GATE: it would be
  * refused. */

@@ -97,7 +97,7 @@ static const char *state_color(const char *state)
     if (strcmp(state, "ok") == 0)
         return GREEN;
     return strcmp(state, "failing") == 0 || strcmp(state, "no_writer") == 0 ||
-                   strcmp(state, "no_quorum") == 0
+                   strcmp(state, "no_quorum") == 0 || strcmp(state, "glass_broken") == 0
                ? RED
                : YELLOW;
 }

@@ -91,7 +91,7 @@ bool ctl_turn_offer(const struct ctl_settings *settings, const json_t *service, 
     fprintf(stderr, "Type %s to go on as a failover, or just Enter to wait (it goes back by itself at its deadline): ",
             to);
     fflush(stderr);
-    if (!ctl_read_word(typed, sizeof typed) || strcmp(typed, to) != 0) {
+    if (!ctl_read_line(typed, sizeof typed) || strcmp(typed, to) != 0) {
         fputs("\nfailoverctl: waiting.\n", stderr);
         return false;
     }

@@ -38,6 +38,37 @@ static const struct order_answer_row rows[] = {
       "moves by stages",
       "failoverctl status SERVICE shows how the traffic stands; after it was sent back, failoverctl operation resume ID "
       "begins with the first stage again." },
+    { ANSWER_QUORUM, EXIT_GATE,
+      "refused: this node hears a majority of the voters, so nobody has to be taken at their word. Nothing was changed",
+      "An ordinary failover is right: failoverctl failover SERVICE --to REGION --reason TEXT; a gate that is shut "
+      "is skipped by "
+      "name (--skip-gate fence, if you know that the old database is dead)." },
+    { ANSWER_STILL_OPEN, EXIT_GATE,
+      "refused: a node that is heard says that its region's database is open, or has granted it a lease: that one "
+      "is not dead. "
+      "Nothing was changed",
+      "failoverctl status shows which. If that database is to be given up, stop it first; then order again." },
+    { ANSWER_NOT_HERE, EXIT_GATE,
+      "refused: the glass is broken only on a node that guards the target's database, and this one doesn't. "
+      "Nothing was changed",
+      "Run it on one of the nodes under guards of that region in cluster.json." },
+    { ANSWER_NO_FENCE, EXIT_GATE,
+      "refused: this node can't work its database's fence now, and what it could not shut again it does not open. "
+      "Nothing was "
+      "changed",
+      "failoverctl status shows what is wrong with the fence." },
+    { ANSWER_NO_STANDBY, EXIT_GATE,
+      "refused: this region's database is not seen as a standby that could be promoted. Nothing was changed",
+      "Start it as the standby that it was; failoverctl status shows what is seen of it." },
+    { ANSWER_NO_STORE, EXIT_FAILED,
+      "the mark is not known to be on this node's disk, and nothing is opened before it is",
+      "See that state_dir can be written; failoverctl status shows whether the mark is there now." },
+    { ANSWER_MARKED, EXIT_GATE,
+      "refused: the glass of this service is broken already, and nobody has reconciled that. Nothing was changed",
+      "failoverctl status shows where, by whom and what to do." },
+    { ANSWER_NO_MARK, EXIT_GATE,
+      "refused: there is no such broken glass to reconcile (any more). Nothing was changed",
+      "failoverctl status shows whether there is one." },
 };
 
 #define LOOK_BEFORE "Look at failoverctl status before you try again."
@@ -81,6 +112,18 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
       "failoverctl operation show ID tells which." } },
     { ORDER_BACK, { ANSWER_NO_OPERATION, EXIT_USAGE, NO_SUCH_OPERATION, SHOWS_WHAT_IS } },
     { ORDER_BACK, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM, NOT_KNOWN, LOOK_BEFORE } },
+    { ORDER_BREAK, { ANSWER_ACCEPTED, EXIT_DONE,
+      "the glass is broken: the mark is on this node's disk, and the database is being promoted and opened",
+      "failoverctl status shows when it is open, and which DNS records to change by hand. When a majority is back: "
+      "failoverctl reconcile." } },
+    { ORDER_RECONCILE, { ANSWER_ACCEPTED, EXIT_DONE, "a majority of voters knows which side is kept",
+      "failoverctl status shows how it goes on; an old primary then becomes a standby with failoverctl rejoin." } },
+    /* Who holds the marked database is the one who can say that it is shut. */
+    { ORDER_RECONCILE, { ANSWER_NO_COORDINATOR, EXIT_GATE,
+      "refused: the node that made the mark is not heard, or does not vote yet, and only it can shut the marked "
+      "database and say so. Nothing was changed",
+      "Wait until failoverctl status shows it. If it is gone for good and another side is kept: --skip-gate fence, at "
+      "your word that its database is dead." } },
     { ORDER_TICK, { ANSWER_ACCEPTED, EXIT_DONE, "ticked: a majority of voters knows it, and every node shows it",
       "failoverctl operation show ID shows what is left." } },
     { ORDER_TICK, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
@@ -151,8 +194,28 @@ void order_answer_text(struct text *text, enum order_kind kind, const struct mes
     text_append(text, ". Nothing was changed");
 }
 
+static void reconcile_todo(struct text *text, enum gate_id gate)
+{
+    if (gate == GATE_FENCE)
+        text_append(text, "It is not proven that the marked database is shut. Give the order again when "
+                          "failoverctl status shows "
+                          "its fence confirmed; if it is gone for good: --skip-gate fence, at your word that it is "
+                          "dead.");
+    else
+        text_appendf(text, "failoverctl status shows why. If you know better: --skip-gate %s.", gate_name(gate));
+}
+
 static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind)
 {
+    if (gate == GATE_NO_MARK) {
+        text_append(text, "A person has to say which side is kept: failoverctl reconcile SERVICE --keep REGION "
+                          "--reason TEXT.");
+        return;
+    }
+    if (kind == ORDER_RECONCILE) {
+        reconcile_todo(text, gate);
+        return;
+    }
     bool planned = kind == ORDER_SWITCHOVER || kind == ORDER_FAILBACK;
     text_appendf(text, "failoverctl %s ... --dry-run shows every gate. ",
                  kind == ORDER_FAILBACK ? "failback" : planned ? "switchover" : "failover");

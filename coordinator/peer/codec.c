@@ -10,6 +10,7 @@
 #include "coordinator/base/ensure.h"
 #include "coordinator/peer/codec_field.h"
 #include "coordinator/peer/codec_ledger.h"
+#include "coordinator/peer/codec_mark.h"
 #include "policy/failover/gates.h"
 
 static const char *const verdict_words[] = {
@@ -55,6 +56,8 @@ static const char *const order_words[] = {
     [ORDER_SKIP] = "skip",
     [ORDER_TICK] = "tick",
     [ORDER_ACK] = "ack",
+    [ORDER_BREAK] = "break-glass",
+    [ORDER_RECONCILE] = "reconcile",
 };
 _Static_assert(sizeof order_words / sizeof order_words[0] == ORDER_KIND_COUNT,
                "every order has a word");
@@ -73,6 +76,14 @@ static const char *const answer_words[] = {
     [ANSWER_NO_WAY_BACK] = "no-way-back",
     [ANSWER_DECLINED] = "declined",
     [ANSWER_NO_STAGE] = "no-stage",
+    [ANSWER_QUORUM] = "quorum",
+    [ANSWER_STILL_OPEN] = "still-open",
+    [ANSWER_NOT_HERE] = "not-here",
+    [ANSWER_NO_FENCE] = "no-fence",
+    [ANSWER_NO_STANDBY] = "no-standby",
+    [ANSWER_NO_STORE] = "no-store",
+    [ANSWER_MARKED] = "marked",
+    [ANSWER_NO_MARK] = "no-mark",
 };
 _Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");
 
@@ -262,6 +273,8 @@ static void walk_gossip(struct codec *codec, struct message *message)
     codec_u64(codec, "settings", &gossip->settings);
     walk_gossip_guard(codec, gossip);
     walk_ack(codec, &gossip->ack);
+    codec_mark(codec, "mark", &gossip->mark);
+    codec_node_or_none(codec, "granting", &gossip->granting);
     walk_gossip_regions(codec, message->service, gossip->regions);
 }
 
@@ -281,6 +294,7 @@ static void walk_order(struct codec *codec, struct message *message)
     codec_u32(codec, "items", UINT32_MAX, &order->items);
     codec_text(codec, "by", &order->by);
     codec_text(codec, "why", &order->why);
+    codec_text(codec, "proof", &order->proof);
 }
 
 static void walk_order_reply(struct codec *codec, struct message *message)

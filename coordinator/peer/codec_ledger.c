@@ -189,9 +189,22 @@ static void walk_operation(struct codec *codec, struct ledger_operation *operati
     codec_u32(codec, "skipped_gates", (1u << GATE_COUNT) - 1, &operation->skipped_gates);
     codec_i64(codec, "accepted_loss_bytes", -1, INT64_MAX, &operation->accepted_loss_bytes);
     codec_wall(codec, "begun", &operation->begun);
+    codec_u64(codec, "mark", &operation->mark);
     CODEC_WORD(codec, "wish", wish_words, operation->wish);
     walk_said(codec, &operation->said);
     codec_shift(codec, &operation->shift);
+    codec_leave(codec, &in);
+}
+
+static void walk_reconciled(struct codec *codec, uint64_t reconciled[LEDGER_RECONCILED_MAX])
+{
+    static const char *const keys[LEDGER_RECONCILED_MAX] = { "1", "2", "3", "4" };
+    struct codec_object in;
+    bool present = reconciled[0] != 0;
+    if (!codec_enter_or_null(codec, &in, "reconciled", &present))
+        return;
+    for (size_t i = 0; i < LEDGER_RECONCILED_MAX; i++)
+        codec_u64(codec, keys[i], &reconciled[i]);
     codec_leave(codec, &in);
 }
 
@@ -219,6 +232,7 @@ void codec_ledger(struct codec *codec, const char *key, struct ledger *ledger)
     codec_u64(codec, "last_operation", &ledger->last_operation);
     CODEC_WORD(codec, "last_outcome", outcome_words, ledger->last_outcome);
     codec_wall(codec, "last_finished", &ledger->last_finished);
+    walk_reconciled(codec, ledger->reconciled);
     if (!codec->failed && !ledger_valid(ledger))
         codec_refuse(codec, "", "is a value that no ledger can have (versions, writer, lease and "
                      "operation contradict each other)");

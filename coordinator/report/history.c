@@ -119,7 +119,8 @@ static struct history_step *step_of(struct history_operation *operation, const j
  * the command (audit) and of the order (journal). */
 static bool leads_to_operation(const json_t *line)
 {
-    static const char *const leading[] = { "failover", "switchover", "failback", "dns adopt", "dns_adopt", "approve" };
+    static const char *const leading[] = { "failover", "switchover", "failback", "dns adopt", "dns_adopt",
+                                           "approve",  "reconcile" };
     const char *name = json_string_value(json_object_get(line, "command"));
     if (name == NULL)
         name = json_string_value(json_object_get(line, "order"));

@@ -148,6 +148,26 @@ static const struct vocabulary_row rows[] = {
       "approved" },
     { NOTE_MESSAGE_REFUSED, "message_refused", LOG_LEVEL_WARNING, { { "message", WORD_MESSAGE } },
       "a {a} of {node} was refused: it parses but makes no sense here; are both of one version?", NULL },
+    { NOTE_MARK_MADE, "glass_broken", LOG_LEVEL_ERROR, { { NULL, WORD_NONE } },
+      "the glass was broken for {region} here[ by {detail}]: without a quorum, at that person's word that the old "
+      "database is "
+      "dead, its database is promoted and opened", NULL },
+    { NOTE_MARK_OPENED, "glass_opened", LOG_LEVEL_ERROR, { { NULL, WORD_NONE } },
+      "the database of {region} is open by a broken glass: no lease and nothing else proves that it is the only "
+      "writer", NULL },
+    { NOTE_MARK_HEARD, "mark_heard", LOG_LEVEL_ERROR, { { NULL, WORD_NONE } },
+      "{node} shows that the glass was broken for {region}: nothing else is opened until a person reconciles", NULL },
+    { NOTE_MARK_GIVEN, "mark_given", LOG_LEVEL_ERROR, { { "another", WORD_BEGINS } },
+      "{node} writes, or may, under a majority's lease: our database is shut, keeps what it has, and is not opened "
+      "by the "
+      "broken glass any more. A person has to reconcile",
+      "a person reconciles: our database is not opened by the broken glass any more, and is shut now" },
+    { NOTE_MARK_SHUT, "mark_shut", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
+      "the database of {region} is shut, proven; what was written by the broken glass stays in it until a person "
+      "reconciles",
+      NULL },
+    { NOTE_MARK_ENDED, "mark_ended", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
+      "the broken glass of {region} is reconciled: the ledger says so", NULL },
 };
 _Static_assert(sizeof rows / sizeof rows[0] == NOTE_KIND_COUNT, "a note without a row");
 

@@ -199,6 +199,8 @@ static const char *const order_kinds[] = {
     [ORDER_SKIP] = "operation_skip",
     [ORDER_TICK] = "operation_tick",
     [ORDER_ACK] = "ack",
+    [ORDER_BREAK] = "break_glass",
+    [ORDER_RECONCILE] = "reconcile",
 };
 _Static_assert(sizeof order_kinds / sizeof order_kinds[0] == ORDER_KIND_COUNT,
                "an order without a name");
@@ -217,6 +219,14 @@ static const char *const order_answers[] = {
     [ANSWER_NO_WAY_BACK] = "no_way_back",
     [ANSWER_DECLINED] = "declined",
     [ANSWER_NO_STAGE] = "no_stage",
+    [ANSWER_QUORUM] = "quorum",
+    [ANSWER_STILL_OPEN] = "still_open",
+    [ANSWER_NOT_HERE] = "not_here",
+    [ANSWER_NO_FENCE] = "no_fence",
+    [ANSWER_NO_STANDBY] = "no_standby",
+    [ANSWER_NO_STORE] = "no_store",
+    [ANSWER_MARKED] = "marked",
+    [ANSWER_NO_MARK] = "no_mark",
 };
 
 static const char *const proposal_states[] = {
@@ -299,6 +309,7 @@ static const char *const step_texts[] = {
     [STEP_FOLLOW] = "a standby is led to the writer",
     [STEP_CATCH_UP] = "the target gets all that the old writer ever acknowledged; if not in time, it goes back",
     [STEP_SHIFT] = "traffic comes home stage by stage; each stays for a while, and home has to stay well",
+    [STEP_GLASS] = "behind a mark, without a quorum: freeze, promote, open, at a person's word",
 };
 _Static_assert(sizeof step_texts / sizeof step_texts[0] == STEP_COUNT, "a step without its words");
 
@@ -428,7 +439,7 @@ void text_reason(struct text *text, enum verdict_reason reason, const char *chec
 /* ---- gates ------------------------------------------------------------------------------- */
 
 enum gate_measure { MEASURE_VOTES, MEASURE_VERDICT, MEASURE_FLAG, MEASURE_TIMELINE, MEASURE_BYTES,
-                    MEASURE_US, MEASURE_PROOF, MEASURE_SERVICES, MEASURE_ANSWER };
+                    MEASURE_US, MEASURE_PROOF, MEASURE_SERVICES, MEASURE_ANSWER, MEASURE_MARKS };
 
 static const enum gate_measure gate_measures[] = {
     [GATE_MAJORITY_FAILED] = MEASURE_VOTES,
@@ -442,10 +453,12 @@ static const enum gate_measure gate_measures[] = {
     [GATE_FENCE] = MEASURE_PROOF,
     [GATE_BLAST_RADIUS] = MEASURE_SERVICES,
     [GATE_APPROVED] = MEASURE_ANSWER,
+    [GATE_NO_MARK] = MEASURE_MARKS,
 };
 _Static_assert(sizeof gate_measures / sizeof gate_measures[0] == GATE_COUNT, "a gate without a unit");
 
 static const char *const measure_units[] = {
+    [MEASURE_MARKS] = "marks",
     [MEASURE_VOTES] = "votes",       [MEASURE_VERDICT] = "verdict", [MEASURE_FLAG] = "flag",
     [MEASURE_TIMELINE] = "timeline", [MEASURE_BYTES] = "bytes",     [MEASURE_US] = "ms",
     [MEASURE_PROOF] = "proof",       [MEASURE_SERVICES] = "services", [MEASURE_ANSWER] = "answer",
@@ -471,6 +484,7 @@ void text_gate_value(struct text *text, enum gate_id gate, int64_t value)
         return;
     }
     switch (gate_measures[gate]) {
+    case MEASURE_MARKS:
     case MEASURE_VOTES:
     case MEASURE_TIMELINE:
     case MEASURE_SERVICES:
@@ -641,6 +655,11 @@ static void gate_sentence(struct text *text, enum gate_id id, const struct gate 
         return;
     case GATE_APPROVED:
         gate_approved(text, gate);
+        return;
+    case GATE_NO_MARK:
+        text_append(text, gate->open ? "no broken glass waits to be reconciled"
+                                     : "a person broke the glass, and nobody has reconciled that yet: "
+                                       "failoverctl reconcile, which can't be skipped");
         return;
     case GATE_COUNT:
         break;

@@ -344,7 +344,7 @@ json_t *status_explain(const struct status_input *input, size_t index)
 {
     static const char *const copied[] = { "mode",          "state",          "headline", "outlook", "ledger_known",
                                           "ledger_age_ms", "writer",         "epoch",    "paused",
-                                          "pause",         "scheduled",      "proposal", "quorum",
+                                          "pause",         "scheduled",      "proposal", "break_glass", "quorum",
                                           "operation",     "last_operation", "warnings" };
     ensure(index < input->cluster->service_count);
     struct status_service service = { input, &input->cluster->services[index], &input->views[index], index };

@@ -38,13 +38,16 @@ static struct tally tally_of(const struct status_service *service, region_id reg
 }
 
 enum state { STATE_OK, STATE_SUSPECT, STATE_FAILING, STATE_OPERATION, STATE_NO_WRITER,
-             STATE_NO_QUORUM, STATE_UNKNOWN };
+             STATE_NO_QUORUM, STATE_UNKNOWN, STATE_GLASS };
 static const char *const state_names[] = { "ok",        "suspect",   "failing", "operation",
-                                           "no_writer", "no_quorum", "unknown" };
+                                           "no_writer", "no_quorum", "unknown", "glass_broken" };
 
 static enum state state_of(const struct status_service *service)
 {
     const struct view_service *view = service->view;
+    bool reconciling = view->quorum && view->ledger_known && view->ledger.operation.mark != 0;
+    if (status_glass_any(view) && !reconciling)
+        return STATE_GLASS;
     if (!view->quorum)
         return STATE_NO_QUORUM;
     if (!view->ledger_known)
@@ -129,6 +132,13 @@ static void headline(const struct status_service *service, enum state state, str
     region_id writer = view->ledger_known ? view->ledger.writer : REGION_NONE;
     struct tally tally = tally_of(service, writer);
     switch (state) {
+    case STATE_GLASS:
+        status_glass_headline(service, text);
+        if (view->quorum && view->ledger_known)
+            text_appendf(text, "The ledger names %s.", region_of(service, writer));
+        else
+            text_appendf(text, "Only %u of the %u voters needed are heard.", view->voters_heard, view->voters_needed);
+        return;
     case STATE_NO_QUORUM:
         text_appendf(text, "Only %u of the %u voters needed are heard; ", view->voters_heard,
                      view->voters_needed);
@@ -353,6 +363,9 @@ static void outlook_operation(const struct status_service *service, struct text 
 static void outlook(const struct status_service *service, enum state state, struct text *text)
 {
     switch (state) {
+    case STATE_GLASS:
+        status_glass_outlook(service, text);
+        return;
     case STATE_NO_QUORUM:
         outlook_no_quorum(service, text);
         return;
@@ -553,6 +566,7 @@ static void warn_returned(const struct status_service *service, json_t *warnings
 
 void status_service_warnings(const struct status_service *service, json_t *warnings)
 {
+    status_glass_warnings(service, warnings);
     warn_quorum(service, warnings);
     status_fence_warnings(service, warnings);
     status_commit_warnings(service, warnings);

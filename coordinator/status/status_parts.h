@@ -103,6 +103,13 @@ json_t *status_shift(const struct status_service *service);
 void status_shift_warn(const struct status_service *service, json_t *warnings);
 json_t *status_shift_plan(const struct status_service *service, region_id home, const struct shift *shift);
 
+/* status_glass.c: broken glasses, and what is open by one; texts for the headline and the outlook; a warning each. */
+bool status_glass_any(const struct view_service *view);
+json_t *status_glass(const struct status_service *service);
+void status_glass_headline(const struct status_service *service, struct text *text);
+void status_glass_outlook(const struct status_service *service, struct text *text);
+void status_glass_warnings(const struct status_service *service, json_t *warnings);
+
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 /* As in the journal; null: never. */
 json_t *status_wall(struct wall_time wall);

@@ -500,6 +500,7 @@ json_t *status_render_service(const struct status_service *service)
     put(object, "last_operation", render_last_operation(view));
     put(object, "runbook", status_runbook(service));
     put(object, "proposal", status_proposal(service));
+    put(object, "break_glass", status_glass(service));
     put(object, "dns", render_dns(service));
     put(object, "returned",
         render_copy(service->input->returns != NULL ? service->input->returns[service->index].returned : NULL));

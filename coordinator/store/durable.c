@@ -2,10 +2,11 @@
  *
  *     {"format":1,"generation":"93",
  *      "seen":{"a":"17","b":"40"},
- *      "services":{"shop":{"promised":{...},"accepted":{"ballot":{...},"ledger":{...}}}}}
+ *      "services":{"shop":{"promised":{...},"accepted":{"ballot":{...},"ledger":{...}},
+ *                          "marks":{"us-west-2":{...}}}}}
  *
- * Nodes never seen and registers that hold nothing are left out. Whose store it is stands in the
- * store's own header.
+ * Nodes never seen, registers that hold nothing and marks that are not there are left out. Whose store it is stands
+ * in the store's own header.
  */
 #include "coordinator/store/durable.h"
 
@@ -13,13 +14,22 @@
 
 #include "coordinator/peer/codec_field.h"
 #include "coordinator/peer/codec_ledger.h"
+#include "coordinator/peer/codec_mark.h"
 
 _Static_assert(POLICY_SERVICES_MAX <= CODEC_KEYS_MAX && POLICY_NODES_MAX <= CODEC_KEYS_MAX,
                "one object holds all services, or all nodes");
 
+static bool has_marks(const struct durable_service *service)
+{
+    bool any = false;
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        any = any || service->marks[r].state != MARK_NONE;
+    return any;
+}
+
 static bool register_empty(const struct durable_service *service)
 {
-    return !service->accepted.present && ballot_compare(service->promised, BALLOT_ZERO) == 0;
+    return !service->accepted.present && ballot_compare(service->promised, BALLOT_ZERO) == 0 && !has_marks(service);
 }
 
 /* A node that is gone has no store that could be rolled back, so its generation is dropped; the key
@@ -54,6 +64,22 @@ static void walk_seen(struct codec *codec, struct durable *durable)
     codec_leave(codec, &in);
 }
 
+static void walk_marks(struct codec *codec, struct mark marks[POLICY_REGIONS_MAX])
+{
+    struct codec_object in;
+    if (!codec_enter(codec, &in, "marks"))
+        return;
+    for (region_id r = 0; r < codec->names->region_count; r++) {
+        const char *name = codec->names->regions[r];
+        if (codec->reading ? !codec_has(codec, name) : marks[r].state == MARK_NONE)
+            continue;
+        codec_mark(codec, name, &marks[r]);
+        if (!codec->failed && marks[r].state != MARK_NONE && marks[r].region != r)
+            codec_refuse(codec, name, "is the mark of another region");
+    }
+    codec_leave(codec, &in);
+}
+
 static void walk_service(struct codec *codec, const char *name, struct durable_service *service)
 {
     struct codec_object in;
@@ -64,6 +90,8 @@ static void walk_service(struct codec *codec, const char *name, struct durable_s
     if (service->accepted.present &&
         ballot_compare(service->promised, service->accepted.ballot) < 0)
         codec_refuse(codec, "promised", "is below the ballot that was accepted, which can't be");
+    if (codec->reading ? codec_has(codec, "marks") : has_marks(service))
+        walk_marks(codec, service->marks);
     codec_leave(codec, &in);
 }
 

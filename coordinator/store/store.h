@@ -26,7 +26,7 @@
 #include "coordinator/base/fault.h"
 
 #define STORE_FORMAT 1
-#define STORE_PAYLOAD_MAX (256 * 1024)
+#define STORE_PAYLOAD_MAX (1024 * 1024)
 #define STORE_HEADER_BYTES 4096 /* a block of its own, so the payload is aligned */
 #define STORE_SLOT_BYTES (STORE_HEADER_BYTES + STORE_PAYLOAD_MAX)
 #define STORE_NAME_MAX 64 /* cluster and node names with their end */

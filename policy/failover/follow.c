@@ -11,6 +11,7 @@
  *   it has not streamed for a while, and the writer is there    follow the writer: asking again changes nothing
  *   a primary, or not seen lately                               nothing
  *   others work on it too, and no majority is heard             nothing: it may be their target
+ *   a mark of our region is there                               nothing: a person made it the writer (glass.c)
  *
  * It is safe to do at any time and more than once: a server attaches only to a timeline that its own leads to.
  * A standby is never led to an older timeline, so a coordinator that lags behind the register moves nothing
@@ -36,6 +37,8 @@ static const struct sighting *seen_writer(const struct service *s, const struct 
 static bool should_follow(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
     const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
+    if (s->marks[s->home].state != MARK_NONE)
+        return false; /* a person said that this is the writer; and what it was frozen for may be under way */
     if (!s->guard.mine || l->writer == REGION_NONE || l->writer == s->home || !is_fresh(s, turn, own) ||
         !own->facts.in_recovery)
         return false;

@@ -14,6 +14,7 @@ static const char *const gate_names[GATE_COUNT] = {
     [GATE_COOLDOWN] = "cooldown",
     [GATE_NOT_PAUSED] = "not_paused",
     [GATE_FENCE] = "fence",
+    [GATE_NO_MARK] = "no_mark",
     [GATE_BLAST_RADIUS] = "blast_radius",
     [GATE_APPROVED] = "approved",
 };
@@ -200,6 +201,17 @@ static void judge_pace(const struct service *s, const struct turn *turn,
     paused->open = paused->value == 0;
 }
 
+/* While the glass is broken nothing moves the writer but the person who reconciles. */
+static void judge_marks(const struct service *s, struct gate *gate)
+{
+    gate->known = true;
+    gate->value = glass_count(s, 0);
+    gate->open = gate->value == 0;
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (s->marks[r].state != MARK_NONE)
+            gate->observer = s->marks[r].maker.node;
+}
+
 /* A switchover leaves a writer that is well, at a person's word: no votes, but its guard's own confirmation, since
  * nothing else says what it acknowledged last. */
 static void judge_planned(const struct service *s, const struct turn *turn, const struct ledger *ledger,
@@ -233,14 +245,18 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
     judge_same_region(s, ledger, target, gates);
     if (planned)
         judge_planned(s, turn, ledger, gates);
+    judge_marks(s, &gates[GATE_NO_MARK]);
     brake_judge(s, turn, ledger, &gates[GATE_BLAST_RADIUS]);
     approval_judge(s, turn, ledger, target, planned, &gates[GATE_APPROVED]);
     for (size_t g = 0; g < GATE_COUNT; g++)
-        gates[g].skipped = !gates[g].open && (skipped >> g & 1u) != 0;
+        gates[g].skipped = !gates[g].open && g != GATE_NO_MARK && (skipped >> g & 1u) != 0;
 }
 
 enum gate_id gates_first_shut(const struct gate gates[GATE_COUNT])
 {
+    /* Said before all others, since no skipping of those leads past it. */
+    if (gates[GATE_NO_MARK].known && !gates[GATE_NO_MARK].open)
+        return GATE_NO_MARK;
     for (size_t g = 0; g < GATE_COUNT; g++)
         if (!gates[g].open && !gates[g].skipped)
             return (enum gate_id)g;

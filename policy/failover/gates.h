@@ -18,6 +18,7 @@ enum gate_id {
     GATE_COOLDOWN,           /* value: us since the last operation ended; limit: us */
     GATE_NOT_PAUSED,
     GATE_FENCE,              /* value: enum fence_proof that can be had */
+    GATE_NO_MARK,            /* value: unreconciled marks of a broken glass; never skipped: a person reconciles */
     GATE_BLAST_RADIUS,       /* value: other services that fail over; limit: from how many on it is shut; 0: never */
     GATE_APPROVED,           /* last: asked for when all else is open. value: enum proposal_state; limit: APPROVED */
     GATE_COUNT

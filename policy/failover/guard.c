@@ -8,6 +8,9 @@
  *   writer is another or none; our database is a standby nobody promotes READS
  *   writer is another or none; anything else                             SHUT, and look again for ever
  *   another guard of our region is named                                 nothing: it is not ours
+ *   our own mark stands (glass.c)                                        HOLD, by a person's word alone
+ *   another region's mark stands                                         what is open under its lease stays so,
+ *                                                                        and nothing is opened
  *
  * Why no two regions acknowledge writes: HOLD is asked for only with a deadline that a majority of
  * voters granted to us by name, counted from before we asked (lease.h), and the shell opens nothing
@@ -157,7 +160,7 @@ static bool others_tend(const struct service *s, const struct turn *turn)
 }
 
 /* ACT_COMPARE stands for "leave it as it is". */
-static enum act_kind wanted(const struct service *s, const struct turn *turn)
+static enum act_kind wanted_by_ledger(const struct service *s, const struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
     const struct guard *g = &s->guard;
@@ -185,6 +188,26 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     return (never_held && grace) || asks ? ACT_COMPARE : ACT_FENCE_SHUT;
 }
 
+/* A person's word stands over the ledger, in both ways (glass.c has the whole argument): what holds a mark of its own
+ * is open without a lease, and never opens again by a mark that was given up, only by a lease; and where another
+ * region's mark is known nothing is opened, whatever its lease. What is open under one by then stays open: it was
+ * first, a majority has it, and the mark's maker shuts as soon as it hears that. */
+static enum act_kind wanted(const struct service *s, const struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    bool named = l != NULL && named_writer(s, l);
+    if (glass_stands(s))
+        return glass_wants(s);
+    if (glass_own(s) != NULL && !named)
+        return ACT_FENCE_SHUT;
+    if (glass_is_tended(s, turn))
+        return ACT_COMPARE;
+    enum act_kind want = wanted_by_ledger(s, turn);
+    bool opens = want == ACT_FENCE_HOLD && s->guard.wanted != ACT_FENCE_HOLD;
+    bool lets = want == ACT_COMPARE && named;
+    return glass_bars(s, s->home) != NULL && (opens || lets) ? ACT_FENCE_SHUT : want;
+}
+
 /* ---- the lease ---- */
 
 static void send_renewal(struct service *s, struct turn *turn, const struct ledger *l)
@@ -209,6 +232,23 @@ static void note_lease(struct service *s, struct turn *turn)
     s->gossip_now = true;
 }
 
+/* A process that starts when its former life's lease is over finds its database shut by the kernel, and perhaps for
+ * long. Should a person have broken the glass elsewhere meanwhile, the first voter that it meets may not know: a
+ * lease from that one would take the marked side, which went on for hours, down for a writer that has only just come
+ * back (glass.c). So before it asks for its first lease it hears every node, or has given them the time that links
+ * take to come back. */
+static bool hears_others_first(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    const struct guard *g = &s->guard;
+    bool goes_on = l->fence != FENCE_ENFORCED || g->lease.deadline.us > 0 || turn->now.us < g->former_until.us;
+    if (goes_on || turn->brand_new || mono_since(turn->now, g->start) >= GUARD_HEAR_US)
+        return false;
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        if (n != turn_self(turn) && !s->remotes[n].heard)
+            return true;
+    return false;
+}
+
 static void run_lease(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
@@ -223,8 +263,13 @@ static void run_lease(struct service *s, struct turn *turn)
         g->held_noted = false;
         g->next_renew = turn->now;
     }
-    /* No renewal without a fence that works, and none of what was given back. */
-    bool may = g->ready && g->released_epoch < l->epoch;
+    /* No renewal without a fence that works, none of what was given back, and none that would open nothing. */
+    bool barred = glass_bars(s, s->home) != NULL && g->wanted != ACT_FENCE_HOLD;
+    bool may = g->ready && g->released_epoch < l->epoch && !barred;
+    if (may && hears_others_first(s, turn, l)) {
+        service_wake(s, mono_after(g->start, GUARD_HEAR_US));
+        may = false;
+    }
     if (may && mono_reached(turn->now, g->next_renew))
         send_renewal(s, turn, l);
     note_lease(s, turn);
@@ -316,12 +361,18 @@ int64_t guard_reads_us(const struct service *s)
     return two_looks < s->policy->lease_us ? two_looks : s->policy->lease_us;
 }
 
+/* Held open by its live guard alone, lease or not. */
+static bool is_kept(const struct service *s)
+{
+    const struct ledger *l = service_ledger(s);
+    return glass_stands(s) || (l != NULL && l->keep_on_quorum_loss);
+}
+
 static struct mono_time until_of(const struct service *s, const struct turn *turn,
                                  enum act_kind kind)
 {
-    const struct ledger *l = service_ledger(s);
-    if (kind == ACT_FENCE_HOLD) /* which only a ledger that names us asks for */
-        return l->keep_on_quorum_loss ? mono_after(turn->now, GUARD_KEEP_US) : s->guard.lease.deadline;
+    if (kind == ACT_FENCE_HOLD) /* which only a ledger that names us asks for, or our own mark */
+        return is_kept(s) ? mono_after(turn->now, GUARD_KEEP_US) : s->guard.lease.deadline;
     return mono_after(turn->now, guard_reads_us(s));
 }
 
@@ -336,8 +387,7 @@ static bool is_shut_by_others(const struct service *s, const struct turn *turn)
 static bool is_due(const struct service *s, const struct turn *turn, enum act_kind kind)
 {
     const struct guard *g = &s->guard;
-    const struct ledger *l = service_ledger(s);
-    if (kind == ACT_FENCE_HOLD && l->keep_on_quorum_loss)
+    if (kind == ACT_FENCE_HOLD && is_kept(s))
         return g->fence != FENCE_OPEN || is_shut_by_others(s, turn) ||
                mono_since(g->held_until, turn->now) <= GUARD_KEEP_US / 2;
     if (kind == ACT_FENCE_HOLD)
@@ -425,8 +475,7 @@ static void run_fence(struct service *s, struct turn *turn)
         service_wake(s, g->recheck_at);
     if (want == ACT_FENCE_READS)
         service_wake(s, mono_after(turn->now, s->policy->renew_us));
-    const struct ledger *l = service_ledger(s);
-    if (want == ACT_FENCE_HOLD && l->keep_on_quorum_loss)
+    if (want == ACT_FENCE_HOLD && is_kept(s))
         service_wake(s, mono_after(g->held_until, -GUARD_KEEP_US / 2));
 }
 

@@ -38,14 +38,22 @@ static void answer(struct service *s, struct turn *turn, enum order_answer code,
     o->active = false;
 }
 
+void order_say(struct service *s, struct turn *turn, enum order_answer code, const struct gate *gate, enum gate_id id)
+{
+    answer(s, turn, code, gate, id);
+}
+
 static bool is_about_a_region(enum order_kind kind)
 {
-    return kind == ORDER_FAILOVER || kind == ORDER_SWITCHOVER || kind == ORDER_FAILBACK || kind == ORDER_ADOPT;
+    return kind == ORDER_FAILOVER || kind == ORDER_SWITCHOVER || kind == ORDER_FAILBACK || kind == ORDER_ADOPT ||
+           kind == ORDER_RECONCILE;
 }
 
 /* Who can carry it out: we, or the first that is heard, of that region's coordinators or of all. */
 static node_id executor_for(const struct service *s, const struct turn *turn, region_id region)
 {
+    if (s->order.order.kind == ORDER_RECONCILE)
+        return reconcile_executor(s, turn);
     node_set able = word_is(s->order.order.kind) ? turn_everyone(turn) : s->policy->regions[region].guards;
     /* An adoption changes DNS under the writer's lease, which only the named guard holds. */
     if (s->order.order.kind == ORDER_ADOPT)
@@ -106,6 +114,10 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
         take_ack(s, turn);
         return;
     }
+    if (order->kind == ORDER_BREAK) {
+        glass_order_take(s, turn);
+        return;
+    }
     const struct ledger *l = service_ledger(s);
     if (l == NULL) {
         answer(s, turn, ANSWER_NO_LEDGER, NULL, GATE_COUNT);
@@ -161,6 +173,11 @@ static void put_forward(struct service *s, struct turn *turn, const struct ledge
 {
     if (service_propose(s, turn, goal))
         s->order.version = goal->version;
+}
+
+void order_put_forward(struct service *s, struct turn *turn, const struct ledger *goal)
+{
+    put_forward(s, turn, goal);
 }
 
 static void propose_adopt(struct service *s, struct turn *turn, const struct ledger *l)
@@ -297,6 +314,10 @@ void order_run(struct service *s, struct turn *turn)
     struct pending_order *o = &s->order;
     if (!o->active)
         return;
+    if (o->order.kind == ORDER_BREAK) {
+        glass_order_run(s, turn);
+        return;
+    }
     const struct ledger *l = service_ledger(s); /* known: none is taken up before (order_take) */
     bool word = word_is(o->order.kind);
     bool later = o->order.kind == ORDER_SWITCHOVER && o->order.at.us != 0;
@@ -308,7 +329,10 @@ void order_run(struct service *s, struct turn *turn)
     if (l->version == o->version)
         o->version = 0; /* another value took the place of ours */
     if (mono_reached(turn->now, o->deadline)) {
-        answer(s, turn, ANSWER_NO_QUORUM, NULL, GATE_COUNT); /* whoever it was forwarded to may have begun */
+        /* Whoever it was forwarded to may have begun. */
+        bool here = o->order.kind == ORDER_RECONCILE && !o->forwarded;
+        enum order_answer late = here ? reconcile_late(s) : ANSWER_NO_QUORUM;
+        answer(s, turn, late, NULL, late == ANSWER_GATE ? GATE_FENCE : GATE_COUNT);
         return;
     }
     service_wake(s, o->deadline);
@@ -316,6 +340,10 @@ void order_run(struct service *s, struct turn *turn)
         return;
     if (word) {
         run_word(s, turn, l);
+        return;
+    }
+    if (o->order.kind == ORDER_RECONCILE) {
+        reconcile_run(s, turn, l);
         return;
     }
     bool adopting = o->order.kind == ORDER_ADOPT;

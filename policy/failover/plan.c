@@ -72,6 +72,7 @@ static const char *const step_names[STEP_COUNT] = {
     [STEP_VERIFY] = "verify",   [STEP_FINISH] = "finish",   [STEP_UNDO] = "undo",
     [STEP_ABORT] = "abort",     [STEP_GUARD] = "guard",
     [STEP_FOLLOW] = "follow",   [STEP_CATCH_UP] = "catch_up", [STEP_SHIFT] = "shift",
+    [STEP_GLASS] = "break_glass",
 };
 
 const char *step_name(enum step_id step)
@@ -123,6 +124,7 @@ int64_t plan_deadline_us(const struct service_policy *policy, enum step_id step)
     case STEP_NONE:
     case STEP_GUARD:
     case STEP_FOLLOW:
+    case STEP_GLASS:
     case STEP_COUNT:
     default:
         return policy->promote_deadline_us;

@@ -32,6 +32,7 @@ enum step_id {
     STEP_FOLLOW,    /* nor this: a standby is led to the writer */
     STEP_CATCH_UP,  /* of a switchover, behind the fence: the target has all that the old writer ever acknowledged */
     STEP_SHIFT,     /* of a failback: traffic comes home stage by stage, up to the last, which the cut-over makes */
+    STEP_GLASS,     /* not of a plan: what is done behind a mark, without a quorum (glass.c) */
     STEP_COUNT
 };
 

@@ -105,6 +105,8 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
         not_again |= 1u << GATE_BLAST_RADIUS;
     gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again,
                 l->operation.accepted_loss_bytes, gates);
+    if (glass_count(s, l->operation.mark) == 0) /* it ends the only mark that there is */
+        gates[GATE_NO_MARK].open = true;
     /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
      * evidence against it; the database itself is looked at by the compare step. */
     struct gate *healthy = &gates[GATE_TARGET_HEALTHY];
@@ -180,6 +182,9 @@ static enum step_said wait_for_target(struct service *s, struct turn *turn)
 
 static enum step_said step_shut(struct service *s, struct turn *turn)
 {
+    /* Our own mark holds it open until there is nothing left to wait for but the grant (step_grant). */
+    if (glass_stands(s) && service_ledger(s)->operation.mark == glass_own(s)->id)
+        return STEP_IS_DONE;
     /* guard.c shuts the target of an operation by itself; this step waits for its proof. */
     if (s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT)
         return STEP_IS_DONE;
@@ -377,6 +382,20 @@ static bool others_are_shut(const struct service *s, const struct turn *turn, co
     return true;
 }
 
+/* A region that is open by a person's word comes under the lease before it is granted one: it gives its mark up, on its
+ * disk, and is shut. Else a target that is cut off right after its grant would go on without a lease while others wait
+ * out the one that the ledger gave it. True: there is nothing (any more) to give up. */
+static bool gives_up_the_mark(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    const struct mark *own = glass_own(s);
+    if (own == NULL || own->id != l->operation.mark)
+        return true;
+    if (own->state == MARK_STANDS)
+        glass_give(s, turn, NODE_NONE, s->home);
+    step_say(&s->run, "shutting what a person's word held open, to open it again under the lease");
+    return own->state == MARK_SHUT && s->glass.on_disk >= MARK_GIVEN;
+}
+
 static enum step_said step_grant(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
@@ -407,7 +426,8 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
     bool shut_here = s->guard.ready && s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT;
     if (!fenced && run->overdue && ledger_may_abort(l))
         return back(s, GATE_FENCE);
-    if (!fenced || !shut_here) {
+    bool marked = glass_stands(s) && glass_own(s)->id == l->operation.mark;
+    if (!fenced || (!shut_here && !marked)) {
         step_say(run, fenced ? "the target's own fence is not confirmed" : "the fence is not proven");
         return STEP_WAITS;
     }
@@ -416,6 +436,8 @@ static enum step_said step_grant(struct service *s, struct turn *turn)
         service_wake(s, others_until(s, turn));
         return STEP_WAITS;
     }
+    if (!gives_up_the_mark(s, turn, l))
+        return STEP_WAITS;
     struct ledger goal = ledger_grant(l, s->policy, s->guard.self);
     (void)service_propose(s, turn, &goal);
     return STEP_WAITS;

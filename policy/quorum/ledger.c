@@ -61,8 +61,16 @@ static bool operation_equal(const struct ledger_operation *a, const struct ledge
            a->to == b->to && a->executor == b->executor &&
            a->may_return == b->may_return && a->forced == b->forced &&
            a->skipped_gates == b->skipped_gates &&
-           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us &&
+           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us && a->mark == b->mark &&
            a->wish == b->wish && said_equal(&a->said, &b->said) && shift_equal(&a->shift, &b->shift);
+}
+
+static bool same_reconciled(const struct ledger *a, const struct ledger *b)
+{
+    for (size_t i = 0; i < LEDGER_RECONCILED_MAX; i++)
+        if (a->reconciled[i] != b->reconciled[i])
+            return false;
+    return true;
 }
 
 /* Field by field: padding bytes hold nothing that was ever agreed on. */
@@ -78,7 +86,7 @@ bool ledger_equal(const struct ledger *a, const struct ledger *b)
            operation_equal(&a->operation, &b->operation) &&
            a->ticked_operation == b->ticked_operation && a->ticked == b->ticked &&
            a->last_operation == b->last_operation && a->last_outcome == b->last_outcome &&
-           a->last_finished.us == b->last_finished.us;
+           a->last_finished.us == b->last_finished.us && same_reconciled(a, b);
 }
 
 static const struct ledger_operation no_operation = {
@@ -198,7 +206,26 @@ static bool begin_follows(const struct ledger *now, const struct ledger *next)
     bool planned = operation_planned(next->operation.kind);
     return operation_moves(next->operation.kind) && (!planned || plan_follows(now, next)) &&
            next->operation.phase == PHASE_BEGUN && next->epoch == now->epoch + 1 &&
-           same_guard(now, next) && terms_equal(now, next);
+           same_guard(now, next) && terms_equal(now, next) && same_reconciled(now, next) &&
+           (next->operation.mark == 0 || !next->operation.may_return);
+}
+
+static struct ledger with_reconciled(const struct ledger *now, uint64_t mark)
+{
+    struct ledger next = *now;
+    if (mark == 0 || ledger_is_reconciled(now, mark))
+        return next;
+    for (size_t i = LEDGER_RECONCILED_MAX - 1; i > 0; i--)
+        next.reconciled[i] = next.reconciled[i - 1];
+    next.reconciled[0] = mark;
+    return next;
+}
+
+/* A mark that was ended stays so, and at most this one joins. */
+static bool reconciled_follows(const struct ledger *now, const struct ledger *next, uint64_t mark)
+{
+    struct ledger joined = with_reconciled(now, mark);
+    return same_reconciled(now, next) || same_reconciled(&joined, next);
 }
 
 static bool grant_follows(const struct ledger *now, const struct ledger *next)
@@ -210,7 +237,8 @@ static bool grant_follows(const struct ledger *now, const struct ledger *next)
            next->operation.executor == now->operation.executor &&
            shift_equal(&next->operation.shift, &now->operation.shift) &&
            next->epoch == now->epoch + 1 && next->guard_epoch == next->epoch &&
-           next->longest_lease_us >= now->longest_lease_us;
+           next->longest_lease_us >= now->longest_lease_us && next->operation.mark == now->operation.mark &&
+           reconciled_follows(now, next, now->operation.mark);
 }
 
 static bool abort_follows(const struct ledger *now, const struct ledger *next)
@@ -218,7 +246,7 @@ static bool abort_follows(const struct ledger *now, const struct ledger *next)
     return ledger_may_abort(now) && next->operation.kind == OPERATION_NONE &&
            next->writer == now->operation.from && next->epoch == now->epoch + 1 &&
            instance_equal(next->guard, now->guard) && next->guard_epoch == next->epoch &&
-           terms_equal(now, next);
+           terms_equal(now, next) && same_reconciled(now, next);
 }
 
 /* Stages are entered one after the other, and what they are was said at begin. What was sent back stays so; but for
@@ -239,13 +267,15 @@ static bool stays_follows(const struct ledger *now, const struct ledger *next)
 {
     bool same_operation = next->operation.id == now->operation.id &&
                           next->operation.kind == now->operation.kind &&
-                          next->operation.phase == now->operation.phase && shift_follows(now, next);
+                          next->operation.phase == now->operation.phase &&
+                          next->operation.mark == now->operation.mark && shift_follows(now, next);
     bool ends = next->operation.kind == OPERATION_NONE && now->operation.phase == PHASE_GRANTED &&
                 ledger_shift_over(now);
     bool adopts = now->operation.kind == OPERATION_NONE &&
                   next->operation.kind == OPERATION_ADOPT;
     return (same_operation || ends || adopts) && next->epoch == now->epoch &&
-           next->writer == now->writer && same_guard(now, next) && terms_equal(now, next);
+           next->writer == now->writer && same_guard(now, next) && terms_equal(now, next) &&
+           reconciled_follows(now, next, next->reconciled[0]);
 }
 
 bool ledger_follows(const struct ledger *now, const struct ledger *next)
@@ -286,7 +316,9 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
     bool settled = !operation_moves(now->operation.kind);
     bool wrote = now->writer != REGION_NONE && (settled || terms->granted_wrote);
     region_id from = wrote ? now->writer : now->operation.from;
-    bool may_return = settled || ledger_may_abort(now);
+    /* What a person began to end a broken glass ends nowhere but there: the old writer's region was refused because of
+     * the mark, and to go back would open it beside writes that somebody has acknowledged. */
+    bool may_return = terms->mark == 0 && (settled || ledger_may_abort(now));
     next.version++;
     next.epoch++;
     next.writer = REGION_NONE;
@@ -302,6 +334,7 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
         .skipped_gates = terms->skipped_gates,
         .accepted_loss_bytes = terms->accepted_loss_bytes,
         .begun = terms->wall,
+        .mark = terms->mark,
         .said = terms->said,
         .shift = terms->shift,
     };
@@ -313,7 +346,7 @@ struct ledger ledger_grant(const struct ledger *now, const struct service_policy
                            struct instance guard)
 {
     policy_ensure(now->operation.phase == PHASE_BEGUN);
-    struct ledger next = *now;
+    struct ledger next = with_reconciled(now, now->operation.mark);
     next.version++;
     next.epoch++;
     next.writer = now->operation.to;
@@ -513,5 +546,23 @@ struct ledger ledger_tick(const struct ledger *now, uint64_t operation, uint32_t
     next.version++;
     next.ticked = now->ticked_operation == operation ? now->ticked | items : items;
     next.ticked_operation = operation;
+    return next;
+}
+
+/* ---- marks ---- */
+
+bool ledger_is_reconciled(const struct ledger *now, uint64_t mark)
+{
+    for (size_t i = 0; i < LEDGER_RECONCILED_MAX; i++)
+        if (mark != 0 && now->reconciled[i] == mark)
+            return true;
+    return false;
+}
+
+struct ledger ledger_reconcile(const struct ledger *now, uint64_t mark)
+{
+    policy_ensure(mark != 0);
+    struct ledger next = with_reconciled(now, mark);
+    next.version++;
     return next;
 }

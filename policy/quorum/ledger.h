@@ -24,6 +24,10 @@ struct ballot {
 #define LEDGER_CLOCK_ERROR_MAX_PPM 500000u
 #define LEDGER_HOLD_MAX_US (INT64_C(86400) * US_PER_S)
 
+/* How many reconciled marks a ledger remembers: a node that was away for more reconciliations than that brings its mark
+ * back once, and a person reconciles it again. */
+#define LEDGER_RECONCILED_MAX 4
+
 #define BALLOT_ZERO ((struct ballot){ 0, 0, 0 })
 
 int ballot_compare(struct ballot a, struct ballot b); /* <0, 0, >0 */
@@ -140,6 +144,7 @@ struct ledger_operation {
     uint32_t skipped_gates;  /* bit per enum gate_id, each skipped by name by a person */
     int64_t accepted_loss_bytes; /* what a person agreed to lose; -1: the service's RPO holds */
     struct wall_time begun;
+    uint64_t mark;           /* the mark that it reconciles, by naming its region; 0: none (mark.h) */
     enum operation_wish wish;
     struct said said;        /* who ordered it, or, later, who last said what it is to do */
     struct shift shift;      /* of a failback */
@@ -165,6 +170,7 @@ struct ledger {
     uint64_t last_operation;
     enum operation_outcome last_outcome;
     struct wall_time last_finished; /* of the last failover, done or aborted; 0: none yet */
+    uint64_t reconciled[LEDGER_RECONCILED_MAX]; /* marks that people ended, the newest first; 0: none */
 };
 
 bool ledger_equal(const struct ledger *a, const struct ledger *b);
@@ -188,6 +194,7 @@ struct begin_terms {
     bool granted_wrote;  /* on top of a grant: the granted region was seen as a primary */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes;
+    uint64_t mark;       /* what it reconciles: then there is no way back, see ledger_begin() */
     struct wall_time wall;
     struct said said;
     struct shift shift;
@@ -261,6 +268,12 @@ struct ledger ledger_shift(const struct ledger *now, const struct said *said);
 
 /* Marks items of the runbook of the operation that runs, or of the last. */
 struct ledger ledger_tick(const struct ledger *now, uint64_t operation, uint32_t items);
+
+/* Whether a mark is ended (mark.h): by the grant of the operation that names its region, or by setting it aside. */
+bool ledger_is_reconciled(const struct ledger *now, uint64_t mark);
+
+/* A person sets a mark aside: the writer stays who it is. */
+struct ledger ledger_reconcile(const struct ledger *now, uint64_t mark);
 
 /* A DNS adoption: the writer goes on writing. */
 struct ledger ledger_adopt(const struct ledger *now, uint64_t id, node_id executor,

@@ -174,7 +174,8 @@ static void on_renew(struct service *s, struct turn *turn, node_id from,
 {
     if (!turn->voting || renew->instance.node != from)
         return;
-    bool yes = acceptor_renew(&s->acceptor, renew, turn->now) == ACCEPTOR_YES;
+    bool yes = !glass_refuses(s, turn, renew) &&
+               acceptor_renew(&s->acceptor, renew, turn->now) == ACCEPTOR_YES;
     effects_send(turn->effects, node_bit(from), true, yes ? MESSAGE_GRANT : MESSAGE_REFUSE,
                  s->index)
         ->as.grant = (struct message_grant){ renew->instance, renew->epoch, renew->nonce,

@@ -59,7 +59,7 @@ def all_well(suite, lab):
                  and all(v["verdict"] == "healthy" and v["age_ms"] < 5000 and v["standing_ms"] >= 0 for v in votes["list"]),
                  "each voter's word, its age, and how long it has said so", votes)
     west = candidate(explain(lab))
-    suite.expect(len(west["gates"]) == 9 and all(g["observer"] and g["limit"] is not None for g in west["gates"])
+    suite.expect(len(west["gates"]) == 10 and all(g["observer"] and g["limit"] is not None for g in west["gates"])
                  and set(west["shut"]) <= {"majority_failed", "outage_min"}, "every gate has its limit and its observer", west)
     suite.expect(west["loss"]["known"] and west["loss"]["age_seconds"] < 10 and "known to have" in west["loss"]["text"],
                  f"the loss comes with its age: {west['loss']['text']}", west["loss"])

@@ -253,6 +253,22 @@ static bool is_writer_of(struct match *m)
 
 static bool began_so_often(struct match *m) { return m->play->began == match_number(m, 0); }
 
+/* By the word of that coordinator. */
+static bool knows_a_mark(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    struct view_service view;
+    if (!h->alive)
+        return false;
+    node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (view.marks[r].state != MARK_NONE)
+            return true;
+    return false;
+}
+
+static bool knows_no_mark(struct match *m) { return !knows_a_mark(m); }
+
 const struct condition expect_rows[] = {
     { "writer %", is_writer },
     { "writes in %", is_writing },
@@ -306,5 +322,7 @@ const struct condition expect_rows[] = {
     { "standby % can't follow", cannot_follow },
     { "item % ticked", is_ticked },
     { "item % not ticked", is_unticked },
+    { "coordinator % shows a mark", knows_a_mark },
+    { "coordinator % shows no mark", knows_no_mark },
     { NULL, NULL },
 };

@@ -158,6 +158,13 @@ static void isolated(struct match *m)
     world_region_isolate(match_world(m), match_region(m, 0), true);
 }
 
+/* Of all that is cut, this one is not any more. */
+static void meet_again(struct match *m)
+{
+    region_id a = match_region(m, 0), b = match_region(m, 1);
+    match_world(m)->cut[a][b] = match_world(m)->cut[b][a] = false;
+}
+
 static void slow_path(struct match *m)
 {
     region_id a = match_region(m, 0), b = match_region(m, 1);
@@ -263,6 +270,31 @@ static void order_failback(struct match *m)
         o.shift.percent[o.shift.count++] = (uint8_t)strtol(percent, NULL, 10);
     order(m, match_host(m, 0), o);
 }
+
+static void break_glass(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    o.kind = ORDER_BREAK;
+    (void)snprintf(o.proof.s, sizeof o.proof.s, "the data centre burnt down");
+    order(m, match_host(m, 0), o);
+}
+
+/* Which mark a person means who sees what this coordinator sees. */
+static void reconcile(struct match *m, uint32_t skipped)
+{
+    struct host *h = match_host(m, 0);
+    struct order o = { .kind = ORDER_RECONCILE, .to = match_region(m, 1), .skipped_gates = skipped,
+                       .accepted_loss_bytes = -1 };
+    struct view_service view;
+    if (h->alive) {
+        node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
+        o.operation = view_mark(&view, o.to);
+    }
+    order(m, h, o);
+}
+
+static void reconcile_keeping(struct match *m) { reconcile(m, 0); }
+static void reconcile_skipping(struct match *m) { reconcile(m, 1u << GATE_FENCE); }
 
 static void order_adopt(struct match *m)
 {
@@ -385,6 +417,7 @@ const struct row when_rows[] = {
     { "the way from % to % is cut", cut_one },
     { "the way from coordinator % to coordinator % is cut", cut_link },
     { "% is isolated", isolated },
+    { "% and % meet again", meet_again },
     { "messages between % and % take %", slow_path },
     { "the network loses % percent", lossy },
     { "the network doubles % percent", doubling },
@@ -421,5 +454,8 @@ const struct row when_rows[] = {
     { "a person at % approves what was proposed before", approves_former },
     { "a person at % declines what was proposed before", declines_former },
     { "a person at % orders failover of service % to % skipping %", order_failover_of },
+    { "a person at % breaks the glass for %", break_glass },
+    { "a person at % reconciles keeping %", reconcile_keeping },
+    { "a person at % reconciles keeping % though the marked database may be open", reconcile_skipping },
     { NULL, NULL },
 };

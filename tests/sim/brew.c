@@ -311,7 +311,8 @@ static void draw_values(struct brew *b, struct fault *f)
     case HIT_ORDER: case HIT_SWITCHOVER: case HIT_ADOPT: case HIT_REJOIN: case HIT_TICK: case HIT_ANSWER:
         draw_order(b, f);
         break;
-    case HIT_MEND: case HIT_LIES: case HIT_WORD: case HIT_SCHEDULED:
+    case HIT_MEND: case HIT_LIES: case HIT_WORD: case HIT_SCHEDULED: case HIT_GLASS:
+    case HIT_RECONCILE:
         f->for_us = 0;
         break;
     case HIT_DB_KILLED: case HIT_DB_FROZEN: case HIT_DB_PROMOTED: case HIT_ENDPOINTS: case HIT_LAG:

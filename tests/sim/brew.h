@@ -40,4 +40,7 @@ void brew_trouble(struct brew *brew, unsigned trouble, int64_t at_us);
 /* What people say meanwhile (mix_people.c); in some of the lists only. */
 void brew_people(struct brew *brew);
 
+/* A quorum is gone with the writer, a person breaks the glass, and in some order all come back (mix_glass.c). */
+void brew_glass(struct brew *brew, int64_t at_us);
+
 #endif

@@ -112,6 +112,7 @@ static bool same_operation(const struct ledger_operation *a, const struct ledger
            a->to == b->to && a->executor == b->executor && a->may_return == b->may_return &&
            a->forced == b->forced && a->skipped_gates == b->skipped_gates &&
            a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us && a->wish == b->wish &&
+           a->mark == b->mark &&
            a->said.at.us == b->said.at.us && a->shift.at == b->shift.at && a->shift.count == b->shift.count &&
            memcmp(a->shift.percent, b->shift.percent, sizeof a->shift.percent) == 0 &&
            a->shift.hold_us == b->shift.hold_us;
@@ -138,7 +139,8 @@ bool truth_same_value(const struct ledger *a, const struct ledger *b)
            a->ticked == b->ticked &&
            same_operation(&a->operation, &b->operation) &&
            a->last_operation == b->last_operation && a->last_outcome == b->last_outcome &&
-           a->last_finished.us == b->last_finished.us;
+           a->last_finished.us == b->last_finished.us &&
+           memcmp(a->reconciled, b->reconciled, sizeof a->reconciled) == 0;
 }
 
 const struct ledger *truth_of_epoch(const struct truth *t, uint64_t epoch)
@@ -230,6 +232,8 @@ static bool look(struct world *w, uint8_t service, region_id r, bool *opened)
             world_say(w, NULL, "%s %s writes", truth_region(w, r),
                       now ? "acknowledges" : "stops acknowledging");
         s->truth->by_hand_since_us[r] = -1;
+        if (now)
+            s->truth->opened_us[r] = w->now_us;
         if (!now && s->truth->calm && db->up && !db->frozen && !w->region_dead[r])
             world_break(w, INVARIANT_CALM, "%s stops acknowledging writes though nothing but "
                         "coordinators restarted", truth_region(w, r));
@@ -293,6 +297,21 @@ static bool has_just_woken(const struct world *w, uint8_t service, region_id reg
  * that runs and was merely cut off has shut its database in time, whatever was accepted. */
 static void two_write(struct world *w, uint8_t service, region_id a, region_id b)
 {
+    const struct host *late = truth_glass_late(w, service, a, b);
+    bool by_mark = truth_is_marked(w, service, a) || truth_is_marked(w, service, b);
+    if (by_mark) {
+        if (!w->overlapped[BEYOND_RISK])
+            world_say(w, NULL, "%s and %s both write: a person's word stood for the old one's death",
+                      truth_region(w, a), truth_region(w, b));
+        w->overlapped[BEYOND_RISK] = true;
+        if (late == NULL)
+            return;
+        w->beyond[BEYOND_RISK] = false; /* they have met: it explains nothing any more */
+        world_break(w, INVARIANT_ONE_WRITER, "two writers: %s and %s, one of them by a broken glass, and they have "
+                                             "met: %s",
+                    truth_region(w, a), truth_region(w, b), late->name);
+        return;
+    }
     const struct host *idle = who_should_have_shut(w, service, a);
     if (idle == NULL)
         idle = who_should_have_shut(w, service, b);

@@ -99,6 +99,15 @@ void check_asked_for(struct world *world, const struct host *host, const struct 
 /* A node asks for the remote hook of a region; it was run, and whoever asked hears that it is done. */
 void check_cut_off_asked(struct world *world, const struct host *host, const struct act *act);
 void check_cut_off(struct world *world, const struct act *act);
+/* Broken glasses (check_glass.c): what a disk has of them now; a promotion by one; an opening under a lease; gossip
+ * leaves, and gets to, a host; a person's order to reconcile. */
+void check_marks(struct world *world, const struct host *host, uint8_t service,
+                 const struct mark marks[POLICY_REGIONS_MAX]);
+void check_glass_promotion(struct world *world, const struct host *host, const struct act *act);
+void check_barred(struct world *world, const struct host *host, const struct act *act);
+void check_told(struct world *world, const struct host *host, const struct message *message);
+void check_met(struct world *world, const struct host *host, uint8_t from, const struct message *message);
+void check_reconcile_ordered(struct world *world, uint8_t service, uint64_t mark, region_id keep);
 /* A zone was changed by `host` from `before` to what it is now. */
 void check_zone(struct world *world, struct host *host, const struct act *act, uint8_t zone,
                 const struct zone_state *before);

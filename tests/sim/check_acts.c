@@ -130,6 +130,9 @@ void check_opened(struct world *w, struct host *h, const struct act *act, int64_
         check_reads(w, h, act, until_us);
         return;
     }
+    /* By a person's word, without a lease: then by the mark alone. A door may be opened after who asked died. */
+    if (truth_held_by_mark(w, service, h))
+        return;
     const struct ledger *l = truth_of_epoch(t, act->key.epoch);
     /* A kernel's element is set by the very process that asked; a door may be opened after that died
      * and another instance lives on its host. */
@@ -140,6 +143,7 @@ void check_opened(struct world *w, struct host *h, const struct act *act, int64_
                     "the chosen guard", h->name, (unsigned long long)act->key.epoch);
         return;
     }
+    check_barred(w, h, act);
     if (!covered(w, service, l, until_us, !l->keep_on_quorum_loss))
         world_break(w, INVARIANT_LEASE,
                     "%s holds its database open for longer than a majority's grants allow",
@@ -180,6 +184,10 @@ static const struct ledger *grant_of(const struct truth *t, const struct act *ac
 void check_promotion(struct world *w, struct host *h, const struct act *act)
 {
     uint8_t service = act->key.service;
+    if (act->key.step == STEP_GLASS) {
+        check_glass_promotion(w, h, act);
+        return;
+    }
     const struct ledger *l = grant_of(w->services[service].truth, act);
     if (l == NULL || l->writer != h->region || l->guard.node != host_index(w, h) ||
         l->guard.id != h->config.instance) {
@@ -329,7 +337,7 @@ static void check_shut(struct world *w, uint8_t service, const struct ledger *l,
         return; /* the register went on without this executor */
     for (region_id r = 0; r < w->options.region_count; r++) {
         /* After an operation that went on without proof, one that wrote before may still do so. */
-        bool known_risk = r != old && w->beyond[BEYOND_RISK];
+        bool known_risk = (r != old && w->beyond[BEYOND_RISK]) || truth_is_marked(w, service, r);
         if (world_acknowledges(w, service, r) && !truth_by_hand(w, service, r) && !known_risk)
             world_break(w, INVARIANT_LEASE, "%s takes the fence for proven, and %s writes", h->name,
                         truth_region(w, r));

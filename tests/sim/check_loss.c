@@ -181,6 +181,6 @@ void truth_opened(struct world *w, uint8_t service, region_id region)
     uint32_t before = t->head;
     t->head = now;
     t->made |= UINT64_C(1) << now; /* whoever made it, the register names it now */
-    if (had > keeps)
+    if (had > keeps && !truth_apart_by_glass(s, before, now))
         check_lost(w, service, region, &(struct loss){ before, now, had - keeps, followed });
 }

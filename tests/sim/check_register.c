@@ -38,7 +38,7 @@ static bool names_none(const struct ledger *now, const struct ledger *next)
                     (begun(now) && now->operation.may_return);
     return begun(next) && next->operation.id != 0 && next->operation.from != REGION_NONE &&
            same_guard(now, next) && truth_same_terms(now, next) &&
-           (way_back || !next->operation.may_return);
+           ((way_back && next->operation.mark == 0) || !next->operation.may_return);
 }
 
 /* A failback in stages whose target was granted once: what people say of it is about its traffic. */
@@ -108,6 +108,7 @@ static bool keeps_writer(const struct ledger *now, const struct ledger *next)
     return next->operation.kind == now->operation.kind &&
            next->operation.phase == now->operation.phase &&
            next->operation.id == now->operation.id && next->operation.to == now->operation.to &&
+           next->operation.mark == now->operation.mark &&
            (now->operation.wish != WISH_BACK || next->operation.wish == WISH_BACK || comes_again(now, next)) &&
            (same_stage(now, next) || comes_again(now, next) || next_stage(now, next));
 }
@@ -134,7 +135,7 @@ static bool same_wish(const struct ledger *now, const struct ledger *next)
 static bool may_follow(const struct ledger *now, const struct ledger *next)
 {
     if (next->version != now->version + 1 || next->dns_epoch < now->dns_epoch ||
-        next->dns_epoch > next->epoch)
+        next->dns_epoch > next->epoch || !truth_list_follows(now, next))
         return false;
     if (next->epoch == now->epoch)
         return keeps_writer(now, next) && (is_word(now, next) || is_over(next) || same_wish(now, next));
@@ -221,6 +222,7 @@ static void take_as_chosen(struct world *w, uint8_t service, const struct world_
         t->epoch_us = w->now_us;
     t->top_ballot = round->ballot;
     if (v > 1) {
+        check_reconciled(w, service, &t->chosen[v - 1], l);
         truth_forced(w, service, &t->chosen[v - 1], l);
         truth_finished(w, service, &t->chosen[v - 1], l);
         truth_ticked(w, &t->chosen[v - 1], l);
@@ -273,10 +275,15 @@ void check_durable(struct world *w, struct host *h, const struct durable *durabl
         int accepted = said->accepted.present
                            ? truth_ballots(said->accepted.ballot, voter->accepted)
                            : truth_ballots((struct ballot){ 0 }, voter->accepted);
+        if ((promised < 0 || accepted < 0) && h->mute != MUTE_NOT) {
+            check_marks(w, h, s, said->marks);
+            continue; /* a disk that went back, of a voter that says nothing: what it had promised still holds */
+        }
         if (promised < 0 || accepted < 0)
             world_break(w, INVARIANT_REGISTER, "%s takes back what it %s", h->name,
                         promised < 0 ? "promised" : "accepted");
         voter->promised = said->promised;
+        check_marks(w, h, s, said->marks);
         if (accepted <= 0)
             continue;
         if (truth_ballots(said->accepted.ballot, said->promised) > 0)
@@ -352,7 +359,10 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
         check_granted(w, h, m);
         break;
     }
-    case MESSAGE_GOSSIP: check_report(w, h, voter, &m->as.gossip.report); break;
+    case MESSAGE_GOSSIP:
+        check_report(w, h, voter, &m->as.gossip.report);
+        check_told(w, h, m);
+        break;
     default: break;
     }
 }

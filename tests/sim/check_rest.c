@@ -295,6 +295,24 @@ static void check_followed(struct world *w, uint8_t service, const struct ledger
     }
 }
 
+/* Only the maker can shut what it holds by its mark; where its store is lost, a person has to stop that database. */
+static bool maker_is_mute(const struct world *w, const struct mark *mark)
+{
+    return mark->maker.node < w->host_count && w->hosts[mark->maker.node].mute != MUTE_NOT;
+}
+
+/* People gave the order, and all are there to carry it out. */
+static void check_reconciled_all(struct world *w, uint8_t service, const bool lost[POLICY_REGIONS_MAX])
+{
+    for (uint8_t n = 0; n < w->host_count; n++)
+        for (region_id r = 0; r < w->options.region_count; r++)
+            if (has_quorum(w, n, lost) && may_propose(&w->hosts[n]) &&
+                w->hosts[n].disk.durable.services[service].marks[r].state != MARK_NONE &&
+                !maker_is_mute(w, &w->hosts[n].disk.durable.services[service].marks[r]))
+                world_break(w, INVARIANT_CONVERGES, "%s still shows the broken glass of %s", w->hosts[n].name,
+                            truth_region(w, r));
+}
+
 void check_rest(struct world *w, const bool lost[POLICY_REGIONS_MAX])
 {
     bool quorum = false;
@@ -312,5 +330,6 @@ void check_rest(struct world *w, const bool lost[POLICY_REGIONS_MAX])
         check_operation_over(w, s, l, lost);
         check_dns_rests(w, s, l, lost);
         check_followed(w, s, l, lost);
+        check_reconciled_all(w, s, lost);
     }
 }

@@ -358,6 +358,16 @@ static bool tick(struct strike *k)
     return o.operation != 0 && person_orders(k->world, strike_host(k), k->fault->service, &o);
 }
 
+static bool break_glass(struct strike *k)
+{
+    return person_breaks(k->world, k->fault->service, strike_region(k), (k->fault->bits & 1u) != 0);
+}
+
+static bool reconcile(struct strike *k)
+{
+    return person_reconciles(k->world, k->fault->service, strike_other_region(k), (k->fault->bits & 1u) != 0);
+}
+
 static bool mend(struct strike *k)
 {
     (void)k; /* run.c ends the others */
@@ -399,5 +409,7 @@ const struct fault_row fault_outside_rows[HIT_COUNT] = {
     [HIT_SCHEDULED] = { "order: switchover later", scheduled, NULL, false, false },
     [HIT_WORD] = { "a word", word, NULL, false, false },
     [HIT_TICK] = { "order: tick", tick, NULL, false, false },
+    [HIT_GLASS] = { "glass broken", break_glass, NULL, false, false },
+    [HIT_RECONCILE] = { "glass reconciled", reconcile, NULL, false, false },
     [HIT_MEND] = { "all outages end early", mend, NULL, false, false },
 };

@@ -286,6 +286,13 @@ static void say_outside(struct speaker *s)
         say(s, "a person at %s ticks items %x%s", host_one(s), f->bits, f->value != 0 ? " of the last operation" : "");
         break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
+    case HIT_GLASS:
+        say(s, "a person breaks the glass for %s%s", region_one(s), f->bits & 1u ? ", whatever the others do" : "");
+        break;
+    case HIT_RECONCILE:
+        say(s, "a person reconciles what is shown, keeping %s%s", region_other(s),
+            f->bits & 1u ? ", whatever the marked database does" : "");
+        break;
     case HIT_MEND: say(s, "all outages and cuts end early"); break;
     default: break;
     }

@@ -232,6 +232,11 @@ static void work_out_settling(struct mix *m)
     int64_t one = m->options.health_for_us + p->outage_min_us + 2 * m->options.probe_us +
                   6 * m->options.heartbeat_us + lease * 5 / 4 + m->promote_us + p->confirm_timeout_us +
                   p->zone_count * (m->dns_sync_us + 10 * US_PER_S);
+    for (uint16_t i = 0; i < m->fault_count; i++)
+        if (m->faults[i].kind == HIT_GLASS) { /* and what reconciles it, of which there may be two, each tried twice */
+            one *= 2;
+            break;
+        }
     m->settle_us = 2 * one + p->cooldown_us + 30 * US_PER_S;
     if (p->mode == MODE_APPROVE) /* until it is withdrawn, asked anew, and seen by somebody */
         m->settle_us += 2 * p->evidence_max_age_us + 30 * m->options.heartbeat_us + 60 * US_PER_S;

@@ -170,4 +170,6 @@ void mix_faults(struct mix *m, struct draw *d)
         a_no_and_no_sight(&b);
     if (m->options.failovers_at_once > 0 && draw_percent(d, 50))
         two_services_at_once(&b);
+    if (draw_percent(d, 15))
+        brew_glass(&b, brew_moment(&b));
 }

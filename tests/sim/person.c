@@ -23,6 +23,8 @@ static const char *order_words(enum order_kind kind)
     case ORDER_HOLD: return "the operation to be held";
     case ORDER_GO: return "the operation to go on";
     case ORDER_BACK: return "the operation to go back";
+    case ORDER_BREAK: return "break-glass for";
+    case ORDER_RECONCILE: return "to reconcile, keeping";
     case ORDER_APPROVE: return "what is proposed";
     case ORDER_DECLINE: return "not what is proposed";
     default: return "something";
@@ -35,13 +37,31 @@ bool person_orders(struct world *w, struct host *h, uint8_t service, const struc
         return false;
     struct order o = *order;
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
-    bool moves = o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER || o.kind == ORDER_FAILBACK;
+    bool moves = o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER || o.kind == ORDER_FAILBACK ||
+                 o.kind == ORDER_BREAK || o.kind == ORDER_RECONCILE;
     if (o.kind == ORDER_TICK)
         world_say(w, h, "a person ticks items %x of operation %llx", o.items, (unsigned long long)o.operation);
     else
         world_say(w, h, "a person orders %s %s", order_words(o.kind), moves ? w->options.region_name[o.to] : "");
     world_order(w, h, service, &o);
     return true;
+}
+
+/* Shown by any coordinator that is there. */
+static const struct mark *shown_mark(const struct world *w, uint8_t service, region_id region, bool only)
+{
+    for (uint8_t n = 0; n < w->host_count; n++)
+        for (region_id r = 0; r < w->options.region_count && w->hosts[n].alive; r++) {
+            const struct mark *m = &w->hosts[n].disk.durable.services[service].marks[r];
+            if (m->state != MARK_NONE && (!only || r == region))
+                return m;
+        }
+    return NULL;
+}
+
+static bool is_marked(const struct world *w, uint8_t service, region_id region)
+{
+    return shown_mark(w, service, region, true) != NULL;
 }
 
 bool person_rejoins(struct world *w, uint8_t service, region_id region)
@@ -56,6 +76,8 @@ bool person_rejoins(struct world *w, uint8_t service, region_id region)
     if (!db->up || db->frozen || !world_acknowledges(w, service, l->writer) ||
         !world_reaches(w, region, l->writer))
         return false;
+    if (is_marked(w, service, region))
+        return false; /* what it has is waiting for a person's decision */
     bool follows = db->in_recovery && db->timeline == writer->timeline &&
                    (db->streaming || db->upstream == l->writer);
     if (follows)
@@ -188,6 +210,16 @@ bool person_lifts(struct world *w, uint8_t service)
     return false;
 }
 
+/* ...also without a vote of its own that anybody confirmed: it waits for a majority that may never come. */
+static struct host *able_guard(struct world *w, region_id region)
+{
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (node_in(w->hosts[n].config.services[0].regions[region].guards, n) && w->hosts[n].alive &&
+            !host_stands(&w->hosts[n]))
+            return &w->hosts[n];
+    return NULL;
+}
+
 /* To the region with the most, of those that can be worked. */
 static region_id best_region(struct world *w, uint8_t service)
 {
@@ -221,4 +253,53 @@ bool person_rescues(struct world *w, uint8_t service)
         return true;
     struct host *h = o.to != REGION_NONE ? able_host(w, o.to) : NULL;
     return h != NULL && person_orders(w, h, service, &o);
+}
+
+/* ---- broken glasses ---- */
+
+/* No client of it gets an answer, and nothing starts it by itself. */
+static bool is_dead(const struct world *w, uint8_t service, region_id r)
+{
+    const struct database *db = &w->services[service].databases[r];
+    return !w->options.policy.regions[r].serves || w->region_dead[r] || !db->up || db->in_recovery;
+}
+
+bool person_breaks(struct world *w, uint8_t service, region_id region, bool whatever)
+{
+    struct host *h = able_guard(w, region);
+    bool dead = true;
+    for (region_id r = 0; r < w->options.region_count; r++)
+        dead = dead && (r == region || is_dead(w, service, r));
+    if (h == NULL || (!dead && !whatever))
+        return false;
+    struct order o = { .kind = ORDER_BREAK, .to = region, .accepted_loss_bytes = -1 };
+    (void)snprintf(o.proof.s, sizeof o.proof.s, "seen with my own eyes");
+    return person_orders(w, h, service, &o);
+}
+
+bool person_reconciles(struct world *w, uint8_t service, region_id keep, bool whatever)
+{
+    const struct mark *m = shown_mark(w, service, REGION_NONE, false);
+    if (m == NULL)
+        return false;
+    world_settle(w);
+    struct order o = { .kind = ORDER_RECONCILE, .to = keep, .operation = m->id, .accepted_loss_bytes = -1 };
+    /* A person who says that it is dead has looked. */
+    if (whatever && m->region != keep && !world_acknowledges(w, service, m->region))
+        o.skipped_gates = 1u << GATE_FENCE;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (is_able(&w->hosts[n]) && w->hosts[n].disk.durable.services[service].marks[m->region].id == m->id)
+            return person_orders(w, &w->hosts[n], service, &o);
+    return false;
+}
+
+bool person_ends_marks(struct world *w, uint8_t service, unsigned tries)
+{
+    const struct mark *m = shown_mark(w, service, REGION_NONE, false);
+    const struct ledger *l = check_newest(w, service);
+    if (m == NULL || l == NULL)
+        return false;
+    region_id other = l->writer != REGION_NONE ? l->writer : l->operation.from;
+    region_id keep = ((m->id >> 1) + tries / 2) % 2 == 0 ? m->region : other;
+    return person_reconciles(w, service, keep, tries > 2);
 }

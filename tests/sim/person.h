@@ -39,6 +39,17 @@ bool person_answers(struct world *world, struct host *host, uint8_t service, enu
 /* Approves whatever waits for a word. */
 bool person_approves(struct world *world, uint8_t service);
 
+/* The glass is broken for `region`, whose standby can be promoted. A sensible person does so only when every other
+ * region's database is dead; `whatever`: this one is wrong about that. False: there is nobody, or nothing, to do it. */
+bool person_breaks(struct world *world, uint8_t service, region_id region, bool whatever);
+
+/* What any coordinator shows of a broken glass is reconciled, keeping `keep`. `whatever`: at the person's word that the
+ * marked database is shut, so only where its region is lost or shut. False: nothing is shown, or nobody can. */
+bool person_reconciles(struct world *world, uint8_t service, region_id keep, bool whatever);
+
+/* What is shown somewhere, kept by turns as seeds have it. */
+bool person_ends_marks(struct world *world, uint8_t service, unsigned tries);
+
 /* Orders a failover by name, to where it can work, skipping what may be skipped. */
 bool person_rescues(struct world *world, uint8_t service);
 

@@ -119,7 +119,8 @@ static void strike(struct run *r, uint16_t i)
     bool struck = fault_apply(r->world, f, &r->states[i]);
     r->tally->faults[f->kind] += struck;
     r->tally->orders += struck && (f->kind == HIT_ORDER || f->kind == HIT_SWITCHOVER || f->kind == HIT_ADOPT ||
-                                   f->kind == HIT_WORD || f->kind == HIT_SCHEDULED || f->kind == HIT_FAILBACK);
+                                   f->kind == HIT_WORD || f->kind == HIT_SCHEDULED || f->kind == HIT_FAILBACK ||
+                                   f->kind == HIT_GLASS || f->kind == HIT_RECONCILE);
     if (f->kind == HIT_MEND)
         end_what_hides(r);
 }
@@ -368,11 +369,13 @@ static bool settle(struct run *r, int64_t for_us)
     struct world *w = r->world;
     int64_t begun = w->now_us, end = begun + for_us, rescue = begun + for_us / 2;
     unsigned lifted = 0;
+    unsigned looks = 0;
     while (w->now_us < end) {
         int64_t next = w->now_us + PERSON_LOOKS_US;
         if (!world_run(w, next < end ? next : end))
             return false;
         r->tally->mended += person_around(r);
+        looks++;
         for (uint8_t s = 0; s < w->service_count; s++) {
             if (person_lifts(w, s) && lifted++ < LIFTS_MAX)
                 end += 2 * PERSON_LOOKS_US; /* what it held only goes on now */
@@ -380,6 +383,7 @@ static bool settle(struct run *r, int64_t for_us)
             bool adopted = person_adopts(w, s, r->dns_stopped[s]);
             r->tally->mended += person_resumes(w, s);
             r->tally->mended += adopted;
+            r->tally->mended += person_ends_marks(w, s, looks);
             r->dns_stopped[s] = r->dns_stopped[s] && !adopted;
             if (w->now_us < rescue || is_served(w, s) || end - w->now_us < for_us / 8)
                 continue;

@@ -14,6 +14,7 @@
 #define TRUTH_STEPS 64     /* promotions, begins and grants seen */
 #define TRUTH_TICKS 32     /* items that people ticked */
 #define TRUTH_ORDERS 32    /* orders that people gave */
+#define TRUTH_MARKS 16     /* broken glasses, and orders to reconcile them */
 #define TRUTH_NEVER_US (-TIME_FOREVER_US)
 #define TRUTH_ROUNDING_US (2 * US_PER_MS) /* of host_true() and of times worked out in doubles */
 
@@ -75,6 +76,33 @@ struct truth_answer {
     enum order_kind kind;
 };
 
+/* A broken glass, by region, as its maker's disk has it. */
+struct truth_glass {
+    uint64_t id;               /* 0: none ever */
+    uint64_t instance;
+    uint8_t host;
+    enum mark_state state;
+    region_id yields;
+    int64_t given_us;
+    region_id met;             /* whose open database it hears of... */
+    int64_t met_us, last_us;   /* ...since when without a silence, and last */
+};
+
+/* A mark on a host's disk, by region. */
+struct truth_known {
+    uint64_t id;
+    uint64_t instance;         /* of the host then */
+    int64_t at_us;             /* as the mark says */
+    int64_t since_us;
+    bool leased;               /* the host's region held, or could hold, a lease when the mark got there */
+    bool bars;
+};
+
+struct truth_reconcile {
+    uint64_t mark;
+    region_id keep;
+};
+
 struct truth_step {
     uint64_t operation, epoch;
 };
@@ -102,10 +130,17 @@ struct truth {
     uint8_t next_tick;
     struct truth_loss losses[TRUTH_LOSSES];
     uint8_t next_loss;
+    /* Broken glasses (check_glass.c). */
+    struct truth_glass glasses[POLICY_REGIONS_MAX];
+    struct truth_known known[POLICY_NODES_MAX][POLICY_REGIONS_MAX];
+    struct truth_reconcile reconciles[TRUTH_MARKS];
+    uint64_t mark_ids[TRUTH_MARKS];
+    uint8_t next_reconcile, next_mark;
     /* Databases. */
     uint64_t made;                     /* bit per timeline that a promotion of ours made, and the first */
     uint32_t head;                     /* the timeline that clients wrote into last */
     int64_t by_hand_since_us[POLICY_REGIONS_MAX]; /* a primary that a person made writes; < 0: no */
+    int64_t opened_us[POLICY_REGIONS_MAX]; /* when it began to acknowledge writes last */
     int64_t silent_us[POLICY_REGIONS_MAX]; /* when it was last seen to answer nobody */
     bool calm;
 };
@@ -168,6 +203,19 @@ void truth_proposed(struct world *world, uint8_t service, const struct ledger *b
 /* A begin or a grant that nobody forced, of several services (check_brake.c). */
 void truth_braked(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger,
                   int64_t decided_us);
+
+/* ---- check_glass.c ---- */
+
+/* A host's guard may hold its database by a mark of its own, which is on its disk. */
+bool truth_held_by_mark(const struct world *world, uint8_t service, const struct host *host);
+/* The glass was broken for that region, and the mark may be stood by: not known shut, or not reconciled. */
+bool truth_is_marked(const struct world *world, uint8_t service, region_id region);
+/* Who should have shut one of two that write, of which one does so by a mark, since they heard each other; NULL:
+ * nobody. */
+const struct host *truth_glass_late(const struct world *world, uint8_t service, region_id a, region_id b);
+bool truth_list_follows(const struct ledger *now, const struct ledger *next);
+void check_reconciled(struct world *world, uint8_t service, const struct ledger *before, const struct ledger *ledger);
+bool truth_apart_by_glass(const struct world_service *service, uint32_t a, uint32_t b);
 
 /* True the first time. */
 bool truth_step_is_new(struct truth_step *ring, uint8_t *next, uint64_t operation, uint64_t epoch);

@@ -81,6 +81,14 @@ const char *words_answer(enum order_answer answer)
     case ANSWER_NO_WAY_BACK: return "no_way_back";
     case ANSWER_DECLINED: return "declined";
     case ANSWER_NO_STAGE: return "no_stage";
+    case ANSWER_QUORUM: return "quorum";
+    case ANSWER_STILL_OPEN: return "still_open";
+    case ANSWER_NOT_HERE: return "not_here";
+    case ANSWER_NO_FENCE: return "no_fence";
+    case ANSWER_NO_STANDBY: return "no_standby";
+    case ANSWER_NO_STORE: return "no_store";
+    case ANSWER_MARKED: return "marked";
+    case ANSWER_NO_MARK: return "no_mark";
     case ANSWER_COUNT:
     default: return "?";
     }
@@ -167,6 +175,12 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_WITHDRAWN: SAY("sees the proposal withdrawn");
     case NOTE_NO_ANSWER: SAY("has no answer in time, and %s", n->a ? "goes on" : "waits on");
     case NOTE_MESSAGE_REFUSED: SAY("refuses a message of %s", node(w, n->node));
+    case NOTE_MARK_MADE: SAY("the glass is broken for %s", at);
+    case NOTE_MARK_OPENED: SAY("holds %s open by a person's word", at);
+    case NOTE_MARK_HEARD: SAY("hears that the glass is broken for %s", at);
+    case NOTE_MARK_GIVEN: SAY("gives its mark up: %s", n->a ? node(w, n->node) : "a person reconciles");
+    case NOTE_MARK_SHUT: SAY("%s is shut, its mark waits to be reconciled", at);
+    case NOTE_MARK_ENDED: SAY("knows the mark of %s reconciled", at);
     default: return false;
     }
 #undef SAY

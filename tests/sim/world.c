@@ -121,9 +121,11 @@ void world_region_return(struct world *w, region_id region)
 void world_order(struct world *w, struct host *h, uint8_t service, const struct order *order)
 {
     struct node_event event = { .kind = EVENT_ORDER };
+    if (order->kind == ORDER_RECONCILE)
+        check_reconcile_ordered(w, service, order->operation, order->to);
     if (order->kind == ORDER_TICK)
         check_tick_ordered(w, service, w->tickets + 1, order);
-    else if (order->kind != ORDER_ADOPT)
+    else if (order->kind != ORDER_ADOPT && order->kind != ORDER_BREAK)
         check_ordered(w, service, w->tickets + 1, order->to);
     if (order->kind == ORDER_APPROVE || order->kind == ORDER_DECLINE)
         check_answered(w, service, order);
@@ -155,6 +157,7 @@ static void play_host(struct world *w, struct host *h, struct world_item *item)
         event.kind = EVENT_MESSAGE;
         event.as.message = *item->message;
         check_heard(w, h, item->host, item->message);
+        check_met(w, h, item->host, item->message);
         world_event(w, h, &event);
         break;
     case ITEM_PERSISTED: disk_written(w, h); break;

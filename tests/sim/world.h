@@ -164,7 +164,7 @@ struct host {
     int64_t died_us, died_mono_us; /* when its last life ended, by true time and by its clock */
     int64_t machine_woke_us;      /* when it last went on after it had stood still; 0: never */
     int64_t set_back_us;          /* its calendar, while it stood: what told how long that was */
-    bool woke_unaware;            /* ...and so it could not tell that it had stood at all */
+    bool woke_unaware;            /* ...and so it could not tell that it had stood at all; nor can a later life */
     uint64_t found_generation;    /* of its store, and whether that was torn, when this life began... */
     bool found_doubt, found_sound;
     node_set confirmed_by;        /* ...and which voters have told this life that they know no newer one */

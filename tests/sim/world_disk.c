@@ -73,7 +73,7 @@ static void take_write(struct world *w, struct host *h)
     h->disk.forgot = fault != DISK_WELL;
     if (fault == DISK_WELL) {
         /* A slot that was ruined is the next one to be written over, so one good write mends it. */
-        h->disk.doubt = false;
+        h->disk.doubt = h->disk.doubt && h->mute != MUTE_NOT; /* kept until the others have confirmed */
         h->disk.sound = true;
         h->disk.durable = p->durable;
     } else if (fault == DISK_MISDIRECTED) {

@@ -196,6 +196,7 @@ void world_host_start(struct world *w, struct host *h)
     if (h->alive)
         return;
     h->alive = true;
+    h->woke_unaware = h->woke_unaware || h->machine_woke_us != 0; /* the life before knew, and this one does not */
     h->trouble_until_us = w->now_us;
     h->life++;
     /* Opening a store writes to it. Without one the process is a stranger to everybody, and mute. */

@@ -26,11 +26,11 @@ static bool one_of(const char *path, const char *const *ends)
 static const char *const nullable[] = {
     ".writer", ".operation.from", ".operation.to", ".operation.executor", ".check", ".database",
     "$.body.guard", ".report", ".ballot", ".promised", "$.body.to", "$.body.shift", ".operation.shift", "$.body.ack",
-    ".guard.last", NULL,
+    ".guard.last", ".mark", ".yields", ".granting", ".reconciled", NULL,
 };
-static const char *const free_text[] = { ".detail", ".by", ".why", ".check", NULL };
+static const char *const free_text[] = { ".detail", ".by", ".why", ".proof", ".check", NULL };
 static const char *const may_be_negative[] = {
-    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", ".said.at", ".ack.at", ".made", ".due", NULL,
+    ".lease_left_us", ".value", ".limit", ".begun", ".last_finished", ".said.at", ".ack.at", ".mark.at", ".made", ".due", NULL,
 };
 /* Good by themselves, and refused for what else the ledger says: the fault names the ledger. */
 static const char *const null_contradicts[] = { ".proposal.from", ".proposal.to", ".proposal.proposer", NULL };

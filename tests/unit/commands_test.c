@@ -142,6 +142,42 @@ static void a_plan_is_understood_by_everybody(void)
     done();
 }
 
+static void breaking_the_glass_needs_force_and_a_word(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILOVER, "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"break_glass\":true,"
+                               "\"old_is_dead\":\"I saw it\"}", &a, &fault));
+    CU_ASSERT(a.role == ROLE_FORCE && a.break_glass);
+    CU_ASSERT_STRING_EQUAL(a.old_is_dead, "I saw it");
+    static const char *const bad[] = {
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"break_glass\":true}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"break_glass\":true,\"old_is_dead\":\"\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"break_glass\":true,\"old_is_dead\":\"y\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"old_is_dead\":\"y\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"break_glass\":true,\"old_is_dead\":\"y\",\"skip_gates\":[\"fence\"]}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"break_glass\":true,\"old_is_dead\":\"y\",\"accept_loss_bytes\":1}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"break_glass\":1,\"old_is_dead\":\"y\"}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_FAILOVER, bad[i], &a, &fault));
+    CU_ASSERT_FALSE(parse(COMMAND_SWITCHOVER, "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"break_glass\":true,"
+                          "\"old_is_dead\":\"y\"}", &a, &fault));
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_RECONCILE, "{\"service\":\"s\",\"keep\":\"r\",\"reason\":\"x\","
+                               "\"mark\":\"00c0ffee00c0ffee\"}", &a, &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_FORCE);
+    CU_ASSERT_STRING_EQUAL(a.to, "r");
+    static const char *const half[] = {
+        "{\"service\":\"s\",\"keep\":\"r\",\"mark\":\"00c0ffee00c0ffee\"}",
+        "{\"service\":\"s\",\"keep\":\"r\",\"reason\":\"x\"}",
+        "{\"service\":\"s\",\"keep\":\"r\",\"reason\":\"x\",\"mark\":\"7\"}",
+        "{\"service\":\"s\",\"reason\":\"x\",\"mark\":\"00c0ffee00c0ffee\"}",
+    };
+    for (size_t i = 0; i < sizeof half / sizeof half[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_RECONCILE, half[i], &a, &fault));
+    done();
+}
+
 static void skipping_and_losing_need_force(void)
 {
     struct command_arguments a;
@@ -345,7 +381,8 @@ static void every_answer_has_its_words(void)
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
            TEST(a_failback_is_understood),
-           TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
+           TEST(a_plan_is_understood_by_everybody), TEST(breaking_the_glass_needs_force_and_a_word),
+           TEST(skipping_and_losing_need_force),
            TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
            TEST(words_are_understood),
            TEST(an_answer_names_the_proposal_and_a_no_its_reason), TEST(an_answers_words_fit_the_order),

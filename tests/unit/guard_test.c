@@ -49,6 +49,9 @@ static void it_asks_all_voters_and_opens_until_the_deadline(void)
 {
     struct service *s = service_of(0, fixture_first(), 2);
     run(s, 2);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RENEW)); /* it has just started, and hears the others first */
+    s->remotes[1].heard = s->remotes[2].heard = true;
+    run(s, 2);
     CU_ASSERT_PTR_NOT_NULL_FATAL(message_sent(MESSAGE_RENEW));
     CU_ASSERT_EQUAL(message_sent(MESSAGE_RENEW)->as.renew.epoch, 1);
     CU_ASSERT(instance_equal(message_sent(MESSAGE_RENEW)->as.renew.instance, guard_of_0));
@@ -57,6 +60,21 @@ static void it_asks_all_voters_and_opens_until_the_deadline(void)
     run(s, 3);
     CU_ASSERT_PTR_NOT_NULL_FATAL(act_sent(ACT_FENCE_HOLD));
     CU_ASSERT_EQUAL(act_sent(ACT_FENCE_HOLD)->until.us, SECONDS(4)); /* sent at 2, lease 2 */
+}
+
+/* A process that starts after its former life's lease gives those that it does not hear the time that links take. */
+static void a_guard_that_starts_anew_hears_the_others_first(void)
+{
+    struct service *s = service_of(0, fixture_first(), 6); /* started at 1 */
+    s->remotes[1].heard = true;
+    run(s, 6);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_RENEW));
+    run(s, 7);
+    CU_ASSERT_PTR_NOT_NULL(message_sent(MESSAGE_RENEW));
+    s = service_of(0, fixture_first(), 2);
+    s->guard.former_until = AT(3); /* its former life's lease runs still */
+    run(s, 2);
+    CU_ASSERT_PTR_NOT_NULL(message_sent(MESSAGE_RENEW));
 }
 
 /* Nobody can have been granted anything without it: it asks, and shuts only if nobody answers for a moment. */
@@ -382,6 +400,7 @@ static void a_release_proves_only_for_the_named_instance(void)
 }
 
 SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
+           TEST(a_guard_that_starts_anew_hears_the_others_first),
            TEST(a_guarded_fence_that_is_back_after_its_lease_asks_first),
            TEST(it_never_opens_without_a_lease), TEST(it_shuts_when_the_lease_lapses),
            TEST(a_guarded_fence_starts_before_the_deadline),

@@ -359,7 +359,7 @@ static void equality_sees_every_field(void)
     SEEN(proposal.skipped_gates); SEEN(proposal.made.us); SEEN(proposal.due.us); SEEN(proposal.said.at.us);
     SEEN(operation.wish); SEEN(operation.said.at.us); SEEN(operation.shift.count); SEEN(operation.shift.at);
     SEEN(operation.shift.percent[SHIFT_STAGES_MAX - 1]); SEEN(operation.shift.hold_us); SEEN(ticked_operation);
-    SEEN(ticked);
+    SEEN(ticked); SEEN(operation.mark); SEEN(reconciled[0]); SEEN(reconciled[LEDGER_RECONCILED_MAX - 1]);
 #undef SEEN
 }
 

@@ -290,6 +290,29 @@ static void free_nodes(void)
     CU_PASS();
 }
 
+/* A mark is kept by a voter that nobody has confirmed yet, too; but its store must not look newer by that: it may have
+ * gone back. */
+static void what_an_unconfirmed_voter_writes_leaves_its_generation(void)
+{
+    stores[0] = (struct node_store){ .sound = true, .restarts = 3, .durable = { .generation = 7 } };
+    make(0, 1);
+    struct message heard = { .kind = MESSAGE_GOSSIP, .from = 1, .restarts = 1 };
+    heard.as.gossip.granting = NODE_NONE;
+    heard.as.gossip.mark = (struct mark){ .state = MARK_STANDS, .id = 9, .maker = { 1001, 1 }, .region = 1,
+                                          .yields = REGION_NONE, .writer = 0 };
+    say(0, heard, 2);
+    CU_ASSERT(persists_first());
+    CU_ASSERT(effects.list[0].as.persist.generation == 7 && effects.list[0].as.persist.ticket == 1);
+    CU_ASSERT_EQUAL(node_durable(nodes[0])->generation, 7);
+    CU_ASSERT_EQUAL(node_durable(nodes[0])->services[0].marks[1].id, 9);
+    CU_ASSERT_EQUAL(node_mute(nodes[0]), MUTE_UNCONFIRMED);
+    generation(0, 2, 8); /* somebody has seen more */
+    CU_ASSERT_EQUAL(node_mute(nodes[0]), MUTE_STORE_OLDER);
+    generation(0, 1, 0);
+    prepare(0, 1, 5);
+    CU_ASSERT_PTR_NULL(sent(MESSAGE_PROMISE));
+}
+
 SUITE_MAIN("node", TEST(a_voter_is_silent_until_its_store_is_confirmed),
            TEST(what_is_promised_is_durable_before_it_is_said),
            TEST(a_store_that_went_back_stays_mute), TEST(a_late_contradiction_ends_the_vote),
@@ -297,4 +320,5 @@ SUITE_MAIN("node", TEST(a_voter_is_silent_until_its_store_is_confirmed),
            TEST(a_new_process_is_told_what_is_known_of_its_store),
            TEST(one_that_is_no_voter_promises_nothing), TEST(nonsense_is_dropped),
            TEST(an_accept_of_nonsense_is_refused), TEST(a_renewal_for_another_node_is_not_answered),
+           TEST(what_an_unconfirmed_voter_writes_leaves_its_generation),
            TEST(a_restart_keeps_promise_and_value), TEST(the_timer_lies_ahead), TEST(free_nodes))

@@ -170,6 +170,7 @@ static inline void dice_operation(struct dice *dice, const struct codec_names *n
         ledger->writer = operation->to;
         ledger->guard.node = operation->executor;
     }
+    operation->mark = dice_bool(dice) ? dice_wide(dice) : 0;
     operation->wish = (enum operation_wish)dice_below(dice, ledger_may_abort(ledger) ? WISH_COUNT : WISH_BACK);
     dice_said(dice, &operation->said);
     if (operation->kind == OPERATION_FAILBACK && dice_bool(dice))
@@ -180,6 +181,8 @@ static inline void dice_ledger(struct dice *dice, const struct codec_names *name
                                struct ledger *ledger)
 {
     ledger->version = dice_wide(dice) | 1;
+    for (size_t i = 0, n = dice_below(dice, LEDGER_RECONCILED_MAX + 1); i < n; i++)
+        ledger->reconciled[i] = dice_wide(dice) | 1;
     ledger->epoch = ledger->version - dice_u64(dice) % ledger->version;
     ledger->writer = dice_region(dice, names);
     dice_instance(dice, names, &ledger->guard);
@@ -241,6 +244,24 @@ static inline void dice_gossip_region(struct dice *dice, const struct codec_name
     region->database.system_id = dice_wide(dice);
 }
 
+static inline void dice_mark(struct dice *dice, const struct codec_names *names, struct mark *mark)
+{
+    mark->state = (enum mark_state)(1 + dice_below(dice, MARK_STATE_COUNT - 1));
+    mark->id = dice_wide(dice) | 1;
+    dice_instance(dice, names, &mark->maker);
+    mark->region = dice_region(dice, names);
+    mark->yields = dice_bool(dice) ? dice_region(dice, names) : REGION_NONE;
+    mark->at.us = dice_any_us(dice);
+    dice_text(dice, &mark->by);
+    dice_text(dice, &mark->why);
+    dice_text(dice, &mark->proof);
+    mark->version = dice_wide(dice);
+    mark->epoch = dice_wide(dice);
+    mark->writer = dice_bool(dice) ? dice_region(dice, names) : REGION_NONE;
+    mark->timeline = (uint32_t)dice_wide(dice);
+    mark->lsn = dice_wide(dice);
+}
+
 static inline void dice_gossip(struct dice *dice, const struct codec_names *names, uint8_t service,
                                struct message_gossip *gossip)
 {
@@ -266,6 +287,9 @@ static inline void dice_gossip(struct dice *dice, const struct codec_names *name
         gossip->ack.at.us = dice_any_us(dice);
         dice_text(dice, &gossip->ack.by);
     }
+    if (dice_bool(dice))
+        dice_mark(dice, names, &gossip->mark);
+    gossip->granting = dice_bool(dice) ? dice_node(dice, names) : NODE_NONE;
     for (region_id id = 0; id < POLICY_REGIONS_MAX; id++)
         dice_gossip_region(dice, names, service, id, &gossip->regions[id]);
 }
@@ -285,6 +309,7 @@ static inline void dice_order(struct dice *dice, const struct codec_names *names
         dice_shift(dice, &order->order.shift);
     dice_text(dice, &order->order.by);
     dice_text(dice, &order->order.why);
+    dice_text(dice, &order->order.proof);
 }
 
 static inline void dice_reply(struct dice *dice, struct message_order_reply *reply)

@@ -19,6 +19,7 @@ static inline struct turn turn_at(int64_t s)
     return (struct turn){ .now = AT(s), .said_at = AT(s), .wall = { SECONDS(1000000 + s) },
                           .config = &fixture_config, .peers = fixture_peers, .moving = fixture_moving,
                           .effects = &fixture_effects, .random = &fixture_random, .voting = true, .may_propose = true,
+                          .stores = true,
                           .restarts = 1, .persist = &fixture_persist };
 }
 

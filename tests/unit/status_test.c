@@ -522,10 +522,50 @@ static void an_old_primary_that_is_back_is_warned_of(void)
     json_decref(rejoin);
 }
 
+/* Said at every node, in red, with both sides and the command, and until it is reconciled. */
+static void a_broken_glass_is_never_silent(void)
+{
+    fixture_view(&view);
+    view.marks[FIXTURE_WEST] = (struct mark){ .state = MARK_STANDS, .id = 0xc0ffee,
+        .maker = { 9, FIXTURE_WEST }, .region = FIXTURE_WEST, .yields = REGION_NONE, .by = { "ann" },
+        .proof = { "it burnt" }, .version = 3, .epoch = 2, .writer = FIXTURE_EAST, .timeline = 1, .lsn = 0x1000 };
+    json_t *status = render();
+    const json_t *service = service_of(status);
+    const json_t *mark = json_array_get(json_object_get(json_object_get(service, "break_glass"), "marks"), 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "glass_broken");
+    CU_ASSERT_TRUE(warned(status, "glass_broken"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "headline", ""), "nothing proves that it is the only writer"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "reconcile shop --keep us-west-2"));
+    CU_ASSERT_STRING_EQUAL(peek_str(mark, "state", ""), "stands");
+    CU_ASSERT_STRING_EQUAL(peek_str(mark, "id", ""), "0000000000c0ffee");
+    CU_ASSERT_STRING_EQUAL(peek_str(mark, "known_writer", ""), "us-east-1");
+    CU_ASSERT_TRUE(json_is_null(json_object_get(mark, "gives_way_to")));
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(mark, "sides")), 2);
+    json_decref(status);
+    view.marks[FIXTURE_WEST].state = MARK_SHUT;
+    view.marks[FIXTURE_WEST].yields = FIXTURE_EAST;
+    view.quorum = false;
+    status = render();
+    service = service_of(status);
+    CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "glass_broken");
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "headline", ""), "is shut since us-east-1 writes"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "majority of the voters back"));
+    json_decref(status);
+    /* The operation that ends it is what matters then. */
+    view.quorum = true;
+    view.ledger.writer = REGION_NONE;
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN, .id = 7,
+        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .mark = 0xc0ffee };
+    status = render();
+    CU_ASSERT_STRING_EQUAL(peek_str(service_of(status), "state", ""), "operation");
+    CU_ASSERT_TRUE(warned(status, "glass_broken"));
+    json_decref(status);
+}
+
 SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(all_well), TEST(unknown_is_null_and_never_zero),
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
-           TEST(an_operation_shows_its_step), TEST(warnings_say_what_is_wrong),
            TEST(a_pause_and_a_held_operation_are_told),
+           TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent), TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
            TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_of_a_switchover_has_its_own_gates),
            TEST(a_switchover_says_what_it_waits_for), TEST(every_step_has_its_words),

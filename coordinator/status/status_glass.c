@@ -1,0 +1,223 @@
+/* Broken glasses in a status: what each mark says, what is open by it, both sides for whoever reconciles, and what
+ * has to be changed by hand meanwhile. */
+#include <inttypes.h>
+
+#include "coordinator/base/clock.h"
+#include "coordinator/status/status_parts.h"
+
+bool status_glass_any(const struct view_service *view)
+{
+    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (view->marks[r].state != MARK_NONE)
+            return true;
+    return false;
+}
+
+static const char *region_name(const struct status_service *service, region_id region)
+{
+    return name_region(service->input->cluster, region);
+}
+
+/* ---- the sentences ------------------------------------------------------------------------- */
+
+static void mark_text(const struct status_service *service, const struct mark *mark, struct text *text)
+{
+    const struct view_service *view = service->view;
+    const char *where = region_name(service, mark->region);
+    bool own = view->glass.own && mark->maker.node == service->input->self;
+    if (mark->state == MARK_STANDS) {
+        text_appendf(text, "the glass was broken for %s: without a quorum %s opened its database, at the word of "
+                           "%s (\"%s\"). "
+                           "No lease stands behind that: nothing proves that it is the only writer", where,
+                     name_node(service->input->cluster, mark->maker.node), mark->by.s, mark->proof.s);
+        if (own && !view->glass.open)
+            text_appendf(text, ". It is not open yet%s%s", view->glass.detail.s[0] != '\0' ? ": " : "",
+                         view->glass.detail.s);
+        return;
+    }
+    text_appendf(text, "the glass was broken for %s at the word of %s (\"%s\"); its database %s since %s %s, and "
+                       "keeps what was "
+                       "written there", where, mark->by.s, mark->proof.s,
+                 mark->state == MARK_SHUT ? "is shut" : "is being shut",
+                 mark->yields != REGION_NONE ? region_name(service, mark->yields) : "another region",
+                 mark->yields == mark->region ? "is to get a lease" : "writes, or is kept by a person");
+}
+
+static void todo_text(const struct status_service *service, const struct mark *mark, struct text *text)
+{
+    const struct view_service *view = service->view;
+    region_id other = view->ledger_known ? view->ledger.writer : REGION_NONE;
+    if (!view->quorum) {
+        text_append(text, "Bring a majority of the voters back; then a person says which side is kept");
+        return;
+    }
+    text_appendf(text, "A person has to say which side is kept: failoverctl reconcile %s --keep %s",
+                 service->config->name, region_name(service, mark->region));
+    if (other != REGION_NONE && other != mark->region)
+        text_appendf(text, " or --keep %s", region_name(service, other));
+    text_append(text, "; it shows both before it asks. Until then no failover begins and nothing else is opened");
+}
+
+void status_glass_headline(const struct status_service *service, struct text *text)
+{
+    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (service->view->marks[r].state != MARK_NONE) {
+            size_t begin = text->length;
+            mark_text(service, &service->view->marks[r], text);
+            if (text->length > begin && text->data[begin] >= 'a' && text->data[begin] <= 'z')
+                text->data[begin] = (char)(text->data[begin] - 'a' + 'A');
+            text_append(text, ". ");
+        }
+}
+
+void status_glass_outlook(const struct status_service *service, struct text *text)
+{
+    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (service->view->marks[r].state != MARK_NONE) {
+            todo_text(service, &service->view->marks[r], text);
+            text_append(text, ".");
+            return;
+        }
+}
+
+void status_glass_warnings(const struct status_service *service, json_t *warnings)
+{
+    char words[STATUS_SENTENCE_MAX];
+    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++) {
+        const struct mark *mark = &service->view->marks[r];
+        struct text text = TEXT_OF(words);
+        if (mark->state == MARK_NONE)
+            continue;
+        text_clear(&text);
+        mark_text(service, mark, &text);
+        text_append(&text, ". ");
+        todo_text(service, mark, &text);
+        status_warn(warnings, "glass_broken", service->config->name, "%s", words);
+    }
+}
+
+/* ---- both sides ---------------------------------------------------------------------------- */
+
+/* What a side has beyond the point where the marked database left the others: all of it is lost if the other is kept.
+ * */
+static json_t *beyond(const struct mark *mark, const struct view_region *region, bool marked)
+{
+    const struct database_facts *facts = &region->database;
+    bool apart = marked ? facts->timeline > mark->timeline : true;
+    if (!facts->known || (facts->in_recovery && !marked) || facts->lsn < mark->lsn)
+        return json_null();
+    return json_integer(apart ? (json_int_t)(facts->lsn - mark->lsn) : 0);
+}
+
+static json_t *render_side(const struct status_service *service, const struct mark *mark, region_id region)
+{
+    const struct view_region *view = &service->view->regions[region];
+    char lsn[NAME_LSN_MAX];
+    json_t *side = json_object();
+    bool marked = region == mark->region;
+    put(side, "region", json_string(region_name(service, region)));
+    put(side, "marked", json_boolean(marked));
+    put(side, "fence", view->guard_heard ? json_string(name_fence_state((int)view->fence)) : json_null());
+    put(side, "primary", view->database.known ? json_boolean(!view->database.in_recovery) : json_null());
+    put(side, "timeline", view->database.known ? json_integer(view->database.timeline) : json_null());
+    put(side, "lsn", view->database.known ? json_string(format_lsn(lsn, view->database.lsn)) : json_null());
+    put(side, "seen_ms_ago", view->database.known ? json_of_ms_or_null(view->database_age_us) : json_null());
+    put(side, "beyond_bytes", beyond(mark, view, marked));
+    return side;
+}
+
+static json_t *render_sides(const struct status_service *service, const struct mark *mark)
+{
+    const struct view_service *view = service->view;
+    json_t *sides = json_array();
+    region_id other = view->ledger_known ? view->ledger.writer : mark->writer;
+    if (other == REGION_NONE && view->ledger_known)
+        other = view->ledger.operation.from;
+    add(sides, render_side(service, mark, mark->region));
+    if (other < POLICY_REGIONS_MAX && other != mark->region)
+        add(sides, render_side(service, mark, other));
+    return sides;
+}
+
+static json_t *render_mark(const struct status_service *service, const struct mark *mark)
+{
+    static const char *const states[] = { "none", "stands", "given_up", "shut" };
+    char id[NAME_HEX_MAX];
+    char lsn[NAME_LSN_MAX];
+    char at[CLOCK_WALL_TEXT_MAX];
+    char words[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(words);
+    json_t *object = json_object();
+    put(object, "id", json_string(format_hex(id, mark->id)));
+    put(object, "state", json_string(states[mark->state]));
+    put(object, "region", json_string(region_name(service, mark->region)));
+    put(object, "node", status_node_name(service->input, mark->maker.node));
+    put(object, "own", json_boolean(service->view->glass.own && mark->maker.node == service->input->self));
+    put(object, "at", json_string(base_format_wall(at, sizeof at, mark->at.us)));
+    put(object, "by", json_of_text(mark->by.s));
+    put(object, "reason", json_of_text(mark->why.s));
+    put(object, "old_is_dead", json_of_text(mark->proof.s));
+    put(object, "known_writer", status_region_name(service->input, mark->writer));
+    put(object, "known_epoch", mark->epoch > 0 ? json_of_u64(mark->epoch) : json_null());
+    put(object, "known_version", mark->version > 0 ? json_of_u64(mark->version) : json_null());
+    put(object, "fork_timeline", json_integer(mark->timeline));
+    put(object, "fork_lsn", json_string(format_lsn(lsn, mark->lsn)));
+    put(object, "gives_way_to", status_region_name(service->input, mark->yields));
+    put(object, "sides", render_sides(service, mark));
+    mark_text(service, mark, &text);
+    put(object, "text", json_of_text(words));
+    text_clear(&text);
+    todo_text(service, mark, &text);
+    put(object, "todo", json_of_text(words));
+    return object;
+}
+
+/* ---- DNS, by hand -------------------------------------------------------------------------- */
+
+static void record_line(const struct record_config *record, size_t region, json_t *lines)
+{
+    char words[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(words);
+    const struct record_values *values = config_record_values(record, region);
+    const struct record_alias *alias = config_record_alias(record, region);
+    const struct record_weight *weight = config_record_weight(record, region);
+    text_appendf(&text, "%s %s %" PRId64, record->name, config_record_type_name(record->type), record->ttl_s);
+    if (record->set_identifier != NULL)
+        text_appendf(&text, " (%s)", record->set_identifier);
+    for (size_t v = 0; values != NULL && v < values->values.count; v++)
+        text_appendf(&text, "%s %s", v > 0 ? "," : "", values->values.items[v]);
+    if (alias != NULL)
+        text_appendf(&text, " alias of %s in %s", alias->name, alias->zone);
+    if (weight != NULL)
+        text_appendf(&text, " weight %" PRId64, weight->weight);
+    add(lines, json_of_text(words));
+}
+
+/* What DNS would have to say for `region` to be found: no epoch can be agreed on, so nobody changes it but a person. */
+static json_t *render_records(const struct status_service *service, size_t region)
+{
+    json_t *lines = json_array();
+    const struct dns_config *dns = service->config->dns;
+    for (size_t z = 0; dns != NULL && z < dns->zone_count; z++)
+        for (size_t r = 0; r < dns->zones[z].record_count; r++)
+            record_line(&dns->zones[z].records[r], region, lines);
+    return lines;
+}
+
+json_t *status_glass(const struct status_service *service)
+{
+    const struct view_service *view = service->view;
+    region_id region = (region_id)service->input->cluster->nodes[service->input->self].region;
+    json_t *marks = json_array();
+    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (view->marks[r].state != MARK_NONE)
+            add(marks, render_mark(service, &view->marks[r]));
+    json_t *object = json_object();
+    put(object, "marks", marks);
+    put(object, "open_by_mark", json_boolean(view->glass.open));
+    put(object, "durable", json_boolean(view->glass.durable));
+    put(object, "detail", json_of_text(view->glass.detail.s));
+    bool serves = region < POLICY_REGIONS_MAX && view->regions[region].serves;
+    put(object, "records_by_hand", serves ? render_records(service, region) : json_array());
+    return object;
+}

@@ -1,0 +1,487 @@
+/* glass: break-glass, the writer by a person's word when no majority is left to ask; and the marks that say so.
+ *
+ * On a node of the target a person states that the old database is dead. The mark goes to this node's disk first, and
+ * only when it is known to be there (a message to ourselves that the shell lets out from there) is anything done:
+ *
+ *   look     is it a primary already (a restart behind a mark)? then open
+ *   shut     our own fence is confirmed, so a promotion that completes late gives a database nobody can enter
+ *   freeze   what the mark says of the fork is what is promoted
+ *   promote
+ *   open     guard.c holds it open, ten minutes at a time, by its live guard alone
+ *
+ * While the marked node meets nobody, that person's word is the only proof of one writer, and everything says so.
+ * From the first contact on the nodes have to see to it themselves. Two rules do, whoever is met first:
+ *
+ *  - Nobody opens anew who knows of a mark, but for whom it was given up, once its database is known shut: a guard
+ *    opens nothing on any lease, a voter begins no lease (glass_refuses). The mark is told on, and kept on the disk of
+ *    each that heard of it, so it makes no difference whether the old writer's region meets its maker or only a voter
+ *    that did. A voter that never heard of it and meets nobody who did can't refuse: no promise is made where no node
+ *    is reachable that shows the mark.
+ *  - What is open under a lease by then stays open: it is the majority's, its clients write, and shutting it would take
+ *    a healthy writer down for one that never had a lease. The marked side gives its mark up instead, for good and on
+ *    its disk, as soon as it hears of such a lease: from that guard (open, or its lease runs) or from any voter by
+ *    whose grant it may run. A voter that would refuse a new lease does not break a running one off, so both sides go
+ *    by the same fact. Where that fact is wrong (a grant that never made a majority), both are shut and a person
+ *    decides: never two.
+ *
+ * So with the old writer dead and the ledger as it was, the marked side goes on and nobody else opens. With a majority
+ * that went on without it, the marked side is shut at contact, keeps all that it has, and is never opened by that mark
+ * again; then it bars the region that it yielded to no more, since a blip of that one's guard must not become an outage
+ * without end, and still every other. What is left in both cases is a person's decision (reconcile.c): until then no
+ * failover begins (gates.c, no_mark).
+ *
+ * A mark ends only by a chosen ledger that says so; each node that learns of that forgets it. Two glasses broken in two
+ * regions are two marks, each barring the other: at contact each hears that the other is open, and one or both are
+ * shut.
+ */
+#include "policy/quorum/lease.h"
+#include "policy/quorum/majority.h"
+#include "policy/service.h"
+
+#define GLASS_RETRY_MIN_US (500 * US_PER_MS)
+#define GLASS_RETRY_MAX_US (10 * US_PER_S)
+
+/* ---- marks ---- */
+
+static struct mark *own_mark(struct service *s)
+{
+    struct mark *m = &s->marks[s->home];
+    return m->state != MARK_NONE && instance_equal(m->maker, s->guard.self) ? m : NULL;
+}
+
+const struct mark *glass_own(const struct service *s)
+{
+    const struct mark *m = &s->marks[s->home];
+    return m->state != MARK_NONE && instance_equal(m->maker, s->guard.self) ? m : NULL;
+}
+
+bool glass_stands(const struct service *s)
+{
+    const struct mark *m = glass_own(s);
+    return m != NULL && m->state == MARK_STANDS;
+}
+
+const struct mark *glass_find(const struct service *s, uint64_t mark)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (s->marks[r].state != MARK_NONE && s->marks[r].id == mark)
+            return &s->marks[r];
+    return NULL;
+}
+
+uint8_t glass_count(const struct service *s, uint64_t mark)
+{
+    uint8_t count = 0;
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        count = (uint8_t)(count + (s->marks[r].state != MARK_NONE && (mark == 0 || s->marks[r].id != mark)));
+    return count;
+}
+
+const struct mark *glass_bars(const struct service *s, region_id region)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (r != region && s->marks[r].state != MARK_NONE &&
+            !(s->marks[r].state == MARK_SHUT && s->marks[r].yields == region))
+            return &s->marks[r];
+    return NULL;
+}
+
+bool glass_is_tended(const struct service *s, const struct turn *turn)
+{
+    const struct mark *m = &s->marks[s->home];
+    return m->state == MARK_STANDS && m->maker.node != turn_self(turn) && turn_heard(turn, m->maker.node);
+}
+
+static struct note *note_mark(struct service *s, struct turn *turn, enum note_kind kind, const struct mark *m)
+{
+    struct note *note = service_note(s, turn, kind);
+    note->region = m->region;
+    note->node = m->maker.node;
+    note->operation = m->id;
+    s->gossip_now = true;
+    return note;
+}
+
+/* On a disk that takes nothing it is remembered for as long as the process lives. */
+static void keep(const struct turn *turn)
+{
+    if (turn->stores)
+        *turn->persist = true;
+}
+
+void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
+{
+    if (told->state <= MARK_NONE || told->state >= MARK_STATE_COUNT || told->id == 0 ||
+        told->region >= turn->config->region_count || told->maker.node >= turn->config->node_count ||
+        turn->config->region_of[told->maker.node] != told->region)
+        return;
+    const struct ledger *l = service_ledger(s);
+    struct mark *m = &s->marks[told->region];
+    bool ended = l != NULL && ledger_is_reconciled(l, told->id);
+    /* Of our own nobody knows better; another of our region is about the same database. */
+    if (ended || m == own_mark(s))
+        return;
+    bool same = m->state != MARK_NONE && m->id == told->id;
+    bool newer = same ? told->state > m->state : m->state == MARK_NONE || told->at.us > m->at.us;
+    if (!newer)
+        return;
+    *m = *told;
+    keep(turn);
+    if (!same)
+        note_mark(s, turn, NOTE_MARK_HEARD, m);
+    s->gossip_now = true;
+}
+
+struct mark glass_tell(struct service *s)
+{
+    for (region_id i = 1; i <= POLICY_REGIONS_MAX; i++) {
+        region_id r = (region_id)((s->mark_told + i) % POLICY_REGIONS_MAX);
+        if (s->marks[r].state == MARK_NONE)
+            continue;
+        s->mark_told = r;
+        return s->marks[r];
+    }
+    return (struct mark){ .state = MARK_NONE };
+}
+
+static void forget_reconciled(struct service *s, struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    for (region_id r = 0; l != NULL && r < POLICY_REGIONS_MAX; r++) {
+        struct mark *m = &s->marks[r];
+        if (m->state == MARK_NONE || !ledger_is_reconciled(l, m->id))
+            continue;
+        note_mark(s, turn, NOTE_MARK_ENDED, m);
+        if (m == own_mark(s))
+            s->glass = (struct glass){ .attempt = s->glass.attempt };
+        *m = (struct mark){ .state = MARK_NONE };
+        keep(turn);
+    }
+}
+
+/* ---- who may be leased ---- */
+
+/* By this voter's own grant. Its clock may be wrong, so for as long as a waiter would count it. */
+static bool may_run(const struct service *s, const struct turn *turn)
+{
+    const struct acceptor *a = &s->acceptor;
+    if (!turn->voting || !a->accepted.present || a->granted.node == NODE_NONE || a->grant_released)
+        return false;
+    struct mono_time until = lease_wait_until(&a->accepted.ledger, acceptor_grant_age_us(a, turn->now), turn->now);
+    return !mono_reached(turn->now, until);
+}
+
+node_id glass_granting(const struct service *s, const struct turn *turn)
+{
+    return may_run(s, turn) ? s->acceptor.granted.node : NODE_NONE;
+}
+
+bool glass_refuses(const struct service *s, const struct turn *turn, const struct message_renew *renew)
+{
+    node_id n = renew->instance.node;
+    bool barred = n < turn->config->node_count && glass_bars(s, turn->config->region_of[n]) != NULL;
+    bool goes_on = may_run(s, turn) && instance_equal(s->acceptor.granted, renew->instance) &&
+                   s->acceptor.granted_epoch == renew->epoch;
+    return barred && !goes_on;
+}
+
+/* A node of another region that is heard says that its database is open, or leased, or that it may have leased one to
+ * another region; NODE_NONE: nobody does. */
+static node_id who_leads(const struct service *s, const struct turn *turn)
+{
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct remote *r = &s->remotes[n];
+        /* What it last said of its guard may be older than what it was last heard by. */
+        bool news = r->heard && mono_since(turn->now, r->at) <= SILENT_HEARTBEATS * turn->config->heartbeat_us;
+        if (n == turn_self(turn) || !turn_heard(turn, n) || !news)
+            continue;
+        bool elsewhere = turn->config->region_of[n] != s->home;
+        if (elsewhere && (r->fence == FENCE_OPEN || !mono_reached(turn->now, r->lease_until)))
+            return n;
+        if (r->granting < turn->config->node_count && turn->config->region_of[r->granting] != s->home)
+            return r->granting;
+    }
+    return NODE_NONE;
+}
+
+/* ---- giving up ---- */
+
+void glass_give(struct service *s, struct turn *turn, node_id node, region_id region)
+{
+    struct mark *m = own_mark(s);
+    policy_ensure(m != NULL && m->state == MARK_STANDS);
+    m->state = MARK_GIVEN;
+    m->yields = region;
+    keep(turn);
+    s->glass.in_flight = false;
+    s->glass.stage = GLASS_LOOK;
+    s->glass.detail = (struct policy_text){ "" };
+    struct note *note = note_mark(s, turn, NOTE_MARK_GIVEN, m);
+    note->node = node;
+    note->a = node != NODE_NONE;
+    service_wake(s, turn->now); /* the guard shuts now */
+}
+
+static void see_shut(struct service *s, struct turn *turn, struct mark *m)
+{
+    const struct guard *g = &s->guard;
+    if (m->state != MARK_GIVEN || g->fence != FENCE_CONFIRMED || g->wanted != ACT_FENCE_SHUT)
+        return;
+    m->state = MARK_SHUT;
+    keep(turn);
+    note_mark(s, turn, NOTE_MARK_SHUT, m);
+}
+
+/* ---- what stands on our disk ---- */
+
+void glass_on_disk(struct service *s, const struct mark *told)
+{
+    const struct mark *m = glass_own(s);
+    if (m != NULL && told->id == m->id && told->state > s->glass.on_disk)
+        s->glass.on_disk = told->state;
+}
+
+/* The message waits behind every write asked for so far; one may be dropped, so it is sent again. */
+static void ask_the_disk(struct service *s, struct turn *turn, const struct mark *m)
+{
+    if (s->glass.on_disk >= m->state)
+        return;
+    if (mono_reached(turn->now, s->glass.ask_at)) {
+        struct message *ask = effects_send(turn->effects, node_bit(turn_self(turn)), true, MESSAGE_GOSSIP, s->index);
+        ask->as.gossip = (struct message_gossip){ .instance = s->guard.self, .mark = *m, .granting = NODE_NONE };
+        s->glass.ask_at = mono_after(turn->now, turn->config->heartbeat_us);
+    }
+    service_wake(s, s->glass.ask_at);
+}
+
+/* ---- what is done behind it ---- */
+
+enum act_kind glass_wants(const struct service *s)
+{
+    if (s->glass.stage == GLASS_OPEN)
+        return ACT_FENCE_HOLD;
+    /* A process that starts behind its mark may have left the database open: the first look decides. */
+    return s->glass.stage == GLASS_LOOK ? ACT_COMPARE : ACT_FENCE_SHUT;
+}
+
+static void enter(struct service *s, struct turn *turn, enum glass_stage stage)
+{
+    struct glass *g = &s->glass;
+    g->stage = stage;
+    g->tries = 0;
+    g->retry_at = turn->now;
+    g->in_flight = false;
+    g->detail = (struct policy_text){ "" };
+    service_wake(s, turn->now);
+}
+
+static void send_act(struct service *s, struct turn *turn, enum act_kind kind)
+{
+    struct glass *g = &s->glass;
+    const struct ledger *l = service_ledger(s);
+    if (g->in_flight && !mono_reached(turn->now, g->act_deadline)) {
+        service_wake(s, g->act_deadline);
+        return;
+    }
+    if (!mono_reached(turn->now, g->retry_at)) {
+        service_wake(s, g->retry_at);
+        return;
+    }
+    int64_t deadline_us = kind == ACT_PROMOTE ? s->policy->promote_deadline_us : s->policy->promote_deadline_us / 4;
+    struct act *act = &effects_add(turn->effects, EFFECT_ACT)->as.act;
+    *act = (struct act){
+        .kind = kind,
+        .key = { s->index, STEP_GLASS, ++g->attempt, l != NULL ? l->epoch : 0, glass_own(s)->id },
+        .until = mono_after(turn->now, deadline_us),
+        .deadline = mono_after(turn->now, deadline_us),
+        .region = s->home,
+    };
+    g->in_flight = true;
+    g->flying = kind;
+    g->tries++;
+    g->act_deadline = mono_after(act->deadline, US_PER_S); /* the shell answers before; then it counts as lost */
+    struct note *note = service_note(s, turn, NOTE_ACT_SENT);
+    note->step = STEP_GLASS;
+    note->a = kind;
+    note->operation = glass_own(s)->id;
+    service_wake(s, g->act_deadline);
+}
+
+/* Where it left the others: what is compared when a person reconciles. */
+static void note_fork(struct service *s, struct turn *turn, const struct database_facts *facts)
+{
+    struct mark *m = own_mark(s);
+    if (!facts->known || !facts->in_recovery || (m->timeline == facts->timeline && m->lsn == facts->lsn))
+        return;
+    m->timeline = facts->timeline;
+    m->lsn = facts->lsn;
+    keep(turn);
+    s->gossip_now = true;
+}
+
+static enum glass_stage after(enum act_kind kind, bool primary)
+{
+    if (primary || kind == ACT_PROMOTE)
+        return GLASS_OPEN;
+    return kind == ACT_FREEZE ? GLASS_PROMOTE : GLASS_SHUT;
+}
+
+void glass_act_done(struct service *s, struct turn *turn, const struct act_result *result)
+{
+    struct glass *g = &s->glass;
+    if (!glass_stands(s) || !g->in_flight || result->key.attempt != g->attempt || result->kind != g->flying)
+        return;
+    g->in_flight = false;
+    struct note *note = service_note(s, turn, NOTE_ACT_DONE);
+    note->step = STEP_GLASS;
+    note->a = result->kind;
+    note->b = result->outcome;
+    note->detail = result->detail;
+    note->operation = glass_own(s)->id;
+    if (result->database.known)
+        s->health.sightings[s->home][turn_self(turn)] = (struct sighting){ true, turn->now, result->database };
+    if (g->stage != GLASS_PROMOTE)
+        note_fork(s, turn, &result->database);
+    bool primary = result->database.known && !result->database.in_recovery;
+    if (result->outcome == ACT_DONE || primary) {
+        enter(s, turn, after(result->kind, primary));
+        return;
+    }
+    int64_t wait_us = GLASS_RETRY_MIN_US << (g->tries < 5 ? g->tries : 5);
+    g->retry_at = mono_after(turn->now, wait_us < GLASS_RETRY_MAX_US ? wait_us : GLASS_RETRY_MAX_US);
+    g->detail = result->detail;
+    service_wake(s, g->retry_at);
+}
+
+static void work(struct service *s, struct turn *turn)
+{
+    struct glass *g = &s->glass;
+    switch (g->stage) {
+    case GLASS_LOOK: send_act(s, turn, ACT_COMPARE); return;
+    case GLASS_SHUT:
+        g->detail = s->guard.detail;
+        if (s->guard.fence == FENCE_CONFIRMED && s->guard.wanted == ACT_FENCE_SHUT)
+            enter(s, turn, GLASS_FREEZE);
+        return;
+    case GLASS_FREEZE: send_act(s, turn, ACT_FREEZE); return;
+    case GLASS_PROMOTE: send_act(s, turn, ACT_PROMOTE); return;
+    case GLASS_OPEN:
+    default:
+        g->detail = s->guard.detail;
+        if (!g->opened && s->guard.fence == FENCE_OPEN)
+            note_mark(s, turn, NOTE_MARK_OPENED, glass_own(s));
+        g->opened = g->opened || s->guard.fence == FENCE_OPEN;
+    }
+}
+
+void glass_run(struct service *s, struct turn *turn)
+{
+    forget_reconciled(s, turn);
+    struct mark *m = own_mark(s);
+    if (m == NULL)
+        return;
+    node_id leads = m->state == MARK_STANDS ? who_leads(s, turn) : NODE_NONE;
+    if (leads != NODE_NONE)
+        glass_give(s, turn, leads, turn->config->region_of[leads]);
+    see_shut(s, turn, m);
+    ask_the_disk(s, turn, m);
+    if (m->state == MARK_STANDS && s->glass.on_disk == MARK_STANDS)
+        work(s, turn);
+}
+
+void glass_init(struct service *s, const struct turn *turn, const struct mark marks[POLICY_REGIONS_MAX])
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        s->marks[r] = marks[r];
+    const struct mark *m = &s->marks[s->home];
+    struct instance self = { turn->config->instance, turn_self(turn) };
+    if (m->state != MARK_NONE && instance_equal(m->maker, self))
+        s->glass.on_disk = m->state;
+}
+
+/* ---- breaking it ---- */
+
+static bool hears_a_majority(const struct service *s, const struct turn *turn)
+{
+    node_set heard = 0;
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        if (node_in(turn->config->voters, n) && service_able(s, turn, n))
+            heard = (node_set)(heard | node_bit(n));
+    return majority_has(turn->config->voters, heard);
+}
+
+static bool is_a_standby(const struct service *s, const struct turn *turn)
+{
+    const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
+    return own->known && own->facts.in_recovery && mono_since(turn->now, own->at) <= s->policy->evidence_max_age_us;
+}
+
+/* ANSWER_ACCEPTED: nothing speaks against it but what nobody can know. */
+static enum order_answer judge(const struct service *s, const struct turn *turn)
+{
+    const struct pending_order *o = &s->order;
+    if (o->from != turn_self(turn) || !s->guard.mine || o->order.to != s->home)
+        return ANSWER_NOT_HERE;
+    if (glass_count(s, 0) != 0)
+        return ANSWER_MARKED;
+    if (hears_a_majority(s, turn))
+        return ANSWER_QUORUM;
+    if (who_leads(s, turn) != NODE_NONE)
+        return ANSWER_STILL_OPEN;
+    if (!turn->stores)
+        return ANSWER_NO_STORE;
+    if (!s->guard.ready)
+        return ANSWER_NO_FENCE;
+    return is_a_standby(s, turn) ? ANSWER_ACCEPTED : ANSWER_NO_STANDBY;
+}
+
+static void make_mark(struct service *s, struct turn *turn)
+{
+    struct pending_order *o = &s->order;
+    const struct register_report *accepted = &s->acceptor.accepted;
+    const struct ledger *l = service_ledger(s);
+    if (l == NULL && accepted->present) /* a process that started without a majority knows only its own disk */
+        l = &accepted->ledger;
+    const struct database_facts *facts = &s->health.sightings[s->home][turn_self(turn)].facts;
+    o->operation = turn_random(turn) | 1u;
+    s->marks[s->home] = (struct mark){
+        .state = MARK_STANDS,
+        .id = o->operation,
+        .maker = s->guard.self,
+        .region = s->home,
+        .yields = REGION_NONE,
+        .at = o->given,
+        .by = o->order.by,
+        .why = o->order.why,
+        .proof = o->order.proof,
+        .version = l != NULL ? l->version : 0,
+        .epoch = l != NULL ? l->epoch : 0,
+        .writer = l != NULL ? l->writer : REGION_NONE,
+        .timeline = facts->timeline,
+        .lsn = facts->lsn,
+    };
+    s->glass = (struct glass){ .attempt = s->glass.attempt, .ask_at = turn->now };
+    *turn->persist = true;
+    note_mark(s, turn, NOTE_MARK_MADE, &s->marks[s->home])->detail = o->order.by;
+}
+
+void glass_order_take(struct service *s, struct turn *turn)
+{
+    enum order_answer said = judge(s, turn);
+    if (said == ANSWER_ACCEPTED)
+        make_mark(s, turn);
+    else
+        order_say(s, turn, said, NULL, GATE_COUNT);
+}
+
+/* Answered when the mark is on the disk; what comes of it is told by status, as of any operation. */
+void glass_order_run(struct service *s, struct turn *turn)
+{
+    const struct pending_order *o = &s->order;
+    if (s->glass.on_disk != MARK_NONE)
+        order_say(s, turn, ANSWER_ACCEPTED, NULL, GATE_COUNT);
+    else if (mono_reached(turn->now, o->deadline))
+        order_say(s, turn, ANSWER_NO_STORE, NULL, GATE_COUNT);
+    else
+        service_wake(s, o->deadline);
+}

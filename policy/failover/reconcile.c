@@ -1,0 +1,138 @@
+/* reconcile: a person says which side of a broken glass is kept (glass.c).
+ *
+ *   keep the marked region  an operation like a failover to it, which carries the mark: begin (the ledger names none),
+ *                           wait out the old lease, compare, give the mark up and shut, grant, lease, open, DNS. Its
+ *                           database is a primary already, so there is nothing to promote. It serves until just
+ *                           before the grant; the grant ends the mark.
+ *   keep the ledger's side  the mark is set aside: its maker gives it up and is shut, proven and on its disk, then the
+ *                           ledger says that the mark is ended. What only the marked database has stays there, to be
+ *                           listed and rejoined like any old primary's.
+ *
+ * The mark's maker carries both out, since what has to be shut first is its own. Where it is gone a mark can still be
+ * set aside by whoever can propose: when it was known shut before, or at the word of a person who skips the fence by
+ * name. Each is a compare-and-set on the ledger, so of two people who say the opposite one is told that the other was
+ * first.
+ */
+#include "policy/failover/word.h"
+#include "policy/service.h"
+
+/* A person who keeps the marked side has said what these ask: what was lost is shown before, and the old writer's fence
+ * is vouched for by the word that broke the glass. The old lease is waited out all the same (steps.c). */
+#define SAID_GATES                                                                                                     \
+    ((1u << GATE_MAJORITY_FAILED) | (1u << GATE_TARGET_STREAMING) | (1u << GATE_LOSS_WITHIN_RPO) |                     \
+     (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_NOT_PAUSED) | (1u << GATE_FENCE) |                  \
+     (1u << GATE_APPROVED))
+
+static bool skips_fence(const struct pending_order *o)
+{
+    return (o->order.skipped_gates >> GATE_FENCE & 1u) != 0;
+}
+
+node_id reconcile_executor(const struct service *s, const struct turn *turn)
+{
+    const struct pending_order *o = &s->order;
+    const struct mark *m = glass_find(s, o->order.operation);
+    if (m == NULL)
+        return turn_self(turn); /* which says so */
+    if (service_able(s, turn, m->maker.node))
+        return m->maker.node;
+    if (o->order.to != m->region && (m->state == MARK_SHUT || skips_fence(o)) && turn->may_propose)
+        return turn_self(turn);
+    return NODE_NONE;
+}
+
+/* What the ledger says of the writer: kept by setting the mark aside. Or one of two marks is. */
+static bool is_other_side(const struct service *s, const struct ledger *l, region_id keep)
+{
+    bool between = l->writer == REGION_NONE && (keep == l->operation.to || keep == l->operation.from);
+    bool named = keep == l->writer || between;
+    return named || s->marks[keep].state != MARK_NONE;
+}
+
+static void set_aside(struct service *s, struct turn *turn, const struct ledger *l, const struct mark *m)
+{
+    struct pending_order *o = &s->order;
+    if (!is_other_side(s, l, o->order.to)) {
+        order_say(s, turn, ANSWER_NOT_SERVING, NULL, GATE_COUNT);
+        return;
+    }
+    bool own = m == glass_own(s);
+    if (own && m->state == MARK_STANDS)
+        glass_give(s, turn, NODE_NONE, o->order.to);
+    if (own && (m->state != MARK_SHUT || s->glass.on_disk != MARK_SHUT))
+        return; /* being shut; it may take as long as its fence does */
+    if (!own && m->state != MARK_SHUT && !skips_fence(o)) {
+        struct gate gate = { .known = true, .limit = PROOF_RELEASED };
+        order_say(s, turn, ANSWER_GATE, &gate, GATE_FENCE); /* its maker lost its store: nobody can confirm */
+        return;
+    }
+    o->operation = m->id;
+    struct ledger goal = ledger_reconcile(l, m->id);
+    order_put_forward(s, turn, &goal);
+}
+
+static void keep_marked(struct service *s, struct turn *turn, const struct ledger *l, const struct mark *m)
+{
+    struct pending_order *o = &s->order;
+    struct gate gates[GATE_COUNT];
+    uint32_t skipped = o->order.skipped_gates | SAID_GATES;
+    gates_judge(s, turn, o->order.to, false, skipped, -1, gates);
+    gates[GATE_NO_MARK].open = glass_count(s, m->id) == 0;
+    enum gate_id shut = gates_first_shut(gates);
+    if (shut != GATE_COUNT) {
+        if (o->version == 0)
+            order_say(s, turn, ANSWER_GATE, &gates[shut], shut);
+        return;
+    }
+    if (o->operation == 0)
+        o->operation = s->proposed_operation = turn_random(turn) | 1u;
+    struct ledger goal = ledger_begin(l, &(struct begin_terms){
+        .id = o->operation,
+        .to = m->region,
+        .executor = turn_self(turn),
+        .kind = OPERATION_FAILOVER,
+        .forced = true,
+        .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
+        .skipped_gates = skipped,
+        .accepted_loss_bytes = -1,
+        .mark = m->id,
+        .wall = turn->wall,
+        .said = { o->given, o->order.by, o->order.why },
+    });
+    order_put_forward(s, turn, &goal);
+}
+
+enum order_answer reconcile_late(const struct service *s)
+{
+    const struct mark *own = glass_own(s);
+    bool shutting = own != NULL && own->id == s->order.order.operation && s->order.order.to != own->region;
+    return shutting && s->order.operation == 0 ? ANSWER_GATE : ANSWER_NO_QUORUM;
+}
+
+void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    struct pending_order *o = &s->order;
+    uint64_t id = o->order.operation;
+    const struct mark *m = glass_find(s, id);
+    bool other_way = id != 0 && operation_moves(l->operation.kind) && l->operation.mark == id;
+    bool ended = ledger_is_reconciled(l, id);
+    enum order_answer said = ANSWER_COUNT;
+    if (ended && o->operation == id) /* set aside, as we put forward */
+        said = ANSWER_ACCEPTED;
+    else if (other_way)
+        said = ANSWER_BUSY;
+    else if (ended)
+        said = ANSWER_ALREADY;
+    else if (m == NULL)
+        said = ANSWER_NO_MARK;
+    else if (l->epoch != o->epoch) /* ordered in view of another writer */
+        said = ANSWER_BUSY;
+    if (said != ANSWER_COUNT) {
+        o->version = 0; /* what is chosen says what became of it */
+        order_say(s, turn, said, NULL, GATE_COUNT);
+    } else if (o->order.to == m->region) {
+        keep_marked(s, turn, l, m);
+    } else {
+        set_aside(s, turn, l, m);
+    }
+}

@@ -1,0 +1,286 @@
+/* Broken glasses: see check.h.
+ *
+ * A person's word stands where a majority can't be asked. What that word is worth nobody can check, so two may write
+ * while the marked side has met nobody: that is counted as a risk that was accepted. What the nodes can see to they
+ * are held to:
+ *   - nothing is promoted or opened by a mark that is not on its maker's disk;
+ *   - from the first contact of two that write on there is one, after the time that hearing and shutting take;
+ *   - who has such a mark on its disk and starts anew opens nothing by a lease;
+ *   - a mark goes from a disk, and into the ledger as reconciled, only at a person's order, the way that was ordered;
+ *   - the old lease is over when the marked side is granted one. */
+#include "tests/sim/truth.h"
+
+#include <string.h>
+
+/* How long two of two regions have to be out of hearing to have lost each other, in heartbeats. */
+#define APART_BEATS 5
+
+static bool is_listed(const struct ledger *l, uint64_t mark)
+{
+    for (size_t i = 0; i < LEDGER_RECONCILED_MAX; i++)
+        if (mark != 0 && l->reconciled[i] == mark)
+            return true;
+    return false;
+}
+
+static bool is_reconciled(const struct truth *t, uint64_t mark)
+{
+    for (uint64_t v = t->top; v > 0; v--)
+        if (is_listed(&t->chosen[v], mark))
+            return true;
+    return false;
+}
+
+static bool is_mark(const struct truth *t, uint64_t id)
+{
+    for (size_t i = 0; i < TRUTH_MARKS; i++)
+        if (id != 0 && t->mark_ids[i] == id)
+            return true;
+    return false;
+}
+
+/* ---- what is on the disks ---- */
+
+static void made(struct world *w, struct truth *t, const struct host *h, const struct mark *m)
+{
+    t->glasses[h->region] = (struct truth_glass){ .id = m->id, .host = host_index(w, h), .instance = m->maker.id,
+                                                  .met_us = TRUTH_NEVER_US, .last_us = TRUTH_NEVER_US };
+    t->mark_ids[t->next_mark] = m->id;
+    t->next_mark = (uint8_t)((t->next_mark + 1u) % TRUTH_MARKS);
+    w->beyond[BEYOND_RISK] = true;
+}
+
+/* By any grant that still counts. What it was opened by before it had heard of the mark may be on its way yet. */
+static bool is_leased(const struct world *w, uint8_t service, const struct host *h)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct ledger *l = t->top > 0 ? &t->chosen[t->top] : NULL;
+    return l != NULL && l->writer == h->region && truth_leased_until_us(w, service, l) + truth_slack_us(w) > w->now_us;
+}
+
+void check_marks(struct world *w, const struct host *h, uint8_t service, const struct mark marks[POLICY_REGIONS_MAX])
+{
+    struct truth *t = w->services[service].truth;
+    uint8_t n = host_index(w, h);
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        struct truth_known *known = &t->known[n][r];
+        const struct mark *m = &marks[r];
+        uint64_t id = m->state == MARK_NONE ? 0 : m->id;
+        bool own = r == h->region && id != 0 && m->maker.id == h->config.instance;
+        if (known->id != 0 && id != known->id && !h->store_was_lost && known->instance == h->config.instance &&
+            !is_reconciled(t, known->id) && (id == 0 || m->at.us < known->at_us))
+            world_break(w, INVARIANT_EVIDENCE, "%s forgets a broken glass that nobody has reconciled", h->name);
+        if (known->id != id || known->instance != h->config.instance)
+            *known = (struct truth_known){ .id = id, .instance = h->config.instance, .at_us = m->at.us,
+                                           .since_us = w->now_us, .leased = is_leased(w, service, h) };
+        known->bars = id != 0 && !(m->state == MARK_SHUT && m->yields == h->region);
+        if (own && t->glasses[r].id != id)
+            made(w, t, h, m);
+        if (!own)
+            continue;
+        struct truth_glass *glass = &t->glasses[r];
+        if (m->state < glass->state)
+            world_break(w, INVARIANT_EVIDENCE, "%s takes back that it gave a mark up", h->name);
+        if (m->state != MARK_STANDS && glass->state == MARK_STANDS)
+            glass->given_us = w->now_us;
+        glass->state = m->state;
+        glass->yields = m->yields;
+    }
+}
+
+/* Others open on the word that a mark was given up and its database shut. */
+void check_told(struct world *w, const struct host *h, const struct message *m)
+{
+    const struct mark *told = &m->as.gossip.mark;
+    if (m->kind != MESSAGE_GOSSIP || m->service >= w->service_count || told->state == MARK_NONE ||
+        told->region != h->region || told->maker.id != h->config.instance || h->disk.forgot)
+        return;
+    const struct mark *kept = &h->disk.durable.services[m->service].marks[h->region];
+    if (kept->id != told->id || kept->state < told->state)
+        world_break(w, INVARIANT_EVIDENCE, "%s tells of a mark what is not on its disk", h->name);
+}
+
+/* ---- acts ---- */
+
+static bool stands(const struct truth *t, region_id r)
+{
+    return t->glasses[r].id != 0 && t->glasses[r].state == MARK_STANDS;
+}
+
+/* The act was asked for while the mark stood; giving it up overtakes nothing that is under way. */
+static bool covered_by_mark(const struct world *w, const struct truth *t, const struct host *h)
+{
+    const struct truth_glass *g = &t->glasses[h->region];
+    int64_t takes = 2 * w->act_us[ACT_FENCE_HOLD] + w->act_us[ACT_FENCE_SHUT] + 2 * truth_slack_us(w);
+    bool just_given = g->state != MARK_STANDS && w->now_us - g->given_us <= takes;
+    return g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance &&
+           (stands(t, h->region) || just_given);
+}
+
+bool truth_held_by_mark(const struct world *w, uint8_t service, const struct host *h)
+{
+    return covered_by_mark(w, w->services[service].truth, h);
+}
+
+bool truth_is_marked(const struct world *w, uint8_t service, region_id r)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct truth_glass *g = &t->glasses[r];
+    return g->id != 0 && (g->state != MARK_SHUT || !is_reconciled(t, g->id));
+}
+
+void check_glass_promotion(struct world *w, const struct host *h, const struct act *act)
+{
+    const struct truth *t = w->services[act->key.service].truth;
+    if (!covered_by_mark(w, t, h) || t->glasses[h->region].id != act->key.operation)
+        world_break(w, INVARIANT_EVIDENCE, "%s promotes by a broken glass that is not on its disk", h->name);
+}
+
+/* Whose region had no lease when the mark got to its disk opens nothing by one that it gets since; what is open may
+ * go on. (A door may be opened late, for a process that died.) */
+void check_barred(struct world *w, const struct host *h, const struct act *act)
+{
+    const struct truth *t = w->services[act->key.service].truth;
+    if (w->services[act->key.service].policy.fence != FENCE_ENFORCED)
+        return;
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        const struct truth_known *known = &t->known[host_index(w, h)][r];
+        bool found = known->bars && !known->leased && known->instance == h->config.instance;
+        const struct truth_glass *g = &t->glasses[r];
+        bool shut = g->id == known->id && g->state == MARK_SHUT && g->yields == h->region; /* and told */
+        if (r != h->region && found && !shut && !h->store_was_lost && !is_reconciled(t, known->id))
+            world_break(w, INVARIANT_LEASE, "%s opens its database, and its disk shows that the glass was broken "
+                                            "for %s",
+                        h->name, truth_region(w, r));
+    }
+}
+
+/* ---- contact ---- */
+
+void check_met(struct world *w, const struct host *h, uint8_t from, const struct message *m)
+{
+    if (m->service >= w->service_count)
+        return;
+    struct truth *t = w->services[m->service].truth;
+    struct truth_glass *g = &t->glasses[h->region];
+    const struct host *other = &w->hosts[from];
+    bool maker = g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance;
+    if (m->kind != MESSAGE_GOSSIP || !maker || other->region == h->region || !m->as.gossip.guard)
+        return;
+    int64_t sent_us = host_true(other, m->sent_us);
+    if (!world_acknowledges(w, m->service, other->region) || sent_us < t->opened_us[other->region] ||
+        m->restarts != other->disk.restarts)
+        return;
+    bool again = g->met == other->region && w->now_us - g->last_us <= APART_BEATS * h->config.heartbeat_us;
+    if (!again)
+        g->met_us = w->now_us;
+    g->met = other->region;
+    g->last_us = w->now_us;
+}
+
+/* Two write, and one of them by a mark: the maker has heard the other for as long as hearing, asking for a lease and
+ * shutting may take them. */
+static const struct host *late_by(const struct world *w, const struct truth *t, uint8_t service, region_id marked,
+                                  region_id other)
+{
+    const struct truth_glass *g = &t->glasses[marked];
+    if (g->id == 0 || g->met != other || g->met_us == TRUTH_NEVER_US)
+        return NULL;
+    const struct host *h = &w->hosts[g->host];
+    const struct service_policy *policy = &h->config.services[service];
+    int64_t lease = t->top > 0 ? t->chosen[t->top].longest_lease_us : policy->lease_us;
+    int64_t takes = lease + 10 * h->config.heartbeat_us + 2 * policy->fence_budget_us +
+                    8 * (w->act_us[ACT_FENCE_SHUT] + w->act_us[ACT_FENCE_HOLD]) + 4 * truth_slack_us(w);
+    int64_t since = h->trouble_until_us > g->met_us ? h->trouble_until_us : g->met_us;
+    since = t->silent_us[marked] > since ? t->silent_us[marked] : since;
+    bool together = w->now_us - g->last_us <= APART_BEATS * h->config.heartbeat_us;
+    bool able = h->alive && !host_stands(h) && h->config.instance == g->instance && h->guard_ready && !h->store_failed;
+    return together && able && w->now_us - since > truth_longest_us(h, takes) ? h : NULL;
+}
+
+const struct host *truth_glass_late(const struct world *w, uint8_t service, region_id a, region_id b)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct host *h = late_by(w, t, service, a, b);
+    return h != NULL ? h : late_by(w, t, service, b, a);
+}
+
+/* ---- reconciling ---- */
+
+void check_reconcile_ordered(struct world *w, uint8_t service, uint64_t mark, region_id keep)
+{
+    struct truth *t = w->services[service].truth;
+    t->reconciles[t->next_reconcile] = (struct truth_reconcile){ mark, keep };
+    t->next_reconcile = (uint8_t)((t->next_reconcile + 1u) % TRUTH_MARKS);
+}
+
+static bool was_ordered(const struct truth *t, uint64_t mark, bool keeps_marked, region_id region)
+{
+    for (size_t i = 0; i < TRUTH_MARKS; i++)
+        if (t->reconciles[i].mark == mark && mark != 0 && (t->reconciles[i].keep == region) == keeps_marked)
+            return true;
+    return false;
+}
+
+static region_id region_of_mark(const struct truth *t, uint64_t mark)
+{
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
+        if (t->glasses[r].id == mark)
+            return r;
+    return REGION_NONE;
+}
+
+/* The list of reconciled marks goes on from value to value: at most one joins, in front. */
+bool truth_list_follows(const struct ledger *now, const struct ledger *next)
+{
+    if (memcmp(now->reconciled, next->reconciled, sizeof now->reconciled) == 0)
+        return true;
+    size_t rest = sizeof now->reconciled - sizeof now->reconciled[0];
+    bool joins = memcmp(now->reconciled, next->reconciled + 1, rest) == 0 &&
+                 next->reconciled[0] != 0 && !is_listed(now, next->reconciled[0]);
+    bool granted = now->operation.phase == PHASE_BEGUN && next->operation.phase == PHASE_GRANTED;
+    return joins && (granted ? next->reconciled[0] == now->operation.mark : next->epoch == now->epoch);
+}
+
+void check_reconciled(struct world *w, uint8_t service, const struct ledger *before, const struct ledger *l)
+{
+    struct truth *t = w->services[service].truth;
+    uint64_t mark = l->reconciled[0];
+    if (mark == before->reconciled[0] || mark == 0)
+        return;
+    bool keeps = l->operation.phase == PHASE_GRANTED && l->operation.mark == mark && before->writer == REGION_NONE;
+    if (!was_ordered(t, mark, keeps, region_of_mark(t, mark)))
+        world_break(w, INVARIANT_EVIDENCE, "a broken glass is reconciled as nobody has ordered");
+    if (!keeps)
+        return;
+    region_id marked = region_of_mark(t, mark);
+    if (marked != REGION_NONE && t->glasses[marked].state == MARK_STANDS &&
+        t->glasses[marked].instance == l->guard.id)
+        world_break(w, INVARIANT_LEASE, "the marked side is granted, and its disk says that it may open without a "
+                                        "lease");
+    for (uint64_t v = t->top; v > 0; v--) { /* the outgoing guard, in its own epoch */
+        const struct ledger *old = &t->chosen[v];
+        if (old->epoch != before->guard_epoch || old->writer == REGION_NONE)
+            continue;
+        const struct message_release *released = &t->voters[old->guard.node].released;
+        bool given = truth_same_instance(released->instance, old->guard) && released->epoch >= before->guard_epoch;
+        if (!given && w->now_us + truth_slack_us(w) < truth_leased_until_us(w, service, old))
+            world_break(w, INVARIANT_LEASE, "the marked side is granted, and the old lease still runs");
+        return;
+    }
+}
+
+/* A timeline that a person's word began, on one side and not on the other: what is lost there a person was shown. */
+bool truth_apart_by_glass(const struct world_service *s, uint32_t a, uint32_t b)
+{
+    uint32_t sides[2] = { a, b };
+    for (size_t i = 0; i < 2; i++)
+        for (uint32_t t = sides[i]; t != 0; t = s->timelines[t].parent) {
+            uint32_t other = sides[1 - i];
+            while (other != 0 && other != t)
+                other = s->timelines[other].parent;
+            if (other == 0 && is_mark(s->truth, s->timelines[t].operation))
+                return true;
+        }
+    return false;
+}

@@ -1,0 +1,67 @@
+/* A broken glass: see brew.h. The quorum is gone with the writer's region, or seems so from where a person stands; then
+ * everything comes back, in every order that matters. */
+#include "tests/sim/brew.h"
+
+/* Whatever else is left is cut off from the marked region, or lost too. */
+static void lose_the_others(struct brew *b, int64_t at, uint8_t marked, int64_t for_us)
+{
+    struct draw *d = b->draw;
+    if (draw_percent(d, 45)) {
+        brew_add(b, HIT_ISOLATE, at, for_us)->one = marked;
+        return;
+    }
+    for (uint8_t r = 0; r < b->mix->options.region_count; r++) {
+        if (r == marked || r == b->mix->options.policy.initial_writer)
+            continue;
+        brew_add(b, draw_percent(d, 70) ? HIT_REGION_LOST : HIT_ISOLATE, at + brew_ms(b, 0, 4000),
+                 for_us + brew_ms(b, 0, 60000) - brew_ms(b, 0, 30000))->one = r;
+    }
+}
+
+/* Somebody is struck while it is broken, or after. */
+static void strike_the_marked(struct brew *b, int64_t at, uint8_t marked)
+{
+    struct draw *d = b->draw;
+    static const uint8_t kinds[] = { HIT_CRASH, HIT_CRASH, HIT_CRASH_PERSIST, HIT_PAUSE, HIT_PAUSE_STEP, HIT_DISK_SLOW,
+                                     HIT_ISOLATE, HIT_CRASH };
+    struct fault *f = brew_add(b, (enum fault_kind)kinds[draw_below(d, sizeof kinds)], at + brew_ms(b, 0, 3000),
+                               brew_ms(b, 10, 20000));
+    f->one = marked; /* host and region by one number: the first coordinators are the regions' */
+    f->bits = (uint32_t)draw_below(d, 2);
+    f->value = f->kind == HIT_DISK_SLOW ? brew_ms(b, 100, 4000) : draw_small(d, 1, 4);
+}
+
+void brew_glass(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    uint8_t writer = b->mix->options.policy.initial_writer, marked = brew_serving_region(b);
+    for (unsigned i = 0; i < 8 && marked == writer; i++)
+        marked = brew_serving_region(b);
+    bool wrong = draw_percent(d, 30);
+    int64_t out = brew_detection(b) + brew_leases(b) + brew_ms(b, 20000, 90000);
+    int64_t longer = draw_percent(d, 50) ? out + brew_ms(b, 1000, 60000) : out / 2 + brew_ms(b, 10000, 30000);
+    brew_add(b, wrong ? HIT_ISOLATE : HIT_REGION_LOST, at, longer)->one = writer;
+    lose_the_others(b, at, marked, out);
+    int64_t breaks = at + 5 * b->mix->options.heartbeat_us + brew_ms(b, 1000, 15000);
+    struct fault *f = brew_add(b, HIT_GLASS, breaks, 0);
+    f->one = marked;
+    f->bits = wrong;
+    if (draw_percent(d, 45))
+        strike_the_marked(b, breaks, marked);
+    if (draw_percent(d, 15)) { /* another person elsewhere */
+        f = brew_add(b, HIT_GLASS, breaks + brew_ms(b, 0, 10000), 0);
+        f->one = brew_serving_region(b);
+        f->bits = 1;
+    }
+    int64_t met = at + (out > longer ? out : longer);
+    if (draw_percent(d, 40))
+        strike_the_marked(b, met - brew_ms(b, 0, 5000), draw_percent(d, 60) ? marked : brew_host(b));
+    for (unsigned i = (unsigned)draw_below(d, 3); i > 0; i--) {
+        met += brew_ms(b, 1000, 60000);
+        f = brew_add(b, HIT_RECONCILE, met, 0);
+        f->other = draw_percent(d, 50) ? marked : draw_percent(d, 80) ? PART_WRITER : brew_serving_region(b);
+        f->bits = draw_percent(d, 15);
+        if (draw_percent(d, 40))
+            strike_the_marked(b, met, marked);
+    }
+}

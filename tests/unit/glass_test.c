@@ -1,0 +1,386 @@
+/* Broken glasses: nothing before the disk, refusals, who opens and who doesn't, how a mark ends. */
+#include "tests/unit/service_fixture.h"
+#include "tests/unit/suite.h"
+
+#define NOW 100
+#define TICKET 5
+
+static const struct order break_glass = { .kind = ORDER_BREAK, .to = 1, .accepted_loss_bytes = -1 };
+
+static const struct message_order_reply *reply(void)
+{
+    const struct message_order_reply *found = NULL;
+    for (size_t i = 0; i < fixture_effects.count; i++)
+        if (fixture_effects.list[i].kind == EFFECT_REPLY)
+            found = &fixture_effects.list[i].as.reply;
+    return found;
+}
+
+static const struct note *noted(enum note_kind kind)
+{
+    for (size_t i = 0; i < fixture_effects.count; i++)
+        if (fixture_effects.list[i].kind == EFFECT_NOTE && fixture_effects.list[i].as.note.kind == kind)
+            return &fixture_effects.list[i].as.note;
+    return NULL;
+}
+
+/* Node 1, a standby's, which hears nobody. */
+static struct service *alone(void)
+{
+    struct service *s = service_all_open(NOW);
+    fixture_peers[0].heard = fixture_peers[2].heard = false;
+    fixture_persist = false;
+    return s;
+}
+
+static enum order_answer given(struct service *s, node_id from, const struct order *order)
+{
+    struct turn turn = turn_at(NOW);
+    order_take(s, &turn, from, TICKET, order);
+    return reply() != NULL ? reply()->answer : ANSWER_COUNT;
+}
+
+static void run(struct service *s, int64_t now_s)
+{
+    struct turn turn = turn_at(now_s);
+    glass_run(s, &turn);
+    order_run(s, &turn);
+}
+
+static struct mark mark_of(region_id region, enum mark_state state)
+{
+    return (struct mark){ .state = state, .id = 9, .maker = { 1000u + region, region }, .region = region,
+                          .yields = REGION_NONE, .at = { 7 }, .writer = 0 };
+}
+
+/* Our own, on our disk; its database looked at, and open. */
+static struct service *broken(void)
+{
+    struct service *s = alone();
+    s->marks[1] = mark_of(1, MARK_STANDS);
+    s->glass = (struct glass){ .on_disk = MARK_STANDS, .stage = GLASS_OPEN };
+    s->guard.fence = FENCE_OPEN;
+    s->guard.wanted = ACT_FENCE_HOLD;
+    return s;
+}
+
+static void nothing_is_done_before_the_mark_is_on_the_disk(void)
+{
+    struct service *s = alone();
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_COUNT);
+    CU_ASSERT(fixture_persist);
+    CU_ASSERT_PTR_NOT_NULL(noted(NOTE_MARK_MADE));
+    struct mark made = s->marks[1];
+    CU_ASSERT(made.state == MARK_STANDS && made.id != 0 && made.writer == 0 && made.epoch == 1 && made.lsn == 5000);
+    run(s, NOW);
+    const struct message *ask = message_sent(MESSAGE_GOSSIP);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(ask);
+    CU_ASSERT(ask->as.gossip.mark.id == made.id);
+    run(s, NOW + 5);
+    CU_ASSERT(act_sent(ACT_COMPARE) == NULL && act_sent(ACT_FREEZE) == NULL && act_sent(ACT_PROMOTE) == NULL);
+    CU_ASSERT_PTR_NULL(reply());
+    struct mark other = made;
+    other.id++;
+    glass_on_disk(s, &other);
+    CU_ASSERT_EQUAL(s->glass.on_disk, MARK_NONE);
+    glass_on_disk(s, &made);
+    run(s, NOW + 6);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_COMPARE));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT(reply()->answer == ANSWER_ACCEPTED && reply()->operation == made.id);
+}
+
+static void a_disk_that_takes_nothing_is_said(void)
+{
+    struct service *s = alone();
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_COUNT);
+    run(s, NOW + 11);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT_EQUAL(reply()->answer, ANSWER_NO_STORE);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_COMPARE));
+}
+
+static void it_is_refused_where_it_is_not_right(void)
+{
+    struct service *s = alone();
+    (void)given(s, 2, &break_glass); /* forwarded: never */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message_sent(MESSAGE_ORDER_REPLY));
+    CU_ASSERT_EQUAL(message_sent(MESSAGE_ORDER_REPLY)->as.order_reply.answer, ANSWER_NOT_HERE);
+    struct order elsewhere = break_glass;
+    elsewhere.to = 0;
+    CU_ASSERT_EQUAL(given(alone(), 1, &elsewhere), ANSWER_NOT_HERE);
+    s = alone();
+    fixture_peers[2].heard = true;
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_QUORUM);
+    s = alone();
+    s->guard.ready = false;
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_NO_FENCE);
+    s = alone();
+    see(s, 1, 1, (struct database_facts){ .timeline = 2 }, NOW);
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_NO_STANDBY);
+    s = alone();
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true }, NOW - 60);
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_NO_STANDBY);
+    s = alone();
+    s->marks[0] = mark_of(0, MARK_SHUT);
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_MARKED);
+    s = alone();
+    fixture_config.voters = 0x1f; /* of five, whom two are no majority */
+    fixture_peers[0].heard = true;
+    s->remotes[0] = (struct remote){ .heard = true, .at = AT(NOW), .fence = FENCE_OPEN, .granting = NODE_NONE };
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_STILL_OPEN);
+    s->remotes[0].fence = FENCE_CONFIRMED;
+    CU_ASSERT_EQUAL(given(s, 1, &break_glass), ANSWER_COUNT);
+}
+
+static void it_gives_way_to_whoever_is_open_or_leased(void)
+{
+    struct remote quiet = { .heard = true, .at = AT(NOW), .fence = FENCE_CONFIRMED, .granting = NODE_NONE };
+    struct remote open = quiet, leased = quiet, granting = quiet, stale = quiet;
+    open.fence = FENCE_OPEN;
+    leased.lease_until = AT(NOW + 1);
+    granting.granting = 0;
+    stale.fence = FENCE_OPEN;
+    stale.at = AT(NOW - 30); /* heard since, by something else than gossip */
+    struct { const struct remote *said; bool gives; } cases[] = {
+        { &quiet, false }, { &open, true }, { &leased, true }, { &granting, true }, { &stale, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct service *s = broken();
+        fixture_peers[0].heard = true;
+        s->remotes[0] = *cases[i].said;
+        run(s, NOW);
+        CU_ASSERT_EQUAL(s->marks[1].state == MARK_GIVEN, cases[i].gives);
+        CU_ASSERT_EQUAL(s->marks[1].yields, cases[i].gives ? 0 : REGION_NONE);
+        CU_ASSERT_EQUAL(fixture_persist, cases[i].gives);
+    }
+    struct service *s = broken();
+    fixture_peers[2].heard = true; /* a voter by whose grant our own region may be leased */
+    s->remotes[2] = quiet;
+    s->remotes[2].granting = 1;
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->marks[1].state, MARK_STANDS);
+}
+
+static void what_was_given_up_is_shut_and_stays_so(void)
+{
+    struct service *s = broken();
+    struct turn turn = turn_at(NOW);
+    glass_give(s, &turn, NODE_NONE, 0);
+    CU_ASSERT(!glass_stands(s));
+    guard_run(s, &turn);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->marks[1].state, MARK_GIVEN);
+    s->guard.fence = FENCE_CONFIRMED;
+    run(s, NOW + 1);
+    CU_ASSERT_EQUAL(s->marks[1].state, MARK_SHUT);
+    turn = turn_at(NOW + 2);
+    guard_run(s, &turn);
+    CU_ASSERT(act_sent(ACT_FENCE_HOLD) == NULL && act_sent(ACT_FENCE_READS) == NULL);
+}
+
+static void a_mark_bars_all_but_for_whom_it_was_given_up(void)
+{
+    struct service *s = alone();
+    for (int state = MARK_STANDS; state < MARK_STATE_COUNT; state++) {
+        s->marks[1] = mark_of(1, (enum mark_state)state);
+        s->marks[1].yields = state == MARK_STANDS ? REGION_NONE : 0;
+        CU_ASSERT_EQUAL(glass_bars(s, 0) != NULL, state != MARK_SHUT);
+        CU_ASSERT_PTR_NOT_NULL(glass_bars(s, 2));
+        CU_ASSERT_PTR_NULL(glass_bars(s, 1));
+    }
+}
+
+/* The writer's own guard, with a lease that a majority just granted; `open`: it had opened before it heard of the
+ * mark. */
+static enum act_kind wanted_with_a_mark(bool open)
+{
+    struct service *s = service_of(0, fixture_first(), NOW);
+    lease_enter(&s->guard.lease, 1);
+    s->guard.lease.deadline = AT(NOW + 2);
+    s->guard.wanted = open ? ACT_FENCE_HOLD : ACT_FENCE_SHUT;
+    s->guard.known_epoch = 1;
+    s->guard.next_renew = AT(NOW);
+    s->guard.clock_mono = AT(NOW);
+    s->guard.clock_wall.us = SECONDS(1000000 + NOW);
+    s->marks[1] = mark_of(1, MARK_STANDS);
+    struct turn turn = turn_at(NOW);
+    guard_run(s, &turn);
+    CU_ASSERT_EQUAL(message_sent(MESSAGE_RENEW) != NULL, open);
+    return s->guard.wanted;
+}
+
+static void open_stays_open_and_shut_stays_shut(void)
+{
+    CU_ASSERT_EQUAL(wanted_with_a_mark(true), ACT_FENCE_HOLD);
+    CU_ASSERT_EQUAL(wanted_with_a_mark(false), ACT_FENCE_SHUT);
+}
+
+static void a_voter_begins_no_lease_and_breaks_none_off(void)
+{
+    struct service *s = service_of(2, fixture_first(), NOW);
+    struct message_renew renew = { guard_of_0, 1, 1 };
+    struct turn turn = turn_at(NOW);
+    s->acceptor.accepted = report_of(ballot_of(1, 0), fixture_first());
+    CU_ASSERT_FALSE(glass_refuses(s, &turn, &renew));
+    s->marks[1] = mark_of(1, MARK_STANDS);
+    CU_ASSERT(glass_refuses(s, &turn, &renew));
+    CU_ASSERT_EQUAL(glass_granting(s, &turn), NODE_NONE);
+    CU_ASSERT_EQUAL(acceptor_renew(&s->acceptor, &renew, AT(NOW)), ACCEPTOR_YES);
+    turn = turn_at(NOW + 2);
+    CU_ASSERT_FALSE(glass_refuses(s, &turn, &renew));
+    CU_ASSERT_EQUAL(glass_granting(s, &turn), 0);
+    struct message_renew other = { { 4242, 0 }, 1, 2 };
+    CU_ASSERT(glass_refuses(s, &turn, &other));
+    turn = turn_at(NOW + 3); /* 2 s by a clock that may be wrong by 10 % end before 2.45 s */
+    CU_ASSERT(glass_refuses(s, &turn, &renew));
+    renew.instance = guard_of_1; /* the marked region's own */
+    CU_ASSERT_FALSE(glass_refuses(s, &turn, &renew));
+}
+
+static void what_is_told_is_remembered_and_only_grows(void)
+{
+    struct service *s = service_of(2, fixture_first(), NOW);
+    struct turn turn = turn_at(NOW);
+    struct mark mark = mark_of(1, MARK_GIVEN);
+    fixture_persist = false;
+    glass_hear(s, &turn, &mark);
+    CU_ASSERT(fixture_persist && s->marks[1].state == MARK_GIVEN && noted(NOTE_MARK_HEARD) != NULL);
+    fixture_persist = false;
+    mark.state = MARK_STANDS; /* said earlier */
+    glass_hear(s, &turn, &mark);
+    CU_ASSERT(!fixture_persist && s->marks[1].state == MARK_GIVEN);
+    mark.state = MARK_SHUT;
+    glass_hear(s, &turn, &mark);
+    CU_ASSERT_EQUAL(s->marks[1].state, MARK_SHUT);
+    struct mark nonsense[] = { mark_of(1, MARK_NONE), mark_of(1, MARK_STATE_COUNT), mark_of(1, MARK_STANDS),
+                               mark_of(1, MARK_STANDS), mark_of(1, MARK_STANDS) };
+    nonsense[2].id = 0;
+    nonsense[3].region = 7;
+    nonsense[4].maker.node = 2; /* of another region */
+    for (size_t i = 0; i < sizeof nonsense / sizeof nonsense[0]; i++) {
+        nonsense[i].at.us = 1000;
+        glass_hear(s, &turn, &nonsense[i]);
+        CU_ASSERT_EQUAL(s->marks[1].state, MARK_SHUT);
+    }
+    CU_ASSERT_EQUAL(glass_count(s, 0), 1);
+    CU_ASSERT_EQUAL(glass_count(s, 9), 0);
+}
+
+static void of_our_own_nobody_knows_better(void)
+{
+    struct service *s = broken();
+    struct turn turn = turn_at(NOW);
+    struct mark told = mark_of(1, MARK_SHUT);
+    glass_hear(s, &turn, &told);
+    CU_ASSERT(glass_stands(s));
+    /* A node that lost its store hears of what its former self did: it holds nothing open by that. */
+    s = alone();
+    told = mark_of(1, MARK_STANDS);
+    told.maker.id = 4242;
+    glass_hear(s, &turn, &told);
+    CU_ASSERT(s->marks[1].state == MARK_STANDS && glass_own(s) == NULL && !glass_stands(s));
+}
+
+static void only_a_chosen_ledger_ends_it(void)
+{
+    struct service *s = broken();
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->marks[1].state, MARK_STANDS);
+    struct ledger first = fixture_first();
+    s->learner.chosen = ledger_reconcile(&first, 8);
+    run(s, NOW);
+    CU_ASSERT_EQUAL(s->marks[1].state, MARK_STANDS);
+    s->learner.chosen = ledger_reconcile(&first, 9);
+    fixture_persist = false;
+    run(s, NOW);
+    CU_ASSERT(s->marks[1].state == MARK_NONE && fixture_persist && noted(NOTE_MARK_ENDED) != NULL);
+    struct turn turn = turn_at(NOW);
+    struct mark told = mark_of(1, MARK_STANDS);
+    told.maker.id = 4242;
+    glass_hear(s, &turn, &told); /* by one that has not heard of the end */
+    CU_ASSERT_EQUAL(s->marks[1].state, MARK_NONE);
+}
+
+/* ---- reconciling ---- */
+
+static const struct order set_aside = { .kind = ORDER_RECONCILE, .to = 0, .operation = 9, .accepted_loss_bytes = -1 };
+
+static void the_mark_is_set_aside_only_when_it_is_shut_and_on_disk(void)
+{
+    struct service *s = broken();
+    fixture_peers[0].heard = fixture_peers[2].heard = true;
+    CU_ASSERT_EQUAL(given(s, 1, &set_aside), ANSWER_COUNT);
+    run(s, NOW);
+    CU_ASSERT(s->marks[1].state == MARK_GIVEN && s->marks[1].yields == 0 && message_sent(MESSAGE_PREPARE) == NULL);
+    s->marks[1].state = MARK_SHUT;
+    run(s, NOW);
+    CU_ASSERT_PTR_NULL(message_sent(MESSAGE_PREPARE));
+    s->glass.on_disk = MARK_SHUT;
+    run(s, NOW + 2);
+    CU_ASSERT_PTR_NOT_NULL(message_sent(MESSAGE_PREPARE));
+    CU_ASSERT(s->proposer.goal.reconciled[0] == 9 && s->proposer.goal.writer == 0);
+    s->proposer.state = PROPOSER_IDLE;
+    s->learner.chosen = s->proposer.goal;
+    run(s, NOW + 3);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT_EQUAL(reply()->answer, ANSWER_ACCEPTED);
+}
+
+static void the_marked_side_is_begun_with_no_way_back(void)
+{
+    struct service *s = broken();
+    fixture_peers[0].heard = fixture_peers[2].heard = true;
+    struct order keep = set_aside;
+    keep.to = 1;
+    CU_ASSERT_EQUAL(given(s, 1, &keep), ANSWER_COUNT);
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message_sent(MESSAGE_PREPARE));
+    const struct ledger *goal = &s->proposer.goal;
+    CU_ASSERT(goal->operation.mark == 9 && !goal->operation.may_return && goal->writer == REGION_NONE &&
+              s->marks[1].state == MARK_STANDS);
+    CU_ASSERT(ledger_follows(&s->learner.chosen, goal));
+    struct service_policy policy = fixture_policy();
+    struct ledger granted = ledger_grant(goal, &policy, guard_of_1);
+    CU_ASSERT(ledger_follows(goal, &granted) && ledger_is_reconciled(&granted, 9));
+    struct ledger other = granted;
+    other.reconciled[0] = 10;
+    CU_ASSERT_FALSE(ledger_follows(goal, &other));
+    struct ledger returning = *goal;
+    returning.operation.may_return = true;
+    CU_ASSERT_FALSE(ledger_follows(&s->learner.chosen, &returning));
+}
+
+static void there_is_only_the_mark_that_was_seen(void)
+{
+    struct service *s = broken();
+    fixture_peers[0].heard = fixture_peers[2].heard = true;
+    struct order other = set_aside;
+    other.operation = 10;
+    CU_ASSERT_EQUAL(given(s, 1, &other), ANSWER_COUNT);
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT_EQUAL(reply()->answer, ANSWER_NO_MARK);
+}
+
+static void no_failover_begins_while_it_is_broken(void)
+{
+    struct service *s = service_all_open(NOW);
+    struct gate gates[GATE_COUNT];
+    struct turn turn = turn_at(NOW);
+    gates_judge(s, &turn, 1, false, 0, -1, gates);
+    CU_ASSERT_EQUAL(gates_first_shut(gates), GATE_COUNT);
+    s->marks[0] = mark_of(0, MARK_SHUT);
+    gates_judge(s, &turn, 1, false, UINT32_MAX, -1, gates);
+    CU_ASSERT(gates_first_shut(gates) == GATE_NO_MARK && !gates[GATE_NO_MARK].skipped);
+}
+
+SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a_disk_that_takes_nothing_is_said),
+           TEST(it_is_refused_where_it_is_not_right), TEST(it_gives_way_to_whoever_is_open_or_leased),
+           TEST(what_was_given_up_is_shut_and_stays_so), TEST(a_mark_bars_all_but_for_whom_it_was_given_up),
+           TEST(open_stays_open_and_shut_stays_shut), TEST(a_voter_begins_no_lease_and_breaks_none_off),
+           TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
+           TEST(only_a_chosen_ledger_ends_it), TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
+           TEST(the_marked_side_is_begun_with_no_way_back), TEST(there_is_only_the_mark_that_was_seen),
+           TEST(no_failover_begins_while_it_is_broken))
