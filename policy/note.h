@@ -51,6 +51,10 @@ enum note_kind {
     NOTE_ORDER,              /* a: enum order_kind; detail: by whom */
     NOTE_ORDER_REFUSED,      /* a: enum order_answer, b: gate */
     NOTE_MESSAGE_REFUSED,    /* node; a: enum message_kind: parsed, but makes no sense */
+    NOTE_VOTERS,             /* a newer set of voters is known chosen; a: version, b: enum voter_change under way,
+                                node: whom it is about, c: how many voters once it is over */
+    NOTE_VOTER_ORDER,        /* a: enum voter_change, node; detail: by whom */
+    NOTE_VOTER_REFUSED,      /* a: enum order_answer, node; b: service, if it is about one */
     NOTE_KIND_COUNT
 };
 

@@ -116,16 +116,14 @@ static enum step_said back(struct service *s, enum gate_id gate)
  * missing (a voter that restarted judges anew from the first round) are waited for instead. */
 static bool region_is_well(const struct service *s, const struct turn *turn, region_id region)
 {
-    uint8_t well = 0;
+    node_set well = 0;
     for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct opinion *o = &s->health.opinions[region][n];
-        if (node_in(turn->config->voters, n) && o->heard &&
-            o->verdict.verdict == VERDICT_HEALTHY &&
+        if (o->heard && o->verdict.verdict == VERDICT_HEALTHY &&
             mono_since(turn->now, o->at) <= s->policy->evidence_max_age_us)
-            well++;
+            well = (node_set)(well | node_bit(n));
     }
-    uint8_t voters = set_size(turn->config->voters);
-    return well > voters - majority_of(turn->config->voters);
+    return electorate_lost(turn->voters, well);
 }
 
 /* A gate is shut and the old writer may still have its database back: is it time to say so? */

@@ -61,8 +61,15 @@ const char *words_mute(enum mute_reason reason)
     case MUTE_STORE_BAD: return "store_bad";
     case MUTE_STORE_OLDER: return "store_older";
     case MUTE_STORE_FAILED: return "store_failed";
+    case MUTE_IDENTITY: return "identity";
     default: return "?";
     }
+}
+
+const char *words_change(int64_t change)
+{
+    static const char *const changes[VOTER_CHANGE_COUNT] = { "settled", "add", "remove", "replace" };
+    return change >= 0 && change < VOTER_CHANGE_COUNT ? changes[change] : "?";
 }
 
 const char *words_answer(enum order_answer answer)
@@ -77,6 +84,15 @@ const char *words_answer(enum order_answer answer)
     case ANSWER_NO_COORDINATOR: return "no_coordinator";
     case ANSWER_NO_DNS: return "no_dns";
     case ANSWER_NO_LEDGER: return "no_ledger";
+    case ANSWER_VOTES_ALREADY: return "votes_already";
+    case ANSWER_NO_VOTER: return "no_voter";
+    case ANSWER_CHANGING: return "changing";
+    case ANSWER_TOO_FEW: return "too_few";
+    case ANSWER_TOO_MANY: return "too_many";
+    case ANSWER_NO_STORE: return "no_store";
+    case ANSWER_MUTE: return "mute";
+    case ANSWER_OPERATION: return "operation";
+    case ANSWER_COUNT:
     default: return "?";
     }
 }
@@ -148,6 +164,11 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_ORDER_REFUSED:
         SAY("refuses the order: %s %s", words_answer((enum order_answer)n->a), gate(n->b));
     case NOTE_MESSAGE_REFUSED: SAY("refuses a message of %s", node(w, n->node));
+    case NOTE_VOTERS:
+        SAY("knows version %d of the voters, %d of them: %s%s%s", (int)n->a, (int)n->c, words_change(n->b),
+            n->node < w->host_count ? " " : "", n->node < w->host_count ? node(w, n->node) : "");
+    case NOTE_VOTER_ORDER: SAY("is told: voter %s %s", words_change(n->a), node(w, n->node));
+    case NOTE_VOTER_REFUSED: SAY("refuses the change of the voters: %s", words_answer((enum order_answer)n->a));
     default: return false;
     }
 #undef SAY
