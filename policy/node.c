@@ -25,6 +25,7 @@ struct node {
     bool doubt;                  /* something newer than what was found may have been lost */
     bool brand_new;              /* nothing was ever written on a sound store of this voter */
     bool store_failed;
+    bool confirmed;              /* others have said in this process that our store is the newest: it may be written */
     struct voter_register voters;
     struct mono_time voters_due;
     uint64_t start_generation;   /* as found on disk */
@@ -63,10 +64,14 @@ static bool is_member(const struct node *node)
 }
 
 /* One node's ballots never meet, whichever of its stores they come from: a store's identity is random, and so sets
- * its count of restarts apart from that of the one before. */
+ * its count of restarts apart from that of the one before. An old store that was lost and is given the vote once more
+ * may have restarted as often before; but never under this version of the voters. */
+#define BALLOTS_APART UINT32_C(0x9e3779b1) /* multiples of it by small numbers lie far from each other */
+
 static uint32_t ballots_of(const struct node *node)
 {
-    return node->restarts + (uint32_t)node->config->instance;
+    return node->restarts + (uint32_t)node->config->instance +
+           (uint32_t)node->voters.d.set.version * BALLOTS_APART;
 }
 
 static struct turn turn_for(struct node *node, struct mono_time now, struct wall_time wall,
@@ -108,6 +113,8 @@ static void set_mute(struct node *node, struct effects *effects, enum mute_reaso
     if (node->mute == reason)
         return;
     node->mute = reason;
+    if (reason == MUTE_STORE_OLDER)
+        node->confirmed = false;
     if (reason == MUTE_NOT) {
         node_note(effects, NOTE_VOTING);
         return;
@@ -160,8 +167,16 @@ static void on_generation(struct node *node, struct effects *effects, const stru
         !voters_may_vote(&node->voters.d.set, m->from, m->identity))
         return;
     node->confirmed_by = (node_set)(node->confirmed_by | node_bit(m->from));
-    if (is_confirmed(node))
-        set_mute(node, effects, MUTE_NOT);
+    if (!is_confirmed(node))
+        return;
+    set_mute(node, effects, MUTE_NOT);
+    node->confirmed = true;
+    if (voters_equal(&node->voters.d.set, &node->durable.voters.set))
+        return;
+    /* What was learnt of the voters before could not be written; now it is, and comes back to us when it is on disk. */
+    node->persist = true;
+    effects_send(effects, node_bit(node->config->self), true, MESSAGE_VOTERS, SERVICE_NONE)->as.voters.report =
+        (struct voter_report){ true, BALLOT_ZERO, node->voters.d.set };
 }
 
 /* What a peer's messages say of its disk is remembered of the store that has the vote; where no identity is
@@ -201,6 +216,20 @@ static struct mono_time said_at(struct peer *peer, const struct message *m, stru
     return (struct mono_time){ now.us - lateness_of(&peer->lateness, m->sent_us, now) };
 }
 
+/* A voter that votes has the set on disk that its words carry: they were sent as durable. So have we when our own
+ * word about it comes back. */
+static bool says_stored(const struct node *node, const struct message *m)
+{
+    if (m->voters_version != node->voters.d.set.version || !voters_may_vote(&node->voters.d.set, m->from, m->identity))
+        return false;
+    if (m->from == node->config->self)
+        return m->kind == MESSAGE_VOTERS && node->confirmed;
+    return m->kind == MESSAGE_GOSSIP ? m->as.gossip.voting
+                                     : m->kind == MESSAGE_PROMISE || m->kind == MESSAGE_ACCEPTED ||
+                                           m->kind == MESSAGE_GRANT || m->kind == MESSAGE_VOTERS_PROMISE ||
+                                           m->kind == MESSAGE_VOTERS_ACCEPTED;
+}
+
 /* What a message says of its sender's process and disk. A process that is new to us is told what we
  * know of its store before what it says now can change that. */
 static void hear(struct node *node, const struct turn *turn, const struct message *m, struct mono_time said)
@@ -222,9 +251,7 @@ static void hear(struct node *node, const struct turn *turn, const struct messag
         send_generation(node, turn->effects, m->from);
     remember_generation(node, m);
     peer->identity = m->identity;
-    /* Only what was sent as durable says that its sender has the set on disk. */
-    if (m->generation > 0 && m->voters_version == node->voters.d.set.version &&
-        voters_may_vote(&node->voters.d.set, m->from, m->identity))
+    if (says_stored(node, m))
         voter_register_stored(&node->voters, turn, m->from, m->voters_version);
 }
 
@@ -397,9 +424,11 @@ static void put_durable(struct node *node, uint8_t service)
 /* Effects in their order: persist first, so that the shell holds back what depends on it. */
 static void finish(struct node *node, struct effects *effects, struct mono_time now, struct mono_time timer)
 {
-    bool persist = node->persist;
+    /* A store that is not confirmed is not written to: a newer generation would hide that it was rolled back. What is
+     * learnt of the voters meanwhile is known for as long as the process lives, and no vote depends on it. */
+    bool persist = node->persist && node->sound && node->confirmed;
+    node->persist = false;
     if (persist) {
-        node->persist = false;
         node->durable.voters = node->voters.d;
         uint64_t process = (uint64_t)node->restarts << GENERATION_SHIFT;
         node->durable.generation =

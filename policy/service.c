@@ -208,6 +208,7 @@ void service_voters_changed(struct service *s, struct turn *turn)
     bool same = own->present && has->present && ballot_compare(own->ballot, has->ballot) == 0;
     learner_voters(&s->learner, turn->voters, turn->member && same ? self : NODE_NONE);
     proposer_stop(&s->proposer);
+    s->proposer.ballot.restart = turn->ballots;
     lease_voters_changed(&s->guard.lease);
     for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
         /* Until it says so under this set; with that comes what it has accepted. */

@@ -126,6 +126,7 @@ static void start_round(struct voter_register *v, struct turn *turn, const struc
     uint64_t counter = v->highest.counter > v->ballot.counter ? v->highest.counter : v->ballot.counter;
     int64_t round = ROUND_HEARTBEATS * turn->config->heartbeat_us;
     v->ballot.counter = counter + 1;
+    v->ballot.restart = turn->ballots;
     v->round = VOTER_ROUND_PREPARING;
     v->learning = goal == NULL;
     v->goal = goal != NULL ? *goal : (struct voter_set){ 0 };

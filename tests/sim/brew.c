@@ -265,6 +265,15 @@ static void draw_order(struct brew *b, struct fault *f)
         f->value = draw_small(d, 0, 1000000);
 }
 
+static void draw_voter(struct brew *b, struct fault *f)
+{
+    f->for_us = 0;
+    f->one = brew_host_or_part(b);
+    f->other = brew_host(b);
+    f->bits = draw_percent(b->draw, 20);
+    f->value = draw_range(b->draw, VOTER_ADD, VOTER_REPLACE);
+}
+
 static void draw_values(struct brew *b, struct fault *f)
 {
     switch (f->kind) {
@@ -282,6 +291,9 @@ static void draw_values(struct brew *b, struct fault *f)
         break;
     case HIT_ORDER: case HIT_SWITCHOVER: case HIT_ADOPT: case HIT_REJOIN:
         draw_order(b, f);
+        break;
+    case HIT_NEW_STORE: case HIT_VOTER:
+        draw_voter(b, f);
         break;
     case HIT_MEND: case HIT_LIES:
         f->for_us = 0;

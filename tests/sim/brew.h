@@ -37,4 +37,7 @@ int64_t brew_outage(struct brew *brew);           /* enough for a failover, or e
 unsigned brew_trouble_weight(unsigned trouble, enum profile profile);
 void brew_trouble(struct brew *brew, unsigned trouble, int64_t at_us);
 
+/* Changes of the voters, with what makes them hard. */
+void brew_voters(struct brew *brew);
+
 #endif

@@ -191,24 +191,32 @@ static struct world_round *round_of(struct world *w, uint8_t service,
     return round;
 }
 
-static void accept(struct world *w, uint8_t service, uint8_t voter,
-                   const struct register_report *accepted)
+/* It counts by the set under which it was accepted first, and by each that came after it. */
+static void accept(struct world *w, uint8_t service, struct host *h, const struct durable *durable)
 {
-    if (!accepted->present || !node_in(truth_voters(w), voter))
+    const struct register_report *accepted = &durable->services[service].accepted;
+    uint64_t version = durable->voters.set.version;
+    if (!accepted->present || !truth_has_vote(w, h, version))
         return;
     struct world_round *round = round_of(w, service, accepted);
-    bool before = truth_is_majority(w, round->accepted);
-    round->accepted = (node_set)(round->accepted | node_bit(voter));
-    if (!before && truth_is_majority(w, round->accepted))
+    if (round->accepted == 0 || version < round->voters_version)
+        round->voters_version = version;
+    round->accepted = (node_set)(round->accepted | node_bit(host_index(w, h)));
+    if (truth_majority_since(w, round->voters_version, round->accepted))
         take_as_chosen(w, service, round);
 }
 
 void check_durable(struct world *w, struct host *h, const struct durable *durable)
 {
     uint8_t n = host_index(w, h);
+    check_set(w, h, durable);
     for (uint8_t s = 0; s < w->service_count; s++) {
         const struct durable_service *said = &durable->services[s];
         struct truth_voter *voter = &w->services[s].truth->voters[n];
+        if (voter->identity == 0)
+            voter->identity = h->disk.instance;
+        if (voter->identity != h->disk.instance && h->mute != MUTE_NOT)
+            continue; /* another store of that host, which has no vote: check_voting() if it comes to have one */
         int promised = truth_ballots(said->promised, voter->promised);
         int accepted = said->accepted.present
                            ? truth_ballots(said->accepted.ballot, voter->accepted)
@@ -222,7 +230,7 @@ void check_durable(struct world *w, struct host *h, const struct durable *durabl
         if (truth_ballots(said->accepted.ballot, said->promised) > 0)
             world_break(w, INVARIANT_REGISTER, "%s accepted above what it promised", h->name);
         voter->accepted = said->accepted.ballot;
-        accept(w, s, n, &said->accepted);
+        accept(w, s, h, durable);
     }
 }
 
@@ -305,7 +313,7 @@ static void look_at_disks(struct world *w, uint8_t service)
 {
     for (uint8_t n = 0; n < w->host_count; n++)
         if (w->hosts[n].disk.sound)
-            accept(w, service, n, &w->hosts[n].disk.durable.services[service].accepted);
+            accept(w, service, &w->hosts[n], &w->hosts[n].disk.durable);
 }
 
 void check_claim(struct world *w, struct host *h, uint8_t service)

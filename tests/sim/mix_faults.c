@@ -106,4 +106,7 @@ void mix_faults(struct mix *m, struct draw *d)
         struct fault *f = brew_add(&b, HIT_LIES, 0, m->safety_us);
         f->value = draw_range(d, 10, 300);
     }
+    m->mends_voters = draw_percent(d, 60);
+    if (draw_percent(d, 40))
+        brew_voters(&b);
 }

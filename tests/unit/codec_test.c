@@ -200,10 +200,10 @@ static void what_makes_no_sense_is_not_sent(void)
     sent.from = 0;
     sent.kind = MESSAGE_KIND_COUNT;
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
-    sent = (struct message){ .kind = MESSAGE_ACCEPT };
+    sent = (struct message){ .voters_version = 1, .kind = MESSAGE_ACCEPT };
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
     CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "$.body.ledger"));
-    sent = (struct message){ .kind = MESSAGE_VERDICT };
+    sent = (struct message){ .voters_version = 1, .kind = MESSAGE_VERDICT };
     sent.as.verdict.standing_us = -1;
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
 
