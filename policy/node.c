@@ -235,7 +235,8 @@ static bool says_stored(const struct node *node, const struct message *m)
 static void hear(struct node *node, const struct turn *turn, const struct message *m, struct mono_time said)
 {
     struct peer *peer = &node->peers[m->from];
-    bool fresh = !peer->heard || peer->restarts != m->restarts;
+    /* A new store counts its restarts from the start, so by them alone it could look like the process before. */
+    bool fresh = !peer->heard || peer->restarts != m->restarts || peer->identity != m->identity;
     bool gossip = m->kind == MESSAGE_GOSSIP;
     if (fresh) { /* the answer may be lost: it is given a few times */
         peer->former_generation = peer->seen_generation;
