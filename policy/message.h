@@ -127,6 +127,7 @@ enum order_answer {
     ANSWER_TOO_MANY,
     ANSWER_NO_STORE,        /* that node is not heard, or has no store to vote with */
     ANSWER_MUTE,            /* this node does not vote itself: another one has to be asked */
+    ANSWER_NO_MAJORITY,     /* too few of the voters that there would be are heard and vote; nothing was changed */
     ANSWER_OPERATION,       /* a service has an operation under way; `value`: which service */
     ANSWER_COUNT
 };

@@ -15,6 +15,7 @@ static void view_nodes(const struct service *s, const struct turn *turn, struct 
             .heard = self || peer->heard,
             .heard_age_us = self ? 0 : peer->heard ? mono_since(turn->now, peer->heard_at)
                                                    : AGE_UNKNOWN_US,
+            .voter = node_in(electorate_all(turn->voters), n),
             .voting = self ? turn->voting : s->remotes[n].voting && turn_heard(turn, n),
         };
         if (node_in(electorate_all(turn->voters), n) && turn_heard(turn, n) && v->nodes[n].voting)

@@ -28,6 +28,7 @@ struct view_node {
     bool linked;
     bool heard;
     int64_t heard_age_us;
+    bool voter;           /* has a vote under the set of voters in force */
     bool voting;          /* by its own word */
     enum mute_reason mute; /* of ourselves only */
 };

@@ -117,6 +117,33 @@ static const struct command commands[COMMAND_COUNT] = {
       "one operation: how it stands, or when it is over its entry in the history",
       "  ID  as accepted orders print it, or history\n",
       { { "operation", PARAMETER_HEX, true, false } } },
+    [COMMAND_VOTER_LIST] = { COMMAND_VOTER_LIST, "voter list", "", ROLE_READ, true, false,
+      "who has a vote, who is mute and why, and what a change that is under way waits for", "",
+      { { NULL, PARAMETER_FLAG, false, false } } },
+    [COMMAND_VOTER_ADD] = { COMMAND_VOTER_ADD, "voter add", "NODE --reason TEXT [--yes] [--no-wait]", ROLE_FORCE, true, true,
+      "give a node of cluster.json a vote",
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  --yes          don't ask for the node's name\n"
+      "  --no-wait      return as soon as the change has begun (exit code 6)\n"
+      "  At a node that votes. From 3 voters to 4 for a moment: add another one, or remove one. cluster.json's voters\n"
+      "  only begin a new cluster; what is in force afterwards is what voter list shows.\n",
+      { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_VOTER_REMOVE] = { COMMAND_VOTER_REMOVE, "voter remove", "NODE --reason TEXT [--yes] [--no-wait]",
+      ROLE_FORCE, true, true, "take a node's vote away",
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  --yes          don't ask for the node's name\n"
+      "  --no-wait      return as soon as the change has begun (exit code 6)\n"
+      "  Also of one that is dead. At least 3 voters have to be left.\n",
+      { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_VOTER_REPLACE] = { COMMAND_VOTER_REPLACE, "voter replace", "NODE --reason TEXT [--yes] [--no-wait]",
+      ROLE_FORCE, true, true, "give the vote of a node that lost its store to its new store",
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  --yes          don't ask for the node's name\n"
+      "  --no-wait      return as soon as the change has begun (exit code 6)\n"
+      "  For a voter that stays mute since its store is gone, damaged or older than the others know. First, on that\n"
+      "  node: move the old store away, failoverd --format, start failoverd. Then this, at a node that votes. The\n"
+      "  old store never votes again, should it turn up.\n",
+      { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
       ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",
       "  FILE           the trail; left out: the one that node.json names, or " CONFIG_AUDIT_DEFAULT "\n"
@@ -282,6 +309,8 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->reason = value;
     else if (strcmp(key, "operation") == 0)
         arguments->operation = value;
+    else if (strcmp(key, "node") == 0)
+        arguments->node = value;
     else if (strcmp(key, "run") == 0)
         arguments->run = value;
     else if (strcmp(key, "since") == 0)

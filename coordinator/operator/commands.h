@@ -29,6 +29,10 @@ enum command_id {
     COMMAND_EVENTS,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
+    COMMAND_VOTER_LIST,
+    COMMAND_VOTER_ADD,
+    COMMAND_VOTER_REMOVE,
+    COMMAND_VOTER_REPLACE,
     COMMAND_AUDIT_VERIFY,
     COMMAND_AUDIT_SHOW,
     COMMAND_CHECK_CONFIG,
@@ -87,6 +91,7 @@ struct command_arguments {
     const char *to;
     const char *reason;
     const char *operation;
+    const char *node;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */

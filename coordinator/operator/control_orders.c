@@ -16,7 +16,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply)
 {
-    (void)cluster;
+    if (control_is_voter_order(control_asked(server, ticket))) {
+        control_answer_voter(server, ticket, cluster, reply);
+        return;
+    }
     char sentence[512];
     char todo[512];
     char id[NAME_HEX_MAX];
@@ -62,12 +65,22 @@ static void policy_words(struct policy_text *out, const char *words)
     out->s[end] = '\0';
 }
 
+void control_order_words(const struct control_request *request, struct policy_text *by, struct policy_text *why)
+{
+    char who[sizeof by->s];
+    struct text name = TEXT_OF(who);
+    if (request->who.user[0] != '\0')
+        text_append(&name, request->who.user);
+    else
+        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
+    policy_words(by, who);
+    policy_words(why, request->arguments.reason != NULL ? request->arguments.reason : "");
+}
+
 bool control_order(struct control_server *server, const struct control_request *request,
                    const struct cluster_config *cluster, size_t *service, struct order *order)
 {
     const struct command_arguments *arguments = &request->arguments;
-    char by[sizeof order->by.s];
-    struct text name = TEXT_OF(by);
     *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
                                           : CONFIG_NONE;
     if (*service == CONFIG_NONE) {
@@ -87,11 +100,6 @@ bool control_order(struct control_server *server, const struct control_request *
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
     };
-    if (request->who.user[0] != '\0')
-        text_append(&name, request->who.user);
-    else
-        text_appendf(&name, "uid %u", (unsigned)request->who.uid);
-    policy_words(&order->by, by);
-    policy_words(&order->why, arguments->reason != NULL ? arguments->reason : "");
+    control_order_words(request, &order->by, &order->why);
     return true;
 }

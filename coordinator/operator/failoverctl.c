@@ -19,6 +19,7 @@
 #include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
+#include "coordinator/operator/failoverctl_voters.h"
 #include "coordinator/operator/failoverctl_watch.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
@@ -79,20 +80,22 @@ static const struct option options[] = {
 #define AUDITS (1u << COMMAND_AUDIT_VERIFY | 1u << COMMAND_AUDIT_SHOW)
 #define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER)
 
+#define VOTERS (1u << COMMAND_VOTER_ADD | 1u << COMMAND_VOTER_REMOVE | 1u << COMMAND_VOTER_REPLACE)
+
 /* Which commands take which option; what is not here is for all of them. */
 static const struct {
     int option;
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
     { OPTION_TO, MOVES | 1u << COMMAND_PLAN },
-    { OPTION_REASON, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_REASON, MOVES | VOTERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
     { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
-    { OPTION_YES, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_YES, MOVES | VOTERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
-    { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_NO_WAIT, MOVES | VOTERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
     { OPTION_EXPECT, 1u << COMMAND_AUDIT_VERIFY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
@@ -308,15 +311,22 @@ static bool check_request(struct line *line, struct fault *fault)
     return good;
 }
 
+static bool is_voter_change(enum command_id id)
+{
+    return (VOTERS >> id & 1u) != 0;
+}
+
 /* How many words follow the command: a service, and before it what is to be planned. */
 static size_t words_of(enum command_id id)
 {
-    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN ? 2 : 1;
+    return id == COMMAND_CHECK_CONFIG || id == COMMAND_VOTER_LIST ? 0 : id == COMMAND_PLAN ? 2 : 1;
 }
 
 static bool set_words(struct line *line)
 {
     static const char *const keys[] = { "operation", "service" };
+    if (is_voter_change(line->command->id))
+        return line->word_count == 0 || set(line, "node", json_string(line->words[0]));
     size_t first = line->command->id == COMMAND_PLAN || of_operation(line->command->id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
@@ -346,6 +356,10 @@ static int run_command(struct line *line)
         return run_ask(line, explain_print);
     if (line->command->id == COMMAND_PLAN)
         return (int)ctl_plan(&line->settings, line->request);
+    if (line->command->id == COMMAND_VOTER_LIST)
+        return run_ask(line, table_voters);
+    if (is_voter_change(line->command->id))
+        return (int)ctl_voter(&line->settings, json_incref(line->request));
     if (line->command->id == COMMAND_HISTORY)
         return run_ask(line, table_history);
     if (line->command->id == COMMAND_EVENTS)

@@ -30,6 +30,7 @@ const char *table_ago(char out[TABLE_AGO_MAX], size_t size, const json_t *object
 void table_gates(const struct table_style *style, const json_t *gates);
 void table_votes(const struct table_style *style, const json_t *votes);
 void table_audit(const struct table_style *style, const json_t *audit);
+void table_voters(const struct table_style *style, const json_t *voters);
 void table_history(const struct table_style *style, const json_t *history);
 /* One of its operations. */
 void table_operation(const struct table_style *style, const json_t *operation);

@@ -66,6 +66,7 @@ static const char *const answer_words[] = {
     [ANSWER_TOO_MANY] = "too-many",
     [ANSWER_NO_STORE] = "no-store",
     [ANSWER_MUTE] = "mute",
+    [ANSWER_NO_MAJORITY] = "no-majority",
     [ANSWER_OPERATION] = "operation",
 };
 _Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");

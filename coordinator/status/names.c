@@ -210,6 +210,7 @@ static const char *const order_answers[] = {
     [ANSWER_TOO_MANY] = "too_many",
     [ANSWER_NO_STORE] = "no_store",
     [ANSWER_MUTE] = "mute",
+    [ANSWER_NO_MAJORITY] = "no_majority",
     [ANSWER_OPERATION] = "operation",
 };
 

@@ -20,6 +20,7 @@
 #include "coordinator/report/journal.h"
 #include "coordinator/store/store_writer.h"
 #include "policy/message.h"
+#include "policy/node.h"
 #include "policy/view.h"
 #include "probes/probe.h"
 
@@ -55,6 +56,7 @@ struct status_input {
     int64_t started_mono_us;
     enum mute_reason mute;          /* node_mute() */
 
+    const struct node_voters *voters; /* node_voters(); NULL: not told */
     const struct view_service *views; /* one per service of the cluster, in its order */
     const struct status_guarded *guarded; /* likewise; NULL: not told */
     const struct commit_status *commits; /* likewise; NULL: not told. `held_here` false: not this node's */
@@ -92,6 +94,9 @@ json_t *status_dry_run(const struct status_input *input, size_t service, const s
 /* The same with the region chosen where `order->to` is REGION_NONE, and for a failback with its two parts. `order`
  * says to, skipped_gates and accepted_loss_bytes; its kind follows from `planned`. */
 json_t *status_plan(const struct status_input *input, size_t service, enum planned planned, const struct order *order);
+
+/* Who has a vote, who uses it and why the others don't, and a change that is under way; null if that was not told. */
+json_t *status_voters(const struct status_input *input);
 
 /* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
 json_t *status_explain(const struct status_input *input, size_t service);

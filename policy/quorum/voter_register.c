@@ -62,7 +62,7 @@ static bool take(struct voter_register *v, struct turn *turn, const struct voter
     note->b = set->change;
     note->c = set_size(over.voters);
     if (ordered)
-        answer(v, turn, ANSWER_ACCEPTED, 0);
+        answer(v, turn, ANSWER_ACCEPTED, (int64_t)set->version);
     else if (o->active)
         answer(v, turn, ANSWER_CHANGING, 0);
     return true;
@@ -218,8 +218,7 @@ static void answer(struct voter_register *v, struct turn *turn, enum order_answe
         note->b = value;
     }
     effects_add(turn->effects, EFFECT_REPLY)->as.reply =
-        (struct message_order_reply){ .ticket = o->ticket, .answer = said, .value = value,
-                                      .operation = v->d.set.version };
+        (struct message_order_reply){ .ticket = o->ticket, .answer = said, .value = value };
 }
 
 /* The set with the change under way, with every identity that is known: of voters that vote now. */
@@ -296,7 +295,7 @@ void voter_register_order(struct voter_register *v, struct turn *turn, uint64_t 
     if (order->change != VOTER_REMOVE)
         ready = (node_set)(ready | node_bit(order->node));
     if (!voters_valid(&goal, turn->config->node_count) || !electorate_has(voters_electorate(&goal), ready)) {
-        answer(v, turn, ANSWER_NO_QUORUM, 0);
+        answer(v, turn, ANSWER_NO_MAJORITY, 0);
         return;
     }
     v->round = VOTER_ROUND_IDLE;
@@ -309,7 +308,7 @@ void voter_register_order(struct voter_register *v, struct turn *turn, uint64_t 
 static bool may_end(struct voter_register *v, const struct turn *turn, const struct voter_grounds *grounds,
                     struct mono_time *wake)
 {
-    bool ready = v->stored_at.us != 0 && grounds->known && grounds->idle && grounds->held;
+    bool ready = v->stored_at.us != 0 && grounds->known && grounds->held;
     if (ready && !mono_reached(turn->now, grounds->waited)) {
         *wake = mono_earlier(*wake, grounds->waited);
         ready = false;

@@ -32,7 +32,7 @@ struct durable_voters {
 /* How far the services are, looked at when a change begins or is about to end. */
 struct voter_grounds {
     bool known;              /* each service has a value known chosen... */
-    bool idle;               /* ...and none an operation under way */
+    bool idle;               /* ...and none an operation under way: asked for when a change begins only */
     bool held;               /* each such value is reported at one ballot by all majorities that are needed */
     uint8_t service;         /* the first for which one of these is not so; SERVICE_NONE */
     struct mono_time waited; /* when a full wait that began at `stored_at` is over, for each service */

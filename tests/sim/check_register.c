@@ -191,6 +191,21 @@ static struct world_round *round_of(struct world *w, uint8_t service,
     return round;
 }
 
+/* A vote is given under the set by which it is counted. Only what is chosen is taken without being asked. */
+static void check_asked_under(struct world *w, uint8_t service, const struct host *h, const struct durable *durable)
+{
+    const struct truth *t = w->services[service].truth;
+    const struct register_report *a = &durable->services[service].accepted;
+    const struct truth_voter *proposer = &t->voters[a->ballot.node % POLICY_NODES_MAX];
+    uint64_t v = a->ledger.version;
+    bool chosen = v <= t->top && truth_same_value(&t->chosen[v], &a->ledger);
+    if (!chosen && truth_ballots(proposer->asked, a->ballot) == 0 &&
+        proposer->asked_version != durable->voters.set.version)
+        world_break(w, INVARIANT_REGISTER, "%s accepts under version %llu of the voters what is counted by version %llu",
+                    h->name, (unsigned long long)durable->voters.set.version,
+                    (unsigned long long)proposer->asked_version);
+}
+
 /* It counts by the set under which it was accepted first, and by each that came after it. */
 static void accept(struct world *w, uint8_t service, struct host *h, const struct durable *durable)
 {
@@ -230,6 +245,7 @@ void check_durable(struct world *w, struct host *h, const struct durable *durabl
         if (truth_ballots(said->accepted.ballot, said->promised) > 0)
             world_break(w, INVARIANT_REGISTER, "%s accepted above what it promised", h->name);
         voter->accepted = said->accepted.ballot;
+        check_asked_under(w, s, h, durable);
         accept(w, s, h, durable);
     }
 }
@@ -256,8 +272,10 @@ static void check_report(struct world *w, const struct host *h, const struct tru
 }
 
 /* Whoever asks by a ballot of a former process of its own could put another value forward by it. */
-static void check_ballot(struct world *w, const struct host *h, struct truth_voter *voter, struct ballot ballot)
+static void check_ballot(struct world *w, const struct host *h, struct truth_voter *voter, struct ballot ballot,
+                         uint64_t voters_version)
 {
+    voter->asked_version = voters_version;
     if (truth_ballots(voter->asked, ballot) != 0) {
         voter->asked_us = w->now_us;
         voter->asked_life = h->life;
@@ -274,7 +292,11 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
         return;
     struct truth_voter *voter = &w->services[m->service].truth->voters[host_index(w, h)];
     switch ((int)m->kind) {
-    case MESSAGE_PREPARE: check_ballot(w, h, voter, m->as.prepare.ballot); break;
+    case MESSAGE_PREPARE: check_ballot(w, h, voter, m->as.prepare.ballot, m->voters_version); break;
+    case MESSAGE_RENEW:
+        voter->renewed_nonce = m->as.renew.nonce;
+        voter->renewed_version = m->voters_version;
+        break;
     case MESSAGE_VERDICT:
         if (m->as.verdict.verdict == VERDICT_FAILED && m->as.verdict.region < POLICY_REGIONS_MAX)
             voter->said_failed_us[m->as.verdict.region] = w->now_us;
@@ -297,6 +319,9 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
             !truth_same_instance(g->report.ledger.guard, g->instance) ||
             g->report.ledger.writer == REGION_NONE)
             world_break(w, INVARIANT_LEASE, "%s grants a lease to whom its ledger does not name", h->name);
+        const struct truth_voter *guard = &w->services[m->service].truth->voters[g->instance.node % POLICY_NODES_MAX];
+        if (guard->renewed_nonce == g->nonce && guard->renewed_version != m->voters_version)
+            world_break(w, INVARIANT_LEASE, "%s grants a lease under another set of voters than it is counted by", h->name);
         check_granted(w, h, m);
         break;
     }

@@ -43,6 +43,8 @@ struct truth_voter {
     struct ballot asked;       /* of its newest round, and when it asked for promises first */
     int64_t asked_us;
     uint32_t asked_life;
+    uint64_t asked_version;    /* of the voters, by which that round counts */
+    uint64_t renewed_nonce, renewed_version; /* likewise its newest request for a lease */
     int64_t said_failed_us[POLICY_REGIONS_MAX]; /* when it last answered a candidate so */
     struct truth_lease leases[TRUTH_LEASES];
     uint8_t next_lease;

@@ -91,6 +91,7 @@ const char *words_answer(enum order_answer answer)
     case ANSWER_TOO_MANY: return "too_many";
     case ANSWER_NO_STORE: return "no_store";
     case ANSWER_MUTE: return "mute";
+    case ANSWER_NO_MAJORITY: return "no_majority";
     case ANSWER_OPERATION: return "operation";
     case ANSWER_COUNT:
     default: return "?";
