@@ -136,6 +136,25 @@ static int64_t longest_lease_us(const struct world *w)
     return longest;
 }
 
+/* What is chosen is with a majority of those who decide alone from now on: the set before need not meet them. */
+static void check_held(struct world *w, const struct voter_set *changing)
+{
+    for (uint8_t s = 0; s < w->service_count; s++) {
+        const struct truth *t = w->services[s].truth;
+        node_set holders = 0, next = after(changing);
+        for (uint8_t n = 0; n < w->host_count; n++) {
+            const struct truth_voter *voter = &t->voters[n];
+            bool its_own = voter->identity == 0 || voter->identity == w->hosts[n].disk.instance;
+            if (its_own && truth_has_vote(w, &w->hosts[n], changing->version) &&
+                truth_ballots(voter->accepted, t->top_ballot) >= 0)
+                holders = (node_set)(holders | (1u << n));
+        }
+        if (t->top > 0 && truth_count((node_set)(holders & next)) * 2 <= truth_count(next))
+            world_break(w, INVARIANT_REGISTER, "a change of the voters ends, and too few of those who are left hold version "
+                        "%llu", (unsigned long long)t->top);
+    }
+}
+
 static void check_follows_set(struct world *w, const struct host *h, const struct voter_set *set)
 {
     const struct voter_set *now = truth_set(w);
@@ -150,6 +169,7 @@ static void check_follows_set(struct world *w, const struct host *h, const struc
         world_break(w, INVARIANT_REGISTER, "%s accepts a set of %u voters", h->name, left);
     if (!ends)
         return;
+    check_held(w, now);
     int64_t stored = w->sets->sets[now->version % WORLD_SETS_MAX].stored_us;
     if (stored == TRUTH_NEVER_US)
         world_break(w, INVARIANT_LEASE, "a change of the voters ends, and no majority has it on disk that it began");
