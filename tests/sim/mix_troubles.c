@@ -604,6 +604,22 @@ static void old_voter_comes_back(struct brew *b, int64_t at)
     voter_orders(b, at + later + brew_ms(b, 500, 12000), replaced ? VOTER_REPLACE : VOTER_REMOVE, who);
 }
 
+/* Several people at once, each of another mind: one round finds what another has half done. */
+static void voters_ordered_at_once(struct brew *b, int64_t at)
+{
+    for (unsigned i = 2 + (unsigned)draw_below(b->draw, 3); i > 0; i--) {
+        struct fault *f = brew_add(b, HIT_VOTER, at + draw_small(b->draw, 1, 400) * US_PER_MS, 0);
+        f->one = brew_host(b);
+        f->other = brew_host(b);
+        f->value = draw_range(b->draw, VOTER_ADD, VOTER_REMOVE);
+    }
+    if (draw_percent(b->draw, 40)) {
+        struct fault *f = brew_add(b, HIT_CRASH, at + brew_ms(b, 1, 400), brew_ms(b, 100, 20000));
+        f->one = brew_host(b);
+        f->bits = (uint32_t)draw_below(b->draw, 2);
+    }
+}
+
 /* Within a lease of the change the writer is cut off, and its region failed over. */
 static void amid_a_lease(struct brew *b, int64_t at)
 {
@@ -615,7 +631,8 @@ static void amid_a_lease(struct brew *b, int64_t at)
 void brew_voters(struct brew *b)
 {
     static void (*const kinds[])(struct brew *b, int64_t at) = {
-        voter_lost_and_replaced, voter_lost_and_replaced, voter_comes_or_goes, voter_comes_or_goes, old_voter_comes_back,
+        voter_lost_and_replaced, voter_lost_and_replaced, voter_comes_or_goes, old_voter_comes_back,
+        voters_ordered_at_once,
     };
     for (unsigned i = 1 + (unsigned)draw_below(b->draw, 3); i > 0; i--) {
         int64_t at = brew_moment(b);
