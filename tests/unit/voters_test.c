@@ -66,6 +66,10 @@ static void a_new_identity_has_no_vote_in_the_old_set(void)
     CU_ASSERT_FALSE(electorate_lost(e, 0x4));
     struct voter_set settled = voters_settled(&next);
     CU_ASSERT(electorate_has(voters_electorate(&settled), 0x6));
+    set = voters_first(0xf); /* the one that leaves still makes the size of the old set: three of its four */
+    next = voters_changing(&set, VOTER_REPLACE, 3, 13);
+    CU_ASSERT_FALSE(electorate_has(voters_electorate(&next), 0xb));
+    CU_ASSERT(electorate_has(voters_electorate(&next), 0x7));
 }
 
 /* Any two majorities of versions next to each other have somebody in common. */
