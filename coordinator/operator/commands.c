@@ -418,8 +418,8 @@ void command_print_help(FILE *stream)
           "usage: failoverctl [--socket PATH] [--timeout SECONDS] [--json] COMMAND ...\n\n"
           "commands:\n", stream);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(stream, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
-                commands[i].help);
+        fprintf(stream, "  %s%s%s\n      %s\n", commands[i].name, commands[i].arguments[0] != '\0' ? " " : "",
+                commands[i].arguments, commands[i].help);
     fprintf(stream, "\noptions:\n%s", common_options);
     fputs("\nexit codes:\n"
           "  0  done, and verified where there is something to verify\n"
@@ -438,8 +438,8 @@ bool command_print_help_of(FILE *stream, const char *name)
     const struct command *command = command_find(name);
     if (command == NULL)
         return false;
-    fprintf(stream, "usage: failoverctl %s %s\n%s\n", command->name, command->arguments,
-            command->help);
+    fprintf(stream, "usage: failoverctl %s%s%s\n%s\n", command->name, command->arguments[0] != '\0' ? " " : "",
+            command->arguments, command->help);
     if (command->more[0] != '\0')
         fprintf(stream, "\n%s", command->more);
     if (command->role != ROLE_NONE)

@@ -13,7 +13,8 @@
 void check_counts_by(struct world *w, struct host *h, uint64_t version)
 {
     uint8_t n = host_index(w, h);
-    bool newly = truth_named(w, n, version) == h->disk.instance && truth_named(w, n, h->voters_version) != h->disk.instance;
+    bool newly = truth_named(w, n, version) == h->disk.instance &&
+                 truth_named(w, n, h->voters_version) != h->disk.instance;
     h->voters_version = version;
     if (h->mute == MUTE_NOT)
         return;
@@ -29,7 +30,8 @@ void check_heard(struct world *w, struct host *h, uint8_t from, const struct mes
     uint64_t seen = m->as.generation_seen.seen;
     /* Once the set names its store, what was seen of another store of that host is not about it. */
     uint64_t named = truth_named(w, host_index(w, h), h->voters_version);
-    bool other = named != 0 && m->as.generation_seen.identity != 0 && m->as.generation_seen.identity != h->disk.instance;
+    uint64_t of = m->as.generation_seen.identity;
+    bool other = named != 0 && of != 0 && of != h->disk.instance;
     seen = other ? 0 : seen;
     bool former = seen >> GENERATION_SHIFT < h->disk.restarts;
     if (former && seen > h->found_generation)

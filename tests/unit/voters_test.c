@@ -124,7 +124,8 @@ static void sizes_and_nonsense_are_refused(void)
     CU_ASSERT_FALSE(voters_valid(&many, NODES));
     set = three();
     struct voter_set twice = voters_changing(&set, VOTER_ADD, 1, 15), nobody = voters_changing(&set, VOTER_ADD, 3, 0),
-                     same = voters_changing(&set, VOTER_REPLACE, 1, 11), stranger = voters_changing(&set, VOTER_REMOVE, 4, 0),
+                     same = voters_changing(&set, VOTER_REPLACE, 1, 11),
+                     stranger = voters_changing(&set, VOTER_REMOVE, 4, 0),
                      beyond = voters_changing(&set, VOTER_ADD, 5, 15);
     CU_ASSERT_FALSE(voters_valid(&twice, NODES));
     CU_ASSERT_FALSE(voters_valid(&nobody, NODES));
@@ -153,8 +154,9 @@ static struct turn at(int64_t s)
 {
     effects.count = 0;
     persist = false;
-    return (struct turn){ .now = AT(s), .config = &config, .voters = voters_electorate(&reg.d.set), .effects = &effects,
-                          .random = &random_state, .voting = true, .may_propose = true, .ballots = 7, .persist = &persist };
+    return (struct turn){ .now = AT(s), .config = &config, .voters = voters_electorate(&reg.d.set),
+                          .effects = &effects, .random = &random_state, .voting = true, .may_propose = true,
+                          .ballots = 7, .persist = &persist };
 }
 
 static const struct message *sent(enum message_kind kind)
@@ -306,6 +308,7 @@ static void orders_that_make_no_sense_are_refused(void)
 
 SUITE_MAIN("voters", TEST(the_first_set_knows_no_identities), TEST(a_vote_belongs_to_an_identity),
            TEST(both_sets_count_while_one_is_added), TEST(a_new_identity_has_no_vote_in_the_old_set),
-           TEST(majorities_next_to_each_other_meet), TEST(one_step_follows_another), TEST(sizes_and_nonsense_are_refused),
+           TEST(majorities_next_to_each_other_meet), TEST(one_step_follows_another),
+           TEST(sizes_and_nonsense_are_refused),
            TEST(what_is_accepted_by_others_goes_on), TEST(a_voter_keeps_its_word),
            TEST(a_change_ends_when_everything_is_in_place), TEST(orders_that_make_no_sense_are_refused))
