@@ -185,7 +185,10 @@ static void remember_generation(struct node *node, const struct message *m)
 {
     struct peer *peer = &node->peers[m->from];
     uint64_t named = voters_identity(&node->voters.d.set, m->from);
-    if (m->generation <= peer->seen_generation || (named != 0 && m->identity != named))
+    if (named != 0 && m->identity != named)
+        return;
+    bool same = m->generation == peer->seen_generation && node->durable.seen_identity[m->from] == 0;
+    if (m->generation <= peer->seen_generation && !same)
         return;
     peer->seen_generation = m->generation;
     node->durable.seen_generation[m->from] = m->generation; /* written with the next persist */

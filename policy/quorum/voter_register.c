@@ -47,7 +47,7 @@ static bool take(struct voter_register *v, struct turn *turn, const struct voter
     struct pending_voter_order *o = &v->order;
     bool ordered = o->active && set->change == o->order.change && set->node == o->order.node &&
                    set->version == o->version + 1;
-    v->ours = ordered || (v->ours && v->d.set.version == set->version);
+    v->ours = ordered;
     v->d = (struct durable_voters){ .set = *set };
     v->round = VOTER_ROUND_IDLE;
     v->losses = 0;

@@ -73,13 +73,16 @@ const struct voter_set *truth_set(const struct world *w)
     return set_of(w, w->sets->top);
 }
 
-bool truth_has_vote(const struct world *w, const struct host *h, uint64_t version)
+bool truth_identity_has_vote(const struct world *w, uint8_t n, uint64_t identity, uint64_t version)
 {
     const struct voter_set *set = set_of(w, version);
-    uint8_t n = host_index(w, h);
-    bool comes = set->node == n && (set->change == VOTER_ADD || set->change == VOTER_REPLACE);
-    uint64_t named = comes ? set->node_identity : set->identity[n];
-    return node_in((node_set)(set->voters | after(set)), n) && (named == 0 || named == h->disk.instance);
+    uint64_t named = truth_named(w, n, version);
+    return node_in((node_set)(set->voters | after(set)), n) && (named == 0 || named == identity);
+}
+
+bool truth_has_vote(const struct world *w, const struct host *h, uint64_t version)
+{
+    return truth_identity_has_vote(w, host_index(w, h), h->disk.instance, version);
 }
 
 uint64_t truth_named(const struct world *w, uint8_t n, uint64_t version)

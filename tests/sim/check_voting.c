@@ -36,7 +36,7 @@ void check_heard(struct world *w, struct host *h, uint8_t from, const struct mes
     bool former = seen >> GENERATION_SHIFT < h->disk.restarts;
     if (former && seen > h->found_generation)
         h->outdated = true;
-    else if (m->voters_version == h->voters_version && truth_has_vote(w, &w->hosts[from], m->voters_version))
+    else if (m->voters_version == h->voters_version && truth_identity_has_vote(w, from, m->identity, m->voters_version))
         h->confirmed_by = (node_set)(h->confirmed_by | node_bit(from));
 }
 

@@ -108,6 +108,7 @@ bool truth_majority_since(const struct world *world, uint64_t version, node_set 
 const struct voter_set *truth_set(const struct world *world); /* the newest truly chosen */
 /* The host's store, as it is now, has a vote under that version. */
 bool truth_has_vote(const struct world *world, const struct host *host, uint64_t version);
+bool truth_identity_has_vote(const struct world *world, uint8_t host, uint64_t identity, uint64_t version);
 uint64_t truth_named(const struct world *world, uint8_t host, uint64_t version); /* identity; 0: any */
 const char *truth_region(const struct world *world, region_id region);
 int truth_ballots(struct ballot a, struct ballot b);   /* <0, 0, >0 */
