@@ -446,6 +446,11 @@ void table_status(const struct table_style *style, const json_t *status)
                 peek_str(warning, "service", ""),
                 peek_str(warning, "service", NULL) != NULL ? ": " : "",
                 peek_str(warning, "text", "?"));
+    char words[2048];
+    struct text voters = TEXT_OF(words);
+    text_append(&voters, "");
+    status_text_voters(&voters, json_object_get(status, "voters"));
+    fprintf(style->stream, "%s%s", voters.length > 0 ? "\n" : "", words);
     fprintf(style->stream, "\nseen by %s in %s (cluster %s, failoverd %s)%s%s\n",
             peek_str(status, "node", "?"), peek_str(status, "region", "?"),
             peek_str(status, "cluster", "?"), peek_str(status, "version", "?"),

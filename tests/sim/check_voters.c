@@ -45,7 +45,7 @@ static bool same_set(const struct voter_set *a, const struct voter_set *b)
 
 static node_set after(const struct voter_set *set)
 {
-    node_set bit = set->node < POLICY_NODES_MAX ? (node_set)(1u << set->node) : 0;
+    node_set bit = (node_set)(set->node < POLICY_NODES_MAX ? 1u << set->node : 0u);
     if (set->change == VOTER_ADD)
         return (node_set)(set->voters | bit);
     return set->change == VOTER_REMOVE ? (node_set)(set->voters & ~bit) : set->voters;
@@ -56,7 +56,8 @@ static node_set after(const struct voter_set *set)
 static bool has_majority(const struct voter_set *set, node_set yes)
 {
     node_set in_force = set->voters, next = after(set);
-    node_set countable = set->change == VOTER_REPLACE ? (node_set)(in_force & ~(1u << set->node)) : in_force;
+    unsigned gone = set->change == VOTER_REPLACE && set->node < POLICY_NODES_MAX ? 1u << set->node : 0u;
+    node_set countable = (node_set)(in_force & ~gone);
     return truth_count((node_set)(countable & yes)) * 2 > truth_count(in_force) &&
            truth_count((node_set)(next & yes)) * 2 > truth_count(next);
 }
