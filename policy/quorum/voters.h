@@ -34,6 +34,8 @@
  *       counted under v+1 was granted by a majority of S', which whoever waits one out under v+2 asks how long ago.
  *       That is also the wait of the new identity: until then nothing was decided on its word alone, since a
  *       majority of S is needed beside it.
+ * (2) and (3) look at the services of the configuration: while the voters change, all nodes have to have the same ones.
+ *
  * A change is not begun while an operation is under way in any service: one thing at a time. Nothing above needs that,
  * and what begins meanwhile does not hold up the end of the change: an operation may wait for hours for a person, and
  * as long as both sets count, more voters are needed than afterwards.
