@@ -16,12 +16,14 @@ enum event_kind {
     EVENT_ACT_DONE,
     EVENT_ORDER,        /* a person's order, from this node's control socket */
     EVENT_GUARD_READY,  /* whether this node can work its region's fence, and how */
+    EVENT_VOTER_ORDER,  /* a person's order about the voters, likewise */
     EVENT_STORE_FAILED, /* the disk refused: final for this process */
 };
 
 struct event_link { node_id peer; bool up; };
 struct event_sample { uint8_t service; struct sample sample; };
 struct event_order { uint8_t service; uint64_t ticket; struct order order; };
+struct event_voter_order { uint64_t ticket; struct voter_order order; };
 struct event_guard_ready { uint8_t service; bool ready; bool kernel; };
 
 struct node_event {
@@ -34,6 +36,7 @@ struct node_event {
         struct event_sample sample;
         struct act_result act;
         struct event_order order;
+        struct event_voter_order voter_order;
         struct event_guard_ready guard_ready;
     } as;
 };

@@ -9,6 +9,7 @@
 #include "policy/facts.h"
 #include "policy/mark.h"
 #include "policy/quorum/ledger.h"
+#include "policy/quorum/voters.h"
 #include "policy/types.h"
 
 enum message_kind {
@@ -27,6 +28,12 @@ enum message_kind {
     MESSAGE_ORDER,      /* a person's order, forwarded to the node that can carry it out */
     MESSAGE_ORDER_REPLY,
     MESSAGE_GENERATION, /* node level: the newest generation of your store that I know of */
+    MESSAGE_VOTERS,     /* node level, like all below: this set of voters is chosen */
+    MESSAGE_VOTERS_PREPARE,
+    MESSAGE_VOTERS_PROMISE,
+    MESSAGE_VOTERS_ACCEPT,
+    MESSAGE_VOTERS_ACCEPTED,
+    MESSAGE_VOTERS_REJECT,
     MESSAGE_KIND_COUNT
 };
 
@@ -162,7 +169,25 @@ enum order_answer {
     ANSWER_NO_STORE,        /* the mark can't be made durable here */
     ANSWER_MARKED,          /* there is an unreconciled mark already */
     ANSWER_NO_MARK,         /* there is none, or another than the person saw */
+    /* Of a change of the voters: */
+    ANSWER_VOTES_ALREADY,   /* it is a voter; a replacement: it votes as who it is */
+    ANSWER_NO_VOTER,        /* it is none */
+    ANSWER_CHANGING,        /* another change is under way */
+    ANSWER_TOO_FEW,         /* fewer voters than a cluster needs would be left */
+    ANSWER_TOO_MANY,
+    ANSWER_NO_STORE_THERE,  /* that node is not heard, or has no store to vote with */
+    ANSWER_MUTE,            /* this node does not vote itself: another one has to be asked */
+    ANSWER_NO_MAJORITY,     /* too few of the voters that there would be are heard and vote; nothing was changed */
+    ANSWER_OPERATION,       /* a service has an operation under way; `value`: which service */
     ANSWER_COUNT
+};
+
+/* A person's order about the voters. */
+struct voter_order {
+    enum voter_change change;
+    node_id node;
+    struct policy_text by;
+    struct policy_text why;
 };
 
 struct message_order { uint64_t ticket; struct order order; };
@@ -175,7 +200,25 @@ struct message_order_reply {
     uint64_t operation;
 };
 
-struct message_generation { uint64_t seen; };
+struct message_generation {
+    uint64_t identity;     /* of the store that it is about */
+    uint64_t seen;
+};
+
+/* What a voter has accepted of the version after the set in force. */
+struct voter_report {
+    bool present;
+    struct ballot ballot;
+    struct voter_set set;
+};
+
+/* VOTERS: `report.set`, without a ballot. PREPARE, ACCEPTED: `ballot`. PROMISE: with `report`, if there is one.
+ * ACCEPT: `report.set` is put forward. REJECT: `promised` is ahead of `ballot`. */
+struct message_voters {
+    struct ballot ballot;
+    struct ballot promised;
+    struct voter_report report;
+};
 
 #define SERVICE_NONE 0xffu
 
@@ -186,6 +229,8 @@ struct message {
     uint32_t restarts;     /* of the sender's process */
     uint64_t generation;   /* on the sender's disk when this was sent; 0: not said */
     int64_t sent_us;       /* the sender's clock then: only ever compared with others of the same sender */
+    uint64_t identity;     /* of the sender's store, which its vote depends on; 0: it has none */
+    uint64_t voters_version; /* of the set of voters that it counts by, and votes under */
     union {
         struct message_prepare prepare;
         struct message_promise promise;
@@ -201,6 +246,7 @@ struct message {
         struct message_order order;
         struct message_order_reply order_reply;
         struct message_generation generation_seen;
+        struct message_voters voters;
     } as;
 };
 

@@ -13,6 +13,7 @@
 #include "policy/effect.h"
 #include "policy/event.h"
 #include "policy/mark.h"
+#include "policy/quorum/voter_register.h"
 #include "policy/view.h"
 
 /* What survives a restart; the shell writes it whole. The restart counter is kept by the store
@@ -28,7 +29,9 @@ struct durable_service {
 
 struct durable {
     uint64_t generation;
-    uint64_t seen_generation[POLICY_NODES_MAX]; /* of the peers' stores */
+    uint64_t seen_generation[POLICY_NODES_MAX]; /* of the peers' stores... */
+    uint64_t seen_identity[POLICY_NODES_MAX];   /* ...and which stores those were; 0: not known */
+    struct durable_voters voters;               /* set.version 0: nothing yet; the configuration's holds */
     struct durable_service services[POLICY_SERVICES_MAX];
 };
 
@@ -60,6 +63,17 @@ void node_step(struct node *node, const struct node_event *event, struct effects
 const struct durable *node_durable(const struct node *node);
 
 enum mute_reason node_mute(const struct node *node);
+
+/* The set of voters known chosen, and how far its change is; for people. */
+struct node_voters {
+    struct voter_set set;
+    uint64_t identities[POLICY_NODES_MAX]; /* of every node's store, as last heard; 0: not known, or none */
+    bool heard[POLICY_NODES_MAX];
+    bool voting[POLICY_NODES_MAX];         /* by its own word, under this set */
+    bool stored;                           /* enough have the set on disk */
+    struct voter_grounds grounds;          /* of a change under way */
+};
+void node_voters(const struct node *node, struct mono_time now, struct node_voters *voters);
 
 void node_view(const struct node *node, uint8_t service, struct mono_time now,
                struct wall_time wall, struct view_service *view);

@@ -70,6 +70,10 @@ enum note_kind {
     NOTE_MARK_GIVEN,         /* ours: never opened by again; region; a: 1: node writes, 0: a person reconciles */
     NOTE_MARK_SHUT,          /* ours, given: its database is shut, proven; region */
     NOTE_MARK_ENDED,         /* reconciled, by what is chosen; region, node: its maker */
+    NOTE_VOTERS,             /* a newer set of voters is known chosen; a: version, b: enum voter_change under way,
+                                node: whom it is about, c: how many voters once it is over */
+    NOTE_VOTER_ORDER,        /* a: enum voter_change, node; detail: by whom */
+    NOTE_VOTER_REFUSED,      /* a: enum order_answer, node; b: service, if it is about one */
     NOTE_KIND_COUNT
 };
 

@@ -43,7 +43,7 @@ bool service_able(const struct service *s, const struct turn *turn, node_id node
     if (!turn_heard(turn, node))
         return false;
     const struct remote *r = &s->remotes[node];
-    bool mute = node_in(turn->config->voters, node) && r->heard && !r->voting;
+    bool mute = node_in(electorate_all(turn->voters), node) && r->heard && !r->voting;
     return !mute ||
            mono_since(turn->now, r->mute_since) <= SILENT_HEARTBEATS * turn->config->heartbeat_us;
 }
@@ -119,6 +119,12 @@ void service_message(struct service *s, struct turn *turn, const struct message 
     case MESSAGE_ORDER: order_message(s, turn, m); break;
     case MESSAGE_ORDER_REPLY: order_reply(s, turn, &m->as.order_reply); break;
     case MESSAGE_GENERATION:
+    case MESSAGE_VOTERS:
+    case MESSAGE_VOTERS_PREPARE:
+    case MESSAGE_VOTERS_PROMISE:
+    case MESSAGE_VOTERS_ACCEPT:
+    case MESSAGE_VOTERS_ACCEPTED:
+    case MESSAGE_VOTERS_REJECT:
     case MESSAGE_KIND_COUNT:
     default: break;
     }
@@ -179,8 +185,8 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     s->start = turn->now;
     s->unnamed = turn->brand_new;
     acceptor_init(&s->acceptor, durable->promised, &durable->accepted, turn->now);
-    learner_init(&s->learner, turn->config->voters);
-    proposer_init(&s->proposer, turn_self(turn), turn->restarts);
+    learner_init(&s->learner, turn->voters);
+    proposer_init(&s->proposer, turn_self(turn), turn->ballots);
     proposer_saw(&s->proposer, durable->promised);
     int64_t gap = policy->rpo_us / (LOSS_SAMPLES / 2);
     loss_init(&s->health.writer_series,
@@ -194,6 +200,31 @@ void service_init(struct service *s, struct turn *turn, uint8_t index,
     /* What is on our disk is one voter's report. What we accept from now on is learned from our own
      * ACCEPTED, which comes back to us only after it is on disk too. */
     register_learn(s, turn, turn_self(turn), &durable->accepted);
+}
+
+/* Our own voter's word stays where it is what our voter has accepted: it was learnt from the disk. Should that be
+ * behind, what is on its way to us was said under the former set, and a round of the new one brings it again. */
+void service_voters_changed(struct service *s, struct turn *turn)
+{
+    node_id self = turn_self(turn);
+    const struct register_report *own = &s->learner.reports[self], *has = &s->acceptor.accepted;
+    bool same = own->present && has->present && ballot_compare(own->ballot, has->ballot) == 0;
+    learner_voters(&s->learner, turn->voters, turn->member && same ? self : NODE_NONE);
+    proposer_stop(&s->proposer);
+    s->proposer.ballot.restart = turn->ballots;
+    lease_voters_changed(&s->guard.lease);
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+        /* Until it says so under this set; with that comes what it has accepted. */
+        s->remotes[n].voting = false;
+        s->remotes[n].mute_since = turn->now;
+    }
+    s->guard.next_renew = mono_earlier(s->guard.next_renew, turn->now);
+    s->gossip_now = true;
+}
+
+bool service_is_held(const struct service *s)
+{
+    return learner_holds(&s->learner);
 }
 
 /* Of a service that had no writer yet: a database that waits to be named before it starts (born fenced) had no

@@ -68,6 +68,9 @@ struct peer {
     bool heard;
     struct mono_time heard_at;  /* when what was heard last was said */
     uint32_t restarts;
+    uint64_t identity;          /* of its store, as last heard; 0: it has none */
+    bool says_votes;            /* by its newest gossip, under the set of voters in force */
+    struct mono_time told_at;   /* when it was last told the set of voters */
     uint32_t most_restarts;     /* of all its processes heard */
     struct lateness lateness;
     uint64_t seen_generation;
@@ -80,6 +83,9 @@ struct turn {
     struct mono_time said_at;   /* the message that is handled, less what it was late; else now */
     struct wall_time wall;
     const struct policy_config *config;
+    struct electorate voters; /* what a count needs: never config->voters, which are those of version 1 */
+    bool changing;        /* the set of voters */
+    bool member;          /* the identity of our store has a vote, whether it may use it now or not */
     const struct peer *peers;
     const struct moving *moving; /* by service */
     struct effects *effects;
@@ -89,6 +95,7 @@ struct turn {
     bool voting;          /* this node is a voter, its store sound and confirmed */
     bool stores;          /* its disk takes what is asked of it, confirmed or not */
     uint32_t restarts;
+    uint32_t ballots;     /* what our ballots carry: the restarts, and apart for each identity of this node */
     bool *persist;        /* set by whoever changed durable state */
 };
 
@@ -366,6 +373,10 @@ void service_order(struct service *service, struct turn *turn, uint64_t ticket,
                    const struct order *order);
 void service_guard_ready(struct service *service, struct turn *turn, bool ready, bool kernel);
 void service_act_done(struct service *service, struct turn *turn, const struct act_result *result);
+/* The set of voters is another one now: whatever was counted so far was counted under the former. */
+void service_voters_changed(struct service *service, struct turn *turn);
+/* The value known chosen is reported at one ballot by all majorities that are needed. */
+bool service_is_held(const struct service *service);
 /* Runs every part once; to be called after each event for the service and when its timer is due. */
 void service_run(struct service *service, struct turn *turn);
 

@@ -6,6 +6,7 @@
 
 static void view_nodes(const struct service *s, const struct turn *turn, struct view_service *v)
 {
+    node_set voting = 0;
     for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct peer *peer = &turn->peers[n];
         bool self = n == turn_self(turn);
@@ -14,18 +15,20 @@ static void view_nodes(const struct service *s, const struct turn *turn, struct 
             .heard = self || peer->heard,
             .heard_age_us = self ? 0 : peer->heard ? mono_since(turn->now, peer->heard_at)
                                                    : AGE_UNKNOWN_US,
+            .voter = node_in(electorate_all(turn->voters), n),
             .voting = self ? turn->voting : s->remotes[n].voting && turn_heard(turn, n),
         };
-        if (node_in(turn->config->voters, n) && turn_heard(turn, n) && v->nodes[n].voting)
-            v->voters_heard++;
+        if (node_in(electorate_all(turn->voters), n) && turn_heard(turn, n) && v->nodes[n].voting)
+            voting = (node_set)(voting | node_bit(n));
         if (!self && s->remotes[n].heard && s->remotes[n].settings != 0 &&
             s->remotes[n].settings != s->settings) {
             v->settings_differ = true;
             v->settings_differ_node = n;
         }
     }
-    v->voters_needed = majority_of(turn->config->voters);
-    v->quorum = v->voters_heard >= v->voters_needed;
+    v->voters_needed = electorate_needed(turn->voters);
+    v->voters_heard = set_size(voting);
+    v->quorum = electorate_has(turn->voters, voting);
 }
 
 static void view_observers(const struct service *s, const struct turn *turn, region_id region,
@@ -46,7 +49,7 @@ static void view_observers(const struct service *s, const struct turn *turn, reg
             .detail = o->verdict.detail,
         };
     }
-    v->failed_votes = tally_failed(turn->config->voters, s->health.opinions[region],
+    v->failed_votes = tally_failed(turn->voters, s->health.opinions[region],
                                    s->policy->evidence_max_age_us, turn->now).votes;
 }
 

@@ -17,17 +17,19 @@
 
 enum mute_reason {
     MUTE_NOT,          /* votes */
-    MUTE_NO_VOTE,      /* not a voter by configuration */
+    MUTE_NO_VOTE,      /* not a voter */
     MUTE_UNCONFIRMED,  /* just started: asking the others whether they know a newer store of ours */
     MUTE_STORE_BAD,    /* missing or corrupt: needs a person */
     MUTE_STORE_OLDER,  /* peers know a newer generation: rolled back; needs a person */
     MUTE_STORE_FAILED, /* a write failed: final for this process */
+    MUTE_IDENTITY,     /* the vote is another store's of this node: needs a person (voter replace) */
 };
 
 struct view_node {
     bool linked;
     bool heard;
     int64_t heard_age_us;
+    bool voter;           /* has a vote under the set of voters in force */
     bool voting;          /* by its own word */
     enum mute_reason mute; /* of ourselves only */
 };

@@ -175,6 +175,12 @@ static const struct register_report *report_in(const struct message *m)
     case MESSAGE_ORDER:
     case MESSAGE_ORDER_REPLY:
     case MESSAGE_GENERATION:
+    case MESSAGE_VOTERS:
+    case MESSAGE_VOTERS_PREPARE:
+    case MESSAGE_VOTERS_PROMISE:
+    case MESSAGE_VOTERS_ACCEPT:
+    case MESSAGE_VOTERS_ACCEPTED:
+    case MESSAGE_VOTERS_REJECT:
     case MESSAGE_KIND_COUNT:
     default: return NULL;
     }
@@ -318,6 +324,11 @@ static bool open_store(struct control *c, struct node_store *store, struct fault
                   LOG_STR("reason", why.text));
         return true;
     }
+    /* The file only bootstraps the voters: from the first write on, the store's set holds, whatever the file says. */
+    if (store->durable.voters.set.version == 1)
+        c->names.voters = store->durable.voters.set.voters;
+    if (!codec_names_finish(&c->names, fault))
+        return false;
     store->sound = true;
     store->doubt = c->parts.found->doubt;
     c->brand_new = store->durable.generation == 0 && !store->doubt &&

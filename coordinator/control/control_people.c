@@ -17,6 +17,7 @@
 /* Everything that a snapshot is made from, borrowed for the call. */
 struct snapshot {
     struct status_input input;
+    struct node_voters voters;
     struct status_return returns[POLICY_SERVICES_MAX];
     struct view_service *views;
     struct status_guarded guarded[POLICY_SERVICES_MAX];
@@ -70,7 +71,9 @@ static void take_snapshot(struct control *c, struct snapshot *s)
             .returned = c->services[i].returned != NULL ? returned_json(c->services[i].returned) : NULL,
             .rejoin = c->services[i].rejoin != NULL ? rejoin_json(c->services[i].rejoin) : NULL,
         };
+    node_voters(c->node, (struct mono_time){ base_mono_us() }, &s->voters);
     s->input = (struct status_input){
+        .voters = &s->voters,
         .cluster = c->parts.cluster,
         .local = c->parts.local,
         .version = c->parts.version,
@@ -320,6 +323,22 @@ static void answer_proposal(struct control *c, const struct control_request *req
     control_event(c, &event);
 }
 
+static void answer_voter_list(struct control *c, const struct control_request *request)
+{
+    struct snapshot snapshot;
+    take_snapshot(c, &snapshot);
+    control_reply(c->server, request->ticket, status_voters(&snapshot.input));
+    drop_snapshot(c, &snapshot);
+}
+
+static void answer_voter_order(struct control *c, const struct control_request *request)
+{
+    struct node_event event = { .kind = EVENT_VOTER_ORDER };
+    event.as.voter_order.ticket = request->ticket;
+    if (control_voter_order(c->server, request, c->parts.cluster, &event.as.voter_order.order))
+        control_event(c, &event);
+}
+
 static void answer_explain(struct control *c, const struct control_request *request)
 {
     if (!known_service(c, request))
@@ -435,6 +454,10 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_REJOIN: control_return_ask(c, request); return true;
     case COMMAND_EVENTS: answer_events(c, request); return true;
+    case COMMAND_VOTER_LIST: answer_voter_list(c, request); return true;
+    case COMMAND_VOTER_ADD:
+    case COMMAND_VOTER_REMOVE:
+    case COMMAND_VOTER_REPLACE: answer_voter_order(c, request); return true;
     case COMMAND_WAIT:
     case COMMAND_OPERATION_SHOW:
     case COMMAND_CHECK_CONFIG:

@@ -230,6 +230,33 @@ static const struct command commands[COMMAND_COUNT] = {
       "  Nothing waits for an item. Those that failoverd checks itself can't be ticked, and a tick is not taken back.\n",
       { { "operation", PARAMETER_HEX, true, false }, { "item", PARAMETER_NAME, true, false },
         { "reason", PARAMETER_TEXT, false, false } } },
+    [COMMAND_VOTER_LIST] = { COMMAND_VOTER_LIST, "voter list", "", ROLE_READ, true, false,
+      "who has a vote, who is mute and why, and what a change that is under way waits for", "",
+      { { NULL, PARAMETER_FLAG, false, false } } },
+    [COMMAND_VOTER_ADD] = { COMMAND_VOTER_ADD, "voter add", "NODE --reason TEXT [--yes] [--no-wait]", ROLE_FORCE, true, true,
+      "give a node of cluster.json a vote",
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  --yes          don't ask for the node's name\n"
+      "  --no-wait      return as soon as the change has begun (exit code 6)\n"
+      "  At a node that votes. From 3 voters to 4 for a moment: add another one, or remove one. cluster.json's voters\n"
+      "  only begin a new cluster; what is in force afterwards is what voter list shows.\n",
+      { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_VOTER_REMOVE] = { COMMAND_VOTER_REMOVE, "voter remove", "NODE --reason TEXT [--yes] [--no-wait]",
+      ROLE_FORCE, true, true, "take a node's vote away",
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  --yes          don't ask for the node's name\n"
+      "  --no-wait      return as soon as the change has begun (exit code 6)\n"
+      "  Also of one that is dead. At least 3 voters have to be left.\n",
+      { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
+    [COMMAND_VOTER_REPLACE] = { COMMAND_VOTER_REPLACE, "voter replace", "NODE --reason TEXT [--yes] [--no-wait]",
+      ROLE_FORCE, true, true, "give the vote of a node that lost its store to its new store",
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  --yes          don't ask for the node's name\n"
+      "  --no-wait      return as soon as the change has begun (exit code 6)\n"
+      "  For a voter that stays mute since its store is gone, damaged or older than the others know. First, on that\n"
+      "  node: move the old store away, failoverd --format, start failoverd. Then this, at a node that votes. The\n"
+      "  old store never votes again, should it turn up.\n",
+      { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
       ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",
       "  FILE           the trail; left out: the one that node.json names, or " CONFIG_AUDIT_DEFAULT "\n"
@@ -429,6 +456,8 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->operation = value;
     else if (strcmp(key, "item") == 0)
         arguments->item = value;
+    else if (strcmp(key, "node") == 0)
+        arguments->node = value;
     else if (strcmp(key, "run") == 0)
         arguments->run = value;
     else if (strcmp(key, "since") == 0)
@@ -583,8 +612,8 @@ void command_print_help(FILE *stream)
           "usage: failoverctl [--socket PATH] [--timeout SECONDS] [--json] COMMAND ...\n\n"
           "commands:\n", stream);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(stream, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
-                commands[i].help);
+        fprintf(stream, "  %s%s%s\n      %s\n", commands[i].name, commands[i].arguments[0] != '\0' ? " " : "",
+                commands[i].arguments, commands[i].help);
     fprintf(stream, "\noptions:\n%s", common_options);
     fputs("\nexit codes:\n"
           "  0  done, and verified where there is something to verify\n"
@@ -603,8 +632,8 @@ bool command_print_help_of(FILE *stream, const char *name)
     const struct command *command = command_find(name);
     if (command == NULL)
         return false;
-    fprintf(stream, "usage: failoverctl %s %s\n%s\n", command->name, command->arguments,
-            command->help);
+    fprintf(stream, "usage: failoverctl %s%s%s\n%s\n", command->name, command->arguments[0] != '\0' ? " " : "",
+            command->arguments, command->help);
     if (command->more[0] != '\0')
         fprintf(stream, "\n%s", command->more);
     if (command->role != ROLE_NONE)

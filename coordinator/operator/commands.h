@@ -41,6 +41,10 @@ enum command_id {
     COMMAND_OPERATION_ABORT,
     COMMAND_OPERATION_TICK,
     COMMAND_OPERATION_SKIP,
+    COMMAND_VOTER_LIST,
+    COMMAND_VOTER_ADD,
+    COMMAND_VOTER_REMOVE,
+    COMMAND_VOTER_REPLACE,
     COMMAND_AUDIT_VERIFY,
     COMMAND_AUDIT_SHOW,
     COMMAND_CHECK_CONFIG,
@@ -111,6 +115,7 @@ struct command_arguments {
     const char *reason;
     const char *operation;
     const char *item;
+    const char *node;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */

@@ -42,7 +42,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply)
 {
-    (void)cluster;
+    if (control_is_voter_order(control_asked(server, ticket))) {
+        control_answer_voter(server, ticket, cluster, reply);
+        return;
+    }
     char sentence[512];
     char todo[512];
     char id[NAME_HEX_MAX];
@@ -101,16 +104,21 @@ static struct wall_time pause_until(const struct command_arguments *arguments)
     return (struct wall_time){ arguments->until_resumed ? 0 : base_wall_us() + for_us };
 }
 
-void control_sign(const struct control_request *request, struct order *order)
+void control_order_words(const struct control_request *request, struct policy_text *by, struct policy_text *why)
 {
-    char by[sizeof order->by.s];
-    struct text name = TEXT_OF(by);
+    char who[sizeof by->s];
+    struct text name = TEXT_OF(who);
     if (request->who.user[0] != '\0')
         text_append(&name, request->who.user);
     else
         text_appendf(&name, "uid %u", (unsigned)request->who.uid);
-    policy_words(&order->by, by);
-    policy_words(&order->why, request->arguments.reason != NULL ? request->arguments.reason : "");
+    policy_words(by, who);
+    policy_words(why, request->arguments.reason != NULL ? request->arguments.reason : "");
+}
+
+void control_sign(const struct control_request *request, struct order *order)
+{
+    control_order_words(request, &order->by, &order->why);
 }
 
 void control_answer_of(const struct control_request *request, struct order *order)

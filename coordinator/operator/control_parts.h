@@ -26,4 +26,12 @@ bool control_asked_later(struct control_server *server, uint64_t ticket);
 /* Answers and ends the request; a ticket that is nobody's is dropped. */
 void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end);
 
+/* By whom and why, as an order carries it; cut to fit. */
+void control_order_words(const struct control_request *request, struct policy_text *by, struct policy_text *why);
+
+/* Orders about the voters (control_voters.c). */
+bool control_is_voter_order(enum command_id command);
+void control_answer_voter(struct control_server *server, uint64_t ticket, const struct cluster_config *cluster,
+                          const struct message_order_reply *reply);
+
 #endif

@@ -106,6 +106,11 @@ void control_answer_of(const struct control_request *request, struct order *orde
 bool control_order(struct control_server *server, const struct control_request *request,
                    const struct cluster_config *cluster, size_t *service, struct order *order) CHECKED;
 
+/* The same from a request for COMMAND_VOTER_ADD, _REMOVE or _REPLACE. False, having refused it, when the node is not of
+ * the configuration. */
+bool control_voter_order(struct control_server *server, const struct control_request *request,
+                         const struct cluster_config *cluster, struct voter_order *order) CHECKED;
+
 struct control_counters {
     size_t connections;
     uint64_t accepted;

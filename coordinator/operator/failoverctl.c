@@ -23,6 +23,7 @@
 #include "coordinator/operator/failoverctl_rejoin.h"
 #include "coordinator/operator/failoverctl_runbook.h"
 #include "coordinator/operator/failoverctl_time.h"
+#include "coordinator/operator/failoverctl_voters.h"
 #include "coordinator/operator/failoverctl_watch.h"
 #include "coordinator/operator/failoverctl_word.h"
 
@@ -100,6 +101,10 @@ static const struct option options[] = {
 #define ANSWERS (1u << COMMAND_APPROVE | 1u << COMMAND_DECLINE)
 #define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER | 1u << COMMAND_FAILBACK)
 
+#define VOTERS (1u << COMMAND_VOTER_ADD | 1u << COMMAND_VOTER_REMOVE | 1u << COMMAND_VOTER_REPLACE)
+
+_Static_assert(COMMAND_COUNT <= 32, "a bit for each command");
+
 /* Which commands take which option; what is not here is for all of them. */
 static const struct {
     int option;
@@ -113,7 +118,7 @@ static const struct {
     { OPTION_FOR, 1u << COMMAND_PAUSE },
     { OPTION_UNTIL_RESUMED, 1u << COMMAND_PAUSE },
     { OPTION_REASON, SAYS | MOVES | ANSWERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN |
-                         1u << COMMAND_OPERATION_TICK | 1u << COMMAND_RECONCILE },
+                         1u << COMMAND_OPERATION_TICK | 1u << COMMAND_RECONCILE | VOTERS },
     { OPTION_BREAK_GLASS, 1u << COMMAND_FAILOVER },
     { OPTION_OLD_IS_DEAD, 1u << COMMAND_FAILOVER },
     { OPTION_KEEP, 1u << COMMAND_RECONCILE },
@@ -122,9 +127,9 @@ static const struct {
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN | 1u << COMMAND_RECONCILE },
     { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
     { OPTION_YES, MOVES | 1u << COMMAND_APPROVE | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN |
-                      1u << COMMAND_RECONCILE },
+                      1u << COMMAND_RECONCILE | VOTERS },
     { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
-    { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN | 1u << COMMAND_RECONCILE },
+    { OPTION_NO_WAIT, MOVES | VOTERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN | 1u << COMMAND_RECONCILE },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
     { OPTION_EXPECT, 1u << COMMAND_AUDIT_VERIFY },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
@@ -407,16 +412,24 @@ static bool check_request(struct line *line, struct fault *fault)
     return good;
 }
 
+static bool is_voter_change(enum command_id id)
+{
+    return (VOTERS >> id & 1u) != 0;
+}
+
 /* How many words follow the command: a service, and before it what is to be planned; an operation, and its item. */
 static size_t words_of(enum command_id id)
 {
-    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN || id == COMMAND_OPERATION_TICK ? 2 : 1;
+    return id == COMMAND_CHECK_CONFIG || id == COMMAND_VOTER_LIST ? 0
+           : id == COMMAND_PLAN || id == COMMAND_OPERATION_TICK ? 2 : 1;
 }
 
 static bool set_words(struct line *line)
 {
     enum command_id id = line->command->id;
     const char *keys[] = { "operation", id == COMMAND_OPERATION_TICK ? "item" : "service" };
+    if (is_voter_change(id))
+        return line->word_count == 0 || set(line, "node", json_string(line->words[0]));
     size_t first = id == COMMAND_PLAN || of_operation(id) || command_answers(id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
@@ -448,6 +461,10 @@ static int run_command(struct line *line)
         return run_ask(line, explain_print);
     if (line->command->id == COMMAND_PLAN)
         return (int)ctl_plan(&line->settings, line->request);
+    if (line->command->id == COMMAND_VOTER_LIST)
+        return run_ask(line, table_voters);
+    if (is_voter_change(line->command->id))
+        return (int)ctl_voter(&line->settings, json_incref(line->request));
     if (line->command->id == COMMAND_HISTORY)
         return run_ask(line, table_history);
     if (line->command->id == COMMAND_EVENTS)

@@ -80,10 +80,11 @@ enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcom
 
 /* ---- asking the person ---------------------------------------------------------------------- */
 
-/* The word that has to be typed for an order: its region, or the service where there is none. */
+/* The word that has to be typed for an order: its node or region, or the service where there is none. */
 static const char *word_of(const json_t *request)
 {
-    return peek_str(request, "to", peek_str(request, "keep", peek_str(request, "service", "")));
+    return peek_str(request, "node",
+                    peek_str(request, "to", peek_str(request, "keep", peek_str(request, "service", ""))));
 }
 
 /* read(2) rather than stdio: Ctrl-C at the question has to end it. */
@@ -119,7 +120,8 @@ enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *re
         return EXIT_USAGE;
     }
     fprintf(stderr, "\n%s %s. This can't be undone by itself.\nType %s to go on: ",
-            peek_str(request, "command", "?"), peek_str(request, "service", "?"), word_of(request));
+            peek_str(request, "command", "?"), peek_str(request, "service", peek_str(request, "node", "?")),
+            word_of(request));
     fflush(stderr);
     if (!ctl_read_line(typed, sizeof typed) || strcmp(typed, word_of(request)) != 0) {
         fputs("\nfailoverctl: that is not it; nothing was changed\n", stderr);

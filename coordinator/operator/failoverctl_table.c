@@ -460,6 +460,11 @@ void table_status(const struct table_style *style, const json_t *status)
                 peek_str(warning, "service", ""),
                 peek_str(warning, "service", NULL) != NULL ? ": " : "",
                 peek_str(warning, "text", "?"));
+    char words[2048];
+    struct text voters = TEXT_OF(words);
+    text_append(&voters, "");
+    status_text_voters(&voters, json_object_get(status, "voters"));
+    fprintf(style->stream, "%s%s", voters.length > 0 ? "\n" : "", words);
     fprintf(style->stream, "\nseen by %s in %s (cluster %s, failoverd %s)%s%s\n",
             peek_str(status, "node", "?"), peek_str(status, "region", "?"),
             peek_str(status, "cluster", "?"), peek_str(status, "version", "?"),
@@ -690,6 +695,40 @@ void table_operation(const struct table_style *style, const json_t *operation)
     }
     print_table(style, table);
 }
+
+/* ---- voters -------------------------------------------------------------------------------- */
+
+void table_voters(const struct table_style *style, const json_t *voters)
+{
+    static const struct column columns[] = { { "NODE", 0 }, { "REGION", 0 }, { "VOTES", 0 }, { "WHY NOT", 0 } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    const json_t *change = json_object_get(voters, "change");
+    int64_t version = 0, needed = 0;
+    size_t index;
+    const json_t *voter;
+    (void)peek_int(voters, "version", &version);
+    (void)peek_int(voters, "needed", &needed);
+    json_array_foreach(json_object_get(voters, "voters"), index, voter) {
+        struct libscols_line *line = new_line(table);
+        bool votes = peek_yes(voter, "voting");
+        set_cell(line, 0, peek_str(voter, "node", "?"));
+        set_cell(line, 1, peek_str(voter, "region", "?"));
+        set_cell(line, 2, votes ? "yes" : "no");
+        set_color(line, 2, votes ? "green" : "red");
+        set_cell(line, 3, peek_str(voter, "why", ""));
+    }
+    fprintf(style->stream, "version %" PRId64 " of the voters; %" PRId64 " of them are a majority%s\n", version, needed,
+            peek_yes(voters, "quorum") ? "" : ", and so many do not vote now");
+    print_table(style, table);
+    json_array_foreach(json_object_get(voters, "voters"), index, voter)
+        if (peek_str(voter, "todo", "")[0] != '\0')
+            fprintf(style->stream, "%s: %s\n", peek_str(voter, "node", "?"), peek_str(voter, "todo", ""));
+    if (json_is_object(change))
+        fprintf(style->stream, "under way: %s %s; both sets count until it is over. Waiting: %s\n",
+                peek_str(change, "kind", "?"), peek_str(change, "node", "?"), peek_str(change, "waits_for", "?"));
+}
+
+/* ---- history ------------------------------------------------------------------------------- */
 
 void table_history(const struct table_style *style, const json_t *history)
 {

@@ -32,6 +32,7 @@ void table_votes(const struct table_style *style, const json_t *votes);
 void table_audit(const struct table_style *style, const json_t *audit);
 /* A checklist, as status and dry runs have it. */
 void table_runbook(const struct table_style *style, const json_t *runbook);
+void table_voters(const struct table_style *style, const json_t *voters);
 void table_history(const struct table_style *style, const json_t *history);
 /* One of its operations. */
 void table_operation(const struct table_style *style, const json_t *operation);

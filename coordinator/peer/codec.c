@@ -11,6 +11,7 @@
 #include "coordinator/peer/codec_field.h"
 #include "coordinator/peer/codec_ledger.h"
 #include "coordinator/peer/codec_mark.h"
+#include "coordinator/peer/codec_voters.h"
 #include "policy/failover/gates.h"
 
 static const char *const verdict_words[] = {
@@ -84,6 +85,15 @@ static const char *const answer_words[] = {
     [ANSWER_NO_STORE] = "no-store",
     [ANSWER_MARKED] = "marked",
     [ANSWER_NO_MARK] = "no-mark",
+    [ANSWER_VOTES_ALREADY] = "votes-already",
+    [ANSWER_NO_VOTER] = "no-voter",
+    [ANSWER_CHANGING] = "changing",
+    [ANSWER_TOO_FEW] = "too-few",
+    [ANSWER_TOO_MANY] = "too-many",
+    [ANSWER_NO_STORE_THERE] = "no-store-there",
+    [ANSWER_MUTE] = "mute",
+    [ANSWER_NO_MAJORITY] = "no-majority",
+    [ANSWER_OPERATION] = "operation",
 };
 _Static_assert(sizeof answer_words / sizeof answer_words[0] == ANSWER_COUNT, "every answer has a word");
 
@@ -312,7 +322,33 @@ static void walk_order_reply(struct codec *codec, struct message *message)
 
 static void walk_generation(struct codec *codec, struct message *message)
 {
+    codec_u64(codec, "identity", &message->as.generation_seen.identity);
     codec_u64(codec, "seen", &message->as.generation_seen.seen);
+}
+
+/* ---- the voters ----------------------------------------------------------------------------- */
+
+static void walk_voters(struct codec *codec, struct message *message)
+{
+    codec_voter_set(codec, "set", &message->as.voters.report.set);
+    message->as.voters.report.present = true;
+}
+
+static void walk_voters_ballot(struct codec *codec, struct message *message)
+{
+    codec_ballot(codec, "ballot", &message->as.voters.ballot);
+}
+
+static void walk_voters_report(struct codec *codec, struct message *message)
+{
+    walk_voters_ballot(codec, message);
+    codec_voter_report(codec, "report", &message->as.voters.report);
+}
+
+static void walk_voters_reject(struct codec *codec, struct message *message)
+{
+    walk_voters_ballot(codec, message);
+    codec_ballot(codec, "promised", &message->as.voters.promised);
 }
 
 /* ---- the envelope --------------------------------------------------------------------------- */
@@ -339,6 +375,12 @@ static const struct kind kinds[] = {
     [MESSAGE_ORDER] = { "order", walk_order, false },
     [MESSAGE_ORDER_REPLY] = { "order-reply", walk_order_reply, false },
     [MESSAGE_GENERATION] = { "generation", walk_generation, true },
+    [MESSAGE_VOTERS] = { "voters", walk_voters, true },
+    [MESSAGE_VOTERS_PREPARE] = { "voters-prepare", walk_voters_ballot, true },
+    [MESSAGE_VOTERS_PROMISE] = { "voters-promise", walk_voters_report, true },
+    [MESSAGE_VOTERS_ACCEPT] = { "voters-accept", walk_voters_report, true },
+    [MESSAGE_VOTERS_ACCEPTED] = { "voters-accepted", walk_voters_ballot, true },
+    [MESSAGE_VOTERS_REJECT] = { "voters-reject", walk_voters_reject, true },
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == MESSAGE_KIND_COUNT, "every kind has a row");
 
@@ -364,6 +406,23 @@ static void walk_version(struct codec *codec)
                      "run the same release on all nodes", (long long)version, CODEC_VERSION);
 }
 
+/* By which voters its sender counts. As long as those of the file do, the files have to agree; afterwards the core
+ * looks at the version alone, which was agreed upon. */
+static void walk_counted(struct codec *codec, struct message *message)
+{
+    const struct codec_names *names = codec->names;
+    codec_u64(codec, "voters_version", &message->voters_version);
+    if (message->voters_version == 0)
+        codec_refuse(codec, "voters_version", "is 0, and the voters of the configuration are version 1");
+    if (message->voters_version <= 1)
+        codec_same(codec, "voters", names->voter_names,
+                   "nodes that count different voters must not count together; give all nodes the "
+                   "same voters in cluster.json");
+    else
+        codec_null(codec, "voters");
+    codec_u64(codec, "identity", &message->identity);
+}
+
 /* Whose message it is comes first, so that a stranger hears why before details are looked at. */
 static void walk_envelope(struct codec *codec, struct message *message, node_id from)
 {
@@ -372,9 +431,7 @@ static void walk_envelope(struct codec *codec, struct message *message, node_id 
     codec_same(codec, "cluster", names->cluster, "the message is of another cluster");
     codec_same(codec, "from", names->nodes[from],
                "the message has to carry the name of the certificate that it came with");
-    codec_same(codec, "voters", names->voter_names,
-               "nodes that count different voters must not count together; give all nodes the "
-               "same voters in cluster.json");
+    walk_counted(codec, message);
     codec_u32(codec, "restarts", UINT32_MAX, &message->restarts);
     codec_u64(codec, "generation", &message->generation);
     codec_us(codec, "sent_us", &message->sent_us);

@@ -26,7 +26,7 @@
 #include "coordinator/peer/frame.h"
 #include "policy/message.h"
 
-#define CODEC_VERSION 1
+#define CODEC_VERSION 2
 
 /* What any message fits into, whatever its texts are (codec_test.c measures the longest): a frame
  * without the byte that link.c puts in front. */

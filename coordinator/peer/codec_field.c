@@ -504,6 +504,18 @@ void codec_same(struct codec *codec, const char *key, const char *ours, const ch
     codec_refuse(codec, key, "is \"%s\" there and \"%s\" here: %s", text.data, ours, meaning);
 }
 
+void codec_null(struct codec *codec, const char *key)
+{
+    if (!codec->reading) {
+        if (put_key(codec, key))
+            text_append(codec->out, "null");
+        return;
+    }
+    const json_t *json = take_value(codec, key);
+    if (json != NULL && !json_is_null(json))
+        refuse_type(codec, key, "null");
+}
+
 /* ---- words for people ----------------------------------------------------------------------- */
 
 /* How many bytes the character at `at` has, of `left` that there are; 0 when it is none (overlong

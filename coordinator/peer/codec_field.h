@@ -127,6 +127,9 @@ void codec_text(struct codec *codec, const char *key, struct policy_text *value)
 /* A string that has to be `ours`; `meaning` says what a difference means and what to do. */
 void codec_same(struct codec *codec, const char *key, const char *ours, const char *meaning);
 
+/* What does not apply: null, and nothing else. */
+void codec_null(struct codec *codec, const char *key);
+
 /* One of the words of a list; an enum's numbers are the list's places. Use CODEC_WORD. */
 void codec_word(struct codec *codec, const char *key, const char *const *words, size_t count,
                 unsigned *value);

@@ -168,6 +168,13 @@ static const struct vocabulary_row rows[] = {
       NULL },
     { NOTE_MARK_ENDED, "mark_ended", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
       "the broken glass of {region} is reconciled: the ledger says so", NULL },
+    { NOTE_VOTERS, "voters", LOG_LEVEL_WARNING,
+      { { "version", WORD_COUNT }, { "change", WORD_VOTER_CHANGE }, { "voters", WORD_COUNT } },
+      "version {a} of the voters is in force; under way: {b}[ of {node}]; {c} voters when it is over", NULL },
+    { NOTE_VOTER_ORDER, "voter_order", LOG_LEVEL_WARNING, { { "change", WORD_VOTER_CHANGE } },
+      "order: voter {a} {node}[ by {detail}]", NULL },
+    { NOTE_VOTER_REFUSED, "voter_refused", LOG_LEVEL_WARNING, { { "answer", WORD_ANSWER } },
+      "the change of the voters is refused: {a}", NULL },
 };
 _Static_assert(sizeof rows / sizeof rows[0] == NOTE_KIND_COUNT, "a note without a row");
 
@@ -217,6 +224,7 @@ static const char *word_of(const struct cluster_config *cluster, enum vocabulary
     case WORD_PROOF: return name_fence_proof(small);
     case WORD_FENCE: return name_fence_state(small);
     case WORD_MUTE: return name_mute_reason(small);
+    case WORD_VOTER_CHANGE: return name_voter_change(small);
     case WORD_ACT: return name_act_kind(small);
     case WORD_ACT_OUTCOME: return name_act_outcome(small);
     case WORD_DNS_MARK: return name_dns_mark(small);

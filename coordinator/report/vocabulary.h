@@ -24,6 +24,7 @@ enum vocabulary_kind {
     WORD_PROOF,
     WORD_FENCE,
     WORD_MUTE,
+    WORD_VOTER_CHANGE,
     WORD_ACT,
     WORD_ACT_OUTCOME,
     WORD_DNS_MARK,

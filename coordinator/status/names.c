@@ -82,6 +82,11 @@ static const char *const proof_texts[] = {
     [PROOF_PERSON] = "not proven: a person skipped this gate by name",
 };
 
+static const char *const voter_changes[] = {
+    [VOTER_NONE] = "none", [VOTER_ADD] = "add", [VOTER_REMOVE] = "remove", [VOTER_REPLACE] = "replace",
+};
+_Static_assert(sizeof voter_changes / sizeof voter_changes[0] == VOTER_CHANGE_COUNT, "a change without a name");
+
 static const char *const mute_reasons[] = {
     [MUTE_NOT] = "votes",
     [MUTE_NO_VOTE] = "no_vote",
@@ -89,16 +94,18 @@ static const char *const mute_reasons[] = {
     [MUTE_STORE_BAD] = "store_bad",
     [MUTE_STORE_OLDER] = "store_older",
     [MUTE_STORE_FAILED] = "store_failed",
+    [MUTE_IDENTITY] = "identity",
 };
 
 static const char *const mute_texts[] = {
     [MUTE_NOT] = "this node votes",
-    [MUTE_NO_VOTE] = "this node is no voter by configuration",
+    [MUTE_NO_VOTE] = "this node is no voter",
     [MUTE_UNCONFIRMED] =
         "this node has just started and asks the others whether its store is the newest they know",
     [MUTE_STORE_BAD] = "this node's store is missing or damaged, so it can't know what it promised",
     [MUTE_STORE_OLDER] = "the others know a newer store of this node: its disk was rolled back",
     [MUTE_STORE_FAILED] = "a write to this node's store failed; it does not vote in this process again",
+    [MUTE_IDENTITY] = "this node has a vote, but it belongs to another store: this one was made anew, or is an old one",
 };
 
 static const char *const mute_todos[] = {
@@ -107,11 +114,15 @@ static const char *const mute_todos[] = {
     [MUTE_UNCONFIRMED] = "Wait a few heartbeats. If it stays so, look whether a majority of the "
                          "other voters can be reached.",
     [MUTE_STORE_BAD] = "Leave the other voters alone: each counts now. Restore state_dir from the same "
-                       "disk if it still exists; an older copy is refused.",
+                       "disk if it still exists; an older copy is refused. If it is lost: failoverd --format, start "
+                       "failoverd, and order failoverctl voter replace at a node that votes.",
     [MUTE_STORE_OLDER] = "Find the newest state_dir of this node (a remounted or restored volume?) and "
-                         "start it on that one.",
+                         "start it on that one. If it is lost: move this one away, failoverd --format, start failoverd, "
+                         "and order failoverctl voter replace at a node that votes.",
     [MUTE_STORE_FAILED] = "Look at the disk under state_dir (space, errors in the kernel's log), "
                           "repair it, then restart failoverd.",
+    [MUTE_IDENTITY] = "If the store that had the vote is lost, order failoverctl voter replace NODE at a node that "
+                      "votes; if it still exists, start failoverd on that one.",
 };
 
 static const char *const operation_kinds[] = {
@@ -227,6 +238,15 @@ static const char *const order_answers[] = {
     [ANSWER_NO_STORE] = "no_store",
     [ANSWER_MARKED] = "marked",
     [ANSWER_NO_MARK] = "no_mark",
+    [ANSWER_VOTES_ALREADY] = "votes_already",
+    [ANSWER_NO_VOTER] = "no_voter",
+    [ANSWER_CHANGING] = "changing",
+    [ANSWER_TOO_FEW] = "too_few",
+    [ANSWER_TOO_MANY] = "too_many",
+    [ANSWER_NO_STORE_THERE] = "no_store_there",
+    [ANSWER_MUTE] = "mute",
+    [ANSWER_NO_MAJORITY] = "no_majority",
+    [ANSWER_OPERATION] = "operation",
 };
 
 static const char *const proposal_states[] = {
@@ -248,7 +268,10 @@ static const char *const message_kinds[] = {
     [MESSAGE_RELEASE] = "release",         [MESSAGE_CONFIRM] = "confirm",
     [MESSAGE_VERDICT] = "verdict",         [MESSAGE_GOSSIP] = "gossip",
     [MESSAGE_ORDER] = "order",             [MESSAGE_ORDER_REPLY] = "order_reply",
-    [MESSAGE_GENERATION] = "generation",
+    [MESSAGE_GENERATION] = "generation",   [MESSAGE_VOTERS] = "voters",
+    [MESSAGE_VOTERS_PREPARE] = "voters_prepare", [MESSAGE_VOTERS_PROMISE] = "voters_promise",
+    [MESSAGE_VOTERS_ACCEPT] = "voters_accept",   [MESSAGE_VOTERS_ACCEPTED] = "voters_accepted",
+    [MESSAGE_VOTERS_REJECT] = "voters_reject",
 };
 _Static_assert(sizeof message_kinds / sizeof message_kinds[0] == MESSAGE_KIND_COUNT,
                "a message without a name");
@@ -261,6 +284,7 @@ const char *name_fence_state_text(int state) { return LOOKUP(fence_state_texts, 
 const char *name_fence_mode(int mode) { return LOOKUP(fence_modes, mode); }
 const char *name_fence_proof(int proof) { return LOOKUP(proofs, proof); }
 const char *name_fence_proof_text(int proof) { return LOOKUP(proof_texts, proof); }
+const char *name_voter_change(int change) { return LOOKUP(voter_changes, change); }
 const char *name_mute_reason(int reason) { return LOOKUP(mute_reasons, reason); }
 const char *name_mute_text(int reason) { return LOOKUP(mute_texts, reason); }
 const char *name_mute_todo(int reason) { return LOOKUP(mute_todos, reason); }

@@ -31,6 +31,7 @@ const char *name_sample_outcome(int outcome);
 const char *name_fence_state(int state);
 const char *name_fence_mode(int mode);
 const char *name_fence_proof(int proof);
+const char *name_voter_change(int change); /* enum voter_change */
 const char *name_mute_reason(int reason);
 const char *name_operation_kind(int kind);
 const char *name_phase(int phase);

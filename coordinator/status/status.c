@@ -172,7 +172,7 @@ static void render_head(const struct status_input *input, json_t *object)
     put(object, "region", json_of_text(self->region_name));
     put(object, "time", json_string(base_format_wall(when, sizeof when, input->now_wall_us)));
     put(object, "up_seconds", json_of_seconds(input->now_mono_us - input->started_mono_us));
-    put(object, "voter", json_boolean(self->voter));
+    put(object, "voter", json_boolean(input->mute != MUTE_NO_VOTE));
     put(object, "voting", json_boolean(input->mute == MUTE_NOT));
     put(object, "mute", render_mute(input->mute));
     json_t *loops = json_object();
@@ -188,6 +188,7 @@ json_t *status_render(const struct status_input *input, const char *service)
     if (object == NULL)
         return NULL;
     render_head(input, object);
+    put(object, "voters", status_voters(input));
     put(object, "store", render_store(input));
     put(object, "journal", render_journal(input->journal));
     put(object, "audit", render_audit(input->audit));

@@ -21,6 +21,7 @@
 #include "coordinator/report/journal.h"
 #include "coordinator/store/store_writer.h"
 #include "policy/message.h"
+#include "policy/node.h"
 #include "policy/view.h"
 #include "probes/probe.h"
 
@@ -56,6 +57,7 @@ struct status_input {
     int64_t started_mono_us;
     enum mute_reason mute;          /* node_mute() */
 
+    const struct node_voters *voters; /* node_voters(); NULL: not told */
     const struct view_service *views; /* one per service of the cluster, in its order */
     const struct status_guarded *guarded; /* likewise; NULL: not told */
     const struct commit_status *commits; /* likewise; NULL: not told. `held_here` false: not this node's */
@@ -107,6 +109,9 @@ enum tick_ruling status_tick(const struct status_input *input, uint64_t operatio
 /* What has to be done before a failback to `home` can begin, as far as that is seen here: an object with "text" and
  * "command"; NULL: nothing is known to be in its way. */
 json_t *status_rejoin_first(const struct status_input *input, size_t service, region_id home);
+
+/* Who has a vote, who uses it and why the others don't, and a change that is under way; null if that was not told. */
+json_t *status_voters(const struct status_input *input);
 
 /* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
 json_t *status_explain(const struct status_input *input, size_t service);

@@ -39,7 +39,7 @@ static struct votes votes_of(const struct status_service *service)
     const struct view_service *view = service->view;
     struct votes votes = { .subject = status_subject(view) };
     for (size_t i = 0; i < service->input->cluster->node_count && i < POLICY_NODES_MAX; i++)
-        votes.voters += service->input->cluster->nodes[i].voter;
+        votes.voters += service->view->nodes[i].voter;
     if (votes.subject < POLICY_REGIONS_MAX)
         votes.failed = view->regions[votes.subject].failed_votes;
     votes.missing = votes.failed < view->voters_needed ? view->voters_needed - votes.failed : 0;
@@ -91,7 +91,7 @@ static void say_votes(const struct status_service *service, const struct votes *
         return;
     }
     for (size_t i = 0; i < cluster->node_count && i < POLICY_NODES_MAX; i++)
-        if (cluster->nodes[i].voter && counts_as_failed(&service->view->regions[votes->subject].observers[i]))
+        if (service->view->nodes[i].voter && counts_as_failed(&service->view->regions[votes->subject].observers[i]))
             text_appendf(text, "%s%s", said++ > 0 ? ", " : "", cluster->nodes[i].name);
     text_appendf(text, "%s%s", said > 0 ? "" : "some", votes->failed == 1 ? " does" : " do");
     if (votes->missing > 0)
@@ -111,7 +111,7 @@ static json_t *render_votes(const struct status_service *service, const struct v
     else
         text_append(&text, "which region is the writer is not known here, so nobody's vote can be counted");
     for (size_t i = 0; i < cluster->node_count && i < POLICY_NODES_MAX; i++)
-        if (cluster->nodes[i].voter)
+        if (service->view->nodes[i].voter)
             add(list, render_vote(service, votes, i));
     put(object, "region", status_region_name(service->input, votes->subject));
     put(object, "voters", json_integer(votes->voters));

@@ -5,6 +5,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/status/status_parts.h"
+#include "policy/quorum/majority.h"
 
 /* Above this a loop's longest stall is worth a person's attention: it is a good part of a lease. */
 #define STALL_WARNING_US (250 * US_PER_MS)
@@ -578,6 +579,25 @@ void status_service_warnings(const struct status_service *service, json_t *warni
     warn_returned(service, warnings);
 }
 
+static void warn_voters(const struct status_input *input, json_t *warnings)
+{
+    const struct node_voters *v = input->voters;
+    if (v == NULL)
+        return;
+    if (v->set.change == VOTER_NONE && set_size(v->set.voters) % 2 == 0)
+        status_warn(warnings, "voters_even", NULL,
+                    "%u voters: one more may be lost with 5 of them, and no fewer with 3. failoverctl voter add or remove",
+                    set_size(v->set.voters));
+    for (node_id n = 0; n < input->cluster->node_count && n < POLICY_NODES_MAX; n++) {
+        uint64_t named = voters_identity(&v->set, n);
+        if (n != input->self && node_in(v->set.voters, n) && v->heard[n] && named != 0 && v->identities[n] != named)
+            status_warn(warnings, "voter_lost_store", NULL,
+                        "%s is heard and does not vote: its vote belongs to a store that it has not got. If that is lost, "
+                        "failoverctl voter replace %s gives the vote to its new one",
+                        input->cluster->nodes[n].name, input->cluster->nodes[n].name);
+    }
+}
+
 static void warn_disks(const struct status_input *input, json_t *warnings)
 {
     const struct journal_status *journal = input->journal;
@@ -610,6 +630,7 @@ static void warn_disks(const struct status_input *input, json_t *warnings)
 void status_node_warnings(const struct status_input *input, json_t *warnings)
 {
     char duration[CLOCK_DURATION_TEXT_MAX];
+    warn_voters(input, warnings);
     warn_disks(input, warnings);
     if (input->certificate != NULL && (input->certificate->days_left < CERTIFICATE_WARNING_DAYS ||
                                        input->certificate->ca_days_left < CERTIFICATE_WARNING_DAYS))

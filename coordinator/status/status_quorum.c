@@ -36,10 +36,10 @@ static void find_since(const struct status_service *service, struct outlook *o)
     for (size_t i = 0; i < cluster->node_count && i < POLICY_NODES_MAX; i++) {
         const struct view_node *node = &service->view->nodes[i];
         unsigned fresher = 0; /* voters heard as lately as this one, itself included */
-        if (!cluster->nodes[i].voter || !node->heard)
+        if (!service->view->nodes[i].voter || !node->heard)
             continue;
         for (size_t j = 0; j < cluster->node_count && j < POLICY_NODES_MAX; j++)
-            fresher += cluster->nodes[j].voter && service->view->nodes[j].heard &&
+            fresher += service->view->nodes[j].voter && service->view->nodes[j].heard &&
                        service->view->nodes[j].heard_age_us <= node->heard_age_us;
         bool enough = fresher >= service->view->voters_needed;
         if (enough && (!o->since_known || node->heard_age_us < age_us)) {
@@ -142,7 +142,7 @@ static void say_todo(const struct status_service *service, const struct outlook 
     unsigned missing = 0;
     for (size_t i = 0; i < cluster->node_count && i < POLICY_NODES_MAX; i++) {
         const struct view_node *node = &service->view->nodes[i];
-        if (cluster->nodes[i].voter && !node->voting && i != service->input->self)
+        if (service->view->nodes[i].voter && !node->voting && i != service->input->self)
             text_appendf(text, "%s%s", missing++ == 0 ? "Bring back " : ", ", cluster->nodes[i].name);
     }
     text_append(text, missing > 0 ? ", or the network to them. " : "Have this node vote again (see mute). ");

@@ -24,11 +24,6 @@ region_id status_subject(const struct view_service *view)
     return view->ledger.operation.from;
 }
 
-static bool is_voter(const struct cluster_config *cluster, size_t node)
-{
-    return node < cluster->node_count && cluster->nodes[node].voter;
-}
-
 /* ---- a region ---------------------------------------------------------------------------- */
 
 /* What the region is to the service now. An old writer stays "outgoing" until its database follows
@@ -58,7 +53,7 @@ static json_t *render_verdict(const struct status_service *service,
     json_t *object = json_object();
     put(object, "observer", json_of_text(cluster->nodes[node].name));
     put(object, "observer_region", json_of_text(cluster->nodes[node].region_name));
-    put(object, "voter", json_boolean(is_voter(cluster, node)));
+    put(object, "voter", json_boolean(node < POLICY_NODES_MAX && service->view->nodes[node].voter));
     put(object, "present", json_boolean(observer->present));
     if (!observer->present) {
         static const char *const keys[] = { "verdict", "reason",  "text",       "check",

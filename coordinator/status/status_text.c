@@ -155,6 +155,27 @@ static void region_line(struct text *text, const json_t *region)
     text_append(text, "\n");
 }
 
+void status_text_voters(struct text *text, const json_t *voters)
+{
+    size_t index;
+    const json_t *voter;
+    int64_t version = 0;
+    const json_t *change = json_object_get(voters, "change");
+    if (!json_is_object(voters))
+        return;
+    (void)peek_int(voters, "version", &version);
+    text_append(text, "voters:");
+    json_array_foreach(json_object_get(voters, "voters"), index, voter)
+        text_appendf(text, "%s %s", index > 0 ? "," : "", peek_str(voter, "node", "?"));
+    text_appendf(text, " (version %" PRId64 ")\n", version);
+    json_array_foreach(json_object_get(voters, "voters"), index, voter)
+        if (!peek_yes(voter, "voting"))
+            text_appendf(text, "voter %s does not vote: %s\n", peek_str(voter, "node", "?"), peek_str(voter, "why", "?"));
+    if (json_is_object(change))
+        text_appendf(text, "the voters change: %s %s; waiting: %s\n", peek_str(change, "kind", "?"),
+                     peek_str(change, "node", "?"), peek_str(change, "waits_for", "?"));
+}
+
 void status_text(struct text *text, const json_t *status)
 {
     size_t index;
@@ -169,6 +190,7 @@ void status_text(struct text *text, const json_t *status)
     if (json_is_object(mute))
         text_appendf(text, "does not vote: %s. %s\n", peek_str(mute, "text", "?"),
                      peek_str(mute, "todo", ""));
+    status_text_voters(text, json_object_get(status, "voters"));
     json_array_foreach(json_object_get(status, "services"), index, service) {
         text_append(text, "\n");
         status_text_service(text, service);

@@ -13,6 +13,10 @@
 /* The whole: node, each service with its head, regions and operation, then the warnings. */
 void status_text(struct text *text, const json_t *status);
 
+/* Who has a vote, by which version of the set, who does not use it and why, and a change under way. Nothing where the
+ * status does not tell. */
+void status_text_voters(struct text *text, const json_t *voters);
+
 /* "shop  ok  writer us-east-1  epoch 7": the first line of a service, then headline, outlook and,
  * if there is one, the operation, each a line of its own. */
 void status_text_service(struct text *text, const json_t *service);

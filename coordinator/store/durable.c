@@ -1,7 +1,8 @@
 /* What survives a restart, as bytes: see durable.h.
  *
- *     {"format":1,"generation":"93",
- *      "seen":{"a":"17","b":"40"},
+ *     {"format":2,"generation":"93",
+ *      "seen":{"a":"17","b":"40"},"seen_stores":{"a":"81","b":"82"},
+ *      "voters":{"set":{...},"promised":null,"accepted":null},
  *      "services":{"shop":{"promised":{...},"accepted":{"ballot":{...},"ledger":{...}},
  *                          "marks":{"us-west-2":{...}}}}}
  *
@@ -15,6 +16,7 @@
 #include "coordinator/peer/codec_field.h"
 #include "coordinator/peer/codec_ledger.h"
 #include "coordinator/peer/codec_mark.h"
+#include "coordinator/peer/codec_voters.h"
 
 _Static_assert(POLICY_SERVICES_MAX <= CODEC_KEYS_MAX && POLICY_NODES_MAX <= CODEC_KEYS_MAX,
                "one object holds all services, or all nodes");
@@ -49,15 +51,16 @@ static void drop_gone(struct codec *codec, const struct codec_object *in)
         }
 }
 
-static void walk_seen(struct codec *codec, struct durable *durable)
+/* One number for each node; 0 is left out. */
+static void walk_seen(struct codec *codec, const char *key, uint64_t numbers[POLICY_NODES_MAX])
 {
     struct codec_object in;
-    if (!codec_enter(codec, &in, "seen"))
+    if (!codec_enter(codec, &in, key))
         return;
     for (node_id node = 0; node < codec->names->node_count; node++) {
         const char *name = codec->names->nodes[node];
-        if (codec->reading ? codec_has(codec, name) : durable->seen_generation[node] != 0)
-            codec_u64(codec, name, &durable->seen_generation[node]);
+        if (codec->reading ? codec_has(codec, name) : numbers[node] != 0)
+            codec_u64(codec, name, &numbers[node]);
     }
     if (codec->reading)
         drop_gone(codec, &in);
@@ -127,6 +130,19 @@ static void walk_services(struct codec *codec, struct durable *durable)
     codec_leave(codec, &in);
 }
 
+static void walk_voters(struct codec *codec, struct durable_voters *voters)
+{
+    struct codec_object in;
+    if (!codec_enter(codec, &in, "voters"))
+        return;
+    codec_voter_set(codec, "set", &voters->set);
+    codec_promise(codec, "promised", &voters->promised);
+    codec_voter_report(codec, "accepted", &voters->accepted);
+    if (voters->accepted.present && ballot_compare(voters->promised, voters->accepted.ballot) < 0)
+        codec_refuse(codec, "promised", "is below the ballot that was accepted, which can't be");
+    codec_leave(codec, &in);
+}
+
 static void walk_durable(struct codec *codec, const json_t *root, struct durable *durable)
 {
     struct codec_object in;
@@ -134,11 +150,16 @@ static void walk_durable(struct codec *codec, const json_t *root, struct durable
         return;
     int64_t format = DURABLE_FORMAT;
     codec_i64(codec, "format", 0, INT64_MAX, &format);
-    if (format != DURABLE_FORMAT)
+    if (format != DURABLE_FORMAT && format != DURABLE_FORMAT_BEFORE)
         codec_refuse(codec, "format", "is %lld, which another release of failoverd wrote; this one "
-                     "reads format %d: start that release", (long long)format, DURABLE_FORMAT);
+                     "reads formats %d and %d: start that release", (long long)format, DURABLE_FORMAT_BEFORE,
+                     DURABLE_FORMAT);
     codec_u64(codec, "generation", &durable->generation);
-    walk_seen(codec, durable);
+    walk_seen(codec, "seen", durable->seen_generation);
+    if (format != DURABLE_FORMAT_BEFORE)
+        walk_seen(codec, "seen_stores", durable->seen_identity);
+    if (codec->reading ? codec_has(codec, "voters") : durable->voters.set.version != 0)
+        walk_voters(codec, &durable->voters);
     walk_services(codec, durable);
     codec_leave(codec, &in);
 }

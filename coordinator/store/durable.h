@@ -10,7 +10,9 @@
  *   - a node or region that a register still speaks of, but which the configuration no longer has,
  *     is refused likewise; with one exception that is safe: a mere promise to such a node is kept
  *     as a promise to the next higher counter, which refuses more and forgets nothing;
- *   - the last known generations of nodes that are gone are dropped.
+ *   - the last known generations of nodes that are gone are dropped;
+ *   - the set of voters is the store's once anything was written, whatever the configuration says; a
+ *     voter that the configuration no longer has is refused.
  */
 #ifndef FAILOVERD_STORE_DURABLE_H
 #define FAILOVERD_STORE_DURABLE_H
@@ -23,7 +25,8 @@
 #include "coordinator/store/store.h"
 #include "policy/node.h"
 
-#define DURABLE_FORMAT 1
+#define DURABLE_FORMAT 2
+#define DURABLE_FORMAT_BEFORE 1 /* without the voters: those of the configuration hold, as version 1 */
 #define DURABLE_BYTES_MAX STORE_PAYLOAD_MAX
 
 /* Writes the blob for store_save(); *length is set. False with the fault set when it does not fit

@@ -178,7 +178,7 @@ static void watch_source(struct service *s, struct turn *turn, const struct ledg
     struct approval *a = &s->approval;
     const struct ledger_proposal *p = &l->proposal;
     bool stale = p->from != gates_source(l);
-    bool well = stale || tally_well(turn->config->voters, s->health.opinions[p->from], s->policy->evidence_max_age_us,
+    bool well = stale || tally_well(turn->voters, s->health.opinions[p->from], s->policy->evidence_max_age_us,
                                     turn->now);
     a->well_since = since(a->well_since, well, turn->now);
     if (!well)

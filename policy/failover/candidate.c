@@ -87,7 +87,7 @@ static void ask_confirmation(struct service *s, struct turn *turn, region_id sou
     c->nonce = turn_random(turn);
     c->answered = c->failed = 0;
     c->deadline = mono_after(turn->now, s->policy->confirm_timeout_us);
-    struct message *m = effects_send(turn->effects, turn->config->voters, false, MESSAGE_CONFIRM,
+    struct message *m = effects_send(turn->effects, electorate_all(turn->voters), false, MESSAGE_CONFIRM,
                                      s->index);
     m->as.confirm = (struct message_confirm){ source, c->nonce };
     service_note(s, turn, NOTE_CONFIRM_ASKED)->region = source;
@@ -98,7 +98,7 @@ void candidate_verdict(struct service *s, struct turn *turn, node_id from,
 {
     struct confirm *c = &s->confirm;
     if (!c->asking || said->nonce != c->nonce || said->region != c->region ||
-        !node_in(turn->config->voters, from))
+        !node_in(electorate_all(turn->voters), from))
         return;
     c->answered = (node_set)(c->answered | node_bit(from));
     if (said->verdict == VERDICT_FAILED)
@@ -115,7 +115,7 @@ static void end_confirmation(struct service *s, struct turn *turn, bool won)
     struct note *note = service_note(s, turn, NOTE_CONFIRM_FAILED);
     note->region = c->region;
     note->a = set_size(c->failed);
-    note->b = majority_of(turn->config->voters);
+    note->b = electorate_needed(turn->voters);
 }
 
 /* The word that it begins on; nobody's where it begins by itself. */
@@ -196,7 +196,7 @@ void candidate_run(struct service *s, struct turn *turn)
     /* First whether its time is over: while a person's order was under way nobody looked. */
     if (c->asking && mono_reached(turn->now, c->deadline))
         end_confirmation(s, turn, false);
-    if (c->asking && majority_has(turn->config->voters, c->failed)) {
+    if (c->asking && electorate_has(turn->voters, c->failed)) {
         end_confirmation(s, turn, true);
         (ask ? approval_ask : begin)(s, turn, l);
         return;

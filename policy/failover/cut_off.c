@@ -58,7 +58,7 @@ static bool has_failed(const struct service *s, const struct turn *turn, const s
 {
     if ((l->operation.skipped_gates >> GATE_MAJORITY_FAILED & 1u) != 0)
         return true;
-    return tally_won(tally_failed(turn->config->voters, s->health.opinions[region],
+    return tally_won(tally_failed(turn->voters, s->health.opinions[region],
                                   s->policy->evidence_max_age_us, turn->now));
 }
 

@@ -34,7 +34,7 @@ region_id gates_source(const struct ledger *ledger)
 static void judge_majority(const struct service *s, const struct turn *turn, region_id source,
                            struct gate *failed, struct gate *outage)
 {
-    struct vote_count count = tally_failed(turn->config->voters, s->health.opinions[source],
+    struct vote_count count = tally_failed(turn->voters, s->health.opinions[source],
                                            s->policy->evidence_max_age_us, turn->now);
     failed->known = outage->known = true;
     failed->value = count.votes;
@@ -66,7 +66,7 @@ static void judge_healthy(const struct service *s, const struct turn *turn, regi
     if (node == NODE_NONE || !s->health.opinions[target][node].heard)
         return;
     const struct opinion *opinion = &s->health.opinions[target][node];
-    struct vote_count against = tally_failed(turn->config->voters, s->health.opinions[target],
+    struct vote_count against = tally_failed(turn->voters, s->health.opinions[target],
                                              s->policy->evidence_max_age_us, turn->now);
     gate->known = true;
     gate->observer = node;

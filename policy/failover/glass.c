@@ -405,9 +405,9 @@ static bool hears_a_majority(const struct service *s, const struct turn *turn)
 {
     node_set heard = 0;
     for (node_id n = 0; n < turn->config->node_count; n++)
-        if (node_in(turn->config->voters, n) && service_able(s, turn, n))
+        if (service_able(s, turn, n))
             heard = (node_set)(heard | node_bit(n));
-    return majority_has(turn->config->voters, heard);
+    return electorate_has(turn->voters, heard);
 }
 
 static bool is_a_standby(const struct service *s, const struct turn *turn)

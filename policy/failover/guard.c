@@ -110,10 +110,10 @@ bool guard_may_lag(const struct service *s, const struct turn *turn)
 {
     node_set current = 0;
     for (node_id n = 0; n < turn->config->node_count; n++)
-        if (node_in(turn->config->voters, n) && has_nothing_newer(s, turn, n))
+        if (node_in(electorate_all(turn->voters), n) && has_nothing_newer(s, turn, n))
             current = (node_set)(current | node_bit(n));
     bool alone = s->policy->regions[s->home].guards == node_bit(turn_self(turn));
-    return !alone && !majority_has(turn->config->voters, current);
+    return !alone && !electorate_has(turn->voters, current);
 }
 
 /* Of a region that is not the writer. The target of an operation and the one that wrote last are
@@ -214,7 +214,7 @@ static void send_renewal(struct service *s, struct turn *turn, const struct ledg
 {
     struct guard *g = &s->guard;
     uint64_t nonce = lease_attempt(&g->lease, turn->now);
-    struct message *m = effects_send(turn->effects, turn->config->voters, false, MESSAGE_RENEW,
+    struct message *m = effects_send(turn->effects, electorate_all(turn->voters), false, MESSAGE_RENEW,
                                      s->index);
     m->as.renew = (struct message_renew){ g->self, l->epoch, nonce };
     g->next_renew = mono_after(turn->now, renew_us(s, l));
@@ -293,7 +293,7 @@ void guard_granted(struct service *s, struct turn *turn, node_id voter,
     if (!g->mine || l == NULL || !named_writer(s, l) || grant->epoch != l->epoch ||
         !instance_equal(grant->instance, g->self))
         return;
-    (void)lease_granted(&g->lease, turn->config->voters, voter, grant->epoch, grant->nonce,
+    (void)lease_granted(&g->lease, turn->voters, voter, grant->epoch, grant->nonce,
                         l->lease_us);
 }
 

@@ -53,7 +53,7 @@ static bool endpoints_serve(struct service *s, struct turn *turn, region_id regi
 
 static bool majority_says_failed(const struct service *s, const struct turn *turn)
 {
-    return tally_won(tally_failed(turn->config->voters, s->health.opinions[s->home], s->policy->evidence_max_age_us,
+    return tally_won(tally_failed(turn->voters, s->health.opinions[s->home], s->policy->evidence_max_age_us,
                                   turn->now));
 }
 

@@ -126,7 +126,7 @@ static enum step_said back(struct service *s, enum gate_id gate)
  * first round) are waited for instead. */
 static bool region_is_well(const struct service *s, const struct turn *turn, region_id region)
 {
-    return tally_well(turn->config->voters, s->health.opinions[region], s->policy->evidence_max_age_us, turn->now);
+    return tally_well(turn->voters, s->health.opinions[region], s->policy->evidence_max_age_us, turn->now);
 }
 
 /* A gate is shut and the old writer may still have its database back: is it time to say so? */

@@ -8,6 +8,7 @@
 
 #include "policy/config.h"
 #include "policy/facts.h"
+#include "policy/quorum/majority.h"
 
 /* What one node was last heard to judge of one region. */
 struct opinion {
@@ -20,21 +21,21 @@ struct vote_count {
     node_set failed;     /* voters that say failed, freshly */
     uint8_t votes;
     uint8_t needed;
+    bool majority;       /* they are one, of the set in force and of one that a change leads to */
     int64_t oldest_us;   /* age of the oldest vote counted */
-    int64_t standing_us; /* how long the youngest failing run among a majority has lasted: the
-                            needed-th longest */
+    int64_t standing_us; /* how long the youngest failing run among a majority has lasted */
 };
 
-struct vote_count tally_failed(node_set voters, const struct opinion *opinions /* by node */,
+struct vote_count tally_failed(struct electorate voters, const struct opinion *opinions /* by node */,
                                int64_t max_age_us, struct mono_time now);
 
 /* So many voters see the region well, freshly, that no majority against it is possible. Votes that are merely missing
  * don't make it so. */
-bool tally_well(node_set voters, const struct opinion *opinions, int64_t max_age_us, struct mono_time now);
+bool tally_well(struct electorate voters, const struct opinion *opinions, int64_t max_age_us, struct mono_time now);
 
 static inline bool tally_won(struct vote_count count)
 {
-    return count.votes >= count.needed;
+    return count.majority;
 }
 
 #endif

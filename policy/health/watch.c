@@ -140,7 +140,7 @@ static void set_verdict(struct service *s, struct turn *turn, region_id region,
 
 static void note_majority(struct service *s, struct turn *turn, region_id region)
 {
-    struct vote_count count = tally_failed(turn->config->voters, s->health.opinions[region],
+    struct vote_count count = tally_failed(turn->voters, s->health.opinions[region],
                                            s->policy->evidence_max_age_us, turn->now);
     if (tally_won(count) == s->health.majority_noted[region])
         return;

@@ -9,16 +9,24 @@
 #define FAILOVERD_POLICY_LEARNER_H
 
 #include "policy/message.h"
+#include "policy/quorum/majority.h"
 
 struct learner {
-    node_set voters;
+    struct electorate voters;
     struct register_report reports[POLICY_NODES_MAX]; /* each voter's newest */
     bool known;
     struct ledger chosen;         /* the newest value known chosen */
     struct mono_time chosen_at;   /* when a majority was last seen to hold it */
 };
 
-void learner_init(struct learner *learner, node_set voters);
+void learner_init(struct learner *learner, struct electorate voters);
+
+/* Another set of voters counts from now on. What they reported under the former one is forgotten, but for `own`
+ * (NODE_NONE: nobody's); what is known chosen stays. */
+void learner_voters(struct learner *learner, struct electorate voters, node_id own);
+
+/* The value known chosen is what a majority (of all sets that count) reported last, at one ballot. */
+bool learner_holds(const struct learner *learner);
 
 /* Takes one voter's word for what it has accepted. True if a newer value became known chosen. */
 bool learner_report(struct learner *learner, node_id voter, const struct register_report *report,

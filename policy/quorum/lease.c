@@ -1,8 +1,6 @@
 /* Permission in time: see lease.h. */
 #include "policy/quorum/lease.h"
 
-#include "policy/quorum/majority.h"
-
 #define PPM INT64_C(1000000)
 
 void lease_init(struct lease *lease, uint64_t nonce_base)
@@ -26,17 +24,23 @@ uint64_t lease_attempt(struct lease *lease, struct mono_time now)
     return oldest->nonce;
 }
 
-bool lease_granted(struct lease *lease, node_set voters, node_id voter, uint64_t epoch,
+void lease_voters_changed(struct lease *lease)
+{
+    for (size_t i = 0; i < LEASE_ATTEMPTS; i++)
+        lease->attempts[i].granted = 0;
+}
+
+bool lease_granted(struct lease *lease, struct electorate voters, node_id voter, uint64_t epoch,
                    uint64_t nonce, int64_t lease_us)
 {
-    if (epoch != lease->epoch || nonce == 0 || !node_in(voters, voter))
+    if (epoch != lease->epoch || nonce == 0 || !node_in(electorate_all(voters), voter))
         return false;
     for (size_t i = 0; i < LEASE_ATTEMPTS; i++) {
         struct lease_attempt *attempt = &lease->attempts[i];
         if (attempt->nonce != nonce)
             continue;
         attempt->granted = (node_set)(attempt->granted | node_bit(voter));
-        if (!majority_has(voters, attempt->granted))
+        if (!electorate_has(voters, attempt->granted))
             return false;
         struct mono_time deadline = mono_after(attempt->sent, lease_us);
         lease->confirmed = mono_later(lease->confirmed, attempt->sent);

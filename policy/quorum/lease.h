@@ -14,6 +14,7 @@
 #define FAILOVERD_POLICY_LEASE_H
 
 #include "policy/quorum/ledger.h"
+#include "policy/quorum/majority.h"
 #include "policy/types.h"
 
 /* Renewal attempts that may be under way; a late majority for an older one still counts. */
@@ -43,8 +44,11 @@ void lease_enter(struct lease *lease, uint64_t epoch);
 /* Starts an attempt; the caller sends it to all voters now. */
 uint64_t lease_attempt(struct lease *lease, struct mono_time now);
 
+/* Another set of voters counts: grants for attempts that have not won yet are forgotten. */
+void lease_voters_changed(struct lease *lease);
+
 /* One voter's grant for one attempt. True if the deadline moved. */
-bool lease_granted(struct lease *lease, node_set voters, node_id voter, uint64_t epoch,
+bool lease_granted(struct lease *lease, struct electorate voters, node_id voter, uint64_t epoch,
                    uint64_t nonce, int64_t lease_us);
 
 /* Compared by every handler that is about to rely on the lease; never a timer's business. */

@@ -9,9 +9,14 @@ uint8_t set_size(node_set set)
     return size;
 }
 
+static uint8_t more_than_half(unsigned size)
+{
+    return (uint8_t)(size / 2 + 1);
+}
+
 uint8_t majority_of(node_set voters)
 {
-    return (uint8_t)(set_size(voters) / 2 + 1);
+    return more_than_half(set_size(voters));
 }
 
 bool majority_has(node_set voters, node_set yes)
@@ -22,4 +27,31 @@ bool majority_has(node_set voters, node_set yes)
 bool majority_lost(node_set voters, node_set no)
 {
     return !majority_has(voters, (node_set)(voters & ~no));
+}
+
+struct electorate electorate_of(node_set voters)
+{
+    return (struct electorate){ .now = voters, .next = voters };
+}
+
+static uint8_t needed_now(struct electorate e)
+{
+    return more_than_half((unsigned)set_size(e.now) + e.gone);
+}
+
+bool electorate_has(struct electorate e, node_set yes)
+{
+    bool in_force = set_size((node_set)(e.now & yes)) >= needed_now(e);
+    return in_force && majority_has(e.next, yes);
+}
+
+bool electorate_lost(struct electorate e, node_set no)
+{
+    return !electorate_has(e, (node_set)(electorate_all(e) & ~no));
+}
+
+uint8_t electorate_needed(struct electorate e)
+{
+    uint8_t now = needed_now(e), next = majority_of(e.next);
+    return now > next ? now : next;
 }

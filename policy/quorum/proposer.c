@@ -59,7 +59,7 @@ static bool found_what_we_know(const struct proposer *proposer, const struct lea
 bool proposer_promise(struct proposer *proposer, const struct learner *learner, node_id voter,
                       const struct message_promise *promise)
 {
-    if (proposer->state != PROPOSER_PREPARING || !node_in(learner->voters, voter) ||
+    if (proposer->state != PROPOSER_PREPARING || !node_in(electorate_all(learner->voters), voter) ||
         ballot_compare(promise->ballot, proposer->ballot) != 0 ||
         (promise->report.present && !ledger_valid(&promise->report.ledger)))
         return false;
@@ -68,7 +68,7 @@ bool proposer_promise(struct proposer *proposer, const struct learner *learner, 
     if (report->present && (!proposer->best.present ||
                             ballot_compare(report->ballot, proposer->best.ballot) > 0))
         proposer->best = *report;
-    if (!majority_has(learner->voters, proposer->promised))
+    if (!electorate_has(learner->voters, proposer->promised))
         return false;
     if (found_what_we_know(proposer, learner))
         proposer->value = proposer->goal;
@@ -86,14 +86,14 @@ enum proposal_outcome proposer_accepted(struct proposer *proposer, const struct 
                                         node_id voter, const struct message_accepted *accepted,
                                         struct mono_time now)
 {
-    if (proposer->state != PROPOSER_ACCEPTING || !node_in(learner->voters, voter) ||
+    if (proposer->state != PROPOSER_ACCEPTING || !node_in(electorate_all(learner->voters), voter) ||
         ballot_compare(accepted->ballot, proposer->ballot) != 0 ||
         node_in(proposer->accepted, voter))
         return PROPOSAL_PENDING;
     proposer->accepted = (node_set)(proposer->accepted | node_bit(voter));
     proposer->wait_until = mono_later(
         proposer->wait_until, lease_wait_until(&proposer->value, accepted->grant_age_us, now));
-    if (!majority_has(learner->voters, proposer->accepted))
+    if (!electorate_has(learner->voters, proposer->accepted))
         return PROPOSAL_PENDING;
     proposer->state = PROPOSER_IDLE;
     bool ours = !proposer->learning && ledger_equal(&proposer->value, &proposer->goal);
@@ -104,11 +104,11 @@ enum proposal_outcome proposer_reject(struct proposer *proposer, const struct le
                                       node_id voter, const struct message_reject *reject)
 {
     proposer_saw(proposer, reject->promised);
-    if (proposer->state == PROPOSER_IDLE || !node_in(learner->voters, voter) ||
+    if (proposer->state == PROPOSER_IDLE || !node_in(electorate_all(learner->voters), voter) ||
         ballot_compare(reject->ballot, proposer->ballot) != 0)
         return PROPOSAL_PENDING;
     proposer->rejected = (node_set)(proposer->rejected | node_bit(voter));
-    if (!majority_lost(learner->voters, proposer->rejected))
+    if (!electorate_lost(learner->voters, proposer->rejected))
         return PROPOSAL_PENDING;
     proposer->state = PROPOSER_IDLE;
     return PROPOSAL_REJECTED;

@@ -24,7 +24,7 @@ static void start_round(struct service *s, struct turn *turn, const struct ledge
         proposer_learn(&s->proposer, deadline);
     if (goal == NULL) /* whatever comes of it, not at once again */
         s->propose_at = mono_after(turn->now, turn->config->heartbeat_us);
-    effects_send(turn->effects, turn->config->voters, false, MESSAGE_PREPARE, s->index)
+    effects_send(turn->effects, electorate_all(turn->voters), false, MESSAGE_PREPARE, s->index)
         ->as.prepare.ballot = s->proposer.ballot;
     service_wake(s, s->proposer.deadline);
 }
@@ -91,7 +91,7 @@ static void catch_up(struct service *s, struct turn *turn, const struct register
         if (s->learner.reports[n].present &&
             ballot_compare(s->learner.reports[n].ballot, report->ballot) == 0)
             same = (node_set)(same | node_bit(n));
-    if (!majority_has(turn->config->voters, same))
+    if (!electorate_has(turn->voters, same))
         return; /* equal content at another ballot may not be chosen at this one */
     if (acceptor_accept(&s->acceptor, report->ballot, &report->ledger) == ACCEPTOR_YES)
         *turn->persist = true;
@@ -103,6 +103,8 @@ void register_learn(struct service *s, struct turn *turn, node_id voter,
     if (!report->present)
         return;
     proposer_saw(&s->proposer, report->ballot);
+    if (voter == turn_self(turn) && !turn->member)
+        return; /* the vote is another store's of this node, or nobody's */
     (void)learner_report(&s->learner, voter, report, turn->now);
     catch_up(s, turn, report);
 }
@@ -157,7 +159,7 @@ static void on_promise(struct service *s, struct turn *turn, node_id from,
     register_learn(s, turn, from, &promise->report);
     if (!proposer_promise(&s->proposer, &s->learner, from, promise))
         return;
-    effects_send(turn->effects, turn->config->voters, false, MESSAGE_ACCEPT, s->index)->as.accept =
+    effects_send(turn->effects, electorate_all(turn->voters), false, MESSAGE_ACCEPT, s->index)->as.accept =
         (struct message_accept){ s->proposer.ballot, s->proposer.value };
 }
 
@@ -209,7 +211,7 @@ static void run_bootstrap(struct service *s, struct turn *turn)
     for (node_id n = 0; n < turn_self(turn); n++)
         if (node_in(guards, n) && turn_heard(turn, n))
             return;
-    if (!majority_has(turn->config->voters, turn_heard_set(turn)))
+    if (!electorate_has(turn->voters, turn_heard_set(turn)))
         return;
     struct ledger goal = ledger_first(s->policy, s->guard.self);
     (void)service_propose(s, turn, &goal);
@@ -235,6 +237,9 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
      * voter that is lost would stop the service. So it has the value put forward again by itself. */
     if (turn->voting && register_is_behind(s))
         return true;
+    /* A change of the voters ends only on top of what majorities of both sets hold at one ballot (voters.h). */
+    if (turn->changing && s->learner.known && !learner_holds(&s->learner))
+        return true;
     for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct register_report *report = &s->learner.reports[n];
         bool heard = turn_heard(turn, n);
@@ -246,7 +251,7 @@ static bool has_to_learn(const struct service *s, const struct turn *turn)
          * writer has its lease, and its time comes with the next change. Where such voters are missing to a
          * majority that would grant, it has to be settled now. */
         bool votes = n == turn_self(turn) ? turn->voting : s->remotes[n].voting;
-        if (heard && votes && blocked && node_in(turn->config->voters, n) &&
+        if (heard && votes && blocked && node_in(electorate_all(turn->voters), n) &&
             (!report->present || !ledger_equal(&report->ledger, &s->learner.chosen)))
             return true;
     }
@@ -301,6 +306,12 @@ void register_message(struct service *s, struct turn *turn, const struct message
     case MESSAGE_ORDER:
     case MESSAGE_ORDER_REPLY:
     case MESSAGE_GENERATION:
+    case MESSAGE_VOTERS:
+    case MESSAGE_VOTERS_PREPARE:
+    case MESSAGE_VOTERS_PROMISE:
+    case MESSAGE_VOTERS_ACCEPT:
+    case MESSAGE_VOTERS_ACCEPTED:
+    case MESSAGE_VOTERS_REJECT:
     case MESSAGE_KIND_COUNT:
     default: break;
     }

@@ -269,7 +269,27 @@ static bool knows_a_mark(struct match *m)
 
 static bool knows_no_mark(struct match *m) { return !knows_a_mark(m); }
 
+/* The newest version that any coordinator counts by, and by which each of those that are up does. */
+static uint64_t newest_set(struct match *m)
+{
+    uint64_t newest = 0;
+    for (uint8_t n = 0; n < match_world(m)->host_count; n++) {
+        const struct host *h = &match_world(m)->hosts[n];
+        newest = h->alive && h->voters_version > newest ? h->voters_version : newest;
+    }
+    return newest;
+}
+
+static bool is_set(struct match *m) { return newest_set(m) == (uint64_t)match_number(m, 0); }
+
+static bool counts_by(struct match *m)
+{
+    return match_host(m, 0)->voters_version == (uint64_t)match_number(m, 1);
+}
+
 const struct condition expect_rows[] = {
+    { "voters version %", is_set },
+    { "coordinator % counts by version %", counts_by },
     { "writer %", is_writer },
     { "writes in %", is_writing },
     { "epoch %", is_epoch },

@@ -1,5 +1,6 @@
 /* What happens: see README.md. */
 #include "tests/scenario/verbs_match.h"
+#include "tests/sim/person.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,21 @@ static void disk_lost(struct match *m)
     world_disk_wipe(match_world(m), h);
 }
 
+/* Made by a person where the old one is gone; the coordinator starts on it. */
+static void new_store(struct match *m) { person_formats(match_world(m), match_host(m, 0)); }
+
+static void order_voter(struct match *m)
+{
+    static const char *const changes[VOTER_CHANGE_COUNT] = { "", "add", "remove", "replace" };
+    for (int c = VOTER_ADD; c < VOTER_CHANGE_COUNT; c++)
+        if (strcmp(changes[c], m->word[1]) == 0) {
+            (void)person_orders_voter(match_world(m), match_host(m, 0), (enum voter_change)c,
+                                      (uint8_t)(match_host(m, 2) - match_world(m)->hosts));
+            return;
+        }
+    play_fail(m->play, "a voter is not %sd", m->word[1]);
+}
+
 static void disk_saved(struct match *m) { world_disk_save(match_host(m, 0)); }
 
 static void disk_rolled_back(struct match *m)
@@ -113,7 +129,7 @@ static enum act_kind act(struct match *m, unsigned i)
     return kind;
 }
 
-static void host_stands(struct match *m)
+static void host_stops_before(struct match *m)
 {
     match_host(m, 0)->pause_before = act(m, 1);
 }
@@ -401,7 +417,7 @@ const struct row when_rows[] = {
     { "observer of % is mended", observer_mended },
     { "the name server is down everywhere", names_down },
     { "the name server is up again", names_up },
-    { "coordinator % will stand still before act %", host_stands },
+    { "coordinator % will stand still before act %", host_stops_before },
     { "the machine of % stands still for %", machine_stands },
     { "the calendar of % is set by %", calendar_steps },
     { "the file of % says lease %", file_says_lease },
@@ -457,5 +473,7 @@ const struct row when_rows[] = {
     { "a person at % breaks the glass for %", break_glass },
     { "a person at % reconciles keeping %", reconcile_keeping },
     { "a person at % reconciles keeping % though the marked database may be open", reconcile_skipping },
+    { "a person at % orders voter % %", order_voter },
+    { "a person makes a new store at %", new_store },
     { NULL, NULL },
 };

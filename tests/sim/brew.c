@@ -290,6 +290,15 @@ static void draw_traffic(struct brew *b, struct fault *f)
     f->bits = 1u << draw_range(d, 1, 9) | (draw_percent(d, 50) ? 1u << draw_range(d, 1, 9) : 0);
 }
 
+static void draw_voter(struct brew *b, struct fault *f)
+{
+    f->for_us = 0;
+    f->one = brew_host_or_part(b);
+    f->other = brew_host(b);
+    f->bits = draw_percent(b->draw, 20);
+    f->value = draw_range(b->draw, VOTER_ADD, VOTER_REPLACE);
+}
+
 static void draw_values(struct brew *b, struct fault *f)
 {
     switch (f->kind) {
@@ -310,6 +319,9 @@ static void draw_values(struct brew *b, struct fault *f)
         break;
     case HIT_ORDER: case HIT_SWITCHOVER: case HIT_ADOPT: case HIT_REJOIN: case HIT_TICK: case HIT_ANSWER:
         draw_order(b, f);
+        break;
+    case HIT_NEW_STORE: case HIT_VOTER:
+        draw_voter(b, f);
         break;
     case HIT_MEND: case HIT_LIES: case HIT_WORD: case HIT_SCHEDULED: case HIT_GLASS:
     case HIT_RECONCILE:

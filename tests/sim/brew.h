@@ -43,4 +43,7 @@ void brew_people(struct brew *brew);
 /* A quorum is gone with the writer, a person breaks the glass, and in some order all come back (mix_glass.c). */
 void brew_glass(struct brew *brew, int64_t at_us);
 
+/* Changes of the voters, with what makes them hard. */
+void brew_voters(struct brew *brew);
+
 #endif

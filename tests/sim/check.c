@@ -60,23 +60,12 @@ bool world_excused(const struct world *w)
 
 /* ---- small words ---- */
 
-node_set truth_voters(const struct world *w)
-{
-    return w->hosts[0].config.voters;
-}
-
 unsigned truth_count(node_set set)
 {
     unsigned n = 0;
     for (unsigned bit = 0; bit < POLICY_NODES_MAX; bit++)
         n += (unsigned)set >> bit & 1u;
     return n;
-}
-
-bool truth_is_majority(const struct world *w, node_set yes)
-{
-    node_set voters = truth_voters(w);
-    return truth_count((node_set)(yes & voters)) * 2 > truth_count(voters);
 }
 
 const char *truth_region(const struct world *w, region_id r)

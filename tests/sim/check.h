@@ -31,6 +31,13 @@ void check_delivered(struct world *world, int64_t since_us);
 /* From now on a writer that stops acknowledging while its database and region are up is a break. */
 void check_calm(struct world *world, bool calm);
 
+/* ---- the voters (check_voters.c) ---- */
+
+void check_sets_init(struct world *world, node_set voters);
+void check_sets_free(struct world *world);
+/* A host's disk says that this is on it. */
+void check_set(struct world *world, struct host *host, const struct durable *durable);
+
 /* ---- the register (check_register.c) ---- */
 
 /* A host's disk says that `durable` is on it. */
@@ -46,6 +53,8 @@ const struct ledger *check_newest(const struct world *world, uint8_t service);
 
 /* ---- who may vote (check_voting.c) ---- */
 
+/* A host counts by another set of voters from now on. */
+void check_counts_by(struct world *world, struct host *host, uint64_t version);
 /* A message gets to a host, before that sees it. */
 void check_heard(struct world *world, struct host *host, uint8_t from, const struct message *message);
 /* A host starts to vote: was it told by enough others that nobody knows a newer store of its, and does it still

@@ -198,7 +198,7 @@ static bool is_refused(const struct ledger *made)
     struct acceptor acceptor;
     struct learner learner;
     acceptor_init(&acceptor, BALLOT_ZERO, &nothing, (struct mono_time){ 0 });
-    learner_init(&learner, 7);
+    learner_init(&learner, electorate_of(7));
     return acceptor_accept(&acceptor, report.ballot, made) == ACCEPTOR_NONSENSE && !acceptor.accepted.present &&
            !learner_report(&learner, 0, &report, (struct mono_time){ 0 }) && !learner.reports[0].present;
 }

@@ -73,15 +73,15 @@ static const char *try_lease(const struct ledger *l)
     lease_init(&lease, 1);
     lease_enter(&lease, l->epoch);
     uint64_t nonce = lease_attempt(&lease, start);
-    bool early = lease_granted(&lease, VOTERS, 0, l->epoch, nonce, l->lease_us) ||
-                 lease_granted(&lease, VOTERS, 0, l->epoch, nonce, l->lease_us) ||
-                 lease_granted(&lease, VOTERS, STRANGER, l->epoch, nonce, l->lease_us) ||
-                 lease_granted(&lease, VOTERS, 1, l->epoch, 0, l->lease_us) ||
-                 lease_granted(&lease, VOTERS, 1, l->epoch, nonce + 1, l->lease_us) ||
-                 lease_granted(&lease, VOTERS, 1, l->epoch + 1, nonce, l->lease_us);
+    bool early = lease_granted(&lease, electorate_of(VOTERS), 0, l->epoch, nonce, l->lease_us) ||
+                 lease_granted(&lease, electorate_of(VOTERS), 0, l->epoch, nonce, l->lease_us) ||
+                 lease_granted(&lease, electorate_of(VOTERS), STRANGER, l->epoch, nonce, l->lease_us) ||
+                 lease_granted(&lease, electorate_of(VOTERS), 1, l->epoch, 0, l->lease_us) ||
+                 lease_granted(&lease, electorate_of(VOTERS), 1, l->epoch, nonce + 1, l->lease_us) ||
+                 lease_granted(&lease, electorate_of(VOTERS), 1, l->epoch + 1, nonce, l->lease_us);
     if (early || lease_held(&lease, start))
         return "a lease from fewer than a majority of voters, for this very attempt";
-    if (!lease_granted(&lease, VOTERS, 1, l->epoch, nonce, l->lease_us) || !lease_held(&lease, start))
+    if (!lease_granted(&lease, electorate_of(VOTERS), 1, l->epoch, nonce, l->lease_us) || !lease_held(&lease, start))
         return "nothing: and no lease is held";
     /* An age from the future, as a voter's clock error could make it, shortens no wait. */
     if (lease_wait_until(l, -HOUR_US, start).us != lease_wait_until(l, 0, start).us)
@@ -95,7 +95,7 @@ static const char *try_learner(const struct ledger *l)
     const struct register_report one = { true, { 4, 2, 1 }, *l }, two = { true, { 4, 2, 1 }, other },
                                  third = { true, { 5, 2, 1 }, *l };
     struct learner learner;
-    learner_init(&learner, VOTERS);
+    learner_init(&learner, electorate_of(VOTERS));
     bool early = learner_report(&learner, 0, &(struct register_report){ .present = false }, start) ||
                  learner_report(&learner, STRANGER, &one, start) || learner_report(&learner, 0, &one, start) ||
                  learner_report(&learner, 0, &one, start) || learner_report(&learner, 1, &two, start) ||
@@ -112,7 +112,7 @@ static const char *try_round(const struct ledger *l)
     broken.version = 0;
     struct learner learner;
     struct proposer p;
-    learner_init(&learner, VOTERS);
+    learner_init(&learner, electorate_of(VOTERS));
     proposer_init(&p, 1, 2);
     proposer_learn(&p, mono_after(start, HOUR_US));
     const struct message_promise good = { p.ballot, { true, { 0, 1, 1 }, *l } };
@@ -138,7 +138,7 @@ static const char *try_lost_disks(const struct ledger *l)
 {
     struct learner learner;
     struct proposer p;
-    learner_init(&learner, VOTERS);
+    learner_init(&learner, electorate_of(VOTERS));
     const struct register_report chosen = { true, { 1, 1, 0 }, *l };
     (void)learner_report(&learner, 0, &chosen, start);
     if (!learner_report(&learner, 1, &chosen, start))

@@ -253,24 +253,49 @@ static struct world_round *round_of(struct world *w, uint8_t service,
     return round;
 }
 
-static void accept(struct world *w, uint8_t service, uint8_t voter,
-                   const struct register_report *accepted)
+/* A vote is given under the set by which it is counted. Only what is chosen is taken without being asked. */
+static void check_asked_under(struct world *w, uint8_t service, const struct host *h, const struct durable *durable)
 {
-    if (!accepted->present || !node_in(truth_voters(w), voter))
+    const struct truth *t = w->services[service].truth;
+    const struct register_report *a = &durable->services[service].accepted;
+    const struct truth_voter *proposer = &t->voters[a->ballot.node % POLICY_NODES_MAX];
+    uint64_t v = a->ledger.version;
+    bool chosen = v <= t->top && truth_same_value(&t->chosen[v], &a->ledger);
+    if (!chosen && truth_ballots(proposer->asked, a->ballot) == 0 &&
+        proposer->asked_version != durable->voters.set.version)
+        world_break(w, INVARIANT_REGISTER, "%s accepts under version %llu of the voters what is counted by version %llu",
+                    h->name, (unsigned long long)durable->voters.set.version,
+                    (unsigned long long)proposer->asked_version);
+}
+
+/* It counts by the set under which it was accepted first, and by each that came after it. */
+static void accept(struct world *w, uint8_t service, struct host *h, const struct durable *durable)
+{
+    const struct register_report *accepted = &durable->services[service].accepted;
+    uint64_t version = durable->voters.set.version;
+    if (!accepted->present || !truth_has_vote(w, h, version))
         return;
     struct world_round *round = round_of(w, service, accepted);
-    bool before = truth_is_majority(w, round->accepted);
-    round->accepted = (node_set)(round->accepted | node_bit(voter));
-    if (!before && truth_is_majority(w, round->accepted))
+    if (round->accepted == 0 || version < round->voters_version)
+        round->voters_version = version;
+    round->accepted = (node_set)(round->accepted | node_bit(host_index(w, h)));
+    if (truth_majority_since(w, round->voters_version, round->accepted))
         take_as_chosen(w, service, round);
 }
 
 void check_durable(struct world *w, struct host *h, const struct durable *durable)
 {
     uint8_t n = host_index(w, h);
+    check_set(w, h, durable);
     for (uint8_t s = 0; s < w->service_count; s++) {
         const struct durable_service *said = &durable->services[s];
         struct truth_voter *voter = &w->services[s].truth->voters[n];
+        if (voter->identity == 0)
+            voter->identity = h->disk.instance;
+        if (voter->identity != h->disk.instance && h->mute != MUTE_NOT) {
+            check_marks(w, h, s, said->marks);
+            continue; /* another store of that host, which has no vote: check_voting() if it comes to have one */
+        }
         int promised = truth_ballots(said->promised, voter->promised);
         int accepted = said->accepted.present
                            ? truth_ballots(said->accepted.ballot, voter->accepted)
@@ -289,7 +314,8 @@ void check_durable(struct world *w, struct host *h, const struct durable *durabl
         if (truth_ballots(said->accepted.ballot, said->promised) > 0)
             world_break(w, INVARIANT_REGISTER, "%s accepted above what it promised", h->name);
         voter->accepted = said->accepted.ballot;
-        accept(w, s, n, &said->accepted);
+        check_asked_under(w, s, h, durable);
+        accept(w, s, h, durable);
     }
 }
 
@@ -315,8 +341,10 @@ static void check_report(struct world *w, const struct host *h, const struct tru
 }
 
 /* Whoever asks by a ballot of a former process of its own could put another value forward by it. */
-static void check_ballot(struct world *w, const struct host *h, struct truth_voter *voter, struct ballot ballot)
+static void check_ballot(struct world *w, const struct host *h, struct truth_voter *voter, struct ballot ballot,
+                         uint64_t voters_version)
 {
+    voter->asked_version = voters_version;
     if (truth_ballots(voter->asked, ballot) != 0) {
         voter->asked_us = w->now_us;
         voter->asked_life = h->life;
@@ -333,7 +361,11 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
         return;
     struct truth_voter *voter = &w->services[m->service].truth->voters[host_index(w, h)];
     switch ((int)m->kind) {
-    case MESSAGE_PREPARE: check_ballot(w, h, voter, m->as.prepare.ballot); break;
+    case MESSAGE_PREPARE: check_ballot(w, h, voter, m->as.prepare.ballot, m->voters_version); break;
+    case MESSAGE_RENEW:
+        voter->renewed_nonce = m->as.renew.nonce;
+        voter->renewed_version = m->voters_version;
+        break;
     case MESSAGE_VERDICT:
         if (m->as.verdict.verdict == VERDICT_FAILED && m->as.verdict.region < POLICY_REGIONS_MAX)
             voter->said_failed_us[m->as.verdict.region] = w->now_us;
@@ -356,6 +388,9 @@ void check_sent(struct world *w, struct host *h, const struct message *m)
             !truth_same_instance(g->report.ledger.guard, g->instance) ||
             g->report.ledger.writer == REGION_NONE)
             world_break(w, INVARIANT_LEASE, "%s grants a lease to whom its ledger does not name", h->name);
+        const struct truth_voter *guard = &w->services[m->service].truth->voters[g->instance.node % POLICY_NODES_MAX];
+        if (guard->renewed_nonce == g->nonce && guard->renewed_version != m->voters_version)
+            world_break(w, INVARIANT_LEASE, "%s grants a lease under another set of voters than it is counted by", h->name);
         check_granted(w, h, m);
         break;
     }
@@ -375,7 +410,7 @@ static void look_at_disks(struct world *w, uint8_t service)
 {
     for (uint8_t n = 0; n < w->host_count; n++)
         if (w->hosts[n].disk.sound)
-            accept(w, service, n, &w->hosts[n].disk.durable.services[service].accepted);
+            accept(w, service, &w->hosts[n], &w->hosts[n].disk.durable);
 }
 
 void check_claim(struct world *w, struct host *h, uint8_t service)

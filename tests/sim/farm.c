@@ -356,10 +356,10 @@ static void show_sum(const struct harvest *h)
         printf(" %s %llu", profile_name((enum profile)p), (unsigned long long)t->profiles[p]);
     show_faults(t);
     printf("\nfailovers finished %llu, gone back %llu, taken over %llu; promotions %llu, DNS changes %llu; "
-           "leases lost %llu, abstentions %llu\n", (unsigned long long)t->finished,
+           "leases lost %llu, abstentions %llu, sets of voters %llu\n", (unsigned long long)t->finished,
            (unsigned long long)t->aborted, (unsigned long long)t->taken, (unsigned long long)t->promotions,
            (unsigned long long)t->dns_changes, (unsigned long long)t->leases_lost,
-           (unsigned long long)t->abstentions);
+           (unsigned long long)t->abstentions, (unsigned long long)t->sets);
     printf("people: %llu orders; once healed, mended %llu times and had to order %llu times because nobody "
            "served\n", (unsigned long long)t->orders, (unsigned long long)t->mended,
            (unsigned long long)t->rescued);

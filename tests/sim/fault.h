@@ -65,6 +65,8 @@ enum fault_kind {
     HIT_ADOPT,            /* one: host */
     HIT_REJOIN,           /* one: region */
     HIT_MEND,             /* whatever hides or cuts off a region ends now, too early for what it began */
+    HIT_NEW_STORE,        /* one: host; a person formats a new one, where the old one is gone or went back */
+    HIT_VOTER,            /* one: host at which it is ordered; other: host it is about; value: enum voter_change */
     HIT_LIES,             /* value: permille of messages that a lie comes with (world_lies.c) */
     HIT_WORD,             /* one: host; a person says something that only the ledger keeps. value: enum order_kind;
                              bits: seconds of a pause, 0: until resumed */

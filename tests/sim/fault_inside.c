@@ -1,5 +1,7 @@
 /* Faults of coordinators and their machines: processes, disks, clocks, guards. See fault.h. */
 #include "tests/sim/fault_parts.h"
+#include "tests/sim/person.h"
+#include "tests/sim/world_parts.h"
 
 /* ---- regions and processes ---- */
 
@@ -195,6 +197,24 @@ static void disk_fast(struct strike *k)
     strike_victim(k)->disk.latency_us = k->state->saved;
 }
 
+/* Where the store can't be used, or is known to be old; or just so, with bits 1. */
+static bool new_store(struct strike *k)
+{
+    struct host *h = strike_host(k);
+    bool useless = !h->disk.sound || h->mute == MUTE_STORE_OLDER || h->mute == MUTE_STORE_BAD;
+    if (k->world->region_dead[h->region] || h->machine_stopped_at >= 0 || host_stands(h) ||
+        (!useless && (k->fault->bits & 1u) == 0))
+        return false;
+    person_formats(k->world, h);
+    return true;
+}
+
+static bool voter(struct strike *k)
+{
+    struct host *h = strike_host(k);
+    return person_orders_voter(k->world, h, (enum voter_change)k->fault->value, strike_other_host(k));
+}
+
 /* ---- clocks ---- */
 
 static bool rate(struct strike *k)
@@ -270,6 +290,8 @@ const struct fault_row fault_inside_rows[HIT_COUNT] = {
     [HIT_WIPE] = { "store wiped", wipe, restart, true, false },
     [HIT_ROLL_BACK] = { "store rolled back", copy_disk, roll_back, true, false },
     [HIT_WRITE] = { "write spoilt", spoil_write, end_spoilt, true, false },
+    [HIT_NEW_STORE] = { "new store made", new_store, NULL, true, false },
+    [HIT_VOTER] = { "order: voter", voter, NULL, false, false },
     [HIT_DISK_FAILS] = { "disk refuses", disk_fails, disk_mended, false, false },
     [HIT_DISK_SLOW] = { "disk slow", disk_slow, disk_fast, false, false },
     [HIT_RATE] = { "clock rate", rate, rate_again, false, false },

@@ -197,6 +197,10 @@ static void say_machine(struct speaker *s)
 {
     const struct fault *f = s->fault;
     switch ((int)f->kind) {
+    case HIT_NEW_STORE: say(s, "a person makes a new store at %s", host_one(s)); break;
+    case HIT_VOTER:
+        say(s, "a person at %s orders voter %s %s", host_one(s), words_change(s->fault->value), host_other(s));
+        break;
     case HIT_WIPE: say(s, "%s loses its store", host_one(s)); break;
     case HIT_ROLL_BACK: say(s, "the store of %s will go back to how it is now", host_one(s)); break;
     case HIT_WRITE: say(s, "the next write of %s %s", host_one(s), write_words[f->value]); break;

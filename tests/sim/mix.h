@@ -33,6 +33,7 @@ struct mix {
     bool quick;              /* failures are seen long before a lease ends */
     bool slow_wire;
     int64_t person_every_us; /* a person makes old primaries standbys again so often; 0: nobody does */
+    bool mends_voters;       /* at the end a person gives voters that lost their stores new ones, and the vote back */
     int64_t warm_up_us, safety_us;
     int64_t settle_us;       /* how long it may take to come to rest, once healed */
     enum { LOSE_NONE, LOSE_WRITER, LOSE_OTHER } lose; /* whose region is lost for good at the end */

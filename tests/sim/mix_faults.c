@@ -172,4 +172,7 @@ void mix_faults(struct mix *m, struct draw *d)
         two_services_at_once(&b);
     if (draw_percent(d, 15))
         brew_glass(&b, brew_moment(&b));
+    m->mends_voters = draw_percent(d, 60);
+    if (draw_percent(d, 40))
+        brew_voters(&b);
 }

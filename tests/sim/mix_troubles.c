@@ -579,6 +579,101 @@ static void home_in_stages(struct brew *b, int64_t at)
         struck_at_work(b, back);
 }
 
+/* ---- the voters ---- */
+
+/* Refused while anything else is under way, so a person asks a few times. */
+static void voter_orders(struct brew *b, int64_t at, enum voter_change change, uint8_t about)
+{
+    for (unsigned i = 2 + (unsigned)draw_below(b->draw, 3); i > 0; i--) {
+        struct fault *f = brew_add(b, HIT_VOTER, at, 0);
+        f->one = brew_host(b);
+        f->other = about;
+        f->value = change;
+        at += draw_small(b->draw, 2, 40) * US_PER_S;
+    }
+}
+
+/* A disk is lost, a new one is made, and the voter replaced. */
+static void voter_lost_and_replaced(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    uint8_t who = brew_host(b);
+    int64_t gone = draw_small(d, 1, 90) * US_PER_S;
+    struct fault *f = brew_add(b, draw_percent(d, 70) ? HIT_WIPE : HIT_ROLL_BACK, at, draw_small(d, 1, 20) * US_PER_S);
+    f->one = who;
+    f = brew_add(b, HIT_NEW_STORE, at + gone, 0);
+    f->one = who;
+    f->bits = draw_percent(d, 80);
+    voter_orders(b, at + gone + brew_ms(b, 200, 12000), VOTER_REPLACE, who);
+}
+
+/* Another one than the set has gets the vote, or loses it. */
+static void voter_comes_or_goes(struct brew *b, int64_t at)
+{
+    bool comes = draw_percent(b->draw, 55);
+    voter_orders(b, at, comes ? VOTER_ADD : VOTER_REMOVE, brew_host(b));
+    if (draw_percent(b->draw, 60))
+        voter_orders(b, at + draw_small(b->draw, 10, 200) * US_PER_S, comes ? VOTER_REMOVE : VOTER_ADD, brew_host(b));
+}
+
+/* One that keeps the former set, with an old disk and old news, while the others go on. */
+static void old_voter_comes_back(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    uint8_t who = brew_host(b);
+    bool replaced = draw_percent(d, 60);
+    int64_t later = draw_small(d, 1, 60) * US_PER_S;
+    struct fault *f = brew_add(b, replaced ? HIT_ROLL_BACK : draw_percent(d, 50) ? HIT_PAUSE : HIT_CRASH, at,
+                               later + draw_range(d, 10, 240) * US_PER_S);
+    f->one = who;
+    if (replaced) { /* the disk that was lost turns up again */
+        f = brew_add(b, HIT_NEW_STORE, at + later, 0);
+        f->one = who;
+        f->bits = 1;
+    }
+    voter_orders(b, at + later + brew_ms(b, 500, 12000), replaced ? VOTER_REPLACE : VOTER_REMOVE, who);
+}
+
+/* Several people at once, each of another mind: one round finds what another has half done. */
+static void voters_ordered_at_once(struct brew *b, int64_t at)
+{
+    for (unsigned i = 2 + (unsigned)draw_below(b->draw, 3); i > 0; i--) {
+        struct fault *f = brew_add(b, HIT_VOTER, at + draw_small(b->draw, 1, 400) * US_PER_MS, 0);
+        f->one = brew_host(b);
+        f->other = brew_host(b);
+        f->value = draw_range(b->draw, VOTER_ADD, VOTER_REMOVE);
+    }
+    if (draw_percent(b->draw, 40)) {
+        struct fault *f = brew_add(b, HIT_CRASH, at + brew_ms(b, 1, 400), brew_ms(b, 100, 20000));
+        f->one = brew_host(b);
+        f->bits = (uint32_t)draw_below(b->draw, 2);
+    }
+}
+
+/* Within a lease of the change the writer is cut off, and its region failed over. */
+static void amid_a_lease(struct brew *b, int64_t at)
+{
+    trouble(b, at + draw_range(b->draw, -brew_policy(b)->lease_us, 2 * brew_policy(b)->lease_us), brew_outage(b));
+    if (draw_percent(b->draw, 50))
+        struck_at_work(b, at);
+}
+
+void brew_voters(struct brew *b)
+{
+    static void (*const kinds[])(struct brew *b, int64_t at) = {
+        voter_lost_and_replaced, voter_lost_and_replaced, voter_comes_or_goes, old_voter_comes_back,
+        voters_ordered_at_once,
+    };
+    for (unsigned i = 1 + (unsigned)draw_below(b->draw, 3); i > 0; i--) {
+        int64_t at = brew_moment(b);
+        kinds[draw_below(b->draw, sizeof kinds / sizeof kinds[0])](b, at);
+        if (draw_percent(b->draw, 60))
+            amid_a_lease(b, at + draw_small(b->draw, 1, 90) * US_PER_S);
+        if (draw_percent(b->draw, 30))
+            brew_single(b, HIT_CRASH, at + draw_small(b->draw, 1, 60) * US_PER_S);
+    }
+}
+
 typedef void pattern(struct brew *b, int64_t at);
 
 static const struct blend {

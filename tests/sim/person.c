@@ -1,6 +1,8 @@
 /* What a person does to the world: see person.h. */
 #include "tests/sim/person.h"
 
+#include "tests/sim/words.h"
+
 #include <stdio.h>
 
 /* Skipped when nobody serves and nothing else helps. Never the fence: a person who skips that has to
@@ -62,6 +64,54 @@ static const struct mark *shown_mark(const struct world *w, uint8_t service, reg
 static bool is_marked(const struct world *w, uint8_t service, region_id region)
 {
     return shown_mark(w, service, region, true) != NULL;
+}
+
+void person_formats(struct world *w, struct host *h)
+{
+    world_say(w, h, "a person makes a new store");
+    world_host_crash(w, h, false);
+    world_disk_wipe(w, h);
+    h->disk.sound = true;
+    world_host_start(w, h);
+}
+
+bool person_orders_voter(struct world *w, struct host *h, enum voter_change change, uint8_t about)
+{
+    if (!h->alive || host_stands(h) || about >= w->host_count)
+        return false;
+    struct node_event event = { .kind = EVENT_VOTER_ORDER };
+    event.as.voter_order = (struct event_voter_order){ .ticket = ++w->tickets,
+                                                       .order = { .change = change, .node = about } };
+    (void)snprintf(event.as.voter_order.order.by.s, sizeof event.as.voter_order.order.by.s, "a person");
+    world_say(w, h, "a person orders voter %s %s", words_change(change), w->hosts[about].name);
+    world_event(w, h, &event);
+    return true;
+}
+
+static struct host *voting_host(struct world *w)
+{
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].alive && !host_stands(&w->hosts[n]) && w->hosts[n].mute == MUTE_NOT)
+            return &w->hosts[n];
+    return NULL;
+}
+
+bool person_mends_voters(struct world *w)
+{
+    for (uint8_t n = 0; n < w->host_count; n++) {
+        struct host *h = &w->hosts[n];
+        if (!h->alive || host_stands(h))
+            continue;
+        if (h->mute == MUTE_STORE_BAD || (h->mute == MUTE_STORE_OLDER && !h->formatted)) {
+            person_formats(w, h);
+            h->formatted = true;
+            return true;
+        }
+        struct host *at = voting_host(w);
+        if ((h->mute == MUTE_IDENTITY || h->mute == MUTE_STORE_OLDER) && at != NULL)
+            return person_orders_voter(w, at, VOTER_REPLACE, n);
+    }
+    return false;
 }
 
 bool person_rejoins(struct world *w, uint8_t service, region_id region)

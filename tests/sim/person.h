@@ -10,6 +10,14 @@ bool person_orders(struct world *world, struct host *host, uint8_t service,
 
 /* Makes the region's database a standby of the present writer again, where that is both needed and
  * right: the ledger names another writer, that one acknowledges, and this one diverged from it. */
+/* Makes a new store of a new identity on that host, and starts it. */
+void person_formats(struct world *world, struct host *host);
+/* Orders a change of the voters at that host, about another one. False: nobody listens there. */
+bool person_orders_voter(struct world *world, struct host *host, enum voter_change change, uint8_t about);
+
+/* Gives a voter that is mute for good a new store, or the vote back to it once it has one. True: something was done. */
+bool person_mends_voters(struct world *world);
+
 bool person_rejoins(struct world *world, uint8_t service, region_id region);
 
 /* Undoes what a remote hook did, once the region's database is a standby or is named writer again. */

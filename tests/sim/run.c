@@ -3,6 +3,7 @@
 
 #include "policy/failover/dns_rule.h"
 #include "tests/sim/person.h"
+#include "tests/sim/truth.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -333,25 +334,29 @@ static void heal(struct run *r)
     check_event(w);
 }
 
-/* A majority of voters whose disks never forgot: what is left mute then is a bug and no loss. */
+/* A majority of voters whose disks never forgot: what is left mute then is a bug and no loss. (One that was put into
+ * the place of a lost one has a disk of its own since; it is not counted on.) */
 static bool majority_has_its_disks(const struct run *r)
 {
-    unsigned voters = r->world->options.region_count + r->world->options.more_voters, damaged = 0;
     uint32_t hosts = 0;
     for (uint16_t i = 0; i < r->mix->fault_count; i++)
         if (r->states[i].struck && fault_damages(r->mix->faults[i].kind))
             hosts |= 1u << r->states[i].one;
-    for (unsigned n = 0; n < voters; n++)
-        damaged += hosts >> n & 1u;
-    return damaged * 2 < voters;
+    return truth_majority_of(r->world, truth_set(r->world)->version, (node_set)~hosts);
 }
 
-static unsigned voting(const struct world *w)
+static node_set voting(const struct world *w)
 {
-    unsigned count = 0;
-    for (uint8_t n = 0; n < w->options.region_count + w->options.more_voters; n++)
-        count += w->hosts[n].alive && w->hosts[n].mute == MUTE_NOT;
-    return count;
+    node_set set = 0;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].alive && w->hosts[n].mute == MUTE_NOT)
+            set = (node_set)(set | node_bit(n));
+    return set;
+}
+
+static bool majority_votes(const struct world *w, node_set voting)
+{
+    return truth_majority_of(w, truth_set(w)->version, voting);
 }
 
 static bool is_served(const struct world *w, uint8_t service)
@@ -376,6 +381,8 @@ static bool settle(struct run *r, int64_t for_us)
             return false;
         r->tally->mended += person_around(r);
         looks++;
+        if (r->mix->mends_voters)
+            r->tally->mended += person_mends_voters(w);
         for (uint8_t s = 0; s < w->service_count; s++) {
             if (person_lifts(w, s) && lifted++ < LIFTS_MAX)
                 end += 2 * PERSON_LOOKS_US; /* what it held only goes on now */
@@ -412,10 +419,11 @@ static void lose(struct run *r, region_id gone)
 {
     struct world *w = r->world;
     bool lost[POLICY_REGIONS_MAX] = { false };
-    unsigned voters = w->options.region_count + w->options.more_voters, left = 0;
-    for (unsigned n = 0; n < voters; n++)
-        left += w->hosts[n].region != gone && w->hosts[n].mute == MUTE_NOT;
-    if (left * 2 <= voters)
+    node_set left = voting(w);
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].region == gone)
+            left = (node_set)(left & ~node_bit(n));
+    if (!majority_votes(w, left))
         return; /* too few of them have their disks */
     lost[gone] = true;
     r->tally->lost_for_good++;
@@ -458,16 +466,16 @@ static void liveness_phase(struct run *r)
     heal(r);
     if (world_broken(w) != NULL || !settle(r, r->mix->settle_us))
         return;
-    unsigned voters = w->options.region_count + w->options.more_voters;
-    if (voting(w) * 2 <= voters) {
+    if (!majority_votes(w, voting(w))) {
         if (majority_has_its_disks(r))
-            world_break(w, INVARIANT_CONVERGES, "%u of %u voters vote, though a majority has its disks",
-                        voting(w), voters);
+            world_break(w, INVARIANT_CONVERGES, "no majority votes, though one has its disks");
         r->tally->not_held++;
         return;
     }
     bool lost[POLICY_REGIONS_MAX] = { false };
     r->tally->rested++;
+    if (truth_set(w)->change != VOTER_NONE)
+        world_break(w, INVARIANT_CONVERGES, "the change of the voters does not come to its end");
     check_rest(w, lost);
     if (world_broken(w) == NULL)
         lose_a_region(r);
@@ -503,6 +511,7 @@ static void judge(struct run *r, struct ending *v)
     struct world *w = r->world;
     v->hash = w->hash ^ w->events << 32 ^ (uint64_t)w->now_us;
     v->at_us = w->now_us - r->start_us;
+    r->tally->sets += truth_set(w)->version - 1;
     for (int b = 0; b < BEYOND_COUNT; b++)
         r->tally->excused[b] += w->overlapped[b];
     if (world_broken(w) == NULL)

@@ -25,6 +25,7 @@ struct tally {
     uint64_t faults[HIT_COUNT];
     uint64_t profiles[PROFILE_COUNT];
     uint64_t finished, aborted, taken, promotions, dns_changes, orders, leases_lost, abstentions;
+    uint64_t sets;               /* versions of the voters that were chosen */
     uint64_t mended;             /* what people mended while all was healed */
     uint64_t rescued;            /* orders that people had to give then, because nobody served */
     uint64_t proposed, approved; /* notes of a proposal; words that people gave while all was healed */

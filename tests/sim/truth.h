@@ -40,11 +40,14 @@ struct truth_watch {
 struct truth_voter {
     bool seen;
     uint32_t life;             /* that the rest is about */
+    uint64_t identity;         /* of the store that the next three are of */
     struct ballot promised, accepted; /* the highest that its disk said it has */
     struct ballot word;        /* the highest that it has promised or accepted to anybody */
     struct ballot asked;       /* of its newest round, and when it asked for promises first */
     int64_t asked_us;
     uint32_t asked_life;
+    uint64_t asked_version;    /* of the voters, by which that round counts */
+    uint64_t renewed_nonce, renewed_version; /* likewise its newest request for a lease */
     int64_t said_failed_us[POLICY_REGIONS_MAX]; /* when it last answered a candidate so */
     struct truth_lease leases[TRUTH_LEASES];
     uint8_t next_lease;
@@ -148,8 +151,18 @@ struct truth {
 /* ---- words of our own (check.c) ---- */
 
 unsigned truth_count(node_set set);
+
+/* The voters (check_voters.c). Everybody who has a vote under the newest set; whether these are a majority by any set
+ * that somebody may still count by, by one version's, or by any since that. */
 node_set truth_voters(const struct world *world);
 bool truth_is_majority(const struct world *world, node_set yes);
+bool truth_majority_of(const struct world *world, uint64_t version, node_set yes);
+bool truth_majority_since(const struct world *world, uint64_t version, node_set yes);
+const struct voter_set *truth_set(const struct world *world); /* the newest truly chosen */
+/* The host's store, as it is now, has a vote under that version. */
+bool truth_has_vote(const struct world *world, const struct host *host, uint64_t version);
+bool truth_identity_has_vote(const struct world *world, uint8_t host, uint64_t identity, uint64_t version);
+uint64_t truth_named(const struct world *world, uint8_t host, uint64_t version); /* identity; 0: any */
 const char *truth_region(const struct world *world, region_id region);
 int truth_ballots(struct ballot a, struct ballot b);   /* <0, 0, >0 */
 bool truth_same_instance(struct instance a, struct instance b);

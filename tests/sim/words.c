@@ -61,8 +61,15 @@ const char *words_mute(enum mute_reason reason)
     case MUTE_STORE_BAD: return "store_bad";
     case MUTE_STORE_OLDER: return "store_older";
     case MUTE_STORE_FAILED: return "store_failed";
+    case MUTE_IDENTITY: return "identity";
     default: return "?";
     }
+}
+
+const char *words_change(int64_t change)
+{
+    static const char *const changes[VOTER_CHANGE_COUNT] = { "settled", "add", "remove", "replace" };
+    return change >= 0 && change < VOTER_CHANGE_COUNT ? changes[change] : "?";
 }
 
 const char *words_answer(enum order_answer answer)
@@ -89,6 +96,15 @@ const char *words_answer(enum order_answer answer)
     case ANSWER_NO_STORE: return "no_store";
     case ANSWER_MARKED: return "marked";
     case ANSWER_NO_MARK: return "no_mark";
+    case ANSWER_VOTES_ALREADY: return "votes_already";
+    case ANSWER_NO_VOTER: return "no_voter";
+    case ANSWER_CHANGING: return "changing";
+    case ANSWER_TOO_FEW: return "too_few";
+    case ANSWER_TOO_MANY: return "too_many";
+    case ANSWER_NO_STORE_THERE: return "no_store_there";
+    case ANSWER_MUTE: return "mute";
+    case ANSWER_NO_MAJORITY: return "no_majority";
+    case ANSWER_OPERATION: return "operation";
     case ANSWER_COUNT:
     default: return "?";
     }
@@ -181,6 +197,11 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_MARK_GIVEN: SAY("gives its mark up: %s", n->a ? node(w, n->node) : "a person reconciles");
     case NOTE_MARK_SHUT: SAY("%s is shut, its mark waits to be reconciled", at);
     case NOTE_MARK_ENDED: SAY("knows the mark of %s reconciled", at);
+    case NOTE_VOTERS:
+        SAY("knows version %d of the voters, %d of them: %s%s%s", (int)n->a, (int)n->c, words_change(n->b),
+            n->node < w->host_count ? " " : "", n->node < w->host_count ? node(w, n->node) : "");
+    case NOTE_VOTER_ORDER: SAY("is told: voter %s %s", words_change(n->a), node(w, n->node));
+    case NOTE_VOTER_REFUSED: SAY("refuses the change of the voters: %s", words_answer((enum order_answer)n->a));
     default: return false;
     }
 #undef SAY

@@ -12,6 +12,7 @@ enum gate_id words_gate(const char *name);     /* GATE_COUNT: no such gate */
 enum act_kind words_act(const char *name);     /* ACT_KIND_COUNT: no such act */
 const char *words_of_act(enum act_kind kind);
 const char *words_mute(enum mute_reason reason);
+const char *words_change(int64_t change); /* enum voter_change */
 const char *words_answer(enum order_answer answer);
 
 #endif

@@ -390,6 +390,7 @@ struct world *world_new(const struct world_options *options, world_listener *lis
     make_outside(w);
     for (uint8_t n = 0; n < w->host_count; n++)
         make_config(w, &w->hosts[n]);
+    check_sets_init(w, w->hosts[0].config_next.voters);
     for (uint8_t n = 0; n < w->host_count; n++)
         world_host_start(w, &w->hosts[n]);
     return w;
@@ -405,6 +406,7 @@ void world_free(struct world *w)
         world_drop(w, &w->queue[i]);
     for (uint8_t s = 0; s < w->service_count; s++)
         check_free(w, s);
+    check_sets_free(w);
     while (w->spare_count > 0)
         free(w->spare[--w->spare_count]);
     free(w->queue);

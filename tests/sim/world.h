@@ -23,6 +23,7 @@
 #define WORLD_ZONES_MAX 4
 #define WORLD_TIMELINES_MAX 64  /* of one service's databases */
 #define WORLD_WRITE_BYTES_PER_S 1000 /* what clients write into a database that lets them */
+#define WORLD_SETS_MAX 256      /* versions of the voters */
 #define WORLD_ROUNDS_MAX 64     /* register rounds whose acceptances are remembered */
 
 /* The promises, numbered as in the README of this folder. */
@@ -176,6 +177,8 @@ struct host {
     bool ledger_known[WORLD_SERVICES_MAX];
     int64_t known_since_us[WORLD_SERVICES_MAX];  /* true time: since when its operation is known to stand so */
     enum mute_reason mute;
+    bool formatted;               /* a person made a new store for it, to have it replaced */
+    uint64_t voters_version;      /* of the set of voters that its present life counts by */
 };
 
 /* ---- a service's outside ---- */
@@ -231,9 +234,11 @@ struct world_round {
     struct ballot ballot;
     struct ledger ledger;
     node_set accepted;
+    uint64_t voters_version;      /* of the set under which it was accepted first */
 };
 
 struct truth;
+struct truth_sets;
 
 struct world_service {
     struct service_policy policy;
@@ -297,6 +302,7 @@ struct world {
     uint32_t same_time;
     int64_t slow_us[2];           /* check.c: the longest delays of this period and of the one before */
     int64_t slow_since_us;
+    struct truth_sets *sets;      /* check_voters.c's: which sets of voters were truly chosen */
     uint64_t tickets;             /* orders given */
     uint64_t replies;             /* answers to orders seen */
     struct message_order_reply last_reply;

@@ -71,6 +71,8 @@ static void look(struct world *w, struct host *h, uint8_t service)
 /* True: a step started at which the host was to die. */
 static bool hear_note(struct world *w, struct host *h, const struct note *note)
 {
+    if (note->kind == NOTE_VOTERS)
+        check_counts_by(w, h, (uint64_t)note->a);
     if (w->listener != NULL)
         w->listener(w->listener_arg, w, h, note, NULL);
     world_mix(w, (uint64_t)note->kind << 32 ^ (uint64_t)note->a << 16 ^ (uint64_t)note->b);
@@ -217,6 +219,7 @@ void world_host_start(struct world *w, struct host *h)
     h->found_sound = opens && h->disk.sound;
     h->confirmed_by = 0;
     h->outdated = false;
+    h->voters_version = opens && h->disk.durable.voters.set.version > 0 ? h->disk.durable.voters.set.version : 1;
     h->config = h->config_next;
     h->config.instance = opens ? h->disk.instance : STRANGERS + h->life * POLICY_NODES_MAX + host_index(w, h);
     free(h->node);

@@ -58,6 +58,22 @@ static bool lie_gossip(struct world *w, struct message_gossip *gossip)
     return true;
 }
 
+/* A set that can't be one, or what belongs to no round. */
+static bool lie_voters(struct message *m)
+{
+    switch ((int)m->kind) {
+    case MESSAGE_VOTERS:
+        m->as.voters.report.set.version += FAR_AWAY;
+        m->as.voters.report.set.voters = 1;
+        return true;
+    case MESSAGE_VOTERS_ACCEPT: m->as.voters.report.set.version++; return true;
+    case MESSAGE_VOTERS_PROMISE:
+    case MESSAGE_VOTERS_ACCEPTED:
+    case MESSAGE_VOTERS_REJECT: m->as.voters.ballot.counter = 0; return true;
+    default: return false; /* a prepare has nothing to refuse it by */
+    }
+}
+
 static bool lie_within(struct world *w, const struct host *to, struct message *m)
 {
     bool other_round = world_random(w, 2) == 0;
@@ -99,9 +115,12 @@ static bool lie_within(struct world *w, const struct host *to, struct message *m
 bool world_lie(struct world *w, const struct host *to, struct message *m)
 {
     switch (world_random(w, 12)) {
-    case 0: m->service = (uint8_t)(w->service_count + world_random(w, 3)); return m->kind != MESSAGE_GENERATION;
+    case 0: m->service = (uint8_t)(w->service_count + world_random(w, 3)); return m->kind < MESSAGE_GENERATION;
     case 1: m->from = (node_id)(w->host_count + world_random(w, 100)); return true;
     case 2: m->kind = MESSAGE_KIND_COUNT; return true;
-    default: return m->service < w->service_count && lie_within(w, to, m);
+    default:
+        if (m->kind >= MESSAGE_VOTERS)
+            return lie_voters(m);
+        return m->service < w->service_count && lie_within(w, to, m);
     }
 }

@@ -108,6 +108,6 @@ void fixture_view(struct view_service *view)
     west->planned_gates[GATE_MAJORITY_FAILED].open = west->planned_gates[GATE_OUTAGE_MIN].open = true;
     west->planned_gates[GATE_FENCE].value = west->planned_gates[GATE_FENCE].limit = PROOF_RELEASED;
     for (size_t i = 0; i < 3; i++)
-        view->nodes[i] = (struct view_node){ .linked = true, .heard = true, .voting = true,
+        view->nodes[i] = (struct view_node){ .linked = true, .heard = true, .voter = true, .voting = true,
                                              .heard_age_us = 200000 };
 }

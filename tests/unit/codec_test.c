@@ -33,8 +33,11 @@ static const struct { const char *name; size_t is, known; } sizes[] = {
     SIZE(order, 360),
     SIZE(message_order, 368),
     SIZE(message_order_reply, 40),
-    SIZE(message_generation, 8),
-    SIZE(message, 2888),
+    SIZE(message_generation, 16),
+    SIZE(voter_set, 160),
+    SIZE(voter_report, 184),
+    SIZE(message_voters, 216),
+    SIZE(message, 2904),
 };
 
 static void no_field_was_added_unseen(void)
@@ -73,7 +76,7 @@ static void every_kind_comes_back_whole(void)
 static void the_largest_numbers_survive(void)
 {
     use_example();
-    struct message sent = { .kind = MESSAGE_GENERATION, .service = SERVICE_NONE,
+    struct message sent = { .voters_version = 1, .kind = MESSAGE_GENERATION, .service = SERVICE_NONE,
                             .restarts = UINT32_MAX, .generation = UINT64_MAX };
     sent.as.generation_seen.seen = UINT64_MAX - 1;
     struct message got;
@@ -87,7 +90,7 @@ static void the_largest_numbers_survive(void)
 static void indexes_are_translated(void)
 {
     use_example();
-    struct message sent = { .kind = MESSAGE_CONFIRM, .service = 1, .from = 2 };
+    struct message sent = { .voters_version = 1, .kind = MESSAGE_CONFIRM, .service = 1, .from = 2 };
     sent.as.confirm.region = 2;
     CU_ASSERT_FATAL(encode(&sent));
     names.nodes[0] = "iad-1";
@@ -159,7 +162,7 @@ static void the_longest_gossip_fits(void)
 static void words_are_cut_between_characters(void)
 {
     use_example();
-    struct message sent = { .kind = MESSAGE_ORDER, .service = 0 }, got;
+    struct message sent = { .voters_version = 1, .kind = MESSAGE_ORDER, .service = 0 }, got;
     struct order *order = &sent.as.order.order;
     order->accepted_loss_bytes = -1;
     order->to = REGION_NONE;
@@ -182,7 +185,7 @@ static void words_are_cut_between_characters(void)
 static void what_makes_no_sense_is_not_sent(void)
 {
     use_example();
-    struct message sent = { .kind = MESSAGE_CONFIRM, .service = 0 };
+    struct message sent = { .voters_version = 1, .kind = MESSAGE_CONFIRM, .service = 0 };
     sent.as.confirm.region = 3;
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
     CU_ASSERT(wire_length == 0);
@@ -198,10 +201,10 @@ static void what_makes_no_sense_is_not_sent(void)
     sent.from = 0;
     sent.kind = MESSAGE_KIND_COUNT;
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
-    sent = (struct message){ .kind = MESSAGE_ACCEPT };
+    sent = (struct message){ .voters_version = 1, .kind = MESSAGE_ACCEPT };
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
     CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "$.body.ledger"));
-    sent = (struct message){ .kind = MESSAGE_VERDICT };
+    sent = (struct message){ .voters_version = 1, .kind = MESSAGE_VERDICT };
     sent.as.verdict.standing_us = -1;
     CU_ASSERT_FALSE(codec_encode_message(&names, &sent, wire, sizeof wire, &wire_length, &fault));
 
@@ -222,7 +225,7 @@ static void what_makes_no_sense_is_not_sent(void)
 static void strangers_are_refused(void)
 {
     use_example();
-    struct message sent = { .kind = MESSAGE_GENERATION, .service = SERVICE_NONE, .from = 2 }, got;
+    struct message sent = { .voters_version = 1, .kind = MESSAGE_GENERATION, .service = SERVICE_NONE, .from = 2 }, got;
     CU_ASSERT_FATAL(encode(&sent));
     memset(&got, 0xaa, sizeof got);
     CU_ASSERT_FALSE(decode(1, &got));
@@ -242,11 +245,11 @@ static void strangers_are_refused(void)
     CU_ASSERT_FALSE(codec_decode_message(&other, wire, wire_length, 2, &got, &fault));
     CU_ASSERT(fault_says("prod", "staging"));
 
-    char *version = strstr(wire, "\"v\":1");
+    char *version = strstr(wire, "\"v\":2");
     CU_ASSERT_FATAL(version != NULL);
-    version[4] = '2';
+    version[4] = '1';
     CU_ASSERT_FALSE(decode(2, &got));
-    CU_ASSERT(fault_says("version 2", "version 1"));
+    CU_ASSERT(fault_says("version 1", "version 2"));
 }
 
 /* Another region's check of that name isn't ours; an unknown one is just not named. */

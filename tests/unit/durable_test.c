@@ -33,7 +33,14 @@ static void dice_durable(struct dice *dice, struct durable *durable)
     durable->generation = dice_wide(dice);
     for (node_id node = 0; node < names.node_count; node++)
         if (dice_below(dice, 4) != 0)
-            durable->seen_generation[node] = dice_wide(dice);
+            durable->seen_generation[node] = durable->seen_identity[node] = dice_wide(dice);
+    if (dice_below(dice, 4) != 0) {
+        dice_voter_set(dice, &names, &durable->voters.set);
+        dice_voter_report(dice, &names, &durable->voters.accepted);
+        dice_ballot(dice, &names, &durable->voters.promised);
+        if (ballot_compare(durable->voters.promised, durable->voters.accepted.ballot) < 0)
+            durable->voters.promised = durable->voters.accepted.ballot;
+    }
     for (uint8_t i = 0; i < names.service_count; i++) {
         struct durable_service *service = &durable->services[i];
         if (dice_below(dice, 8) == 0)
@@ -82,7 +89,7 @@ static void sizes_are_known(void)
 {
     /* As in codec_test.c: what is added has to be walked in durable.c first. */
     CU_ASSERT_EQUAL(sizeof(struct durable_service), 944u + POLICY_REGIONS_MAX * sizeof(struct mark));
-    CU_ASSERT_EQUAL(sizeof(struct durable), 136u + POLICY_SERVICES_MAX * sizeof(struct durable_service));
+    CU_ASSERT_EQUAL(sizeof(struct durable), 624u + POLICY_SERVICES_MAX * sizeof(struct durable_service));
 }
 
 static void it_comes_back_whole(void)
@@ -110,7 +117,8 @@ static void a_new_store_is_empty(void)
     CU_ASSERT(all_zero(&found, sizeof found));
     CU_ASSERT_FATAL(encode(&found) && decode(&found));
     CU_ASSERT(all_zero(&found, sizeof found));
-    CU_ASSERT_STRING_EQUAL(blob, "{\"format\":1,\"generation\":\"0\",\"seen\":{},\"services\":{}}");
+    CU_ASSERT_STRING_EQUAL(blob, "{\"format\":2,\"generation\":\"0\",\"seen\":{},\"seen_stores\":{},"
+                                 "\"services\":{}}");
 }
 
 /* One register of service `shop`, written by node 2 (iad-1). */
@@ -134,6 +142,32 @@ static struct durable one_register(void)
         },
     };
     return durable;
+}
+
+/* Written by the release before: no voters are in it, so those of the configuration are in force. */
+static void a_store_of_the_former_format_is_read(void)
+{
+    use_example();
+    const char *before = "{\"format\":1,\"generation\":\"93\",\"seen\":{\"fra-1\":\"17\"},\"services\":{}}";
+    struct durable found;
+    CU_ASSERT_FATAL(durable_decode(&names, before, strlen(before), &found, &fault));
+    CU_ASSERT(found.generation == 93 && found.seen_generation[0] == 17);
+    CU_ASSERT(found.voters.set.version == 0 && found.seen_identity[0] == 0);
+    CU_ASSERT_FATAL(encode(&found));
+    CU_ASSERT(strstr(blob, "\"format\":2") != NULL);
+}
+
+/* A voter that the configuration does not have: nobody may count without it. */
+static void a_voter_that_is_gone_is_refused(void)
+{
+    use_example();
+    const char *gone = "{\"format\":2,\"generation\":\"1\",\"seen\":{},\"seen_stores\":{},\"voters\":{\"set\":"
+                       "{\"version\":\"2\",\"voters\":{\"fra-1\":\"1\",\"fra-2\":\"2\",\"lhr-1\":\"3\"},\"change\":null},"
+                       "\"promised\":null,\"accepted\":null},\"services\":{}}";
+    struct durable found;
+    CU_ASSERT_FALSE(durable_decode(&names, gone, strlen(gone), &found, &fault));
+    CU_ASSERT(fault_says("lhr-1"));
+    CU_ASSERT(all_zero(&found, sizeof found));
 }
 
 static void names_are_followed_when_indexes_change(void)
@@ -315,7 +349,7 @@ static void expect_refused(const char *text, const char *says)
     CU_ASSERT(fault_says(says));
 }
 
-#define HEAD "{\"format\":1,\"generation\":\"0\","
+#define HEAD "{\"format\":2,\"generation\":\"0\",\"seen_stores\":{},"
 
 static void what_is_not_ours_is_refused(void)
 {
@@ -323,7 +357,7 @@ static void what_is_not_ours_is_refused(void)
     expect_refused("[]", "object");
     expect_refused("{", "damaged");
     expect_refused("{}", "$.format");
-    expect_refused("{\"format\":2,\"more\":1}", "release");
+    expect_refused("{\"format\":3,\"more\":1}", "release");
     expect_refused(HEAD "\"seen\":{}}", "$.services");
     expect_refused("{\"format\":1,\"generation\":0,\"seen\":{},\"services\":{}}", "$.generation");
     expect_refused(HEAD "\"seen\":[],\"services\":{}}", "$.seen");
@@ -402,6 +436,7 @@ static void damage_does_no_harm(void)
 }
 
 SUITE_MAIN("durable", TEST(sizes_are_known), TEST(it_comes_back_whole), TEST(a_new_store_is_empty),
+           TEST(a_store_of_the_former_format_is_read), TEST(a_voter_that_is_gone_is_refused),
            TEST(names_are_followed_when_indexes_change),
            TEST(a_service_with_a_register_is_not_lost),
            TEST(nodes_that_are_gone_are_forgotten_only_where_that_is_safe),

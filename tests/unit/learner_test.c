@@ -12,7 +12,7 @@ static bool report(struct learner *l, node_id voter, struct ballot b, struct led
 static void a_majority_at_one_ballot_is_chosen(void)
 {
     struct learner l;
-    learner_init(&l, VOTERS_OF_3);
+    learner_init(&l, electorate_of(VOTERS_OF_3));
     CU_ASSERT_FALSE(report(&l, 0, ballot_of(1, 0), fixture_first(), 1));
     CU_ASSERT_FALSE(l.known);
     CU_ASSERT(report(&l, 2, ballot_of(1, 0), fixture_first(), 2));
@@ -24,7 +24,7 @@ static void a_majority_at_one_ballot_is_chosen(void)
 static void equal_content_at_two_ballots_is_not_chosen(void)
 {
     struct learner l;
-    learner_init(&l, VOTERS_OF_3);
+    learner_init(&l, electorate_of(VOTERS_OF_3));
     CU_ASSERT_FALSE(report(&l, 0, ballot_of(1, 0), fixture_first(), 1));
     CU_ASSERT_FALSE(report(&l, 1, ballot_of(2, 0), fixture_first(), 1));
     CU_ASSERT_FALSE(report(&l, 2, ballot_of(2, 1), fixture_first(), 1));
@@ -34,7 +34,7 @@ static void equal_content_at_two_ballots_is_not_chosen(void)
 static void voters_are_counted_not_messages(void)
 {
     struct learner l;
-    learner_init(&l, VOTERS_OF_3);
+    learner_init(&l, electorate_of(VOTERS_OF_3));
     for (int i = 0; i < 5; i++)
         CU_ASSERT_FALSE(report(&l, 1, ballot_of(1, 0), fixture_first(), 1));
     CU_ASSERT_FALSE(report(&l, 3, ballot_of(1, 0), fixture_first(), 1)); /* no voter */
@@ -45,7 +45,7 @@ static void voters_are_counted_not_messages(void)
 static void three_of_five_are_needed(void)
 {
     struct learner l;
-    learner_init(&l, (node_set)0x1f);
+    learner_init(&l, electorate_of((node_set)0x1f));
     CU_ASSERT_FALSE(report(&l, 0, ballot_of(1, 0), fixture_first(), 1));
     CU_ASSERT_FALSE(report(&l, 1, ballot_of(1, 0), fixture_first(), 1));
     CU_ASSERT(report(&l, 4, ballot_of(1, 0), fixture_first(), 1));
@@ -54,7 +54,7 @@ static void three_of_five_are_needed(void)
 static void a_late_report_does_not_bring_back_an_older_ballot(void)
 {
     struct learner l;
-    learner_init(&l, VOTERS_OF_3);
+    learner_init(&l, electorate_of(VOTERS_OF_3));
     CU_ASSERT_FALSE(report(&l, 0, ballot_of(2, 1), fixture_begun(), 1));
     CU_ASSERT_FALSE(report(&l, 0, ballot_of(1, 0), fixture_first(), 1));
     CU_ASSERT_FALSE(report(&l, 1, ballot_of(1, 0), fixture_first(), 1));
@@ -66,7 +66,7 @@ static void a_late_report_does_not_bring_back_an_older_ballot(void)
 static void reports_add_up_over_time(void)
 {
     struct learner l;
-    learner_init(&l, VOTERS_OF_3);
+    learner_init(&l, electorate_of(VOTERS_OF_3));
     CU_ASSERT_FALSE(report(&l, 0, ballot_of(1, 0), fixture_first(), 1));
     CU_ASSERT(report(&l, 1, ballot_of(1, 0), fixture_first(), 1000));
 }
@@ -99,7 +99,7 @@ static void being_told_again_makes_it_fresh(void)
 static void nothing_and_nonsense_count_for_nothing(void)
 {
     struct learner l;
-    learner_init(&l, VOTERS_OF_3);
+    learner_init(&l, electorate_of(VOTERS_OF_3));
     struct register_report none = { .present = false };
     struct ledger bad = fixture_first();
     bad.lease_us = 0;

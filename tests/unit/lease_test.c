@@ -16,7 +16,7 @@ static struct lease entered(void)
 
 static bool grant(struct lease *l, node_id voter, uint64_t nonce)
 {
-    return lease_granted(l, VOTERS_OF_3, voter, 3, nonce, LEASE);
+    return lease_granted(l, electorate_of(VOTERS_OF_3), voter, 3, nonce, LEASE);
 }
 
 static void the_deadline_counts_from_sending(void)
@@ -58,8 +58,8 @@ static void a_grant_of_another_epoch_or_an_unknown_nonce_counts_nothing(void)
     struct lease l = entered();
     uint64_t nonce = lease_attempt(&l, AT(10));
     for (node_id n = 0; n < 3; n++) {
-        CU_ASSERT_FALSE(lease_granted(&l, VOTERS_OF_3, n, 2, nonce, LEASE));
-        CU_ASSERT_FALSE(lease_granted(&l, VOTERS_OF_3, n, 4, nonce, LEASE));
+        CU_ASSERT_FALSE(lease_granted(&l, electorate_of(VOTERS_OF_3), n, 2, nonce, LEASE));
+        CU_ASSERT_FALSE(lease_granted(&l, electorate_of(VOTERS_OF_3), n, 4, nonce, LEASE));
         CU_ASSERT_FALSE(grant(&l, n, nonce + 1));
         CU_ASSERT_FALSE(grant(&l, n, 0)); /* free slots have no nonce */
         CU_ASSERT_FALSE(grant(&l, n, UINT64_C(4) << 32 | 1)); /* of a former process */
@@ -98,7 +98,7 @@ static void entering_an_epoch_forgets_grants_but_no_nonce(void)
     lease_enter(&l, 4);
     CU_ASSERT_FALSE(lease_held(&l, AT(10)));
     CU_ASSERT_EQUAL(l.confirmed.us, 0);
-    CU_ASSERT_FALSE(lease_granted(&l, VOTERS_OF_3, 2, 4, nonce, LEASE));
+    CU_ASSERT_FALSE(lease_granted(&l, electorate_of(VOTERS_OF_3), 2, 4, nonce, LEASE));
     CU_ASSERT(lease_attempt(&l, AT(10)) > nonce);
 }
 

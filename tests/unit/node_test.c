@@ -44,13 +44,18 @@ static void say(node_id to, struct message m, int64_t now_s)
 {
     struct node_event event = { .kind = EVENT_MESSAGE };
     event.as.message = m;
+    if (m.voters_version == 0) {
+        event.as.message.voters_version = 1;
+        event.as.message.identity = 1000u + m.from;
+    }
     step(to, event, now_s);
 }
 
 static void generation(node_id to, node_id from, uint64_t seen)
 {
     say(to, (struct message){ .kind = MESSAGE_GENERATION, .service = SERVICE_NONE, .from = from,
-                              .restarts = 1, .as.generation_seen = { seen } }, 2);
+                              .restarts = 1, .identity = 1000u + from, .voters_version = 1,
+                              .as.generation_seen = { 1000u + to, seen } }, 2);
 }
 
 static void prepare(node_id to, node_id from, uint64_t counter)

@@ -35,7 +35,7 @@ static void hold_lease(struct service *s, int64_t sent_s)
     lease_enter(&s->guard.lease, service_ledger(s)->epoch);
     uint64_t nonce = lease_attempt(&s->guard.lease, AT(sent_s));
     for (node_id n = 0; n < 2; n++)
-        (void)lease_granted(&s->guard.lease, VOTERS_OF_3, n, s->guard.lease.epoch, nonce,
+        (void)lease_granted(&s->guard.lease, electorate_of(VOTERS_OF_3), n, s->guard.lease.epoch, nonce,
                             SECONDS(2));
 }
 
@@ -394,7 +394,7 @@ static void dns_is_changed_only_after_a_renewal_that_was_sent_after_reading(void
     CU_ASSERT_PTR_NULL(act_sent(ACT_DNS_SUBMIT)); /* the lease we hold was asked for before */
     uint64_t nonce = lease_attempt(&s->guard.lease, AT(NOW));
     for (node_id n = 0; n < 2; n++)
-        (void)lease_granted(&s->guard.lease, VOTERS_OF_3, n, 3, nonce, SECONDS(2));
+        (void)lease_granted(&s->guard.lease, electorate_of(VOTERS_OF_3), n, 3, nonce, SECONDS(2));
     run(s, NOW);
     CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_DNS_SUBMIT));
 }

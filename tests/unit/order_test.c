@@ -136,7 +136,7 @@ static void bad_orders_are_answered_at_once(void)
     order.to = REGION_NONE - 1;
     give(s, 1, &order);
     CU_ASSERT_EQUAL(reply()->answer, ANSWER_NOT_SERVING);
-    learner_init(&s->learner, VOTERS_OF_3);
+    learner_init(&s->learner, electorate_of(VOTERS_OF_3));
     give(s, 1, &to_region_1);
     CU_ASSERT_EQUAL(reply()->answer, ANSWER_NO_LEDGER);
 }

@@ -89,7 +89,7 @@ static inline struct learner learner_that_knows(struct ledger ledger)
 {
     struct learner learner;
     struct register_report report = report_of(ballot_of(1, 0), ledger);
-    learner_init(&learner, VOTERS_OF_3);
+    learner_init(&learner, electorate_of(VOTERS_OF_3));
     (void)learner_report(&learner, 0, &report, AT(1));
     (void)learner_report(&learner, 1, &report, AT(1));
     return learner;

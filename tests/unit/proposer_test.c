@@ -81,7 +81,7 @@ static void the_highest_ballot_found_decides_not_the_last_to_answer(void)
 static void an_empty_register_takes_the_first_value(void)
 {
     struct learner l;
-    learner_init(&l, VOTERS_OF_3);
+    learner_init(&l, electorate_of(VOTERS_OF_3));
     struct proposer p = started(&l, fixture_first());
     (void)promise(&p, &l, 0, nothing);
     CU_ASSERT(promise(&p, &l, 1, nothing));

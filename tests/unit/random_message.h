@@ -322,6 +322,33 @@ static inline void dice_reply(struct dice *dice, struct message_order_reply *rep
     reply->operation = dice_wide(dice);
 }
 
+/* Any three nodes or more, and a change of any kind that makes sense of them. */
+static inline void dice_voter_set(struct dice *dice, const struct codec_names *names, struct voter_set *set)
+{
+    do {
+        memset(set, 0, sizeof *set);
+        set->version = dice_wide(dice) | 1u;
+        set->voters = (node_set)dice_below(dice, 1u << names->node_count);
+        for (node_id n = 0; n < names->node_count; n++)
+            if (node_in(set->voters, n) && dice_bool(dice))
+                set->identity[n] = dice_wide(dice);
+        set->change = (enum voter_change)dice_below(dice, VOTER_CHANGE_COUNT);
+        set->node = set->change != VOTER_NONE ? dice_node(dice, names) : NODE_NONE;
+        if (set->change == VOTER_ADD || set->change == VOTER_REPLACE)
+            set->node_identity = dice_wide(dice) | 1u;
+    } while (!voters_valid(set, names->node_count));
+}
+
+static inline void dice_voter_report(struct dice *dice, const struct codec_names *names,
+                                     struct voter_report *report)
+{
+    report->present = dice_bool(dice);
+    if (!report->present)
+        return;
+    dice_ballot(dice, names, &report->ballot);
+    dice_voter_set(dice, names, &report->set);
+}
+
 static inline void dice_body(struct dice *dice, const struct codec_names *names,
                              struct message *message)
 {
@@ -384,7 +411,25 @@ static inline void dice_body(struct dice *dice, const struct codec_names *names,
         dice_reply(dice, &message->as.order_reply);
         break;
     case MESSAGE_GENERATION:
+        message->as.generation_seen.identity = dice_wide(dice);
         message->as.generation_seen.seen = dice_wide(dice);
+        break;
+    case MESSAGE_VOTERS:
+        message->as.voters.report.present = true;
+        dice_voter_set(dice, names, &message->as.voters.report.set);
+        break;
+    case MESSAGE_VOTERS_PREPARE:
+    case MESSAGE_VOTERS_ACCEPTED:
+        dice_ballot(dice, names, &message->as.voters.ballot);
+        break;
+    case MESSAGE_VOTERS_PROMISE:
+    case MESSAGE_VOTERS_ACCEPT:
+        dice_ballot(dice, names, &message->as.voters.ballot);
+        dice_voter_report(dice, names, &message->as.voters.report);
+        break;
+    case MESSAGE_VOTERS_REJECT:
+        dice_ballot(dice, names, &message->as.voters.ballot);
+        dice_ballot(dice, names, &message->as.voters.promised);
         break;
     case MESSAGE_KIND_COUNT:
         break;
@@ -400,8 +445,10 @@ static inline void dice_message(struct dice *dice, const struct codec_names *nam
     message->from = dice_node(dice, names);
     message->restarts = (uint32_t)dice_wide(dice);
     message->generation = dice_wide(dice);
+    message->identity = dice_wide(dice);
+    message->voters_version = dice_bool(dice) ? 1 : dice_wide(dice) | 1u;
     message->service = SERVICE_NONE;
-    if (kind != MESSAGE_GENERATION)
+    if (kind < MESSAGE_GENERATION) /* those behind it are of the node */
         message->service = (uint8_t)dice_below(dice, names->service_count);
     dice_body(dice, names, message);
 }

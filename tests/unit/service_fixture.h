@@ -18,6 +18,7 @@ static inline struct turn turn_at(int64_t s)
     fixture_effects.count = 0;
     return (struct turn){ .now = AT(s), .said_at = AT(s), .wall = { SECONDS(1000000 + s) },
                           .config = &fixture_config, .peers = fixture_peers, .moving = fixture_moving,
+                          .voters = electorate_of(VOTERS_OF_3), .member = true, .ballots = 1,
                           .effects = &fixture_effects, .random = &fixture_random, .voting = true, .may_propose = true,
                           .stores = true,
                           .restarts = 1, .persist = &fixture_persist };

@@ -11,7 +11,7 @@ static struct opinion opinion(enum verdict verdict, int64_t said_s, int64_t sinc
 
 static struct vote_count count(const struct opinion *opinions, node_set voters)
 {
-    return tally_failed(voters, opinions, SECONDS(5), AT(100));
+    return tally_failed(electorate_of(voters), opinions, SECONDS(5), AT(100));
 }
 
 static void a_majority_of_all_voters_is_needed(void)
