@@ -383,6 +383,7 @@ void control_free(struct control *c)
     c->stepping = true; /* nothing steps the node on the way out */
     timer_cancel(&c->timer);
     timer_cancel(&c->watchdog);
+    control_probe_close(c);
     control_server_free(c->server);
     control_acts_close(c);
     links_free(c->links);

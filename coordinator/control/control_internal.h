@@ -20,6 +20,7 @@
 #include "coordinator/status/status.h"
 #include "coordinator/store/store_writer.h"
 #include "policy/node.h"
+#include "probes/schedule.h"
 
 struct queued_event {
     struct queued_event *next;
@@ -37,6 +38,18 @@ struct control_service {
     bool ledger_reported; /* a peer has said that its voter accepted a ledger of the service */
     struct returned *returned;
     struct rejoin *rejoin;
+};
+
+/* Rounds of checks that people wait for; the schedule would not take more. */
+#define CONTROL_PROBES_MAX SCHEDULE_ONCE_MAX
+
+struct probe_ask {
+    struct control *control;
+    uint64_t ticket; /* of the person, and the round's mark; 0: a free place */
+    size_t service;
+    const struct service_region_config *region;
+    const struct check_config *check;
+    struct timer timer;
 };
 
 struct control {
@@ -75,6 +88,7 @@ struct control {
     struct status_waits waits[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS]; /* as this node's checks see them */
 
     struct control_server *server;
+    struct probe_ask asks[CONTROL_PROBES_MAX];
     uint64_t refused_messages;
     int64_t refused_logged_us;
 };
@@ -96,6 +110,10 @@ bool control_return_open(struct control *control, size_t service, const struct s
 void control_return_close(struct control *control);
 void control_return_begin(struct control *control);
 void control_return_ask(struct control *control, const struct control_request *request);
+
+/* control_probe.c: one round of a check for a person. Their service is known to exist. */
+void control_probe_ask(struct control *control, const struct control_request *request);
+void control_probe_close(struct control *control);
 
 /* control_people.c: requests of the control socket. */
 bool control_people_open(struct control *control, struct fault *fault) CHECKED;

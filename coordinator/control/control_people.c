@@ -239,6 +239,12 @@ static void answer_may_write(struct control *c, const struct control_request *re
                    no ? EXIT_NOT_WRITER : EXIT_CANT_KNOW, answer.text, answer.todo, more);
 }
 
+static void answer_probe(struct control *c, const struct control_request *request)
+{
+    if (known_service(c, request))
+        control_probe_ask(c, request);
+}
+
 static bool on_request(void *arg, const struct control_request *request)
 {
     struct control *c = arg;
@@ -252,6 +258,7 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_REJOIN: control_return_ask(c, request); return true;
+    case COMMAND_PROBE: answer_probe(c, request); return true;
     case COMMAND_EVENTS: answer_events(c, request); return true;
     case COMMAND_WAIT:
     case COMMAND_OPERATION_SHOW:

@@ -23,6 +23,20 @@ bool probing_start(struct probing *probing, struct control *control, struct faul
  * the first call none is. `region` is REGION_NONE while there is no writer. Any thread. */
 void probing_set_writer(struct probing *probing, uint8_t service, uint8_t region);
 
+/* One round of a check, now, by the very settings of its turns and beside them: its sample goes to whoever asked and
+ * not to the core. `check` and `region` are of that service of the cluster; `mark` comes back with the answer. */
+struct probing_question {
+    uint64_t mark;
+    size_t service;
+    const struct service_region_config *region;
+    const struct check_config *check;
+    int64_t begin_by_us; /* base_mono_us; later it is dropped, without an answer */
+};
+
+/* From the control loop; the answer comes through control_post_round(), within the check's timeout and
+ * SCHEDULE_GRACE_US from when it begins. False: not taken, because the probes loop does not keep up. */
+bool probing_ask(struct probing *probing, const struct probing_question *question) CHECKED;
+
 /* Ends the thread; no sample is posted after it. Idempotent, NULL is allowed. */
 void probing_stop(struct probing *probing);
 void probing_free(struct probing *probing);

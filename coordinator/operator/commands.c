@@ -106,6 +106,14 @@ static const struct command commands[COMMAND_COUNT] = {
       { { "service", PARAMETER_NAME, false, false }, { "after", PARAMETER_SEQ, false, false },
         { "run", PARAMETER_HEX, false, false }, { "since", PARAMETER_TIME, false, false },
         { "limit", PARAMETER_COUNT, false, false } } },
+    [COMMAND_PROBE] = { COMMAND_PROBE, "probe", "SERVICE CHECK [--region REGION]", ROLE_READ, true, false,
+      "run one check now, from this node, and show each phase (exit codes 0 passed, 1 not)",
+      "  CHECK            its name in cluster.json; status --verbose lists them\n"
+      "  --region REGION  where more than one region has a check of that name\n"
+      "  A look and no more: the round is not counted, and beside it stands what this node judges by the check's\n"
+      "  own turns. It begins anew: the name is looked up, a database logged in to. Exit code 0: it passed. 1: it\n"
+      "  failed, or this node could not look. 3: a round of it runs for somebody else. Ask on other nodes what they see.\n",
+      { SERVICE_PARAMETER, { "check", PARAMETER_NAME, true, false }, { "region", PARAMETER_NAME, false, false } } },
     [COMMAND_WAIT] = { COMMAND_WAIT, "wait", "ID [--timeout SECONDS]", ROLE_READ, false, false,
       "wait for the end of an operation, showing its steps (exit codes 0, 1, 5, 6)",
       "  ID                 as accepted orders print it, or history\n"
@@ -280,6 +288,10 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->to = value;
     else if (strcmp(key, "reason") == 0)
         arguments->reason = value;
+    else if (strcmp(key, "check") == 0)
+        arguments->check = value;
+    else if (strcmp(key, "region") == 0)
+        arguments->region = value;
     else if (strcmp(key, "operation") == 0)
         arguments->operation = value;
     else if (strcmp(key, "run") == 0)

@@ -27,6 +27,7 @@ enum command_id {
     COMMAND_MAY_WRITE,
     COMMAND_REJOIN,
     COMMAND_EVENTS,
+    COMMAND_PROBE,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
     COMMAND_AUDIT_VERIFY,
@@ -87,6 +88,8 @@ struct command_arguments {
     const char *to;
     const char *reason;
     const char *operation;
+    const char *check;
+    const char *region;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */

@@ -12,17 +12,20 @@
 #include "coordinator/control/certificate_check.h"
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/complete.h"
+#include "coordinator/operator/control_server.h"
 #include "coordinator/operator/failoverctl_audit.h"
 #include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_explain.h"
 #include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
+#include "coordinator/operator/failoverctl_probe.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
 #include "coordinator/operator/failoverctl_watch.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
+#define PROBE_TIMEOUT_MS (CONTROL_ANSWER_MS + 5000)
 #define TIMEOUT_MAX_S 3600
 #define COMPLETE_TIMEOUT_MS 1000 /* somebody waits with a finger on the key */
 
@@ -47,6 +50,7 @@ enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COL
                  OPTION_REASON, OPTION_SKIP_GATE, OPTION_ACCEPT_LOSS, OPTION_YES, OPTION_WAIT,
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
                  OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_EXPECT,
+                 OPTION_REGION,
                  OPTION_HELP };
 
 static const struct option options[] = {
@@ -67,6 +71,7 @@ static const struct option options[] = {
     { "cluster", required_argument, NULL, OPTION_CLUSTER },
     { "node", required_argument, NULL, OPTION_NODE },
     { "expect", required_argument, NULL, OPTION_EXPECT },
+    { "region", required_argument, NULL, OPTION_REGION },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "watch", no_argument, NULL, OPTION_WATCH },
     { "interval", required_argument, NULL, OPTION_INTERVAL },
@@ -95,6 +100,7 @@ static const struct {
     { OPTION_NO_WAIT, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
     { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
     { OPTION_EXPECT, 1u << COMMAND_AUDIT_VERIFY },
+    { OPTION_REGION, 1u << COMMAND_PROBE },
     { OPTION_VERBOSE, 1u << COMMAND_STATUS },
     { OPTION_WATCH, 1u << COMMAND_STATUS },
     { OPTION_INTERVAL, 1u << COMMAND_STATUS },
@@ -156,13 +162,14 @@ static bool set_interval(struct line *line, const char *text)
            line->interval_us <= WATCH_INTERVAL_MOST_US;
 }
 
-/* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
+/* Of `wait` it is the time for the whole, and each answer has its usual time within that. A round of a check lasts as
+ * long as the check may, which the daemon knows, and it ends it. */
 static void set_limit(struct line *line)
 {
     if (line->command->id == COMMAND_WAIT && line->settings.timeout_ms != 0)
         line->limit_us = line->settings.timeout_ms * CLOCK_US_PER_MS;
     if (line->command->id == COMMAND_WAIT || line->settings.timeout_ms == 0)
-        line->settings.timeout_ms = TIMEOUT_DEFAULT_MS;
+        line->settings.timeout_ms = line->command->id == COMMAND_PROBE ? PROBE_TIMEOUT_MS : TIMEOUT_DEFAULT_MS;
 }
 
 /* False: its value is wrong. */
@@ -186,6 +193,7 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_CLUSTER: line->cluster_file = value; return true;
     case OPTION_NODE: line->node_file = value; return true;
     case OPTION_EXPECT: line->expect = value; return true;
+    case OPTION_REGION: return set(line, "region", json_string(value));
     case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
     case OPTION_WATCH: line->watch = true; return true;
     case OPTION_FOLLOW: line->follow = true; return true;
@@ -308,15 +316,15 @@ static bool check_request(struct line *line, struct fault *fault)
     return good;
 }
 
-/* How many words follow the command: a service, and before it what is to be planned. */
+/* How many words follow the command: a service, before it what is to be planned, after it a check. */
 static size_t words_of(enum command_id id)
 {
-    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN ? 2 : 1;
+    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN || id == COMMAND_PROBE ? 2 : 1;
 }
 
 static bool set_words(struct line *line)
 {
-    static const char *const keys[] = { "operation", "service" };
+    static const char *const keys[] = { "operation", "service", "check" };
     size_t first = line->command->id == COMMAND_PLAN || of_operation(line->command->id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
@@ -352,6 +360,8 @@ static int run_command(struct line *line)
         return (int)ctl_events(&line->settings, json_incref(line->request), line->follow);
     if (line->command->id == COMMAND_MAY_WRITE)
         return (int)ctl_may_write(&line->settings, json_incref(line->request), line->wait_us);
+    if (line->command->id == COMMAND_PROBE)
+        return (int)ctl_probe(&line->settings, json_incref(line->request));
     if (line->command->id == COMMAND_REJOIN)
         return (int)ctl_rejoin(&line->settings, json_incref(line->request));
     if (line->command->id == COMMAND_WAIT)

@@ -630,6 +630,26 @@ void table_history(const struct table_style *style, const json_t *history)
     }
 }
 
+/* ---- probe --------------------------------------------------------------------------------- */
+
+void table_phases(const struct table_style *style, const json_t *phases)
+{
+    static const struct column columns[] = { { "PHASE", 0 }, { "TOOK", SCOLS_FL_RIGHT } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *phase;
+    json_array_foreach(phases, index, phase) {
+        char took[32] = "-";
+        double ms;
+        struct libscols_line *line = new_line(table);
+        if (peek_real(phase, "ms", &ms) && ms >= 0 && ms < 1e9)
+            (void)snprintf(took, sizeof took, "%.2f ms", ms);
+        set_cell(line, 0, peek_str(phase, "text", "?"));
+        set_cell(line, 1, took);
+    }
+    print_table(style, table);
+}
+
 /* ---- audit --------------------------------------------------------------------------------- */
 
 /* Only names that we know: the file may be anybody's. */

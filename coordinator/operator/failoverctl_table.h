@@ -29,6 +29,8 @@ const char *table_ago(char out[TABLE_AGO_MAX], size_t size, const json_t *object
 /* The gates of one candidate, and each voter's word, as status and explain have them. */
 void table_gates(const struct table_style *style, const json_t *gates);
 void table_votes(const struct table_style *style, const json_t *votes);
+/* The phases of one round, as probe has them. */
+void table_phases(const struct table_style *style, const json_t *phases);
 void table_audit(const struct table_style *style, const json_t *audit);
 void table_history(const struct table_style *style, const json_t *history);
 /* One of its operations. */

@@ -96,4 +96,15 @@ json_t *status_plan(const struct status_input *input, size_t service, enum plann
 /* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
 json_t *status_explain(const struct status_input *input, size_t service);
 
+/* One round of a check that somebody asked for, with what this node judges of the target by the check's own turns. */
+struct status_probe {
+    const char *node;
+    const struct service_config *service;
+    const struct service_region_config *region;
+    const struct check_config *check;
+    const struct probe_round *round;
+    int64_t now_wall_us;
+};
+json_t *status_probe(const struct status_probe *probe, const struct view_service *view);
+
 #endif

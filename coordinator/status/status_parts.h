@@ -78,6 +78,10 @@ void status_quorum_todo(const struct status_service *service, struct text *text)
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 
+/* One of a service's `checks`. */
+json_t *status_check(const struct service_region_config *region, const struct check_config *config,
+                     const struct view_check *check);
+
 json_t *status_render_service(const struct status_service *service);
 
 /* Adds {"code", "service", "text"}; `service` may be NULL. */

@@ -125,6 +125,13 @@ EXPLAIN = {"service": "shop", "node": "use1-a", "state": "ok", "mode": "automati
            "commits": {"hang": True, "text": "Commits hang.", "reasons": ["3 commits wait"]},
            "warnings": [{"code": "commits_wait", "text": "3 commits wait"},
                         {"code": "paused", "text": "the service is paused"}]}
+PROBE = {"service": "shop", "check": "health", "region": "us-east-1", "type": "http", "node": "use1-a",
+         "time": "2026-11-21T10:17:45.123Z", "passed": True, "outcome": "ok", "text": "HTTP status 200", "took_ms": 5.1,
+         "timeout_ms": 4000, "address": "192.0.2.1", "certificate": {"not_after": "2027-11-21T10:17:45.123Z", "days_left": 365},
+         "phases": [{"name": "name_lookup", "text": "name lookup", "ms": None}, {"name": "connect", "text": "connect", "ms": 0.25}],
+         "judged": {"name": "health", "region": "us-east-1", "type": "http", "verdict": "healthy", "sampled": True, "last": "ok",
+                    "last_age_ms": 300, "latency_ms": 1.2, "failures": 0, "failing_ms": 0, "detail": "", "fall": 3, "rise": 2,
+                    "for_ms": 300000, "text": "healthy: its last turn was well 300ms ago"}}
 WENT_BACK = {"step": "catch_up", "gate": "loss_within_rpo", "text": "the target did not get all in time"}
 HISTORY = {"operations": [{"id": ID, "service": "shop", "kind": "failover", "outcome": "done",
                            "from": "us-east-1", "to": "us-west-2", "automatic": False, "who": "ann",
@@ -275,6 +282,28 @@ class Showing(Ctl):
         _, out, _ = self.check(script(history=good(HISTORY)), ["history", "--json"], 0)
         self.assertEqual(json.loads(out), HISTORY)
         self.check(script(history=good({"operations": [], "forgotten": 0})), ["history"], 0, "no operation")
+
+    def test_probe(self):
+        daemon, out, _ = self.check(script(probe=good(PROBE)), ["probe", "shop", "health", "--region", "us-east-1"], 0, "passed, after 5.10 ms",
+                                    "HTTP status 200", "at 192.0.2.1", "ends in 365 days", "0.25 ms", "healthy: its last turn was well")
+        self.assertEqual(daemon.requests, [{"id": 1, "command": "probe", "service": "shop", "check": "health", "region": "us-east-1"}])
+        self.assertIn("name lookup", out)
+        _, out, _ = self.check(script(probe=good(PROBE)), ["--json", "probe", "shop", "health"], 0)
+        self.assertEqual(json.loads(out), PROBE)
+        failed = {**PROBE, "passed": False, "outcome": "failed", "text": "no connection in time", "address": None, "certificate": None}
+        self.check(script(probe=good(failed)), ["probe", "shop", "health"], 1, "FAILED", "no connection in time")
+        self.check(script(probe=good(failed)), ["--json", "probe", "shop", "health"], 1)
+        self.check(script(probe=good({**failed, "outcome": "observer"})), ["probe", "shop", "health"], 1, "could not look")
+        self.check(script(probe=refusal("busy", 3)), ["probe", "shop", "health"], 3, "do this next")
+        self.check(script(probe=refusal("unknown_check", 2)), ["probe", "shop", "health"], 2)
+        for words in ([], ["shop"], ["shop", "health", "us-east-1"], ["shop", "a/b"], ["shop", "health", "--to", "us-east-1"]):
+            self.assertEqual(self.run_ctl("/nonexistent", "probe", *words)[0], 2, words)
+        for key in (*PROBE, None):          # whatever else comes is no pass
+            for odd in (None, 7, "x", [], {}, [None, {"ms": "x"}], {"ms": -1, "days_left": "x"}):
+                answer = {k: odd if k == key else v for k, v in PROBE.items()} if key else {}
+                daemon = self.daemon(script(probe=good(answer)))
+                code = self.run_ctl(daemon.path, "probe", "shop", "health")[0]
+                self.assertEqual(code, 1 if key in ("passed", "outcome", None) else 0, (key, odd))
 
     def test_help_and_usage(self):
         for arguments, code in ((["help"], 0), (["--help"], 0), (["help", "failover"], 0), (["help", "dns", "adopt"], 0),
@@ -709,7 +738,7 @@ class Hostile(Ctl):
             return evil + value if isinstance(value, str) else value
         for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY),
                                 (SWITCHOVER + ["--dry-run"], SWITCH), (["plan", "failback", "shop"], PLAN),
-                                (["explain", "shop"], EXPLAIN)):
+                                (["explain", "shop"], EXPLAIN), (["probe", "shop", "health"], PROBE)):
             daemon = self.daemon(lambda request, result=result: good(poison(result)))
             _, out, err = self.run_ctl(daemon.path, *command)
             for mark in ("\x1b", "\x07", "\u009b"):

@@ -163,6 +163,25 @@ static void hostile_requests_are_refused(void)
     done();
 }
 
+static void a_probe_names_its_check(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PROBE, "{\"service\":\"shop\",\"check\":\"health\",\"region\":\"us-east-1\"}", &a, &fault));
+    CU_ASSERT_STRING_EQUAL(a.check, "health");
+    CU_ASSERT_STRING_EQUAL(a.region, "us-east-1");
+    CU_ASSERT_EQUAL(a.role, ROLE_READ);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PROBE, "{\"service\":\"shop\",\"check\":\"health\"}", &a, &fault));
+    CU_ASSERT_PTR_NULL(a.region);
+    static const char *const bad[] = { "{\"service\":\"shop\"}", "{\"check\":\"health\"}", "{\"service\":\"shop\",\"check\":7}",
+                                       "{\"service\":\"shop\",\"check\":\"a/b\"}", "{\"service\":\"shop\",\"check\":\"\"}",
+                                       "{\"service\":\"shop\",\"check\":\"h\",\"region\":\"A\"}",
+                                       "{\"service\":\"shop\",\"check\":\"h\",\"to\":\"r\"}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_PROBE, bad[i], &a, &fault));
+    done();
+}
+
 static void ids_times_and_cursors_are_checked(void)
 {
     struct command_arguments a;
@@ -230,5 +249,5 @@ static void every_answer_has_its_words(void)
 
 SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood), TEST(a_switchover_is_understood),
            TEST(a_plan_is_understood_by_everybody), TEST(skipping_and_losing_need_force),
-           TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
+           TEST(hostile_requests_are_refused), TEST(a_probe_names_its_check), TEST(ids_times_and_cursors_are_checked),
            TEST(every_answer_has_its_words))
