@@ -110,9 +110,8 @@ static bool known_service(struct control *c, const struct control_request *reque
     const char *name = request->arguments.service;
     if (name == NULL || config_find_service(c->parts.cluster, name) != CONFIG_NONE)
         return true;
-    control_refuse(c->server, request->ticket, "unknown_service", EXIT_USAGE,
-                   "there is no such service in the cluster file",
-                   "run failoverctl status to see the services", NULL);
+    control_refuse(c->server, request->ticket, "no_service", EXIT_USAGE, "this cluster has no such service",
+                   "failoverctl status lists them.", NULL);
     return false;
 }
 

@@ -59,7 +59,7 @@ static void refuse_unknown(struct control *c, const struct control_request *requ
     struct text list = TEXT_OF(words), todo = TEXT_OF(known);
     list_checks(service, &list);
     text_appendf(&todo, "%s has %s.", service->name, words[0] != '\0' ? words : "no checks");
-    control_refuse(c->server, request->ticket, "unknown_check", EXIT_USAGE,
+    control_refuse(c->server, request->ticket, "no_check", EXIT_USAGE,
                    request->arguments.region != NULL ? "the service has no such check in that region"
                                                      : "the service has no such check",
                    known, NULL);

@@ -24,7 +24,10 @@ static json_t *render_store(const struct status_input *input)
     json_t *object = json_object();
     const char *text = input->store_text != NULL ? input->store_text : "";
     if (store == NULL) {
+        static const char *const keys[] = { "sequence", "last_write_ms", "longest_write_ms", "busy_ms", "waiting" };
         put(object, "state", json_string("missing"));
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            put(object, keys[i], json_null());
         put(object, "text", json_of_text(text));
         return object;
     }

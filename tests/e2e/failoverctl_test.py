@@ -295,7 +295,7 @@ class Showing(Ctl):
         self.check(script(probe=good(failed)), ["--json", "probe", "shop", "health"], 1)
         self.check(script(probe=good({**failed, "outcome": "observer"})), ["probe", "shop", "health"], 1, "could not look")
         self.check(script(probe=refusal("busy", 3)), ["probe", "shop", "health"], 3, "do this next")
-        self.check(script(probe=refusal("unknown_check", 2)), ["probe", "shop", "health"], 2)
+        self.check(script(probe=refusal("no_check", 2)), ["probe", "shop", "health"], 2)
         for words in ([], ["shop"], ["shop", "health", "us-east-1"], ["shop", "a/b"], ["shop", "health", "--to", "us-east-1"]):
             self.assertEqual(self.run_ctl("/nonexistent", "probe", *words)[0], 2, words)
         for key in (*PROBE, None):          # whatever else comes is no pass
@@ -358,7 +358,7 @@ class MayWrite(Ctl):
                    good({**YES, "may_write": 1}), good({**YES, "may_write": "true"}), good({**YES, "service": "shoe"}),
                    good({**YES, "may_write": False}), {**good(YES), "id": 2}, {"id": 1, "ok": False, "error": YES}]
         answers += [refusal("cant_know", number) for number in (0, 1, 2, 3, -1, 256, "7", None, 1.5)]
-        answers += [refusal(code, 2) for code in ("denied", "unknown_service", "usage")]
+        answers += [refusal(code, 2) for code in ("denied", "no_service", "usage")]
         for answer in answers:
             self.check(script(may_write=answer), self.ASK, 8)
             self.check(script(may_write=answer), ["--json"] + self.ASK, 8)
