@@ -103,9 +103,7 @@ static void carry_out(struct control *c, struct effects *effects)
         case EFFECT_PERSIST: persist(c, e->as.persist.generation); break;
         case EFFECT_SEND: outbox_put(c->outbox, &e->as.send); break;
         case EFFECT_NOTE: take_note(c, &e->as.note); break;
-        case EFFECT_REPLY:
-            control_answer_order(c->server, e->as.reply.ticket, c->parts.cluster, &e->as.reply);
-            break;
+        case EFFECT_REPLY: control_people_answer(c, &e->as.reply); break;
         case EFFECT_ACT:
         case EFFECT_TIMER:
         default: break;

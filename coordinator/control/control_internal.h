@@ -117,5 +117,7 @@ void control_probe_close(struct control *control);
 
 /* control_people.c: requests of the control socket. */
 bool control_people_open(struct control *control, struct fault *fault) CHECKED;
+/* The core's answer to an order, with what the ledger has to add. */
+void control_people_answer(struct control *control, const struct message_order_reply *reply);
 
 #endif

@@ -148,6 +148,31 @@ static void answer_order(struct control *c, const struct control_request *reques
     control_event(c, &event);
 }
 
+/* 0: none that is known here, or the order was of no service. */
+static uint64_t running_operation(struct control *c, const char *service)
+{
+    size_t index = service != NULL ? config_find_service(c->parts.cluster, service) : CONFIG_NONE;
+    struct view_service *view = index != CONFIG_NONE ? malloc(sizeof *view) : NULL;
+    uint64_t id = 0;
+    if (view == NULL)
+        return 0;
+    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+              view);
+    if (view->ledger_known && view->ledger.operation.kind != OPERATION_NONE)
+        id = view->ledger.operation.id;
+    free(view);
+    return id;
+}
+
+/* Whoever is told that one runs already wants to follow that one. */
+void control_people_answer(struct control *c, const struct message_order_reply *reply)
+{
+    struct message_order_reply told = *reply;
+    if (told.answer == ANSWER_BUSY && told.operation == 0)
+        told.operation = running_operation(c, control_asked_service(c->server, reply->ticket));
+    control_answer_order(c->server, reply->ticket, c->parts.cluster, &told);
+}
+
 static void answer_explain(struct control *c, const struct control_request *request)
 {
     if (!known_service(c, request))

@@ -218,6 +218,12 @@ enum command_id control_asked(struct control_server *server, uint64_t ticket)
     return connection != NULL ? connection->request.command->id : COMMAND_COUNT;
 }
 
+const char *control_asked_service(struct control_server *server, uint64_t ticket)
+{
+    struct connection *connection = find_ticket(server, ticket);
+    return connection != NULL ? connection->request.arguments.service : NULL;
+}
+
 void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end)
 {
     struct connection *connection = find_ticket(server, ticket);

@@ -92,6 +92,9 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply);
 
+/* The service of a request that waits for its answer; NULL: it names none, or its asker has gone. */
+const char *control_asked_service(struct control_server *server, uint64_t ticket);
+
 /* What the core is asked for, from a request for COMMAND_FAILOVER, COMMAND_SWITCHOVER or COMMAND_DNS_ADOPT, or what a
  * plan is to be made of, from COMMAND_PLAN (of which the kind is not told, and the region may be none). False,
  * having refused the request, when service or region are not of the configuration. *service is an index

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The schema of failoverctl's answers: every command that knows --json has one, wrong answers are refused by it, and the
-documents that failoverctl makes without a daemon hold. What a daemon answers is held against it in every test on the
-lab (answers.py). No lab.
+"""The schema of failoverctl's answers: every command that knows --json has one, wrong answers are refused by it, and
+the documents that failoverctl makes without a daemon hold. What a daemon answers is held against it in every test on
+the lab (answers.py). No lab.
 """
 import copy
 import json
@@ -120,8 +120,9 @@ class Answers(unittest.TestCase):
 
 def places(value, trail=()):
     """The trail to every member of every object."""
-    for name, member in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        if isinstance(value, dict):
+    named = isinstance(value, dict)
+    for name, member in value.items() if named else enumerate(value) if isinstance(value, list) else ():
+        if named:
             yield (*trail, name)
         yield from places(member, (*trail, name))
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Hostile clients on the control socket of the writer's guard, all at once: garbage, half lines, lines that are too long, more
-idle connections than there are places, and clients that never take their answers. Somebody who asks for the status is
-answered each time, the lease is renewed throughout, and clients of the database notice nothing.
+"""Hostile clients on the control socket of the writer's guard, all at once: garbage, half lines, lines that are too
+long, more idle connections than there are places, and clients that never take their answers. Somebody who asks for the
+status is answered each time, the lease is renewed throughout, and clients of the database notice nothing.
 
     control_socket_test.py [WORD...]      only the cases whose title holds one of the words
 """
@@ -71,7 +71,8 @@ class Hostile:
     def garble(self, chance):
         client = self.dial()
         for _ in range(chance.randrange(1, 6)):
-            self.send(client, chance.choice(GARBAGE) if chance.random() < 0.8 else chance.randbytes(chance.randrange(1, 4000)))
+            noise = chance.randbytes(chance.randrange(1, 4000))
+            self.send(client, chance.choice(GARBAGE) if chance.random() < 0.8 else noise)
         self.hang_up(client)
 
     def overlong(self):

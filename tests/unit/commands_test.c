@@ -243,6 +243,16 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "the old writer's own guard"));
     CU_ASSERT_PTR_NULL(strstr(words, "--skip-gate"));
     text_clear(&text);
+    struct message_order_reply busy = { .answer = ANSWER_BUSY };
+    order_answer_text(&text, &busy);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "another order"));
+    busy.operation = 0xaa;
+    text_clear(&text);
+    order_answer_text(&text, &busy);
+    order_answer_todo(&text, ORDER_FAILOVER, &busy);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "operation 00000000000000aa is under way"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "failoverctl wait 00000000000000aa"));
+    text_clear(&text);
     order_answer_text(&text, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
     CU_ASSERT(text.length > 0);
 }
