@@ -40,7 +40,8 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --reason TEXT         why; goes into the audit trail with your name\n"
       "  --skip-gate GATE      go on although this gate is shut (may be given more than once; needs\n"
       "                        the role force). Forcing a healthy writer out needs majority_failed\n"
-      "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO (role force)\n"
+      "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO: 4096, 16MiB\n"
+      "                        (role force)\n"
       "  --dry-run             show the gates and the steps, change nothing\n"
       "  --yes                 don't ask for the region's name\n"
       "  --no-wait             return as soon as the operation has begun (exit code 6)\n",

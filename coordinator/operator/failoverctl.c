@@ -128,6 +128,14 @@ static bool set_number(struct line *line, const char *key, const char *text)
     return text_parse_u64(text, INT64_MAX / 2, &value) && set(line, key, json_integer((json_int_t)value));
 }
 
+/* A number of bytes, or a size as cluster.json has them. */
+static bool set_bytes(struct line *line, const char *key, const char *text)
+{
+    struct fault fault;
+    int64_t bytes;
+    return set_number(line, key, text) || (value_size(text, &bytes, &fault) && set(line, key, json_integer(bytes)));
+}
+
 static bool add_gate(struct line *line, const char *name)
 {
     json_t *gates = json_object_get(line->request, "skip_gates");
@@ -183,7 +191,7 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_TO: return set(line, "to", json_string(value));
     case OPTION_REASON: return set(line, "reason", json_string(value));
     case OPTION_SKIP_GATE: return add_gate(line, value);
-    case OPTION_ACCEPT_LOSS: return set_number(line, "accept_loss_bytes", value);
+    case OPTION_ACCEPT_LOSS: return set_bytes(line, "accept_loss_bytes", value);
     case OPTION_YES: line->settings.yes = true; return true;
     case OPTION_WAIT: return set_wait(line, value);
     case OPTION_NO_WAIT: line->settings.no_wait = true; return true;

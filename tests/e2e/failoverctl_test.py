@@ -315,7 +315,7 @@ class Showing(Ctl):
                                 (["may-write", "shop", "--wait", "10"], 2), (["may-write", "shop", "--wait", "8d"], 2),
                                 (["status", "--wait", "1s"], 2), (ORDER + ["--wait", "1s"], 2),
                                 (ORDER + ["--skip-gate", "everything"], 2), (ORDER + ["--accept-loss", "-1"], 2),
-                                (ORDER + ["--accept-loss", "1MiB"], 2), (["check-config"], 2), (["--bogus"], 2)):
+                                (ORDER + ["--accept-loss", "1MB"], 2), (["check-config"], 2), (["--bogus"], 2)):
             got, out, err = self.run_ctl("/nonexistent", *arguments)
             self.assertEqual(got, code, f"{arguments}: {out}{err}")
             self.assertTrue(out or err)
@@ -546,6 +546,11 @@ class Ordering(Ctl):
         self.assertEqual(daemon.requests, [{"id": 1, "command": "plan", "operation": "failback", "service": "shop"}])
         self.assertLess(out.index("begin "), out.index("no way back from here"))
         self.assertLess(out.index("no way back from here"), out.index("grant*"))
+        for size, number in (("0", 0), ("16MiB", 16 << 20), ("5B", 5), ("1KiB", 1024)):
+            daemon, _, _ = self.check(script(plan=good(PLAN)), ["plan", "failover", "shop", "--accept-loss", size], 0)
+            self.assertEqual(daemon.requests[0]["accept_loss_bytes"], number)
+        for size in ("16MB", "MiB", "-1B", "1.5MiB", "16 MiB", "99999999999TiB", ""):
+            self.assertEqual(self.run_ctl("/nonexistent", "plan", "failover", "shop", "--accept-loss", size)[0], 2, size)
         daemon, _, _ = self.check(script(plan=good({**PLAN, "would_run": False})),
                                   ["plan", "failover", "shop", "--to", "us-west-2", "--skip-gate", "fence",
                                    "--accept-loss", "5"], 3)
