@@ -22,6 +22,17 @@ def load():
     return json.loads(SCHEMA.read_text())
 
 
+def nearest(errors):
+    """Of several shapes that a value could have, the one that it comes nearest to says what is wrong with it."""
+    error = max(errors, key=lambda e: len(e.absolute_path))
+    if not error.context:
+        return error
+    shapes = {}
+    for inner in error.context:
+        shapes.setdefault(inner.relative_schema_path[0], []).append(inner)
+    return nearest(min(shapes.values(), key=lambda shape: sum(1 if e.path else 10 for e in shape)))
+
+
 class Checker:
     def __init__(self):
         self._schema = load()
@@ -58,8 +69,11 @@ class Checker:
         except ValueError as error:
             return f"no JSON: {error}: {text[:200]!r}"
         refused = isinstance(document, dict) and "error" in document
-        error = jsonschema.exceptions.best_match(self._validator("error" if refused else command).iter_errors(document))
-        return None if error is None else f"{error.json_path}: {error.message[:400]}"
+        errors = list(self._validator("error" if refused else command).iter_errors(document))
+        if not errors:
+            return None
+        error = nearest(errors)
+        return f"{error.json_path}: {error.message[:400]}"
 
     def _validator(self, name):
         if name not in self._validators:

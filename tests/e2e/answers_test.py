@@ -32,6 +32,10 @@ DRY = {"service": "shop", "kind": "failover", "from": "us-east-1", "to": "us-wes
 ORDERED = {"ok": True, "operation": "00c0ffee00c0ffee", "service": "shop", "outcome": "done", "status": None, "why": None}
 MAY_WRITE = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a", "final": True, "writer": "us-east-1",
              "epoch": 7, "text": "it may"}
+REJOIN = {"service": "shop", "region": "us-east-1", "writer": "us-west-2", "verdict": "run", "answer": "rewind", "text": "...", "todo": "",
+          "method": "pg_rewind", "data_directory": "/data", "source": "host=x", "commands": ["pg_rewind ..."], "hook": None,
+          "lost_writes_kept": True, "would_run": False}
+REJOINED = {"ok": True, "run": "00c0ffee00c0ffee", "outcome": "done", "text": "it streams", "rejoin": None}
 REFUSED = {"ok": False, "error": {"code": "gate", "text": "refused", "todo": "do this", "exit": 3, "gate": "fence", "value": 0, "limit": 1,
                                   "unit": "proof"}}
 
@@ -68,13 +72,14 @@ class Answers(unittest.TestCase):
 
     def test_good_ones_pass(self):
         for command, document in (("failover", DRY), ("switchover", DRY), ("failover", ORDERED), ("wait", ORDERED), ("dns-adopt", ORDERED),
-                                  ("may-write", MAY_WRITE), ("status", REFUSED), ("probe", REFUSED)):
+                                  ("may-write", MAY_WRITE), ("status", REFUSED), ("probe", REFUSED),
+                                  ("rejoin", REJOIN), ("rejoin", REJOINED)):
             self.assertIsNone(self.fault(command, document), command)
 
     def test_wrong_ones_are_refused(self):
         """Each key missing, misspelt, of another type; one too many; another command's."""
         for command, document in (("plan", {**DRY, "chosen": False, "operation": "failover"}), ("may-write", MAY_WRITE), ("wait", ORDERED),
-                                  ("status", REFUSED)):
+                                  ("status", REFUSED), ("rejoin", REJOIN), ("rejoin", REJOINED)):
             self.assertIsNone(self.fault(command, document))
             for trail in list(places(document)):
                 for change in (missing, misspelt, other_type):
@@ -89,6 +94,7 @@ class Answers(unittest.TestCase):
             for command in answers.load()["$defs"]:
                 if command not in ("name", "id", "time", "token", "hash", "lsn"):
                     self.assertIsNotNone(self.fault(command, odd), (command, odd))
+        self.assertEqual(self.fault("rejoin", {**REJOIN, "method": "by hand"}).split(":")[0], "$.method")
         self.assertIn("no JSON", self.checker.fault("status", "{"))
 
     def test_the_checker_tells_what_it_saw(self):
