@@ -112,7 +112,7 @@ bool config_read_secret(const char *path, char *text, size_t size, struct fault 
     if (good && length >= size)
         good = fault_set(fault, "%s is longer than %zu bytes", path, size - 1);
     else if (good && (length == 0 || memchr(text, '\0', length) != NULL || memchr(text, '\n', length) != NULL))
-        good = fault_set(fault, "%s must hold the password alone, on one line", path);
+        good = fault_set(fault, "%s must hold the secret alone, on one line", path);
     if (good)
         text[length] = '\0';
     else if (size > 0)

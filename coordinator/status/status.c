@@ -195,6 +195,7 @@ json_t *status_render(const struct status_input *input, const char *service)
     put(object, "peers", render_peers(input));
     put(object, "links", render_links(input));
     put(object, "control_socket", render_people(input->people));
+    put(object, "notify", input->notify != NULL ? json_deep_copy(input->notify) : json_null());
     json_t *warnings = json_array();
     json_t *services = json_array();
     status_node_warnings(input, warnings);

@@ -75,6 +75,7 @@ struct status_input {
     const struct history *history;           /* for the last DNS act; NULL: not told */
     const struct status_return *returns;     /* one per service; NULL: not told */
     const struct tls_expiry *certificate;    /* NULL: not known */
+    const json_t *notify;                    /* incidents and channels, as the notifier has them; NULL: not told */
 
     int64_t control_stall_us;       /* loop_longest_stall_us() of the two loops */
     int64_t probes_stall_us;
