@@ -227,8 +227,8 @@ static json_t *render_incident(const struct notifier *n, const struct incident *
     char since[CLOCK_WALL_TEXT_MAX];
     bool escalates = incident->person && !incident->acknowledged && incident->level + 1 < CONFIG_NOTIFY_LEVELS;
     int64_t next_us = escalates ? incident->person_us + cluster->notify.escalate_us[incident->level + 1] - base_mono_us() : -1;
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:i, s:o, s:o, s:b, s:o}", "id",
-                     format_hex(id, incident->id), "event", config_event_name((int)incident->event), "severity",
+    (void)format_hex(id, incident->id);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:i, s:o, s:o, s:b, s:o}", "id", id, "event", config_event_name((int)incident->event), "severity",
                      notify_event_row(incident->event)->severity, "service",
                      incident->service < cluster->service_count ? json_string(cluster->services[incident->service].name)
                                                                 : json_null(),
