@@ -172,9 +172,20 @@ static void close_with(struct incidents *set, struct incident *incident, enum no
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
+/* A condition that goes on is the incident that it was, also when the epoch has changed meanwhile. */
+static struct incident *find_fact(struct incidents *set, const struct incident_fact *fact)
+{
+    if (fact->operation != 0)
+        return find(set, fact->id);
+    for (size_t i = 0; i < INCIDENTS_MAX; i++)
+        if (set->list[i].id != 0 && set->list[i].operation == 0 && set->list[i].key == fact->key)
+            return &set->list[i];
+    return NULL;
+}
+
 static struct incident *open_place(struct incidents *set, const struct incident_fact *fact, struct incident_time now)
 {
-    struct incident *incident = find(set, fact->id);
+    struct incident *incident = find_fact(set, fact);
     if (incident != NULL)
         return incident;
     incident = find(set, 0);
@@ -184,6 +195,7 @@ static struct incident *open_place(struct incidents *set, const struct incident_
     }
     *incident = (struct incident){
         .id = fact->id,
+        .key = fact->key,
         .operation = fact->operation,
         .since_us = now.us,
         .since_wall_us = now.wall_us,
@@ -247,6 +259,7 @@ void incidents_stands(struct incidents *set, const struct incident_fact *fact, s
     if (incident == NULL)
         return;
     incident->seen_us = now.us;
+    (void)text_copy(incident->text, sizeof incident->text, fact->text); /* the newest is shown; what was told was told */
     if (!incident->open)
         stand_as(incident, fact, now.us);
     else if (fact->person && !incident->person) { /* what needed nobody does now */

@@ -34,6 +34,7 @@ enum incident_teller { TELLER_SELF, TELLER_EXECUTOR, TELLER_ELECTED };
 
 struct incident {
     uint64_t id;            /* 0: a free place */
+    uint64_t key;           /* a condition: what and where, whenever it began */
     uint64_t operation;     /* 0: a condition */
     enum incident_teller teller;
     node_id executor;       /* with TELLER_EXECUTOR */
@@ -62,7 +63,8 @@ struct incident {
 
 /* Something that happened, or that stands. */
 struct incident_fact {
-    uint64_t id;
+    uint64_t id;            /* of a condition: if it begins now */
+    uint64_t key;           /* of a condition: incident_id() of epoch 0 */
     uint64_t operation;
     enum incident_teller teller;
     node_id executor;
@@ -121,7 +123,8 @@ struct incident *incidents_find(struct incidents *incidents, uint64_t id);
 /* Conditions that found no place, since the start. */
 uint64_t incidents_refused(const struct incidents *incidents);
 
-/* The id of a condition: what (a warning's code), where (NULL: nowhere in particular), since which epoch. Never 0. */
+/* The id of a condition: what (a warning's code), where (NULL: nowhere in particular), since which epoch (0: whenever,
+ * which is its key). Never 0. */
 uint64_t incident_id(const char *cluster, const char *service, const char *what, const char *where, uint64_t epoch);
 
 #endif

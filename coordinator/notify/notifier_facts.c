@@ -217,6 +217,7 @@ static void look_at_regions(struct notifier *n, const struct view_service *view,
         append_doubts(&text, n, view, service, r);
         struct incident_fact fact = {
             .id = incident_id(cluster->cluster, config->name, "suspicion", cluster->regions[r].name, n->epochs[service]),
+            .key = incident_id(cluster->cluster, config->name, "suspicion", cluster->regions[r].name, 0),
             .teller = TELLER_ELECTED,
             .event = CONFIG_EVENT_SUSPICION,
             .service = (uint8_t)service,
@@ -243,9 +244,10 @@ static void look_at_warning(struct notifier *n, const json_t *warning)
         return;
     /* Each node has a quorum or none; that it has none is one incident. */
     bool own = row->view == NOTIFY_OWN && row->event != CONFIG_EVENT_NO_QUORUM;
+    const char *where = own ? cluster->nodes[n->settings.self].name : NULL;
     struct incident_fact fact = {
-        .id = incident_id(cluster->cluster, name, code, own ? cluster->nodes[n->settings.self].name : NULL,
-                          service != CONFIG_NONE ? n->epochs[service] : 0),
+        .id = incident_id(cluster->cluster, name, code, where, service != CONFIG_NONE ? n->epochs[service] : 0),
+        .key = incident_id(cluster->cluster, name, code, where, 0),
         .teller = row->view == NOTIFY_OWN ? TELLER_SELF : TELLER_ELECTED,
         .event = row->event,
         .service = service != CONFIG_NONE ? (uint8_t)service : SERVICE_NONE,
@@ -267,6 +269,7 @@ static void look_at_node(struct notifier *n, node_id node)
                  cluster->nodes[node].voter ? "" : " to look with");
     struct incident_fact fact = {
         .id = incident_id(cluster->cluster, NULL, "node_lost", cluster->nodes[node].name, 0),
+        .key = incident_id(cluster->cluster, NULL, "node_lost", cluster->nodes[node].name, 0),
         .teller = TELLER_SELF,
         .event = CONFIG_EVENT_READINESS,
         .service = SERVICE_NONE,

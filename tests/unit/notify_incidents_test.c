@@ -82,7 +82,7 @@ static void happens(enum config_event event, uint8_t step, int64_t s)
 
 static void stands_needing(uint64_t id, enum config_event event, int64_t hold_s, bool person, int64_t s)
 {
-    struct incident_fact fact = { .id = id, .teller = TELLER_ELECTED, .event = event, .service = 0, .text = "so it is",
+    struct incident_fact fact = { .id = id, .key = id % 1000, .teller = TELLER_ELECTED, .event = event, .service = 0, .text = "so it is",
                                   .hold_us = S(hold_s), .person = person };
     incidents_stands(set, &fact, at(s));
     incidents_tick(set, at(s));
@@ -252,6 +252,23 @@ static void they_are_bounded(void)
     end();
 }
 
+/* The id has the epoch of the onset in it; what goes on through a failover stays the same incident. */
+static void a_change_of_epoch_makes_no_new_incident(void)
+{
+    begin();
+    stands(1005, CONFIG_EVENT_SUSPICION, 0, 0);
+    stands(2005, CONFIG_EVENT_SUSPICION, 0, 1);
+    ticks(2, 9);
+    expect("0:suspicion ");
+    CU_ASSERT_PTR_NOT_NULL(incidents_find(set, 1005));
+    CU_ASSERT_PTR_NULL(incidents_find(set, 2005));
+    ticks(10, 20);
+    stands(2005, CONFIG_EVENT_SUSPICION, 0, 21);
+    expect("0:resolved!over 0:suspicion ");
+    CU_ASSERT_PTR_NOT_NULL(incidents_find(set, 2005));
+    end();
+}
+
 static void ids_are_the_same_on_all_nodes(void)
 {
     uint64_t id = incident_id("demo", "shop", "suspicion", "us-east-1", 7);
@@ -346,7 +363,8 @@ SUITE_MAIN("notify_incidents", TEST(an_operation_is_told_once_and_in_order), TES
            TEST(a_condition_has_to_stand_and_may_flap), TEST(the_next_level_is_called_until_somebody_takes_care),
            TEST(taken_care_of_in_time_nobody_else_is_called), TEST(what_needs_nobody_calls_nobody),
            TEST(a_step_that_goes_on_calls_nobody_any_more), TEST(a_word_about_an_earlier_one_does_not_count),
-           TEST(who_becomes_the_teller_tells_how_it_stands), TEST(they_are_bounded), TEST(ids_are_the_same_on_all_nodes),
+           TEST(who_becomes_the_teller_tells_how_it_stands), TEST(they_are_bounded),
+           TEST(a_change_of_epoch_makes_no_new_incident), TEST(ids_are_the_same_on_all_nodes),
            TEST(todos_name_the_service), TEST(one_of_those_who_hear_each_other_tells),
            TEST(the_executor_tells_while_it_is_heard), TEST(before_the_first_look_only_ones_own_is_told),
            TEST(who_is_heard_comes_from_the_view), TEST(warnings_have_their_event))
