@@ -9,7 +9,7 @@
 #include "coordinator/control/control_internal.h"
 #include "coordinator/control/probing.h"
 #include "coordinator/status/names.h"
-#include "coordinator/status/status_parts.h"
+#include "coordinator/status/status.h"
 
 #define LOOK_EVERY_US US_PER_S
 
@@ -20,12 +20,7 @@ static void on_look(void *arg)
     struct control *c = arg;
     struct control_snapshot snapshot;
     control_snapshot(c, &snapshot);
-    json_t *warnings = json_array();
-    status_node_warnings(&snapshot.input, warnings);
-    for (size_t i = 0; i < c->parts.cluster->service_count; i++) {
-        struct status_service part = { &snapshot.input, &c->parts.cluster->services[i], &snapshot.views[i], i };
-        status_service_warnings(&part, warnings);
-    }
+    json_t *warnings = status_warnings(&snapshot.input, NULL);
     notifier_look(c->notifier, snapshot.views, warnings);
     json_decref(warnings);
     control_snapshot_drop(c, &snapshot);

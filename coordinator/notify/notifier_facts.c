@@ -75,11 +75,40 @@ static void note_happened(struct notifier *n, const struct note *note, enum conf
         incidents_over(n->incidents, note->operation, "done", now);
 }
 
+static struct incident_fact suspicion_of(const struct notifier *n, size_t service, size_t region, const char *text)
+{
+    const struct cluster_config *cluster = n->settings.cluster;
+    const char *name = cluster->services[service].name;
+    const char *where = cluster->regions[region].name;
+    return (struct incident_fact){
+        .id = incident_id(cluster->cluster, name, "suspicion", where, n->epochs[service]),
+        .key = incident_id(cluster->cluster, name, "suspicion", where, 0),
+        .teller = TELLER_ELECTED,
+        .event = CONFIG_EVENT_SUSPICION,
+        .service = (uint8_t)service,
+        .region = where,
+        .text = text,
+    };
+}
+
+/* The next look finds it too, but may come when the failover has begun. */
+static void note_failed(struct notifier *n, const struct note *note)
+{
+    char text[NOTICE_TEXT_MAX];
+    struct incident_fact fact =
+        suspicion_of(n, note->service, note->region, sentence_of(n, note, text, sizeof text));
+    incidents_stands(n->incidents, &fact, notifier_now());
+}
+
 void notifier_note(struct notifier *n, const struct note *note)
 {
+    const struct cluster_config *cluster = n->settings.cluster;
+    if (note->service >= cluster->service_count)
+        return;
+    if (note->kind == NOTE_MAJORITY_FAILED && note->region < cluster->region_count)
+        note_failed(n, note);
     for (size_t i = 0; i < sizeof happenings / sizeof happenings[0]; i++)
-        if (happenings[i].kind == note->kind && (happenings[i].a == -1 || happenings[i].a == note->a) &&
-            note->operation != 0 && note->service < n->settings.cluster->service_count)
+        if (happenings[i].kind == note->kind && (happenings[i].a == -1 || happenings[i].a == note->a) && note->operation != 0)
             note_happened(n, note, happenings[i].event);
 }
 
@@ -215,17 +244,9 @@ static void look_at_regions(struct notifier *n, const struct view_service *view,
         struct text text = TEXT_OF(sentence);
         bool writer = view->ledger_known && view->ledger.writer == r;
         append_doubts(&text, n, view, service, r);
-        struct incident_fact fact = {
-            .id = incident_id(cluster->cluster, config->name, "suspicion", cluster->regions[r].name, n->epochs[service]),
-            .key = incident_id(cluster->cluster, config->name, "suspicion", cluster->regions[r].name, 0),
-            .teller = TELLER_ELECTED,
-            .event = CONFIG_EVENT_SUSPICION,
-            .service = (uint8_t)service,
-            .region = cluster->regions[r].name,
-            .text = sentence,
-            /* By itself nothing will happen. */
-            .person = writer && config->mode == CONFIG_MODE_MANUAL && view->regions[r].failed_votes >= view->voters_needed,
-        };
+        struct incident_fact fact = suspicion_of(n, service, r, sentence);
+        /* In manual mode nothing will happen by itself. */
+        fact.person = writer && config->mode == CONFIG_MODE_MANUAL && view->regions[r].failed_votes >= view->voters_needed;
         incidents_stands(n->incidents, &fact, notifier_now());
     }
 }

@@ -434,7 +434,7 @@ static void print_calls(const struct table_style *style, const json_t *notify)
     const json_t *incident;
     json_array_foreach(json_object_get(notify, "incidents"), index, incident)
         if (peek_yes(incident, "needs_person") && peek_str(incident, "acknowledged_by", NULL) == NULL)
-            fprintf(style->stream, "%snobody takes care yet%s of %s. If you do: failoverctl ack %s\n", paint(style, RED),
+            fprintf(style->stream, "%sneeds a person%s %s. Nobody has said that they take care: failoverctl ack %s\n", paint(style, RED),
                     paint(style, RESET), peek_str(incident, "text", "?"), peek_str(incident, "id", "?"));
 }
 

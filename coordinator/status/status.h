@@ -85,6 +85,9 @@ struct status_input {
  * only without memory. An unknown name gives an empty services[]; ask config_find_service first. */
 json_t *status_render(const struct status_input *input, const char *service);
 
+/* Its warnings alone: of the node, and of that service (NULL: of all). A new reference. */
+json_t *status_warnings(const struct status_input *input, const char *service);
+
 /* What a failover or switchover to `order->to` would do and what holds it back, changing nothing; the shape is in
  * README.md. `order->to` may be REGION_NONE: then no region could become the writer. `service` is an index into
  * the cluster's services. */
