@@ -16,7 +16,8 @@ static const char *const placeholders[CONFIG_PLACEHOLDER_COUNT] = {
 };
 
 /* `from` is behind the opening brace. */
-static bool next_placeholder(const char **at, const char *from, struct config_template_piece *piece, struct fault *fault)
+static bool next_placeholder(const char **at, const char *from, struct config_template_piece *piece,
+                             struct fault *fault)
 {
     size_t length = strcspn(from, "{}");
     if (from[length] != '}')

@@ -363,8 +363,9 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
     c->stepping = true; /* until all is open: what answers at once waits in line */
     timer_init(&c->timer, parts->loop, on_timer, c);
     timer_init(&c->watchdog, parts->loop, on_watchdog, c);
-    if (!codec_names_from_config(&c->names, parts->cluster, fault) || !control_notify_open(c, fault) || !open_node(c, fault) ||
-        !open_links(c, fault) || !control_people_open(c, fault) || !control_acts_open(c, fault)) {
+    if (!codec_names_from_config(&c->names, parts->cluster, fault) || !control_notify_open(c, fault) ||
+        !open_node(c, fault) || !open_links(c, fault) || !control_people_open(c, fault) ||
+        !control_acts_open(c, fault)) {
         control_free(c);
         return NULL;
     }

@@ -1,11 +1,11 @@
 /* The courier: carries one notice over one channel, once, and says how it came out.
  *
- * It works on the loop of the probes: TLS handshakes, name servers and programs that hang are nothing that the control
- * loop, with its lease and its operations, ever waits for. Jobs go there and come back through the loops' mailboxes; who
- * waits and what is tried again is the queue's business.
+ * It works on the loop of the probes: TLS handshakes, name servers and programs that hang are nothing that the
+ * control loop, with its lease and its operations, ever waits for. Jobs go there and come back through the loops'
+ * mailboxes; who waits and what is tried again is the queue's business.
  *
- * The secret of a channel is read for each try, used, and wiped; it is in no text that comes back. A local file of a few
- * bytes is read on the loop, as resolv.conf is.
+ * The secret of a channel is read for each try, used, and wiped; it is in no text that comes back. A local file of
+ * a few bytes is read on the loop, as resolv.conf is.
  */
 #ifndef FAILOVERD_NOTIFY_COURIER_H
 #define FAILOVERD_NOTIFY_COURIER_H

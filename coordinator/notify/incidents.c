@@ -259,7 +259,7 @@ void incidents_stands(struct incidents *set, const struct incident_fact *fact, s
     if (incident == NULL)
         return;
     incident->seen_us = now.us;
-    (void)text_copy(incident->text, sizeof incident->text, fact->text); /* the newest is shown; what was told was told */
+    (void)text_copy(incident->text, sizeof incident->text, fact->text); /* the newest is shown */
     if (!incident->open)
         stand_as(incident, fact, now.us);
     else if (fact->person && !incident->person) { /* what needed nobody does now */
@@ -320,7 +320,8 @@ void incidents_tick(struct incidents *set, struct incident_time now)
     }
 }
 
-bool incidents_acknowledge(struct incidents *set, uint64_t id, const char *by, int64_t wall_us, struct incident_time now)
+bool incidents_acknowledge(struct incidents *set, uint64_t id, const char *by, int64_t wall_us,
+                           struct incident_time now)
 {
     char text[NOTICE_TEXT_MAX];
     struct text words = TEXT_OF(text);

@@ -167,8 +167,8 @@ struct test_job {
 static void on_test_done(struct courier_job *job)
 {
     struct test_job *t = job->arg;
-    t->test.done(t->test.arg, t->test.ticket, job->outcome == QUEUE_TAKEN, job->status, job->took_us, job->channel->name,
-                 job->text);
+    t->test.done(t->test.arg, t->test.ticket, job->outcome == QUEUE_TAKEN, job->status, job->took_us,
+                 job->channel->name, job->text);
     free(t);
 }
 
@@ -226,7 +226,8 @@ static json_t *render_incident(const struct notifier *n, const struct incident *
     char id[NAME_HEX_MAX];
     char since[CLOCK_WALL_TEXT_MAX];
     bool escalates = incident->person && !incident->acknowledged && incident->level + 1 < CONFIG_NOTIFY_LEVELS;
-    int64_t next_us = escalates ? incident->person_us + cluster->notify.escalate_us[incident->level + 1] - base_mono_us() : -1;
+    int64_t after_us = escalates ? cluster->notify.escalate_us[incident->level + 1] : 0;
+    int64_t next_us = incident->person_us + after_us - base_mono_us();
     (void)format_hex(id, incident->id);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:i, s:o, s:o, s:b, s:o}", "id", id, "event", config_event_name((int)incident->event), "severity",
                      notify_event_row(incident->event)->severity, "service",

@@ -1,9 +1,9 @@
 /* The notifier: people are told what happens, over the channels of cluster.json.
  *
- * It is told of each note of the core and looks at the core's views and status's warnings once a second; from these
- * come incidents (incidents.h), from incidents notices, which wait in a queue for each channel (queue.h) and are
- * carried by the courier on the loop of the probes (courier.h). Nothing here waits: an operation goes on the same whether
- * anybody can be told or not. All on the control loop; README.md says who of several nodes tells.
+ * It is told of each note of the core and looks at the core's views and status's warnings once a second; from
+ * these come incidents (incidents.h), from incidents notices, which wait in a queue for each channel (queue.h) and
+ * are carried by the courier on the loop of the probes (courier.h). Nothing here waits: an operation goes on the
+ * same whether anybody can be told or not. All on the control loop; README.md says who of several nodes tells.
  */
 #ifndef FAILOVERD_NOTIFY_NOTIFIER_H
 #define FAILOVERD_NOTIFY_NOTIFIER_H

@@ -108,7 +108,8 @@ void notifier_note(struct notifier *n, const struct note *note)
     if (note->kind == NOTE_MAJORITY_FAILED && note->region < cluster->region_count)
         note_failed(n, note);
     for (size_t i = 0; i < sizeof happenings / sizeof happenings[0]; i++)
-        if (happenings[i].kind == note->kind && (happenings[i].a == -1 || happenings[i].a == note->a) && note->operation != 0)
+        if (happenings[i].kind == note->kind && (happenings[i].a == -1 || happenings[i].a == note->a) &&
+            note->operation != 0)
             note_happened(n, note, happenings[i].event);
 }
 
@@ -185,7 +186,8 @@ static void look_back(struct notifier *n, struct incident *incident, const struc
         text_appendf(&words, "the operation went back: %s is the writer again", name_region(cluster, ledger->writer));
         fact.event = CONFIG_EVENT_FAILED;
         incidents_event(n->incidents, &fact, now);
-        bool well = ledger->writer < POLICY_REGIONS_MAX && view->quorum && !majority_doubts(view, ledger->writer, cluster);
+        bool well = ledger->writer < POLICY_REGIONS_MAX && view->quorum &&
+                    !majority_doubts(view, ledger->writer, cluster);
         if (!well)
             incident->well_us = 0;
         else if (incident->well_us == 0)
@@ -246,7 +248,8 @@ static void look_at_regions(struct notifier *n, const struct view_service *view,
         append_doubts(&text, n, view, service, r);
         struct incident_fact fact = suspicion_of(n, service, r, sentence);
         /* In manual mode nothing will happen by itself. */
-        fact.person = writer && config->mode == CONFIG_MODE_MANUAL && view->regions[r].failed_votes >= view->voters_needed;
+        fact.person = writer && config->mode == CONFIG_MODE_MANUAL &&
+                      view->regions[r].failed_votes >= view->voters_needed;
         incidents_stands(n->incidents, &fact, notifier_now());
     }
 }

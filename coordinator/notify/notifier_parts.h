@@ -42,7 +42,8 @@ struct notifier {
 };
 
 /* notifier_teller.c: who of several nodes tells. */
-struct notifier_peers notifier_peers(const struct cluster_config *cluster, size_t self, const struct view_service *view);
+struct notifier_peers notifier_peers(const struct cluster_config *cluster, size_t self,
+                                     const struct view_service *view);
 bool notifier_tells(const struct notifier_peers *peers, size_t self, const struct incident *incident);
 
 struct incident_time notifier_now(void);

@@ -23,8 +23,8 @@ static const struct notify_event events[CONFIG_EVENT_COUNT] = {
     [CONFIG_EVENT_AUDIT]       = { "error", true, "make room on the disk of the audit trail, or mend it" },
 };
 
-/* Not told: what a person has chosen (paused, manual_mode, fence_guarded), what passes by itself (loop_stalled), and what
- * an operation tells anyway (operation_overdue, fence_not_proven). */
+/* Not told: what a person has chosen (paused, manual_mode, fence_guarded), what passes by itself (loop_stalled),
+ * and what an operation tells anyway (operation_overdue, fence_not_proven). */
 static const struct notify_warning warnings[] = {
     { "fence_failed", CONFIG_EVENT_FENCE, NOTIFY_SHARED, 0 },
     { "remote_hook_doubt", CONFIG_EVENT_FENCE, NOTIFY_OWN, 0 },

@@ -767,7 +767,8 @@ void table_incidents(const struct table_style *style, const json_t *notify)
     if (json_array_size(incidents) == 0) {
         fputs("no incident is open\n", style->stream);
     } else {
-        struct libscols_table *table = new_table(style, incident_columns, sizeof incident_columns / sizeof incident_columns[0]);
+        struct libscols_table *table =
+            new_table(style, incident_columns, sizeof incident_columns / sizeof incident_columns[0]);
         json_array_foreach(incidents, index, item)
             incident_row(table, item);
         print_table(style, table);
@@ -777,7 +778,8 @@ void table_incidents(const struct table_style *style, const json_t *notify)
         return;
     }
     fputc('\n', style->stream);
-    struct libscols_table *table = new_table(style, channel_columns, sizeof channel_columns / sizeof channel_columns[0]);
+    struct libscols_table *table =
+        new_table(style, channel_columns, sizeof channel_columns / sizeof channel_columns[0]);
     json_array_foreach(channels, index, item)
         channel_row(table, item);
     print_table(style, table);

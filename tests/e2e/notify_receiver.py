@@ -3,8 +3,9 @@
 
     notify_receiver.py --listen ADDRESS:PORT --folder FOLDER
 
-Each request becomes a line of FOLDER/received.jsonl: path, status answered (0: none) and the JSON body. FOLDER/orders.json
-says, by path, the statuses of the next answers; -1 is an answer that never comes. Without an order it is 200.
+Each request becomes a line of FOLDER/received.jsonl: path, status answered (0: none) and the JSON body.
+FOLDER/orders.json says, by path, the statuses of the next answers; -1 is an answer that never comes.
+Without an order it is 200.
 """
 import argparse
 import http.server

@@ -202,7 +202,8 @@ static void a_kill_does_not_wait_for_manners(void)
 static void run_with_input(const char *script, const char *input, size_t length)
 {
     const char *argv[] = { "/bin/sh", "-c", script, NULL };
-    struct child_request request = { .argv = argv, .input = input, .input_length = length, .deadline_ms = 5000, .done = done };
+    struct child_request request = { .argv = argv, .input = input, .input_length = length, .deadline_ms = 5000,
+                                     .done = done };
     calls = 0;
     loop = loop_new("test", &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(child_start(loop, &request, &fault));
@@ -229,7 +230,8 @@ static void its_input_ends_and_holds_up_nobody(void)
     CU_ASSERT_EQUAL(strtol(output, NULL, 10), 0);
 }
 
-SUITE_MAIN("child", TEST(its_input_ends_and_holds_up_nobody), TEST(exit_code_and_output_come_back), TEST(a_signal_is_told), TEST(a_flood_of_output_is_bounded),
+SUITE_MAIN("child", TEST(its_input_ends_and_holds_up_nobody),
+           TEST(exit_code_and_output_come_back), TEST(a_signal_is_told), TEST(a_flood_of_output_is_bounded),
            TEST(the_deadline_ends_it), TEST(one_that_ignores_sigterm_is_killed), TEST(a_stopped_one_is_ended_too),
            TEST(grandchildren_go_as_well), TEST(nothing_of_ours_leaks_into_it),
            TEST(what_cannot_run_is_refused_at_once), TEST(cancel_and_abandon),

@@ -1,5 +1,5 @@
-/* The courier and the notifier on real sockets, files and programs: what each kind of receiver's answer comes to, secrets that
- * stay secret, and notes of the core that reach a receiver in order, also one that fails at first. */
+/* The courier and the notifier on real sockets, files and programs: what each kind of receiver's answer comes to,
+ * secrets that stay secret, and notes of the core that reach a receiver in order, also one that fails at first. */
 #include "tests/unit/suite.h"
 
 #include <fcntl.h>
@@ -72,7 +72,8 @@ static void open_all(const char *(*respond)(struct stub *, const char *))
     courier = courier_new(loop, loop, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(courier);
     write_url(stub.port);
-    channel = (struct channel_config){ .name = "chat", .kind = CONFIG_CHANNEL_SLACK, .url_file = url_file, .deadline_us = 1000000 };
+    channel = (struct channel_config){ .name = "chat", .kind = CONFIG_CHANNEL_SLACK, .url_file = url_file,
+                                       .deadline_us = 1000000 };
 }
 
 static void close_all(void)
@@ -191,7 +192,8 @@ static void a_program_gets_the_object_on_its_stdin(void)
     const char *bad[] = { "/bin/sh", "-c", "exit 3" };
     const char *slow[] = { "/bin/sh", "-c", "sleep 60" };
     const char *none[] = { "/nowhere/at/all" };
-    channel = (struct channel_config){ .name = "pager", .kind = CONFIG_CHANNEL_EXEC, .program = { good, 4 }, .deadline_us = 5000000 };
+    channel = (struct channel_config){ .name = "pager", .kind = CONFIG_CHANNEL_EXEC, .program = { good, 4 },
+                                       .deadline_us = 5000000 };
     send_it(QUEUE_TAKEN);
     char *text = read_out();
     CU_ASSERT_EQUAL(strncmp(text, "{\"event\":\"begin\"", 16), 0);
@@ -266,9 +268,12 @@ static void notes_reach_the_receiver_in_order(void)
     struct journal *journal = journal_new(&(struct journal_settings){ .path = journal_path, .node = "usw2-a",
                                                                       .cluster = &cluster, .loop = loop }, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
-    channel = (struct channel_config){ .name = "tickets", .kind = CONFIG_CHANNEL_JSON, .url_file = url_file, .deadline_us = 1000000 };
-    cluster.notify = (struct notify_config){ .channels = &channel, .channel_count = 1, .escalate_us = { 0, 900000000, 1800000000, 3600000000 } };
-    struct notifier_settings settings = { .loop = loop, .sending = loop, .cluster = &cluster, .self = 2, .journal = journal };
+    channel = (struct channel_config){ .name = "tickets", .kind = CONFIG_CHANNEL_JSON, .url_file = url_file,
+                                       .deadline_us = 1000000 };
+    cluster.notify = (struct notify_config){ .channels = &channel, .channel_count = 1,
+                                             .escalate_us = { 0, 900000000, 1800000000, 3600000000 } };
+    struct notifier_settings settings = { .loop = loop, .sending = loop, .cluster = &cluster, .self = 2,
+                                          .journal = journal };
     struct notifier *n = notifier_new(&settings, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(n);
     seen_text = TEXT_OF(seen);

@@ -1,5 +1,5 @@
-/* Incidents in virtual time: what is told to which channel, once; hold times and flapping; escalation until somebody takes
- * care; who tells when the teller changes; who of several nodes that is. */
+/* Incidents in virtual time: what is told to which channel, once; hold times and flapping; escalation until somebody
+ * takes care; who tells when the teller changes; who of several nodes that is. */
 #include "tests/unit/suite.h"
 
 #include <string.h>
@@ -50,7 +50,8 @@ static void begin(void)
     cluster = *fixture_cluster();
     memset(channels, 0, sizeof channels);
     channels[0] = (struct channel_config){ .name = "all" };
-    channels[1] = (struct channel_config){ .name = "some", .events = { CONFIG_EVENT_STUCK, CONFIG_EVENT_FAILED }, .event_count = 2 };
+    channels[1] = (struct channel_config){ .name = "some", .event_count = 2,
+                                           .events = { CONFIG_EVENT_STUCK, CONFIG_EVENT_FAILED } };
     channels[2] = (struct channel_config){ .name = "boss", .level = 1 };
     cluster.notify = (struct notify_config){ .channels = channels, .channel_count = 3,
                                              .escalate_us = { 0, S(900), S(1800), S(3600) } };
@@ -82,7 +83,8 @@ static void happens(enum config_event event, uint8_t step, int64_t s)
 
 static void stands_needing(uint64_t id, enum config_event event, int64_t hold_s, bool person, int64_t s)
 {
-    struct incident_fact fact = { .id = id, .key = id % 1000, .teller = TELLER_ELECTED, .event = event, .service = 0, .text = "so it is",
+    struct incident_fact fact = { .id = id, .key = id % 1000, .teller = TELLER_ELECTED, .event = event,
+                                  .service = 0, .text = "so it is",
                                   .hold_us = S(hold_s), .person = person };
     incidents_stands(set, &fact, at(s));
     incidents_tick(set, at(s));
@@ -294,9 +296,11 @@ static void todos_name_the_service(void)
 
 /* ---- who tells ------------------------------------------------------------------------------- */
 
-static bool tells(unsigned self, enum incident_teller teller, unsigned executor, unsigned heard, unsigned eligible, bool quorum)
+static bool tells(unsigned self, enum incident_teller teller, unsigned executor, unsigned heard, unsigned eligible,
+                  bool quorum)
 {
-    struct notifier_peers peers = { .looked = true, .quorum = quorum, .heard = (node_set)heard, .eligible = (node_set)eligible };
+    struct notifier_peers peers = { .looked = true, .quorum = quorum, .heard = (node_set)heard,
+                                    .eligible = (node_set)eligible };
     struct incident incident = { .teller = teller, .executor = (node_id)executor };
     return notifier_tells(&peers, self, &incident);
 }

@@ -1,4 +1,4 @@
-/* What waits for a channel, in virtual time: order, one at a time, retries, bounds, what nobody has to be told any more. */
+/* What waits for a channel, in virtual time: order, one at a time, retries, bounds, what nobody has to be told. */
 #include "tests/unit/suite.h"
 
 #include <string.h>
