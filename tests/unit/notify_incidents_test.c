@@ -112,6 +112,7 @@ static void an_operation_is_told_once_and_in_order(void)
     happens(CONFIG_EVENT_STEP, STEP_GRANT, 3);
     ticks(3, 6);
     expect("0:begin 0:step/grant 0:step/promote ");
+    CU_ASSERT_EQUAL(incidents_find(set, OPERATION)->step, STEP_PROMOTE); /* how it stands, whatever was said again */
     happens(CONFIG_EVENT_DONE, STEP_NONE, 7);
     incidents_over(set, OPERATION, "done", at(7));
     expect("0:done!over ");

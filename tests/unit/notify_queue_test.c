@@ -91,6 +91,8 @@ static void the_oldest_goes_when_it_is_full(void)
     }
     CU_ASSERT_EQUAL(queue_waiting(queue), QUEUE_NOTICES_MAX);
     CU_ASSERT_EQUAL(queue_lost(queue), 3);
+    queue_result(queue, QUEUE_FAILED, 0);
+    CU_ASSERT_STRING_EQUAL(next(S(1)), "0");
     queue_result(queue, QUEUE_TAKEN, 0);
     CU_ASSERT_STRING_EQUAL(next(0), "4");
     queue_result(queue, QUEUE_TAKEN, 0);
