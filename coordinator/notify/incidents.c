@@ -183,16 +183,29 @@ static struct incident *find_fact(struct incidents *set, const struct incident_f
     return NULL;
 }
 
+/* An operation always finds a place: the condition that began first gives way, and is found again when there is room. */
+static struct incident *make_room(struct incidents *set)
+{
+    struct incident *victim = NULL;
+    for (size_t i = 0; i < INCIDENTS_MAX; i++) {
+        struct incident *incident = &set->list[i];
+        if (incident->operation == 0 && (victim == NULL || incident->since_us < victim->since_us))
+            victim = incident;
+    }
+    return victim;
+}
+
 static struct incident *open_place(struct incidents *set, const struct incident_fact *fact, struct incident_time now)
 {
     struct incident *incident = find_fact(set, fact);
     if (incident != NULL)
         return incident;
     incident = find(set, 0);
-    if (incident == NULL) {
-        set->refused++;
+    set->refused += incident == NULL;
+    if (incident == NULL && fact->operation != 0)
+        incident = make_room(set);
+    if (incident == NULL)
         return NULL;
-    }
     *incident = (struct incident){
         .id = fact->id,
         .key = fact->key,

@@ -120,7 +120,7 @@ struct incident *incidents_at(struct incidents *incidents, size_t place);
 /* NULL: there is none, or it is not open. */
 struct incident *incidents_find(struct incidents *incidents, uint64_t id);
 
-/* Conditions that found no place, since the start. */
+/* What found no place, since the start, or had to make room for an operation. */
 uint64_t incidents_refused(const struct incidents *incidents);
 
 /* The id of a condition: what (a warning's code), where (NULL: nowhere in particular), since which epoch (0: whenever,

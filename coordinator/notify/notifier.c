@@ -268,7 +268,8 @@ json_t *notifier_json(const struct notifier *n)
     }
     for (size_t i = 0; i < n->settings.cluster->notify.channel_count; i++)
         (void)json_array_append_new(channels, render_channel(n, i));
-    return json_pack("{s:o, s:o}", "incidents", incidents, "channels", channels);
+    return json_pack("{s:o, s:o, s:I}", "incidents", incidents, "channels", channels, "dropped",
+                     (json_int_t)incidents_refused(n->incidents));
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -252,6 +252,9 @@ static void they_are_bounded(void)
     for (uint64_t id = 1; id <= INCIDENTS_MAX + 5; id++)
         stands(id, CONFIG_EVENT_READINESS, 3600, 0);
     CU_ASSERT_EQUAL(incidents_refused(set), 5);
+    happens(CONFIG_EVENT_BEGIN, STEP_NONE, 1); /* an operation finds a place all the same */
+    expect("0:begin ");
+    CU_ASSERT_EQUAL(incidents_refused(set), 6);
     end();
 }
 
