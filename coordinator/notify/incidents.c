@@ -183,7 +183,7 @@ static struct incident *find_fact(struct incidents *set, const struct incident_f
     return NULL;
 }
 
-/* An operation always finds a place: the condition that began first gives way, and is found again when there is room. */
+/* An operation always finds a place: the condition that began first gives way, and is found again when there is one. */
 static struct incident *make_room(struct incidents *set)
 {
     struct incident *victim = NULL;
