@@ -11,6 +11,7 @@
 #include "coordinator/base/text.h"
 #include "coordinator/notify/courier.h"
 #include "coordinator/notify/notifier.h"
+#include "coordinator/notify/notifier_parts.h"
 #include "policy/failover/plan.h"
 #include "tests/unit/cluster_fixture.h"
 #include "tests/unit/stub_server.h"
@@ -309,6 +310,177 @@ static void notes_reach_the_receiver_in_order(void)
     close_all();
 }
 
-SUITE_MAIN("notifier", TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
+/* ---- looking --------------------------------------------------------------------------------- */
+
+static struct cluster_config looked_at;
+static struct service_config looked_service;
+static struct view_service view;
+static struct notifier *notifier;
+static struct journal *journal;
+
+/* On euw1-a, the first by name, which hears both others; nothing is sent, the loop does not run. */
+static void begin_looking(void)
+{
+    char path[128];
+    open_all(respond);
+    looked_at = *fixture_cluster();
+    looked_service = looked_at.services[0];
+    looked_at.services = &looked_service;
+    looked_at.heartbeat_us = 1000000;
+    channel = (struct channel_config){ .name = "tickets", .kind = CONFIG_CHANNEL_JSON, .url_file = url_file,
+                                       .deadline_us = 1000000 };
+    looked_at.notify = (struct notify_config){ .channels = &channel, .channel_count = 1,
+                                               .escalate_us = { 0, 900000000, 1800000000, 3600000000 } };
+    (void)snprintf(path, sizeof path, "%s/journal", folder);
+    journal = journal_new(&(struct journal_settings){ .path = path, .node = "euw1-a", .cluster = &looked_at, .loop = loop },
+                          &fault);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+    notifier = notifier_new(&(struct notifier_settings){ .loop = loop, .sending = loop, .cluster = &looked_at, .self = 0,
+                                                         .journal = journal }, &fault);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(notifier);
+    notifier->started_us -= 60 * US_PER_S;
+    fixture_view(&view);
+    for (size_t n = 0; n < 3; n++)
+        view.nodes[n] = (struct view_node){ .linked = true, .heard = true, .voting = true };
+}
+
+static void end_looking(void)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/journal", folder);
+    notifier_free(notifier);
+    CU_ASSERT_TRUE(journal_free(journal, 2000));
+    (void)unlink(path);
+    close_all();
+}
+
+static void look(const char *warnings)
+{
+    json_t *list = json_loads(warnings, 0, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+    notifier_look(notifier, &view, list);
+    json_decref(list);
+}
+
+/* "event:told:person " of each open incident, in the order of their places. */
+static const char *open_incidents(void)
+{
+    static char text[512];
+    struct text words = TEXT_OF(text);
+    json_t *shown = notifier_json(notifier);
+    size_t index;
+    const json_t *incident;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(shown);
+    json_array_foreach(json_object_get(shown, "incidents"), index, incident)
+        text_appendf(&words, "%s:%zu:%d ", json_string_value(json_object_get(incident, "event")),
+                     json_array_size(json_object_get(incident, "told")),
+                     (int)json_is_true(json_object_get(incident, "needs_person")));
+    json_decref(shown);
+    return text;
+}
+
+static void warnings_that_matter_are_told(void)
+{
+    begin_looking();
+    look("[{\"code\": \"certificate\", \"service\": null, \"text\": \"it ends\"},"
+         " {\"code\": \"paused\", \"service\": \"shop\", \"text\": \"a person wants it\"},"
+         " {\"code\": \"lag_beyond_rpo\", \"service\": \"shop\", \"text\": \"not for long enough\"},"
+         " {\"code\": \"fence_failed\", \"service\": \"shop\", \"text\": \"open\"},"
+         " {\"code\": 7}, {}, 3, {\"code\": \"audit_failing\"},"
+         " {\"code\": \"audit_failing\", \"service\": \"no such\", \"text\": \"full\"}]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "certificate:1:0 fence:1:1 audit:1:1 ");
+    end_looking();
+}
+
+static void doubt(size_t region, size_t voters, enum verdict verdict)
+{
+    for (size_t v = 0; v < 3; v++)
+        view.regions[region].observers[v].verdict = v < voters ? verdict : VERDICT_HEALTHY;
+    view.regions[region].failed_votes = verdict == VERDICT_FAILED ? (uint8_t)voters : 0;
+}
+
+static void a_majority_that_suspects_is_told(void)
+{
+    begin_looking();
+    doubt(FIXTURE_EAST, 1, VERDICT_FAILED);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "");
+    doubt(FIXTURE_EAST, 2, VERDICT_SUSPECT);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "suspicion:1:0 ");
+    doubt(FIXTURE_EAST, 2, VERDICT_FAILED);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "suspicion:1:0 "); /* it will be failed over */
+    looked_service.mode = CONFIG_MODE_MANUAL;
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "suspicion:1:1 "); /* nobody will, but a person */
+    end_looking();
+}
+
+static void begin_operation(uint64_t id)
+{
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN, .id = id,
+                                                       .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = 2 };
+}
+
+static void end_operation(uint64_t id, enum operation_outcome outcome)
+{
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_NONE };
+    view.ledger.last_operation = id;
+    view.ledger.last_outcome = outcome;
+}
+
+static void an_operation_elsewhere_is_left_to_its_executor(void)
+{
+    begin_looking();
+    begin_operation(5);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "begin:0:0 ");
+    view.nodes[2].heard_age_us = 60 * US_PER_S; /* which is lost now */
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "begin:1:0 ");
+    end_operation(5, OUTCOME_DONE);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "");
+    end_looking();
+}
+
+static void one_that_went_back_needs_a_person_until_all_is_well(void)
+{
+    begin_looking();
+    begin_operation(5);
+    look("[]");
+    end_operation(5, OUTCOME_ABORTED);
+    doubt(FIXTURE_EAST, 3, VERDICT_FAILED);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "failed:0:1 suspicion:1:0 ");
+    CU_ASSERT_EQUAL(incidents_find(notifier->incidents, 5)->well_us, 0);
+    doubt(FIXTURE_EAST, 0, VERDICT_HEALTHY);
+    look("[]");
+    CU_ASSERT_TRUE(incidents_find(notifier->incidents, 5)->well_us > 0);
+    incidents_find(notifier->incidents, 5)->well_us -= 61 * US_PER_S;
+    look("[]");
+    CU_ASSERT_PTR_NULL(incidents_find(notifier->incidents, 5));
+    begin_operation(6);
+    look("[]");
+    begin_operation(7); /* put in its place */
+    look("[]");
+    CU_ASSERT_PTR_NULL(incidents_find(notifier->incidents, 6));
+    CU_ASSERT_PTR_NOT_NULL(incidents_find(notifier->incidents, 7));
+    end_looking();
+}
+
+static void tested_channels_are_found_by_name(void)
+{
+    begin_looking();
+    struct notifier_test test = { .channel = "nothing", .who = "ann" };
+    CU_ASSERT_FALSE(notifier_test(notifier, &test, &fault));
+    CU_ASSERT_STRING_EQUAL(fault.text, "there is no channel nothing");
+    end_looking();
+}
+
+SUITE_MAIN("notifier", TEST(warnings_that_matter_are_told), TEST(a_majority_that_suspects_is_told),
+           TEST(an_operation_elsewhere_is_left_to_its_executor), TEST(one_that_went_back_needs_a_person_until_all_is_well),
+           TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
            TEST(pagerduty_gets_its_key_in_the_body), TEST(a_program_gets_the_object_on_its_stdin),
            TEST(ends_with_work_under_way), TEST(notes_reach_the_receiver_in_order))
