@@ -461,8 +461,13 @@ static void one_that_went_back_needs_a_person_until_all_is_well(void)
     incidents_find(notifier->incidents, 5)->well_us -= 61 * US_PER_S;
     look("[]");
     CU_ASSERT_PTR_NULL(incidents_find(notifier->incidents, 5));
-    begin_operation(6);
+    begin_operation(8);
     look("[]");
+    end_operation(8, OUTCOME_ABORTED);
+    look("[]");
+    begin_operation(6); /* the next try */
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "begin:0:0 ");
     begin_operation(7); /* put in its place */
     look("[]");
     CU_ASSERT_PTR_NULL(incidents_find(notifier->incidents, 6));
