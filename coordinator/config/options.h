@@ -79,6 +79,8 @@ extern const char *const option_fences[];
 extern const char *const option_check_types[];
 extern const char *const option_record_types[];
 extern const char *const option_record_kinds[];
+extern const char *const option_events[];
+extern const char *const option_channel_kinds[];
 
 /* "duration", ... for reports and the schema. */
 const char *option_type_name(enum option_type type);

@@ -14,6 +14,7 @@
 #include "coordinator/control/socket_watch.h"
 #include "coordinator/control/rejoin.h"
 #include "coordinator/control/returned.h"
+#include "coordinator/notify/notifier.h"
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/codec.h"
 #include "coordinator/peer/link.h"
@@ -62,6 +63,8 @@ struct control {
     struct timer timer;
     struct timer watchdog;
     struct timer look;         /* at what has come back: see returned.h */
+    struct notifier *notifier;
+    struct timer tell;         /* looks what people have to be told */
 
     /* Events wait here while one is being worked, so that an effect that answers at once (a message
      * to ourselves, an act that fails right away) never steps the node within a step. */
@@ -92,6 +95,35 @@ struct control {
     uint64_t refused_messages;
     int64_t refused_logged_us;
 };
+
+/* Everything that a snapshot is made from, borrowed for the call. */
+struct control_snapshot {
+    struct status_input input;
+    struct status_return returns[POLICY_SERVICES_MAX];
+    struct view_service *views;
+    struct status_guarded guarded[POLICY_SERVICES_MAX];
+    struct commit_status *commits;
+    struct link_status links[LINK_PEERS_MAX];
+    struct store_writer_status store;
+    struct journal_status journal;
+    struct audit_status audit;
+    struct tls_expiry certificate;
+    struct links_counters counters;
+    struct control_counters people;
+    json_t *notify;
+};
+
+/* control_snapshot.c: fills it, and lets go of what it took. */
+void control_snapshot(struct control *control, struct control_snapshot *snapshot);
+void control_snapshot_drop(struct control *control, struct control_snapshot *snapshot);
+
+/* control_notify.c: telling people. */
+bool control_notify_open(struct control *control, struct fault *fault) CHECKED;
+void control_notify_close(struct control *control);
+void control_notify_begin(struct control *control);
+void control_notify_incidents(struct control *control, const struct control_request *request);
+void control_notify_ack(struct control *control, const struct control_request *request);
+void control_notify_test(struct control *control, const struct control_request *request);
 
 /* control.c: puts an event in line and works the line unless that is being done already. */
 void control_event(struct control *control, const struct node_event *event);

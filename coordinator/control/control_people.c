@@ -10,101 +10,6 @@
 #include "coordinator/status/names.h"
 #include "coordinator/status/status.h"
 
-/* Everything that a snapshot is made from, borrowed for the call. */
-struct snapshot {
-    struct status_input input;
-    struct status_return returns[POLICY_SERVICES_MAX];
-    struct view_service *views;
-    struct status_guarded guarded[POLICY_SERVICES_MAX];
-    struct commit_status *commits;
-    struct link_status links[LINK_PEERS_MAX];
-    struct store_writer_status store;
-    struct journal_status journal;
-    struct audit_status audit;
-    struct tls_expiry certificate;
-    struct links_counters counters;
-    struct control_counters people;
-};
-
-static void look_at_fence(const struct control_service *s, struct status_guarded *guarded)
-{
-    *guarded = (struct status_guarded){ .here = s->fence != NULL };
-    if (!guarded->here)
-        return;
-    guarded->trouble = fence_trouble(s->fence);
-    guarded->said = fence_said(s->fence);
-    guarded->kernel = s->sockets != NULL;
-    if (guarded->kernel)
-        guarded->sockets = *socket_watch_last(s->sockets, &guarded->sockets_us);
-}
-
-static void take_snapshot(struct control *c, struct snapshot *s)
-{
-    size_t services = c->parts.cluster->service_count;
-    s->views = calloc(services > 0 ? services : 1, sizeof *s->views);
-    s->commits = calloc(services > 0 ? services : 1, sizeof *s->commits);
-    ensure(s->views != NULL && s->commits != NULL);
-    for (size_t i = 0; i < services; i++)
-        if (c->services[i].commit != NULL)
-            commit_hold_status(c->services[i].commit, &s->commits[i]);
-    for (size_t i = 0; i < services; i++)
-        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
-                  (struct wall_time){ base_wall_us() }, &s->views[i]);
-    for (size_t i = 0; i < services; i++)
-        look_at_fence(&c->services[i], &s->guarded[i]);
-    for (size_t i = 0; i < c->link_count; i++)
-        links_status(c->links, i, &s->links[i]);
-    if (c->writer != NULL)
-        store_writer_status(c->writer, &s->store);
-    journal_status(c->parts.journal, &s->journal);
-    audit_status(c->parts.audit, &s->audit);
-    links_expiry(c->links, &s->certificate);
-    links_counters(c->links, &s->counters);
-    control_counters(c->server, &s->people);
-    for (size_t i = 0; i < services; i++)
-        s->returns[i] = (struct status_return){
-            .returned = c->services[i].returned != NULL ? returned_json(c->services[i].returned) : NULL,
-            .rejoin = c->services[i].rejoin != NULL ? rejoin_json(c->services[i].rejoin) : NULL,
-        };
-    s->input = (struct status_input){
-        .cluster = c->parts.cluster,
-        .local = c->parts.local,
-        .version = c->parts.version,
-        .self = c->parts.self,
-        .now_mono_us = base_mono_us(),
-        .now_wall_us = base_wall_us(),
-        .started_mono_us = c->started_us,
-        .mute = node_mute(c->node),
-        .views = s->views,
-        .guarded = s->guarded,
-        .commits = s->commits,
-        .waits = (const struct status_waits (*)[CONFIG_MAX_REGIONS])c->waits,
-        .links = s->links,
-        .link_count = c->link_count,
-        .counters = &s->counters,
-        .refused_messages = c->refused_messages,
-        .people = &s->people,
-        .store = c->writer != NULL ? &s->store : NULL,
-        .store_doubt = c->parts.store != NULL && store_in_doubt(c->parts.store),
-        .store_text = c->parts.store_text,
-        .journal = &s->journal,
-        .audit = &s->audit,
-        .history = c->parts.history,
-        .returns = s->returns,
-        .certificate = &s->certificate,
-        .control_stall_us = loop_longest_stall_us(c->parts.loop),
-        .probes_stall_us = loop_longest_stall_us(probing_loop(c->parts.probing)),
-    };
-}
-
-static void drop_snapshot(struct control *c, struct snapshot *s)
-{
-    for (size_t i = 0; i < c->parts.cluster->service_count; i++)
-        json_decref(s->returns[i].rejoin);
-    free(s->views);
-    free(s->commits);
-}
-
 static bool known_service(struct control *c, const struct control_request *request)
 {
     const char *name = request->arguments.service;
@@ -119,11 +24,11 @@ static void answer_status(struct control *c, const struct control_request *reque
 {
     if (!known_service(c, request))
         return;
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_render(&snapshot.input, request->arguments.service));
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
     /* What is shown is the longest stall since it was last asked for. */
     loop_reset_stall(c->parts.loop);
     probing_reset_stall(c->parts.probing);
@@ -136,11 +41,11 @@ static void answer_order(struct control *c, const struct control_request *reques
     if (!control_order(c->server, request, c->parts.cluster, &service, &order))
         return;
     if (request->arguments.dry_run) {
-        struct snapshot snapshot;
-        take_snapshot(c, &snapshot);
+        struct control_snapshot snapshot;
+        control_snapshot(c, &snapshot);
         control_reply(c->server, request->ticket,
                       status_dry_run(&snapshot.input, service, &order));
-        drop_snapshot(c, &snapshot);
+        control_snapshot_drop(c, &snapshot);
         return;
     }
     struct node_event event = { .kind = EVENT_ORDER };
@@ -177,11 +82,11 @@ static void answer_explain(struct control *c, const struct control_request *requ
 {
     if (!known_service(c, request))
         return;
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_explain(&snapshot.input, config_find_service(c->parts.cluster, request->arguments.service)));
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
 }
 
 static void answer_plan(struct control *c, const struct control_request *request)
@@ -190,11 +95,11 @@ static void answer_plan(struct control *c, const struct control_request *request
     struct order order;
     if (!control_order(c->server, request, c->parts.cluster, &service, &order))
         return;
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_plan(&snapshot.input, service, request->arguments.planned, &order));
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
 }
 
 static void answer_history(struct control *c, const struct control_request *request)
@@ -284,6 +189,9 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_REJOIN: control_return_ask(c, request); return true;
     case COMMAND_PROBE: answer_probe(c, request); return true;
     case COMMAND_EVENTS: answer_events(c, request); return true;
+    case COMMAND_INCIDENTS: control_notify_incidents(c, request); return true;
+    case COMMAND_ACK: control_notify_ack(c, request); return true;
+    case COMMAND_NOTIFY_TEST: control_notify_test(c, request); return true;
     case COMMAND_WAIT:
     case COMMAND_OPERATION_SHOW:
     case COMMAND_CHECK_CONFIG:

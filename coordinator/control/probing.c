@@ -175,7 +175,7 @@ struct probing *probing_new(const struct cluster_config *cluster, size_t self, s
     return p;
 }
 
-const struct loop *probing_loop(const struct probing *p)
+struct loop *probing_loop(const struct probing *p)
 {
     return p->loop;
 }

@@ -13,7 +13,8 @@ struct probing;
 /* Reads the databases' secrets. `self` is an index into cluster->nodes, which outlives it. */
 struct probing *probing_new(const struct cluster_config *cluster, size_t self, struct fault *fault);
 
-const struct loop *probing_loop(const struct probing *probing);
+/* Before the thread is started others may put their own work on it (coordinator/notify). */
+struct loop *probing_loop(const struct probing *probing);
 void probing_reset_stall(struct probing *probing);
 
 /* Starts the thread; samples go to `control` from now on. */

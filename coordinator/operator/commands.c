@@ -115,6 +115,21 @@ static const struct command commands[COMMAND_COUNT] = {
       "  own turns. It begins anew: the name is looked up, a database logged in to. Exit code 0: it passed. 1: it\n"
       "  failed, or this node could not look. 3: a round of it runs for somebody else. Ask on other nodes what they see.\n",
       { SERVICE_PARAMETER, { "check", PARAMETER_NAME, true, false }, { "region", PARAMETER_NAME, false, false } } },
+    [COMMAND_INCIDENTS] = { COMMAND_INCIDENTS, "incidents", "", ROLE_READ, true, false,
+      "what people were told of and is not over, who takes care, and whether each channel works",
+      "  As this node sees it. Of an operation the incident's id is the operation's.\n", { { NULL, PARAMETER_FLAG, false, false } } },
+    [COMMAND_ACK] = { COMMAND_ACK, "ack", "ID [--reason TEXT]", ROLE_OPERATE, true, true,
+      "say that you take care of an incident, so that nobody else is called for it",
+      "  ID             as messages and failoverctl incidents have it\n"
+      "  --reason TEXT  goes into the audit trail with your name\n"
+      "  Nothing else changes: an operation goes on, and the incident is over when it is over. Exit code 2: no such\n"
+      "  incident is open here.\n",
+      { { "incident", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, false, false } } },
+    [COMMAND_NOTIFY_TEST] = { COMMAND_NOTIFY_TEST, "notify test", "CHANNEL", ROLE_OPERATE, true, true,
+      "send a test over one channel now, from this node, and say what came back",
+      "  CHANNEL  its name in notify.channels of cluster.json\n"
+      "  Exit code 0: it was taken. 1: it was not, and why. Of pagerduty it opens an incident: resolve it there.\n",
+      { { "channel", PARAMETER_NAME, true, false } } },
     [COMMAND_WAIT] = { COMMAND_WAIT, "wait", "ID [--timeout SECONDS]", ROLE_READ, false, false,
       "wait for the end of an operation, showing its steps (exit codes 0, 1, 5, 6)",
       "  ID                 as accepted orders print it, or history\n"
@@ -208,7 +223,8 @@ static bool check_hex(const char *key, const char *value, struct fault *fault)
 {
     uint64_t id;
     if (!parse_hex(value, &id))
-        return fault_set(fault, "%s has to be 16 hexadecimal digits, as orders and history print an operation's id", key);
+        return fault_set(fault, "%s has to be 16 hexadecimal digits, as orders and history print an operation's id, and messages an "
+                                "incident's", key);
     return true;
 }
 
@@ -295,6 +311,10 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->region = value;
     else if (strcmp(key, "operation") == 0)
         arguments->operation = value;
+    else if (strcmp(key, "incident") == 0)
+        arguments->incident = value;
+    else if (strcmp(key, "channel") == 0)
+        arguments->channel = value;
     else if (strcmp(key, "run") == 0)
         arguments->run = value;
     else if (strcmp(key, "since") == 0)

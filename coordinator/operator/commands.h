@@ -28,6 +28,9 @@ enum command_id {
     COMMAND_REJOIN,
     COMMAND_EVENTS,
     COMMAND_PROBE,
+    COMMAND_INCIDENTS,
+    COMMAND_ACK,
+    COMMAND_NOTIFY_TEST,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
     COMMAND_AUDIT_VERIFY,
@@ -45,7 +48,7 @@ enum parameter_kind {
     PARAMETER_COUNT,  /* integer, 1..1000 */
     PARAMETER_FLAG,   /* boolean */
     PARAMETER_PLANNED, /* "failover", "switchover", "failback" */
-    PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, or a run */
+    PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, an incident's, or a run */
     PARAMETER_SEQ,    /* integer, 0 or more */
     PARAMETER_TIME,   /* as in the journal: "2026-11-21T10:17:45.123Z" */
 };
@@ -94,6 +97,8 @@ struct command_arguments {
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */
     int64_t after;          /* -1: left out */
+    const char *incident;
+    const char *channel;
     const char *run;
     const char *since;
     bool dry_run;

@@ -90,7 +90,7 @@ static const struct {
     unsigned commands; /* bits per enum command_id */
 } option_scope[] = {
     { OPTION_TO, MOVES | 1u << COMMAND_PLAN },
-    { OPTION_REASON, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN },
+    { OPTION_REASON, MOVES | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN | 1u << COMMAND_ACK },
     { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN },
     { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
     { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN },
@@ -327,12 +327,17 @@ static bool check_request(struct line *line, struct fault *fault)
 /* How many words follow the command: a service, before it what is to be planned, after it a check. */
 static size_t words_of(enum command_id id)
 {
-    return id == COMMAND_CHECK_CONFIG ? 0 : id == COMMAND_PLAN || id == COMMAND_PROBE ? 2 : 1;
+    bool none = id == COMMAND_CHECK_CONFIG || id == COMMAND_INCIDENTS;
+    return none ? 0 : id == COMMAND_PLAN || id == COMMAND_PROBE ? 2 : 1;
 }
 
 static bool set_words(struct line *line)
 {
     static const char *const keys[] = { "operation", "service", "check" };
+    if (line->command->id == COMMAND_ACK && line->word_count > 0)
+        return set(line, "incident", json_string(line->words[0]));
+    if (line->command->id == COMMAND_NOTIFY_TEST && line->word_count > 0)
+        return set(line, "channel", json_string(line->words[0]));
     size_t first = line->command->id == COMMAND_PLAN || of_operation(line->command->id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
@@ -366,6 +371,10 @@ static int run_command(struct line *line)
         return run_ask(line, table_history);
     if (line->command->id == COMMAND_EVENTS)
         return (int)ctl_events(&line->settings, json_incref(line->request), line->follow);
+    if (line->command->id == COMMAND_INCIDENTS)
+        return run_ask(line, table_incidents);
+    if (line->command->id == COMMAND_ACK || line->command->id == COMMAND_NOTIFY_TEST)
+        return run_ask(line, table_words);
     if (line->command->id == COMMAND_MAY_WRITE)
         return (int)ctl_may_write(&line->settings, json_incref(line->request), line->wait_us);
     if (line->command->id == COMMAND_PROBE)

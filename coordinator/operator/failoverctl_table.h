@@ -31,6 +31,10 @@ void table_gates(const struct table_style *style, const json_t *gates);
 void table_votes(const struct table_style *style, const json_t *votes);
 /* The phases of one round, as probe has them. */
 void table_phases(const struct table_style *style, const json_t *phases);
+/* What is going on, and whether people can be told. */
+void table_incidents(const struct table_style *style, const json_t *notify);
+/* An answer that is a text. */
+void table_words(const struct table_style *style, const json_t *answer);
 void table_audit(const struct table_style *style, const json_t *audit);
 void table_history(const struct table_style *style, const json_t *history);
 /* One of its operations. */

@@ -75,6 +75,7 @@ struct status_input {
     const struct history *history;           /* for the last DNS act; NULL: not told */
     const struct status_return *returns;     /* one per service; NULL: not told */
     const struct tls_expiry *certificate;    /* NULL: not known */
+    const json_t *notify;                    /* incidents and channels, as the notifier has them; NULL: not told */
 
     int64_t control_stall_us;       /* loop_longest_stall_us() of the two loops */
     int64_t probes_stall_us;
@@ -83,6 +84,9 @@ struct status_input {
 /* The whole snapshot, or with a service's name only that one in services[]. A new reference; NULL
  * only without memory. An unknown name gives an empty services[]; ask config_find_service first. */
 json_t *status_render(const struct status_input *input, const char *service);
+
+/* Its warnings alone: of the node, and of that service (NULL: of all). A new reference. */
+json_t *status_warnings(const struct status_input *input, const char *service);
 
 /* What a failover or switchover to `order->to` would do and what holds it back, changing nothing; the shape is in
  * README.md. `order->to` may be REGION_NONE: then no region could become the writer. `service` is an index into

@@ -144,6 +144,20 @@ HISTORY = {"operations": [{"id": ID, "service": "shop", "kind": "failover", "out
            "forgotten": 0}
 
 
+NOTIFY = {"incidents": [
+              {"id": ID, "event": "stuck", "severity": "critical", "service": "shop", "region": "us-west-2",
+               "operation": ID, "text": "step cut_over is past its deadline", "since": "2026-11-21T10:00:00.000Z",
+               "open_ms": 4000, "needs_person": True, "acknowledged_by": None, "level": 1, "next_level_ms": 900000,
+               "told": ["chat"], "told_by_this_node": True},
+              {"id": "00000000000000bb", "event": "suspicion", "severity": "error", "service": None, "region": None,
+               "operation": None, "text": "us-east-1: 2 say failed", "since": "2026-11-21T10:00:00.000Z",
+               "open_ms": 9000, "needs_person": False, "acknowledged_by": "ann", "level": 0, "next_level_ms": None,
+               "told": [], "told_by_this_node": False}],
+          "channels": [{"name": "chat", "kind": "slack", "level": 0, "delivered": 12, "waiting": 3, "lost": 1,
+                        "failing": True, "failing_ms": 61000, "last_ms": 2000, "status": 500, "text": "HTTP status 500"}],
+          "dropped": 0}
+
+
 def good(result):
     return {"id": 1, "ok": True, "result": result}
 
@@ -334,6 +348,47 @@ YES = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a
        "writer": "us-east-1", "epoch": 7, "text": "yes: us-east-1 is the writer"}
 NO = refusal("not_writer", 7, may_write=False, service="shop", final=True)
 UNKNOWN = refusal("cant_know", 8, may_write=False, service="shop", final=False)
+
+
+class Telling(Ctl):
+    def test_incidents(self):
+        _, out, _ = self.check(script(incidents=good(NOTIFY)), ["incidents"], 0, ID, "stuck", "nobody", "1, next in 15m",
+                               "ann", "us-east-1: 2 say failed", "chat", "HTTP status 500")
+        self.assertIn("12", next(line for line in out.splitlines() if line.startswith("chat")))
+        _, out, _ = self.check(script(incidents=good(NOTIFY)), ["incidents", "--json"], 0)
+        self.assertEqual(json.loads(out), NOTIFY)
+        self.check(script(incidents=good({"incidents": [], "channels": []})), ["incidents"], 0, "no incident is open",
+                   "nobody is told")
+
+    def test_status_says_what_waits_for_a_person(self):
+        self.check(script(status=good({**status(), "notify": NOTIFY})), ["status"], 0, f"failoverctl ack {ID}")
+        taken = {**NOTIFY, "incidents": NOTIFY["incidents"][1:]}
+        _, out, _ = self.check(script(status=good({**status(), "notify": taken})), ["status"], 0)
+        self.assertNotIn("failoverctl ack", out)
+
+    def test_ack(self):
+        answer = script(ack=good({"incident": ID, "acknowledged_by": "ann", "text": "ann takes care of it"}))
+        daemon, _, _ = self.check(answer, ["ack", ID, "--reason", "on it"], 0, "ann takes care of it")
+        self.assertEqual({k: v for k, v in daemon.requests[0].items() if k != "id"},
+                         {"command": "ack", "incident": ID, "reason": "on it"})
+        self.check(script(ack=refusal("no_incident", 2, open=[ID])), ["ack", ID], 2, "refused: no_incident", "do this next")
+        for words in (["ack"], ["ack", "no-id"], ["ack", ID, ID], ["ack", ID, "--to", "x"]):
+            self.check(script(), words, 2)
+
+    def test_notify_test(self):
+        text = "channel chat took the test after 3ms: HTTP status 200"
+        self.check(script(notify_test=good({"channel": "chat", "delivered": True, "status": 200, "text": text})),
+                   ["notify", "test", "chat"], 0, text)
+        self.check(script(notify_test=refusal("not_delivered", 1)), ["notify", "test", "chat"], 1, "not_delivered")
+        for words in (["notify", "test"], ["notify", "chat"], ["notify", "test", "a", "b"]):
+            self.check(script(), words, 2)
+
+    def test_shapes_that_nobody_promised(self):
+        for odd in ({}, {"incidents": 3}, {"incidents": [1, None, {}, []], "channels": [{}, 7]},
+                    {"incidents": [{"level": "x", "next_level_ms": 1e308, "needs_person": 1}], "channels": {"a": 1}}):
+            self.check(script(incidents=good(odd)), ["incidents"], 0)
+            self.check(script(status=good({**status(), "notify": odd})), ["status"], 0)
+            self.check(script(ack=good(odd), notify_test=good(odd)), ["ack", ID], 0)
 
 
 class MayWrite(Ctl):
@@ -743,7 +798,8 @@ class Hostile(Ctl):
             return evil + value if isinstance(value, str) else value
         for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY),
                                 (SWITCHOVER + ["--dry-run"], SWITCH), (["plan", "failback", "shop"], PLAN),
-                                (["explain", "shop"], EXPLAIN), (["probe", "shop", "health"], PROBE)):
+                                (["explain", "shop"], EXPLAIN), (["probe", "shop", "health"], PROBE), (["incidents"], NOTIFY),
+                                (["status"], {**status(), "notify": NOTIFY}), (["ack", ID], {"text": "taken"})):
             daemon = self.daemon(lambda request, result=result: good(poison(result)))
             _, out, err = self.run_ctl(daemon.path, *command)
             for mark in ("\x1b", "\x07", "\u009b"):
