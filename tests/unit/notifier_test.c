@@ -335,8 +335,8 @@ static void begin_looking(void)
     journal = journal_new(&(struct journal_settings){ .path = path, .node = "euw1-a",
                                                       .cluster = &looked_at, .loop = loop }, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
-    notifier = notifier_new(&(struct notifier_settings){ .loop = loop, .sending = loop, .cluster = &looked_at, .self = 0,
-                                                         .journal = journal }, &fault);
+    notifier = notifier_new(&(struct notifier_settings){ .loop = loop, .sending = loop, .cluster = &looked_at,
+                                                         .self = 0, .journal = journal }, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(notifier);
     notifier->started_us -= 60 * US_PER_S;
     fixture_view(&view);
