@@ -26,6 +26,7 @@ const char *const option_record_types[] = { "A", "AAAA", "CNAME", NULL };
 const char *const option_record_kinds[] = { "simple", "alias", "weighted", "failover", NULL };
 const char *const option_events[] = { "suspicion", "proposal", "begin",     "step",      "done",        "failed",
                                       "stuck",     "fence",    "no_quorum", "readiness", "certificate", "audit", NULL };
+_Static_assert(sizeof option_events / sizeof option_events[0] == CONFIG_EVENT_COUNT + 1, "each event has its word");
 const char *const option_channel_kinds[] = { "slack", "pagerduty", "json", "exec", NULL };
 static const char *const quorum_losses[] = { "fence", "keep", NULL };
 static const char *const roles[] = { "primary", "secondary", NULL };

@@ -332,11 +332,11 @@ static void begin_looking(void)
     looked_at.notify = (struct notify_config){ .channels = &channel, .channel_count = 1,
                                                .escalate_us = { 0, 900000000, 1800000000, 3600000000 } };
     (void)snprintf(path, sizeof path, "%s/journal", folder);
-    journal = journal_new(&(struct journal_settings){ .path = path, .node = "euw1-a", .cluster = &looked_at, .loop = loop },
-                          &fault);
+    journal = journal_new(&(struct journal_settings){ .path = path, .node = "euw1-a",
+                                                      .cluster = &looked_at, .loop = loop }, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
-    notifier = notifier_new(&(struct notifier_settings){ .loop = loop, .sending = loop, .cluster = &looked_at, .self = 0,
-                                                         .journal = journal }, &fault);
+    notifier = notifier_new(&(struct notifier_settings){ .loop = loop, .sending = loop, .cluster = &looked_at,
+                                                         .self = 0, .journal = journal }, &fault);
     CU_ASSERT_PTR_NOT_NULL_FATAL(notifier);
     notifier->started_us -= 60 * US_PER_S;
     fixture_view(&view);
@@ -485,7 +485,8 @@ static void tested_channels_are_found_by_name(void)
 }
 
 SUITE_MAIN("notifier", TEST(warnings_that_matter_are_told), TEST(a_majority_that_suspects_is_told),
-           TEST(an_operation_elsewhere_is_left_to_its_executor), TEST(one_that_went_back_needs_a_person_until_all_is_well),
+           TEST(an_operation_elsewhere_is_left_to_its_executor),
+           TEST(one_that_went_back_needs_a_person_until_all_is_well),
            TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
            TEST(pagerduty_gets_its_key_in_the_body), TEST(a_program_gets_the_object_on_its_stdin),
            TEST(ends_with_work_under_way), TEST(notes_reach_the_receiver_in_order))
