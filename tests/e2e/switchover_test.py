@@ -126,8 +126,8 @@ class Pgbench:
                   "tcp_user_timeout=1500 keepalives_idle=1 keepalives_interval=1 keepalives_count=2")
         argv = self._lab.prefix("clients") + [str(postgres.binaries() / "pgbench"), *map(str, words), target]
         environment = {**self._lab.environment("clients"), "PGPASSWORD": self._lab.secrets.get("application")}
-        """What it printed; a run whose server goes ends within some seconds, and says what it had processed by then."""
-                              env=environment, cwd=self._lab.folder) as self._process:
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, env=environment, cwd=self._lab.folder) as self._process:
             try:
                 return self._process.communicate(timeout=PGBENCH_LIMIT_S)[0]
             except subprocess.TimeoutExpired:
