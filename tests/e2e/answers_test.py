@@ -44,7 +44,7 @@ def commands():
     """Their names, as the help lists them."""
     text = subprocess.run([COMMAND, "help"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True).stdout
     part = text[text.index("commands:"):text.index("\noptions:")]
-    return re.findall(r"^  ([a-z-]+(?: (?:adopt|show|verify|[a-z]+(?= ID)))?)", part, re.MULTILINE)
+    return re.findall(r"^  ([a-z-]+(?: (?:adopt|show|verify|test|[a-z]+(?= ID)))?)", part, re.MULTILINE)
 
 
 class Answers(unittest.TestCase):
