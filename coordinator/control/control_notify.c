@@ -1,7 +1,7 @@
 /* control_notify: what people have to be told is looked for once a second; who takes care says so here.
  *
- * An acknowledgement is taken on the node that is asked. For the others to hear of it, the order that spreads it is
- * given to the core in control_notify_ack(), and what they hear goes to notifier_acknowledged().
+ * An acknowledgement is taken on the node that is asked, and counts there: another node that tells goes on until it is
+ * told too.
  */
 #include <stdlib.h>
 

@@ -122,8 +122,9 @@ static const struct command commands[COMMAND_COUNT] = {
       "say that you take care of an incident, so that nobody else is called for it",
       "  ID             as messages and failoverctl incidents have it\n"
       "  --reason TEXT  goes into the audit trail with your name\n"
-      "  Nothing else changes: an operation goes on, and the incident is over when it is over. Exit code 2: no such\n"
-      "  incident is open here.\n",
+      "  It counts on the node that is asked: ask the one whose messages you get (failoverctl incidents there shows what\n"
+      "  it told). Nothing else changes: an operation goes on, and the incident is over when it is over. Exit code 2: no\n"
+      "  such incident is open here.\n",
       { { "incident", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, false, false } } },
     [COMMAND_NOTIFY_TEST] = { COMMAND_NOTIFY_TEST, "notify test", "CHANNEL", ROLE_OPERATE, true, true,
       "send a test over one channel now, from this node, and say what came back",
