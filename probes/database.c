@@ -41,11 +41,19 @@ static void conclude(struct database_probe *probe)
     done(probe->arg, &round); /* last: it may free the probe */
 }
 
+static const char *where(const struct database_probe *probe)
+{
+    if (probe->addresses != NULL)
+        return probe->address;
+    return probe->target->hostaddr != NULL ? probe->target->hostaddr : probe->target->host;
+}
+
 static void on_facts(void *arg, const struct postgres_facts *facts)
 {
     struct database_probe *probe = arg;
     struct probe_round *round = &probe->round;
     round->outcome = facts->outcome;
+    (void)text_copy(round->address, sizeof round->address, where(probe));
     round->phases.connect_us = facts->tcp_us;
     round->phases.tls_us = facts->login_us > facts->tcp_us ? facts->login_us - facts->tcp_us : 0;
     round->phases.first_byte_us = facts->query_us;

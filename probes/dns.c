@@ -161,6 +161,7 @@ static void judge(void *arg)
         probe_say(&round, "%s from %zu of %zu servers", ask->result.detail, right, probe->ask_count);
     }
     round.phases.name_us = round.latency_us;
+    (void)text_copy(round.address, sizeof round.address, ask->server != NULL ? ask->server : "");
     probe_done *done = probe->done;
     probe->done = NULL;
     done(probe->arg, &round); /* last: it may free the probe */

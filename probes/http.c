@@ -321,6 +321,7 @@ static void on_addresses(void *arg, const struct addresses_answer *answer)
         struct http_try *try = &probe->tries[i];
         *try = (struct http_try){ .probe = probe };
         memcpy(try->address, answer->text[i], sizeof try->address);
+        (void)text_copy(try->result.address, sizeof try->result.address, try->address);
         begin_fetch(try);
     }
     if (probe->pending == 0)

@@ -21,12 +21,17 @@
 /* One row. The role is read once (offset 0 keeps the planner from reading it twice), so that primary and
  * standby functions are not mixed. The timeline of a primary is that of the WAL it writes: the
  * control file shows the old one for a while after a promotion. That of a standby is the highest it
- * has got to by any account. What was restored from an archive counts as received. */
+ * has got to by any account; without a walreceiver (the primary is dead, or receipt is frozen) also by the names of its
+ * WAL segments, because the control file of a standby that was led to a new primary shows the old timeline until its
+ * next restartpoint, minutes later. What was restored from an archive counts as received. */
 const char *const postgres_facts_sql =
     "select s.r,"
     " (select system_identifier from pg_control_system()),"
     " case when s.r then greatest((select timeline_id from pg_control_checkpoint()),"
-    "   (select min_recovery_end_timeline from pg_control_recovery()), w.received_tli)::bigint"
+    "   (select min_recovery_end_timeline from pg_control_recovery()), w.received_tli,"
+    "   case when w.pid is null and pg_has_role('pg_monitor', 'usage') then"
+    "    (select max(('x' || substr(name, 1, 8))::bit(32)::int) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$')"
+    "   end)::bigint"
     "  else ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::bigint end,"
     " case when not s.r then pg_current_wal_insert_lsn() - '0/0'::pg_lsn end,"
     " case when not s.r then pg_current_wal_flush_lsn() - '0/0'::pg_lsn end,"

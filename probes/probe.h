@@ -33,11 +33,15 @@ struct probe_waits {
     int64_t longest_us;
 };
 
+/* An IP literal, an address with a port, or the folder of a Unix socket; what is longer is cut. */
+#define PROBE_ADDRESS_MAX 108
+
 /* What came of one round. */
 struct probe_round {
     enum sample_outcome outcome;
     int64_t latency_us; /* of the whole round, as seen here; of a DNS check: of the first right answer */
     struct probe_phases phases;
+    char address[PROBE_ADDRESS_MAX]; /* that decided, as the phases; "": none was known, or the system's name servers */
     struct probe_waits waits;        /* database checks only: whose commits hang */
     struct database_facts database;  /* database checks only; .known says whether it holds anything */
     int64_t certificate_not_after_s; /* https: the earliest end seen, wall seconds; 0 unknown */

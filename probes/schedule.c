@@ -1,7 +1,8 @@
 /* When which check runs: see schedule.h.
  *
  * A check is idle, waiting for a place among the running, or running. check_begin and check_end alone
- * move it in and out of running; check_end is where a round is put right and told.
+ * move it in and out of running; check_end is where a round is put right and told. A single round that somebody
+ * asked for is a check of one round, which goes with it.
  */
 #include "probes/schedule.h"
 
@@ -32,6 +33,8 @@ struct check {
     struct check *next_waiting;
     int64_t began_us;
     int64_t stall_us; /* the longest standstill of the loop during this round */
+    schedule_once_fn *once; /* NULL: a check with turns; else whom its only round is told */
+    void *once_arg;
     struct schedule_counts counts;
 };
 
@@ -42,7 +45,9 @@ struct schedule {
     struct check **checks;
     size_t count;
     struct check *first_waiting, *last_waiting;
-    size_t running;
+    struct check *once[SCHEDULE_ONCE_MAX]; /* NULL: a free place */
+    size_t once_count;
+    size_t running; /* without those */
     size_t waiting;
     struct timer pulse;
     int64_t last_pulse_us;
@@ -68,10 +73,13 @@ static void on_pulse(void *arg)
 {
     struct schedule *schedule = arg;
     int64_t now_us = base_mono_us();
-    if (now_us - schedule->last_pulse_us > 2 * SCHEDULE_PULSE_US)
-        for (size_t i = 0; i < schedule->count; i++)
-            if (schedule->checks[i]->state == CHECK_RUNNING)
-                note_stall(schedule->checks[i], now_us);
+    bool late = now_us - schedule->last_pulse_us > 2 * SCHEDULE_PULSE_US;
+    for (size_t i = 0; i < schedule->count && late; i++)
+        if (schedule->checks[i]->state == CHECK_RUNNING)
+            note_stall(schedule->checks[i], now_us);
+    for (size_t i = 0; i < SCHEDULE_ONCE_MAX && late; i++)
+        if (schedule->once[i] != NULL)
+            note_stall(schedule->once[i], now_us);
     schedule->last_pulse_us = now_us;
     timer_set_after_us(&schedule->pulse, SCHEDULE_PULSE_US);
 }
@@ -86,7 +94,10 @@ static void check_begin(struct check *check)
     check->state = CHECK_RUNNING;
     check->began_us = base_mono_us();
     check->stall_us = 0;
-    schedule->running++;
+    if (check->once != NULL)
+        schedule->once_count++;
+    else
+        schedule->running++;
     if (!timer_is_set(&schedule->pulse)) {
         schedule->last_pulse_us = check->began_us;
         timer_set_after_us(&schedule->pulse, SCHEDULE_PULSE_US);
@@ -108,6 +119,27 @@ static void begin_next_waiting(struct schedule *schedule)
     check_begin(check);
 }
 
+static void check_free(struct check *check)
+{
+    timer_cancel(&check->turn);
+    timer_cancel(&check->guard);
+    check->class->free(check->self);
+    free(check);
+}
+
+/* Its only round is over: it goes, and then who asked for it hears. */
+static void once_end(struct check *check, const struct probe_round *round)
+{
+    struct schedule *schedule = check->schedule;
+    schedule_once_fn *fn = check->once;
+    void *arg = check->once_arg;
+    for (size_t i = 0; i < SCHEDULE_ONCE_MAX; i++)
+        if (schedule->once[i] == check)
+            schedule->once[i] = NULL;
+    check_free(check);
+    fn(arg, round);
+}
+
 static void check_end(struct check *check, struct probe_round *round)
 {
     struct schedule *schedule = check->schedule;
@@ -117,8 +149,11 @@ static void check_end(struct check *check, struct probe_round *round)
     note_stall(check, base_mono_us());
     check->state = CHECK_IDLE;
     check->counts.rounds++;
-    schedule->running--;
-    if (schedule->running == 0)
+    if (check->once != NULL)
+        schedule->once_count--;
+    else
+        schedule->running--;
+    if (schedule->running + schedule->once_count == 0)
         timer_cancel(&schedule->pulse); /* or it wakes a process that has nothing to do */
     if (round->outcome == SAMPLE_FAILED && check->stall_us > check->timeout_us / 2) {
         check->counts.stalled++;
@@ -126,7 +161,10 @@ static void check_end(struct check *check, struct probe_round *round)
                      base_format_duration(stood, sizeof stood, check->stall_us));
     }
     schedule->telling = true;
-    schedule->on_sample(schedule->arg, check->id, round);
+    if (check->once != NULL)
+        once_end(check, round);
+    else
+        schedule->on_sample(schedule->arg, check->id, round);
     schedule->telling = false;
     begin_next_waiting(schedule);
 }
@@ -255,36 +293,76 @@ bool schedule_add_probe(struct schedule *schedule, const struct probe_class *cla
     return true;
 }
 
-bool schedule_add(struct schedule *schedule, const struct schedule_check *check, size_t id,
-                  struct fault *fault)
+/* NULL with the fault set when the settings make no sense. */
+static void *make_probe(struct schedule *schedule, const struct schedule_check *check,
+                        const struct probe_class **class, struct fault *fault)
 {
-    const struct probe_class *class = NULL;
     void *self = NULL;
+    *class = NULL;
     switch (check->kind) {
     case SCHEDULE_HTTP:
-        class = &http_probe_class;
+        *class = &http_probe_class;
         self = http_probe_new(schedule->loop, schedule->pool, schedule->resolver, &check->settings.http, fault);
         break;
     case SCHEDULE_TCP:
-        class = &tcp_probe_class;
+        *class = &tcp_probe_class;
         self = tcp_probe_new(schedule->loop, schedule->resolver, &check->settings.tcp, fault);
         break;
     case SCHEDULE_DNS:
-        class = &dns_probe_class;
+        *class = &dns_probe_class;
         self = dns_probe_new(schedule->loop, schedule->resolver, &check->settings.dns, fault);
         break;
     case SCHEDULE_POSTGRES:
-        class = &database_probe_class;
+        *class = &database_probe_class;
         self = database_probe_new(schedule->loop, schedule->resolver, &check->settings.postgres, fault);
         break;
     }
-    ensure(class != NULL);
+    ensure(*class != NULL);
     if (self == NULL)
-        return fault_wrap(fault, "%s check", class->name);
+        (void)fault_wrap(fault, "%s check", (*class)->name);
+    return self;
+}
+
+bool schedule_add(struct schedule *schedule, const struct schedule_check *check, size_t id,
+                  struct fault *fault)
+{
+    const struct probe_class *class;
+    void *self = make_probe(schedule, check, &class, fault);
+    if (self == NULL)
+        return false;
     if (schedule_add_probe(schedule, class, self, check->interval_us, check->timeout_us, id, fault))
         return true;
     class->free(self);
     return fault_wrap(fault, "%s check", class->name);
+}
+
+bool schedule_once(struct schedule *schedule, const struct schedule_check *settings, schedule_once_fn *fn, void *arg,
+                   struct fault *fault)
+{
+    size_t place = 0;
+    ensure(fn != NULL);
+    while (place < SCHEDULE_ONCE_MAX && schedule->once[place] != NULL)
+        place++;
+    if (place == SCHEDULE_ONCE_MAX)
+        return fault_set(fault, "%d single rounds run already", SCHEDULE_ONCE_MAX);
+    if (settings->timeout_us <= 0 || settings->timeout_us >= TIME_FOREVER_US)
+        return fault_set(fault, "a round needs a timeout");
+    struct check *check = calloc(1, sizeof *check);
+    if (check == NULL)
+        return fault_set(fault, "out of memory");
+    check->self = make_probe(schedule, settings, &check->class, fault);
+    if (check->self == NULL) {
+        free(check);
+        return false;
+    }
+    check->schedule = schedule;
+    check->timeout_us = settings->timeout_us;
+    check->once = fn;
+    check->once_arg = arg;
+    timer_init(&check->guard, schedule->loop, on_guard, check);
+    schedule->once[place] = check;
+    check_begin(check);
+    return true;
 }
 
 void schedule_free(struct schedule *schedule)
@@ -293,13 +371,11 @@ void schedule_free(struct schedule *schedule)
         return;
     ensure(!schedule->telling);
     timer_cancel(&schedule->pulse);
-    for (size_t i = 0; i < schedule->count; i++) {
-        struct check *check = schedule->checks[i];
-        timer_cancel(&check->turn);
-        timer_cancel(&check->guard);
-        check->class->free(check->self);
-        free(check);
-    }
+    for (size_t i = 0; i < schedule->count; i++)
+        check_free(schedule->checks[i]);
+    for (size_t i = 0; i < SCHEDULE_ONCE_MAX; i++)
+        if (schedule->once[i] != NULL)
+            check_free(schedule->once[i]);
     free(schedule->checks);
     free(schedule);
 }

@@ -31,6 +31,7 @@
 
 #define SCHEDULE_CHECKS_MAX 1024
 #define SCHEDULE_RUNNING_MAX 64
+#define SCHEDULE_ONCE_MAX 8
 #define SCHEDULE_GRACE_US 100000
 /* How often the loop's being alive is looked at while rounds run. */
 #define SCHEDULE_PULSE_US 50000
@@ -77,11 +78,19 @@ bool schedule_add(struct schedule *schedule, const struct schedule_check *check,
 bool schedule_add_probe(struct schedule *schedule, const struct probe_class *class, void *self,
                         int64_t interval_us, int64_t timeout_us, size_t id, struct fault *fault) CHECKED;
 
+/* One round, now, of a probe made for it, beside the checks and their turns: no check is late or skipped because of it,
+ * nothing of it is counted, and on_sample never hears of it. It is made as schedule_add() would, so nothing is kept
+ * from earlier rounds: the name is looked up, a database is logged in to. Both rules above hold for it, too. At most
+ * SCHEDULE_ONCE_MAX at a time, beyond SCHEDULE_RUNNING_MAX. False: not begun. */
+typedef void schedule_once_fn(void *arg, const struct probe_round *round);
+bool schedule_once(struct schedule *schedule, const struct schedule_check *check, schedule_once_fn *fn, void *arg,
+                   struct fault *fault) CHECKED;
+
 void schedule_start(struct schedule *schedule, schedule_sample_fn *on_sample, void *arg);
 
 /* Of the check with this id; all zero when there is none. */
 struct schedule_counts schedule_counts(const struct schedule *schedule, size_t id);
-/* Rounds in progress, and rounds that wait for one of them to end. */
+/* Rounds in progress (of turns), and rounds that wait for one of them to end. */
 size_t schedule_running(const struct schedule *schedule);
 size_t schedule_waiting(const struct schedule *schedule);
 

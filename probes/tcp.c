@@ -14,6 +14,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/base/text.h"
 #include "probes/addresses.h"
 
 #define ERROR_TEXT_MAX 96
@@ -82,6 +83,7 @@ static void judge(struct tcp_probe *probe)
     const struct tcp_try *try = deciding(probe, &bad);
     struct probe_round *round = &probe->round;
     round->phases.connect_us = try->took_us;
+    (void)text_copy(round->address, sizeof round->address, try->address);
     if (try->error == 0)
         probe_end_as(round, SAMPLE_OK, "port %u is open at %zu address%s%s", probe->port, probe->try_count,
                      probe->try_count == 1 ? "" : "es",

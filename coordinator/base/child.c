@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -199,6 +200,28 @@ static bool gather_environment(const char *const *additions, char **out, struct 
     return true;
 }
 
+/* The input as a file in memory, which a child reads when it likes: nobody has to feed a pipe, and a child that
+ * reads nothing holds up nobody. */
+static bool make_input(const struct child_request *request, int *fd, struct fault *fault)
+{
+    size_t written = 0;
+    if (request->input == NULL)
+        return true;
+    ensure(request->input_length <= CHILD_INPUT_MAX);
+    *fd = memfd_create("input", MFD_CLOEXEC);
+    if (*fd < 0)
+        return fault_errno(fault, errno, "memfd_create");
+    while (written < request->input_length) {
+        ssize_t put = write(*fd, request->input + written, request->input_length - written);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return fault_errno(fault, errno, "its input");
+        written += (size_t)put;
+    }
+    return lseek(*fd, 0, SEEK_SET) == 0 || fault_errno(fault, errno, "its input");
+}
+
 static int set_attributes(posix_spawnattr_t *attributes)
 {
     sigset_t none, all;
@@ -215,7 +238,7 @@ static int set_attributes(posix_spawnattr_t *attributes)
     return error != 0 ? error : posix_spawnattr_setsigmask(attributes, &none);
 }
 
-static int set_actions(posix_spawn_file_actions_t *actions, const char *directory, int output_fd)
+static int set_actions(posix_spawn_file_actions_t *actions, const char *directory, int input_fd, int output_fd)
 {
     int error = posix_spawn_file_actions_addchdir_np(actions, directory);
     if (error == 0)
@@ -223,11 +246,13 @@ static int set_actions(posix_spawn_file_actions_t *actions, const char *director
     if (error == 0)
         error = posix_spawn_file_actions_adddup2(actions, output_fd, STDERR_FILENO);
     if (error == 0)
-        error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        error = input_fd >= 0 ? posix_spawn_file_actions_adddup2(actions, input_fd, STDIN_FILENO)
+                              : posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     return error != 0 ? error : posix_spawn_file_actions_addclosefrom_np(actions, 3);
 }
 
-static bool spawn(struct child *child, const struct child_request *request, int output_fd, struct fault *fault)
+static bool spawn(struct child *child, const struct child_request *request, int input_fd, int output_fd,
+                  struct fault *fault)
 {
     char *environment[CHILD_ENVIRONMENT_MAX + INHERITED_MAX + 1];
     if (!gather_environment(request->environment, environment, fault))
@@ -242,7 +267,7 @@ static bool spawn(struct child *child, const struct child_request *request, int 
     if (error == 0) {
         error = set_attributes(&attributes);
         if (error == 0)
-            error = set_actions(&actions, directory, output_fd);
+            error = set_actions(&actions, directory, input_fd, output_fd);
         if (error == 0)
             error = posix_spawn(&child->pid, request->argv[0], &actions, &attributes,
                                 (char *const *)(uintptr_t)request->argv, environment);
@@ -283,8 +308,9 @@ static bool check_request(const struct child_request *request, struct fault *fau
 struct child *child_start(struct loop *loop, const struct child_request *request, struct fault *fault)
 {
     int pipe_fds[2] = { -1, -1 };
+    int input_fd = -1;
     struct child *child = NULL;
-    if (!check_request(request, fault))
+    if (!check_request(request, fault) || !make_input(request, &input_fd, fault))
         goto refused;
     child = calloc(1, sizeof *child);
     if (child == NULL) {
@@ -303,10 +329,13 @@ struct child *child_start(struct loop *loop, const struct child_request *request
         (void)fault_errno(fault, errno, "fcntl");
         goto refused;
     }
-    if (!spawn(child, request, pipe_fds[1], fault))
+    if (!spawn(child, request, input_fd, pipe_fds[1], fault))
         goto refused;
     close(pipe_fds[1]);
     pipe_fds[1] = -1;
+    if (input_fd >= 0)
+        close(input_fd);
+    input_fd = -1;
     if (!watch(child, fault)) {
         child_abandon(child);
         child = NULL;
@@ -319,6 +348,8 @@ refused:
                      request->argv != NULL && request->argv[0] != NULL ? request->argv[0] : "a program");
     if (pipe_fds[1] >= 0)
         close(pipe_fds[1]);
+    if (input_fd >= 0)
+        close(input_fd);
     if (child != NULL)
         child_free(child);
     return NULL;

@@ -1,6 +1,7 @@
 /* Child processes with a deadline: the hooks that fence, promote, notify.
  *
- * A child gets a process group of its own, no stdin, no descriptor but 0, 1 and 2, signals at their
+ * A child gets a process group of its own, an empty stdin or the bytes that the request has for it, no
+ * descriptor but 0, 1 and 2, signals at their
  * defaults, and the environment of the daemon without anything that names a secret of it (see
  * environment below). Its output is read up to a bound and the rest thrown away, so a talkative
  * child never blocks. At the deadline the whole group is sent SIGTERM and, CHILD_KILL_AFTER_MS
@@ -18,6 +19,7 @@
 #include "coordinator/base/loop.h"
 
 #define CHILD_OUTPUT_MAX 8192
+#define CHILD_INPUT_MAX (64 * 1024)
 #define CHILD_ARGUMENTS_MAX 64
 #define CHILD_ENVIRONMENT_MAX 64
 #define CHILD_KILL_AFTER_MS 2000
@@ -45,6 +47,8 @@ struct child_request {
     const char *const *argv;        /* NULL-terminated; argv[0] is an absolute path, no shell */
     const char *const *environment; /* "NAME=value" additions, NULL-terminated, or NULL */
     const char *directory;          /* working folder, or NULL for "/" */
+    const char *input;              /* what its stdin holds, to its end; NULL: nothing */
+    size_t input_length;            /* at most CHILD_INPUT_MAX */
     int64_t deadline_ms;            /* from now; more than 0 */
     void (*done)(const struct child_result *result, void *arg); /* on the loop, exactly once */
     void *arg;

@@ -19,6 +19,7 @@ static void run_cluster_rules(struct document *d, struct cluster_config *c)
         rules_dns(d, c, &c->services[i]);
     }
     rules_shared_records(d, c);
+    rules_notify(d, c);
 }
 
 /* An empty config of `size` bytes in an arena of its own, or NULL with the problem added. */
@@ -206,6 +207,24 @@ const char *config_check_type_name(int type)
 const char *config_record_type_name(int type)
 {
     return choice_name(option_record_types, type);
+}
+
+bool config_channel_wants(const struct channel_config *channel, int event)
+{
+    for (size_t i = 0; i < channel->event_count; i++)
+        if (channel->events[i] == event)
+            return true;
+    return channel->event_count == 0;
+}
+
+const char *config_event_name(int event)
+{
+    return choice_name(option_events, event);
+}
+
+const char *config_channel_kind_name(int kind)
+{
+    return choice_name(option_channel_kinds, kind);
 }
 
 const char *config_record_kind_name(int kind)

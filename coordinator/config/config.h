@@ -45,6 +45,8 @@
 #define CONFIG_MAX_RUNBOOK 32     /* items of a service; the ledger has a bit for each */
 #define CONFIG_MAX_ITEMS 64       /* any other list */
 #define CONFIG_MAX_STATUS_RANGES 16
+#define CONFIG_MAX_CHANNELS 8     /* for notifications */
+#define CONFIG_NOTIFY_LEVELS 4    /* of escalation: 0, told at once, to 3 */
 #define CONFIG_MAX_PROBLEMS 100   /* further ones are counted, not kept */
 
 /* An index that points nowhere. */
@@ -373,6 +375,79 @@ struct region_config {
     size_t voter_count;
 };
 
+/* ---- telling people ---------------------------------------------------------------------- */
+
+/* What people are told of; the order is that of option_events. What each means is coordinator/notify's. */
+enum config_event {
+    CONFIG_EVENT_SUSPICION,
+    CONFIG_EVENT_PROPOSAL,
+    CONFIG_EVENT_BEGIN,
+    CONFIG_EVENT_STEP,
+    CONFIG_EVENT_DONE,
+    CONFIG_EVENT_FAILED,
+    CONFIG_EVENT_STUCK,
+    CONFIG_EVENT_FENCE,
+    CONFIG_EVENT_NO_QUORUM,
+    CONFIG_EVENT_READINESS,
+    CONFIG_EVENT_CERTIFICATE,
+    CONFIG_EVENT_AUDIT,
+    CONFIG_EVENT_COUNT
+};
+
+enum config_channel_kind { CONFIG_CHANNEL_SLACK, CONFIG_CHANNEL_PAGERDUTY, CONFIG_CHANNEL_JSON, CONFIG_CHANNEL_EXEC };
+
+/* A way to tell people. Which fields are set depends on the kind. */
+struct channel_config {
+    const char *name;
+    int kind; /* enum config_channel_kind */
+    const char *url_file;         /* slack, json: the URL is a secret, so only its file is named */
+    const char *routing_key_file; /* pagerduty */
+    const char *endpoint;         /* pagerduty: URL */
+    const char *ca_file;          /* NULL: the system's */
+    const char *template;         /* slack, json; NULL: the usual sentence */
+    struct config_texts program;  /* exec: program and arguments */
+    int64_t deadline_us;          /* of one try */
+    int64_t level;                /* 0: told at once; else of incidents that nobody acknowledged by then */
+    int events[CONFIG_EVENT_COUNT]; /* enum config_event */
+    size_t event_count;           /* 0: all */
+};
+
+struct notify_config {
+    struct channel_config *channels;
+    size_t channel_count;
+    int64_t escalate_us[CONFIG_NOTIFY_LEVELS]; /* when a level is told; [0] is 0 */
+};
+
+/* What a template may name. */
+enum config_placeholder {
+    CONFIG_PLACEHOLDER_SERVICE,
+    CONFIG_PLACEHOLDER_REGION,
+    CONFIG_PLACEHOLDER_EVENT,
+    CONFIG_PLACEHOLDER_TEXT,
+    CONFIG_PLACEHOLDER_OPERATION,
+    CONFIG_PLACEHOLDER_NODE,
+    CONFIG_PLACEHOLDER_TODO,
+    CONFIG_PLACEHOLDER_INCIDENT,
+    CONFIG_PLACEHOLDER_SEVERITY,
+    CONFIG_PLACEHOLDER_TIME,
+    CONFIG_PLACEHOLDER_COUNT
+};
+
+struct config_template_piece {
+    const char *text; /* a stretch of it as it stands; NULL: a placeholder */
+    size_t length;
+    enum config_placeholder placeholder;
+};
+
+/* The next piece of a template: text, or {name}; "{{" and "}}" stand for the braces themselves. False at its end, and
+ * with the fault set where a brace is wrong or the name is none (*fault is "" at the end). */
+bool config_template_next(const char **at, struct config_template_piece *piece, struct fault *fault) CHECKED;
+
+/* Whether the channel is told of this event, by its own list. */
+bool config_channel_wants(const struct channel_config *channel, int event);
+const char *config_event_name(int event);
+const char *config_channel_kind_name(int kind);
+
 struct config_arena; /* owns every text and list of one config */
 
 struct cluster_config {
@@ -388,7 +463,8 @@ struct cluster_config {
     int64_t failovers_at_once; /* 0: no limit */
     struct service_config *services;
     size_t service_count;
-    uint64_t digest; /* of cluster name, voters, nodes, heartbeat */
+    struct notify_config notify;
+    uint64_t digest; /* of cluster name, voters, nodes, heartbeat, notify */
     uint64_t service_digests[CONFIG_MAX_SERVICES];
     const char *path; /* the file it came from */
     struct config_arena *arena;

@@ -43,8 +43,9 @@ static bool print_json(const struct config_problems *problems, FILE *stream)
     for (size_t i = 0; i < problems->count; i++) {
         json_t *item = problem_json(&problems->items[i]);
         if (item == NULL)
-            item = json_pack("{s:s, s:I, s:s}", "severity", severity_name(problems->items[i].severity), "line",
-                             (json_int_t)problems->items[i].line, "text", "can't be shown as JSON; run without --json");
+            item = json_pack("{s:s, s:s, s:I, s:s, s:s}", "severity", severity_name(problems->items[i].severity), "file", "",
+                             "line", (json_int_t)problems->items[i].line, "path", "", "text",
+                             "can't be shown as JSON; run without --json");
         json_array_append_new(list, item);
     }
     json_t *report = json_pack("{s:b, s:I, s:I, s:I, s:o}", "ok", problems->errors == 0, "errors",

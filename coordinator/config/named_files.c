@@ -112,7 +112,7 @@ bool config_read_secret(const char *path, char *text, size_t size, struct fault 
     if (good && length >= size)
         good = fault_set(fault, "%s is longer than %zu bytes", path, size - 1);
     else if (good && (length == 0 || memchr(text, '\0', length) != NULL || memchr(text, '\n', length) != NULL))
-        good = fault_set(fault, "%s must hold the password alone, on one line", path);
+        good = fault_set(fault, "%s must hold the secret alone, on one line", path);
     if (good)
         text[length] = '\0';
     else if (size > 0)
@@ -196,6 +196,28 @@ static void check_service(struct search *s, const struct service_config *service
                          PATH("$.services.%s.dns.credentials.file", service->name));
 }
 
+/* ---- channels ---------------------------------------------------------------------------- */
+
+/* Of channels nothing refuses a start: to coordinate without telling is better than neither. */
+static void look_at_file(struct document *d, const char *file, bool secret, const char *path)
+{
+    struct fault fault;
+    if (file != NULL && !file_is_good(file, secret, &fault))
+        document_warn(d, path, "%s; nobody is told over this channel by this node until it is", fault.text);
+}
+
+static void check_channel(struct search *s, const struct channel_config *channel)
+{
+    char path[DOCUMENT_PATH_MAX];
+    (void)snprintf(path, sizeof path, "$.notify.channels.%s", channel->name);
+    look_at_file(&s->cluster, channel->url_file, true, PATH("%s.url_file", path));
+    look_at_file(&s->cluster, channel->routing_key_file, true, PATH("%s.routing_key_file", path));
+    look_at_file(&s->cluster, channel->ca_file, false, PATH("%s.ca_file", path));
+    if (channel->program.count > 0 && access(channel->program.items[0], X_OK) != 0)
+        document_warn(&s->cluster, PATH("%s.program[0]", path), "%s is no program that this user can run; nobody is told "
+                      "over this channel by this node until it is", channel->program.items[0]);
+}
+
 /* ---- what this node names ---------------------------------------------------------------- */
 
 static void check_certificate(struct search *s, const struct local_config *node, config_tls_check *tls_check)
@@ -241,6 +263,8 @@ bool config_check_named_files(const struct cluster_config *cluster, const struct
     document_reopen(&search.local, node->path, problems);
     for (size_t i = 0; i < cluster->service_count; i++)
         check_service(&search, &cluster->services[i], node, self);
+    for (size_t i = 0; i < cluster->notify.channel_count; i++)
+        check_channel(&search, &cluster->notify.channels[i]);
     check_local(&search, node, tls_check);
     document_close(&search.cluster);
     document_close(&search.local);

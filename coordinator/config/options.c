@@ -30,6 +30,10 @@ const char *const option_runbook_checks[] = { "person", "gates_open", "target_st
     "commit_lease", "audit", "certificate", NULL };
 static const char *const operations[] = { "failover", "switchover", "failback", "adopt", NULL };
 static const char *const no_answers[] = { "nothing", "go", NULL };
+const char *const option_events[] = { "suspicion", "proposal", "begin",     "step",      "done",        "failed",
+                                      "stuck",     "fence",    "no_quorum", "readiness", "certificate", "audit", NULL };
+_Static_assert(sizeof option_events / sizeof option_events[0] == CONFIG_EVENT_COUNT + 1, "each event has its word");
+const char *const option_channel_kinds[] = { "slack", "pagerduty", "json", "exec", NULL };
 static const char *const quorum_losses[] = { "fence", "keep", NULL };
 static const char *const roles[] = { "primary", "secondary", NULL };
 static const char *const sources[] = { "file", "environment", "instance", NULL };
@@ -46,6 +50,7 @@ static const char *const formats[] = { "text", "json", NULL };
 #define N S "dns."
 #define Z N "zones[]."
 #define E Z "records[]."
+#define H "$.notify.channels.*."
 
 static const struct option cluster_rows[] = {
     { "$.cluster", OPTION_NAME, .required = true, AT(cluster_config, cluster),
@@ -315,6 +320,38 @@ static const struct option cluster_rows[] = {
       .when = "kind=weighted|failover", .means = "A Route 53 health check that takes it out when it fails." },
     { N "verify_endpoints", OPTION_URL, .list = true, AT(dns_config, verify_endpoints), .min = 1, .max = CONFIG_MAX_ITEMS,
       .means = "Fetched under the public name after the change; the operation is done when they answer." },
+
+    { "$.notify", OPTION_OBJECT, .means = "How people are told what happens." },
+    { "$.notify.channels", OPTION_MAP, AT(cluster_config, notify.channels), COUNT_AT(cluster_config, notify.channel_count),
+      KEYED(channel_config, name, OPTION_NAME), .min = 1, .max = CONFIG_MAX_CHANNELS,
+      .means = "The ways to tell them, by name; left out: nobody is told." },
+    { H "kind", OPTION_CHOICE, .required = true, AT(channel_config, kind), .choices = option_channel_kinds,
+      .means = "A Slack-compatible webhook, PagerDuty's Events API v2, a POST of a JSON object, or a program with that object on its stdin." },
+    { H "url_file", OPTION_FILE, .required = true, AT(channel_config, url_file), .when = "kind=slack|json",
+      .means = "A file of this node that holds the URL, alone, and that only failoverd may read: such a URL is a secret." },
+    { H "routing_key_file", OPTION_FILE, .required = true, AT(channel_config, routing_key_file), .when = "kind=pagerduty",
+      .means = "A file of this node that holds the integration's routing key, alone, and that only failoverd may read." },
+    { H "endpoint", OPTION_URL, AT(channel_config, endpoint), .fallback = "\"https://events.pagerduty.com/v2/enqueue\"",
+      .when = "kind=pagerduty", .means = "Where that API is." },
+    { H "ca_file", OPTION_FILE, AT(channel_config, ca_file), .when = "kind=slack|pagerduty|json",
+      .means = "Authorities that may have signed the receiver's certificate; left out: the system's." },
+    { H "template", OPTION_TEXT, AT(channel_config, template), .when = "kind=slack|json", .min = 1, .max = 512,
+      .means = "What is said, with {service} {region} {event} {text} {operation} {node} {todo} {incident} {severity} {time}; left out: a sentence of ours." },
+    { H "program", OPTION_TEXT, .list = true, .required = true, AT(channel_config, program), .when = "kind=exec", .min = 1,
+      .max = CONFIG_MAX_ITEMS, .means = "Program (absolute path) and arguments. Exit code 0 says that it was told." },
+    { H "deadline", OPTION_DURATION, AT(channel_config, deadline_us), .fallback = "\"10s\"", .min = SECONDS(1),
+      .max = MINUTES(1), .means = "When one try is given up; it is tried again later." },
+    { H "level", OPTION_INTEGER, AT(channel_config, level), .fallback = "0", .min = 0, .max = CONFIG_NOTIFY_LEVELS - 1,
+      .means = "0: told at once. Higher: told of what needs a person and was not acknowledged by that level's time." },
+    { H "events", OPTION_CHOICE, .list = true, AT(channel_config, events), COUNT_AT(channel_config, event_count),
+      .choices = option_events, .min = 1, .max = CONFIG_EVENT_COUNT, .means = "Which events it is told of; left out: all." },
+    { "$.notify.escalation", OPTION_OBJECT, .means = "When an incident that needs a person, and that nobody acknowledged, is told to the next level's channels." },
+    { "$.notify.escalation.level_1", OPTION_DURATION, AT(cluster_config, notify.escalate_us[1]), .fallback = "\"15m\"",
+      .min = SECONDS(1), .max = DAYS(7), .means = "To those of level 1, counted from when it began to need a person." },
+    { "$.notify.escalation.level_2", OPTION_DURATION, AT(cluster_config, notify.escalate_us[2]), .fallback = "\"30m\"",
+      .min = SECONDS(1), .max = DAYS(7), .means = "To those of level 2, counted from the same moment." },
+    { "$.notify.escalation.level_3", OPTION_DURATION, AT(cluster_config, notify.escalate_us[3]), .fallback = "\"60m\"",
+      .min = SECONDS(1), .max = DAYS(7), .means = "To those of level 3." },
 };
 
 static const struct option node_rows[] = {

@@ -81,6 +81,8 @@ extern const char *const option_runbook_whens[];
 extern const char *const option_runbook_checks[];
 extern const char *const option_record_types[];
 extern const char *const option_record_kinds[];
+extern const char *const option_events[];
+extern const char *const option_channel_kinds[];
 
 /* "duration", ... for reports and the schema. */
 const char *option_type_name(enum option_type type);

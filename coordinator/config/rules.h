@@ -23,6 +23,9 @@ void rules_dns(struct document *document, struct cluster_config *cluster, struct
 /* That no two services change the same record. Last. */
 void rules_shared_records(struct document *document, const struct cluster_config *cluster);
 
+/* Channels, their templates and the times of escalation. */
+void rules_notify(struct document *document, const struct cluster_config *cluster);
+
 void rules_node(struct document *document, struct local_config *node);
 
 /* ` (did you mean "x"?)` or "" for a name that isn't among `names`. */

@@ -87,6 +87,7 @@ static void on_send(void *arg, const struct effect_send *send)
 static void take_note(struct control *c, const struct note *note)
 {
     journal_note(c->parts.journal, note);
+    notifier_note(c->notifier, note);
     /* The note's c is the ledger's writer. */
     if (note->kind == NOTE_CHOSEN)
         probing_set_writer(c->parts.probing, note->service, (uint8_t)note->c);
@@ -103,9 +104,7 @@ static void carry_out(struct control *c, struct effects *effects)
         case EFFECT_PERSIST: persist(c, e->as.persist.ticket); break;
         case EFFECT_SEND: outbox_put(c->outbox, &e->as.send); break;
         case EFFECT_NOTE: take_note(c, &e->as.note); break;
-        case EFFECT_REPLY:
-            control_answer_order(c->server, e->as.reply.ticket, c->parts.cluster, &e->as.reply);
-            break;
+        case EFFECT_REPLY: control_people_answer(c, &e->as.reply); break;
         case EFFECT_ACT:
         case EFFECT_TIMER:
         default: break;
@@ -373,8 +372,9 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
     c->stepping = true; /* until all is open: what answers at once waits in line */
     timer_init(&c->timer, parts->loop, on_timer, c);
     timer_init(&c->watchdog, parts->loop, on_watchdog, c);
-    if (!codec_names_from_config(&c->names, parts->cluster, fault) || !open_node(c, fault) ||
-        !open_links(c, fault) || !control_people_open(c, fault) || !control_acts_open(c, fault)) {
+    if (!codec_names_from_config(&c->names, parts->cluster, fault) || !control_notify_open(c, fault) ||
+        !open_node(c, fault) || !open_links(c, fault) || !control_people_open(c, fault) ||
+        !control_acts_open(c, fault)) {
         control_free(c);
         return NULL;
     }
@@ -382,6 +382,7 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
     work_line(c);
     control_tell_ready(c);
     control_return_begin(c);
+    control_notify_begin(c);
     if (notify_watchdog_us() > 0)
         timer_set_after_us(&c->watchdog, 0);
     return c;
@@ -394,7 +395,9 @@ void control_free(struct control *c)
     c->stepping = true; /* nothing steps the node on the way out */
     timer_cancel(&c->timer);
     timer_cancel(&c->watchdog);
+    control_probe_close(c);
     control_server_free(c->server);
+    control_notify_close(c);
     control_acts_close(c);
     links_free(c->links);
     if (c->writer != NULL && !store_writer_free(c->writer, STORE_CLOSE_MS)) {

@@ -51,6 +51,9 @@ void control_free(struct control *control);
 void control_post_sample(struct control *control, uint8_t service, const struct sample *sample,
                          const struct probe_waits *waits);
 
+/* The answer to probing_ask(), from the probes loop's thread. The core hears nothing of it. */
+void control_post_round(struct control *control, uint64_t mark, const struct probe_round *round);
+
 /* New certificates, from now on. */
 bool control_reload_tls(struct control *control, struct fault *fault) CHECKED;
 

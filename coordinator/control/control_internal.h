@@ -14,12 +14,14 @@
 #include "coordinator/control/socket_watch.h"
 #include "coordinator/control/rejoin.h"
 #include "coordinator/control/returned.h"
+#include "coordinator/notify/notifier.h"
 #include "coordinator/operator/control_server.h"
 #include "coordinator/peer/codec.h"
 #include "coordinator/peer/link.h"
 #include "coordinator/status/status.h"
 #include "coordinator/store/store_writer.h"
 #include "policy/node.h"
+#include "probes/schedule.h"
 
 struct queued_event {
     struct queued_event *next;
@@ -39,6 +41,18 @@ struct control_service {
     struct rejoin *rejoin;
 };
 
+/* Rounds of checks that people wait for; the schedule would not take more. */
+#define CONTROL_PROBES_MAX SCHEDULE_ONCE_MAX
+
+struct probe_ask {
+    struct control *control;
+    uint64_t ticket; /* of the person, and the round's mark; 0: a free place */
+    size_t service;
+    const struct service_region_config *region;
+    const struct check_config *check;
+    struct timer timer;
+};
+
 struct control {
     struct control_parts parts;
     int64_t started_us;
@@ -49,6 +63,8 @@ struct control {
     struct timer timer;
     struct timer watchdog;
     struct timer look;         /* at what has come back: see returned.h */
+    struct notifier *notifier;
+    struct timer tell;         /* looks what people have to be told */
 
     /* Events wait here while one is being worked, so that an effect that answers at once (a message
      * to ourselves, an act that fails right away) never steps the node within a step. */
@@ -75,9 +91,40 @@ struct control {
     struct status_waits waits[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS]; /* as this node's checks see them */
 
     struct control_server *server;
+    struct probe_ask asks[CONTROL_PROBES_MAX];
     uint64_t refused_messages;
     int64_t refused_logged_us;
 };
+
+/* Everything that a snapshot is made from, borrowed for the call. */
+struct control_snapshot {
+    struct status_input input;
+    struct node_voters voters;
+    struct status_return returns[POLICY_SERVICES_MAX];
+    struct view_service *views;
+    struct status_guarded guarded[POLICY_SERVICES_MAX];
+    struct commit_status *commits;
+    struct link_status links[LINK_PEERS_MAX];
+    struct store_writer_status store;
+    struct journal_status journal;
+    struct audit_status audit;
+    struct tls_expiry certificate;
+    struct links_counters counters;
+    struct control_counters people;
+    json_t *notify;
+};
+
+/* control_snapshot.c: fills it, and lets go of what it took. */
+void control_snapshot(struct control *control, struct control_snapshot *snapshot);
+void control_snapshot_drop(struct control *control, struct control_snapshot *snapshot);
+
+/* control_notify.c: telling people. */
+bool control_notify_open(struct control *control, struct fault *fault) CHECKED;
+void control_notify_close(struct control *control);
+void control_notify_begin(struct control *control);
+void control_notify_incidents(struct control *control, const struct control_request *request);
+void control_notify_ack(struct control *control, const struct control_request *request);
+void control_notify_test(struct control *control, const struct control_request *request);
 
 /* control.c: puts an event in line and works the line unless that is being done already. */
 void control_event(struct control *control, const struct node_event *event);
@@ -97,7 +144,13 @@ void control_return_close(struct control *control);
 void control_return_begin(struct control *control);
 void control_return_ask(struct control *control, const struct control_request *request);
 
+/* control_probe.c: one round of a check for a person. Their service is known to exist. */
+void control_probe_ask(struct control *control, const struct control_request *request);
+void control_probe_close(struct control *control);
+
 /* control_people.c: requests of the control socket. */
 bool control_people_open(struct control *control, struct fault *fault) CHECKED;
+/* The core's answer to an order, with what the ledger has to add. */
+void control_people_answer(struct control *control, const struct message_order_reply *reply);
 
 #endif

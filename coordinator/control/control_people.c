@@ -14,112 +14,13 @@
 #include "coordinator/status/status.h"
 #include "coordinator/status/status_text.h"
 
-/* Everything that a snapshot is made from, borrowed for the call. */
-struct snapshot {
-    struct status_input input;
-    struct node_voters voters;
-    struct status_return returns[POLICY_SERVICES_MAX];
-    struct view_service *views;
-    struct status_guarded guarded[POLICY_SERVICES_MAX];
-    struct commit_status *commits;
-    struct link_status links[LINK_PEERS_MAX];
-    struct store_writer_status store;
-    struct journal_status journal;
-    struct audit_status audit;
-    struct tls_expiry certificate;
-    struct links_counters counters;
-    struct control_counters people;
-};
-
-static void look_at_fence(const struct control_service *s, struct status_guarded *guarded)
-{
-    *guarded = (struct status_guarded){ .here = s->fence != NULL };
-    if (!guarded->here)
-        return;
-    guarded->trouble = fence_trouble(s->fence);
-    guarded->said = fence_said(s->fence);
-    guarded->kernel = s->sockets != NULL;
-    if (guarded->kernel)
-        guarded->sockets = *socket_watch_last(s->sockets, &guarded->sockets_us);
-}
-
-static void take_snapshot(struct control *c, struct snapshot *s)
-{
-    size_t services = c->parts.cluster->service_count;
-    s->views = calloc(services > 0 ? services : 1, sizeof *s->views);
-    s->commits = calloc(services > 0 ? services : 1, sizeof *s->commits);
-    ensure(s->views != NULL && s->commits != NULL);
-    for (size_t i = 0; i < services; i++)
-        if (c->services[i].commit != NULL)
-            commit_hold_status(c->services[i].commit, &s->commits[i]);
-    for (size_t i = 0; i < services; i++)
-        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
-                  (struct wall_time){ base_wall_us() }, &s->views[i]);
-    for (size_t i = 0; i < services; i++)
-        look_at_fence(&c->services[i], &s->guarded[i]);
-    for (size_t i = 0; i < c->link_count; i++)
-        links_status(c->links, i, &s->links[i]);
-    if (c->writer != NULL)
-        store_writer_status(c->writer, &s->store);
-    journal_status(c->parts.journal, &s->journal);
-    audit_status(c->parts.audit, &s->audit);
-    links_expiry(c->links, &s->certificate);
-    links_counters(c->links, &s->counters);
-    control_counters(c->server, &s->people);
-    for (size_t i = 0; i < services; i++)
-        s->returns[i] = (struct status_return){
-            .returned = c->services[i].returned != NULL ? returned_json(c->services[i].returned) : NULL,
-            .rejoin = c->services[i].rejoin != NULL ? rejoin_json(c->services[i].rejoin) : NULL,
-        };
-    node_voters(c->node, (struct mono_time){ base_mono_us() }, &s->voters);
-    s->input = (struct status_input){
-        .voters = &s->voters,
-        .cluster = c->parts.cluster,
-        .local = c->parts.local,
-        .version = c->parts.version,
-        .self = c->parts.self,
-        .now_mono_us = base_mono_us(),
-        .now_wall_us = base_wall_us(),
-        .started_mono_us = c->started_us,
-        .mute = node_mute(c->node),
-        .views = s->views,
-        .guarded = s->guarded,
-        .commits = s->commits,
-        .waits = (const struct status_waits (*)[CONFIG_MAX_REGIONS])c->waits,
-        .links = s->links,
-        .link_count = c->link_count,
-        .counters = &s->counters,
-        .refused_messages = c->refused_messages,
-        .people = &s->people,
-        .store = c->writer != NULL ? &s->store : NULL,
-        .store_doubt = c->parts.store != NULL && store_in_doubt(c->parts.store),
-        .store_text = c->parts.store_text,
-        .journal = &s->journal,
-        .audit = &s->audit,
-        .history = c->parts.history,
-        .returns = s->returns,
-        .certificate = &s->certificate,
-        .control_stall_us = loop_longest_stall_us(c->parts.loop),
-        .probes_stall_us = loop_longest_stall_us(probing_loop(c->parts.probing)),
-    };
-}
-
-static void drop_snapshot(struct control *c, struct snapshot *s)
-{
-    for (size_t i = 0; i < c->parts.cluster->service_count; i++)
-        json_decref(s->returns[i].rejoin);
-    free(s->views);
-    free(s->commits);
-}
-
 static bool known_service(struct control *c, const struct control_request *request)
 {
     const char *name = request->arguments.service;
     if (name == NULL || config_find_service(c->parts.cluster, name) != CONFIG_NONE)
         return true;
-    control_refuse(c->server, request->ticket, "unknown_service", EXIT_USAGE,
-                   "there is no such service in the cluster file",
-                   "run failoverctl status to see the services", NULL);
+    control_refuse(c->server, request->ticket, "no_service", EXIT_USAGE, "this cluster has no such service",
+                   "failoverctl status lists them.", NULL);
     return false;
 }
 
@@ -127,11 +28,11 @@ static void answer_status(struct control *c, const struct control_request *reque
 {
     if (!known_service(c, request))
         return;
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_render(&snapshot.input, request->arguments.service));
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
     /* What is shown is the longest stall since it was last asked for. */
     loop_reset_stall(c->parts.loop);
     probing_reset_stall(c->parts.probing);
@@ -158,14 +59,14 @@ static size_t service_of_operation(struct control *c, uint64_t operation)
 static void journal_before(struct control *c, size_t service, const struct order *order)
 {
     const char *name = c->parts.cluster->services[service].name;
-    struct snapshot snapshot;
+    struct control_snapshot snapshot;
     size_t index;
     const json_t *item;
     if (c->parts.cluster->services[service].runbook_count == 0)
         return;
-    take_snapshot(c, &snapshot);
+    control_snapshot(c, &snapshot);
     json_t *plan = status_dry_run(&snapshot.input, service, order);
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
     json_array_foreach(json_object_get(json_object_get(plan, "runbook"), "list"), index, item) {
         char sentence[512];
         struct text text = TEXT_OF(sentence);
@@ -189,8 +90,8 @@ static bool has_to_rejoin_first(struct control *c, const struct control_request 
 {
     char what[512], todo[512];
     struct text text = TEXT_OF(what), next = TEXT_OF(todo);
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     json_t *rejoin = status_rejoin_first(&snapshot.input, service, home);
     if (rejoin != NULL) {
         text_appendf(&text, "refused: the old primary has to be rejoined first: %s. Nothing was changed",
@@ -203,7 +104,7 @@ static bool has_to_rejoin_first(struct control *c, const struct control_request 
     }
     bool refused = rejoin != NULL;
     json_decref(rejoin);
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
     return refused;
 }
 
@@ -222,13 +123,13 @@ static void answer_order(struct control *c, const struct control_request *reques
         return;
     }
     if (request->arguments.dry_run) {
-        struct snapshot snapshot;
-        take_snapshot(c, &snapshot);
+        struct control_snapshot snapshot;
+        control_snapshot(c, &snapshot);
         control_reply(c->server, request->ticket,
                       order.kind == ORDER_FAILBACK
                           ? status_plan(&snapshot.input, service, PLANNED_FAILBACK, &order)
                           : status_dry_run(&snapshot.input, service, &order));
-        drop_snapshot(c, &snapshot);
+        control_snapshot_drop(c, &snapshot);
         return;
     }
     if (order.kind == ORDER_FAILBACK && has_to_rejoin_first(c, request, service, order.to))
@@ -262,16 +163,16 @@ static void refuse_tick(struct control *c, const struct control_request *request
 
 static void answer_tick(struct control *c, const struct control_request *request)
 {
-    struct snapshot snapshot;
+    struct control_snapshot snapshot;
     size_t service = 0;
     char why[STATUS_TICK_TEXT_MAX];
     struct text text = TEXT_OF(why);
     struct order order = { .kind = ORDER_TICK, .to = REGION_NONE, .accepted_loss_bytes = -1 };
     ensure(parse_hex(request->arguments.operation, &order.operation)); /* command_parse() saw to it */
-    take_snapshot(c, &snapshot);
+    control_snapshot(c, &snapshot);
     enum tick_ruling ruling = status_tick(&snapshot.input, order.operation, request->arguments.item, &service,
                                           &order.items, &text);
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
     if (ruling != TICK_GOOD) {
         refuse_tick(c, request, ruling, why);
         return;
@@ -325,10 +226,10 @@ static void answer_proposal(struct control *c, const struct control_request *req
 
 static void answer_voter_list(struct control *c, const struct control_request *request)
 {
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket, status_voters(&snapshot.input));
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
 }
 
 static void answer_voter_order(struct control *c, const struct control_request *request)
@@ -339,15 +240,40 @@ static void answer_voter_order(struct control *c, const struct control_request *
         control_event(c, &event);
 }
 
+/* 0: none that is known here, or the order was of no service. */
+static uint64_t running_operation(struct control *c, const char *service)
+{
+    size_t index = service != NULL ? config_find_service(c->parts.cluster, service) : CONFIG_NONE;
+    struct view_service *view = index != CONFIG_NONE ? malloc(sizeof *view) : NULL;
+    uint64_t id = 0;
+    if (view == NULL)
+        return 0;
+    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+              view);
+    if (view->ledger_known && view->ledger.operation.kind != OPERATION_NONE)
+        id = view->ledger.operation.id;
+    free(view);
+    return id;
+}
+
+/* Whoever is told that one runs already wants to follow that one. */
+void control_people_answer(struct control *c, const struct message_order_reply *reply)
+{
+    struct message_order_reply told = *reply;
+    if (told.answer == ANSWER_BUSY && told.operation == 0)
+        told.operation = running_operation(c, control_asked_service(c->server, reply->ticket));
+    control_answer_order(c->server, reply->ticket, c->parts.cluster, &told);
+}
+
 static void answer_explain(struct control *c, const struct control_request *request)
 {
     if (!known_service(c, request))
         return;
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_explain(&snapshot.input, config_find_service(c->parts.cluster, request->arguments.service)));
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
 }
 
 static void answer_plan(struct control *c, const struct control_request *request)
@@ -356,11 +282,11 @@ static void answer_plan(struct control *c, const struct control_request *request
     struct order order;
     if (!control_order(c->server, request, c->parts.cluster, &service, &order))
         return;
-    struct snapshot snapshot;
-    take_snapshot(c, &snapshot);
+    struct control_snapshot snapshot;
+    control_snapshot(c, &snapshot);
     control_reply(c->server, request->ticket,
                   status_plan(&snapshot.input, service, request->arguments.planned, &order));
-    drop_snapshot(c, &snapshot);
+    control_snapshot_drop(c, &snapshot);
 }
 
 static void answer_history(struct control *c, const struct control_request *request)
@@ -429,6 +355,12 @@ static void answer_may_write(struct control *c, const struct control_request *re
                    no ? EXIT_NOT_WRITER : EXIT_CANT_KNOW, answer.text, answer.todo, more);
 }
 
+static void answer_probe(struct control *c, const struct control_request *request)
+{
+    if (known_service(c, request))
+        control_probe_ask(c, request);
+}
+
 static bool on_request(void *arg, const struct control_request *request)
 {
     struct control *c = arg;
@@ -453,11 +385,15 @@ static bool on_request(void *arg, const struct control_request *request)
     case COMMAND_HISTORY: answer_history(c, request); return true;
     case COMMAND_MAY_WRITE: answer_may_write(c, request); return true;
     case COMMAND_REJOIN: control_return_ask(c, request); return true;
+    case COMMAND_PROBE: answer_probe(c, request); return true;
     case COMMAND_EVENTS: answer_events(c, request); return true;
     case COMMAND_VOTER_LIST: answer_voter_list(c, request); return true;
     case COMMAND_VOTER_ADD:
     case COMMAND_VOTER_REMOVE:
     case COMMAND_VOTER_REPLACE: answer_voter_order(c, request); return true;
+    case COMMAND_INCIDENTS: control_notify_incidents(c, request); return true;
+    case COMMAND_ACK: control_notify_ack(c, request); return true;
+    case COMMAND_NOTIFY_TEST: control_notify_test(c, request); return true;
     case COMMAND_WAIT:
     case COMMAND_OPERATION_SHOW:
     case COMMAND_CHECK_CONFIG:

@@ -10,8 +10,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
-#include "coordinator/control/database_target.h"
-#include "probes/schedule.h"
+#include "coordinator/control/check_settings.h"
 
 #define PROBE_CONNECTIONS (CONFIG_MAX_SERVICES * CONFIG_MAX_CHECKS)
 
@@ -24,6 +23,8 @@ struct probing {
     struct schedule *schedule;
     struct control *control;
     _Atomic bool may_write[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS];
+    /* As they were at the start, which is what the checks' turns go by; NULL where nobody logs in. */
+    struct database_secrets *secrets[CONFIG_MAX_SERVICES][CONFIG_MAX_REGIONS];
     pthread_t thread;
     bool running;
 };
@@ -50,121 +51,38 @@ static void on_round(void *arg, size_t id, const struct probe_round *round)
 
 /* ---- settings ---- */
 
-static void fill_http(const struct check_config *check, struct http_probe_settings *out,
-                      struct http_status_range *status, struct http_json_expectation *json)
+static bool read_secrets(struct probing *p, size_t service, const struct service_region_config *region,
+                         struct fault *fault)
 {
-    const struct http_check_config *http = &check->http;
-    for (size_t i = 0; i < http->status_count; i++)
-        status[i] = (struct http_status_range){ http->status[i].low, http->status[i].high };
-    for (size_t i = 0; i < http->json_count; i++)
-        json[i] = (struct http_json_expectation){ http->json[i].pointer, http->json[i].value_json };
-    *out = (struct http_probe_settings){
-        .url = http->url,
-        .status = status,
-        .status_count = http->status_count,
-        .contains = http->contains,
-        .json = json,
-        .json_count = http->json_count,
-        .skip_certificate_check = !http->certificate_check,
-        .ca_file = http->ca_file,
-        .server_name = http->server_name,
-        .connect_us = http->connect_us,
-        .tls_us = http->tls_us,
-        .first_byte_us = http->first_byte_us,
-        .total_us = http->total_us,
-    };
+    struct database_secrets *secrets = calloc(1, sizeof *secrets);
+    p->secrets[service][region->region] = secrets;
+    if (secrets == NULL)
+        return fault_set(fault, "out of memory");
+    return database_secrets_read(region->database, secrets, fault);
 }
 
-static enum resolve_type type_of(int record)
+static bool fill(struct probing *p, size_t service, const struct service_region_config *region,
+                 const struct check_config *check, struct check_settings *settings, struct fault *fault)
 {
-    switch ((enum config_record_type)record) {
-    case CONFIG_RECORD_AAAA: return RESOLVE_TYPE_AAAA;
-    case CONFIG_RECORD_CNAME: return RESOLVE_TYPE_CNAME;
-    case CONFIG_RECORD_A:
-    default: return RESOLVE_TYPE_A;
-    }
-}
-
-static bool add_http(struct probing *p, const struct check_config *check, size_t id,
-                     struct fault *fault)
-{
-    struct http_status_range status[CONFIG_MAX_STATUS_RANGES];
-    struct http_json_expectation json[CONFIG_MAX_ITEMS];
-    struct schedule_check add = { .kind = SCHEDULE_HTTP,
-                                  .interval_us = check->interval_us,
-                                  .timeout_us = check->timeout_us };
-    fill_http(check, &add.settings.http, status, json);
-    return schedule_add(p->schedule, &add, id, fault);
-}
-
-static bool add_tcp(struct probing *p, const struct check_config *check, size_t id,
-                    struct fault *fault)
-{
-    char host[CONFIG_MAX_TEXT];
-    struct schedule_check add = { .kind = SCHEDULE_TCP,
-                                  .interval_us = check->interval_us,
-                                  .timeout_us = check->timeout_us };
-    add.settings.tcp.host = host;
-    return (config_split_endpoint(check->tcp.address, host, sizeof host,
-                                  &add.settings.tcp.port) ||
-            fault_set(fault, "%s is no host:port", check->tcp.address)) &&
-           schedule_add(p->schedule, &add, id, fault);
-}
-
-static bool add_dns(struct probing *p, const struct check_config *check, size_t id,
-                    struct fault *fault)
-{
-    struct schedule_check add = { .kind = SCHEDULE_DNS,
-                                  .interval_us = check->interval_us,
-                                  .timeout_us = check->timeout_us };
-    add.settings.dns = (struct dns_probe_settings){
-        .name = check->dns.name,
-        .type = type_of(check->dns.record),
-        .servers = check->dns.servers.items,
-        .server_count = check->dns.servers.count,
-        .expect_any = check->dns.expect_any.items,
-        .expect_count = check->dns.expect_any.count,
-    };
-    return schedule_add(p->schedule, &add, id, fault);
-}
-
-static bool add_postgres(struct probing *p, size_t service,
-                         const struct service_region_config *region,
-                         const struct check_config *check, size_t id, struct fault *fault)
-{
-    struct database_secrets secrets;
-    if (region->database == NULL)
-        return fault_set(fault, "there is no database in this region");
-    if (!database_secrets_read(region->database, &secrets, fault))
-        return false;
-    struct schedule_check add = { .kind = SCHEDULE_POSTGRES,
-                                  .interval_us = check->interval_us,
-                                  .timeout_us = check->timeout_us };
-    /* The guard looks at its own database from inside: its own fence must not blind it. */
-    bool inside = config_is_guard(region, p->self);
-    add.settings.postgres = (struct postgres_probe_settings){
-        .target = inside ? database_inside(region->database, &secrets)
-                         : database_outside(region->database, &secrets),
-        .observer = p->cluster->nodes[p->self].name,
-        .write_check = check->postgres.write_check,
+    struct check_place place = {
+        .cluster = p->cluster,
+        .self = p->self,
+        .region = region,
+        .secrets = p->secrets[service][region->region],
         .may_write = &p->may_write[service][region->region],
     };
-    bool added = schedule_add(p->schedule, &add, id, fault);
-    explicit_bzero(&secrets, sizeof secrets);
-    return added;
+    return check_settings_fill(&place, check, settings, fault);
 }
 
 static bool add_check(struct probing *p, size_t service, const struct service_region_config *region,
                       const struct check_config *check, struct fault *fault)
 {
-    size_t id = id_of(service, check->index);
-    switch ((enum config_check_type)check->type) {
-    case CONFIG_CHECK_HTTP: return add_http(p, check, id, fault);
-    case CONFIG_CHECK_TCP: return add_tcp(p, check, id, fault);
-    case CONFIG_CHECK_DNS: return add_dns(p, check, id, fault);
-    case CONFIG_CHECK_POSTGRES: return add_postgres(p, service, region, check, id, fault);
-    default: return fault_set(fault, "unknown type of check");
-    }
+    struct check_settings settings;
+    if (check->type == CONFIG_CHECK_POSTGRES && region->database != NULL &&
+        p->secrets[service][region->region] == NULL && !read_secrets(p, service, region, fault))
+        return false;
+    return fill(p, service, region, check, &settings, fault) &&
+           schedule_add(p->schedule, &settings.check, id_of(service, check->index), fault);
 }
 
 static bool add_all(struct probing *p, struct fault *fault)
@@ -180,6 +98,59 @@ static bool add_all(struct probing *p, struct fault *fault)
         }
     }
     return true;
+}
+
+/* ---- single rounds ---- */
+
+/* Goes to the probes loop with the question and comes back with the answer; freed by where it ends. */
+struct asked {
+    struct probing *probing;
+    struct probing_question question;
+    struct probe_round round;
+};
+
+static void answer(struct asked *asked)
+{
+    control_post_round(asked->probing->control, asked->question.mark, &asked->round);
+    free(asked);
+}
+
+static void on_single(void *arg, const struct probe_round *round)
+{
+    struct asked *asked = arg;
+    asked->round = *round;
+    answer(asked);
+}
+
+static void begin_single(void *arg)
+{
+    struct asked *asked = arg;
+    struct probing *p = asked->probing;
+    const struct probing_question *question = &asked->question;
+    struct check_settings settings;
+    struct fault fault = { "" };
+    if (base_mono_us() > question->begin_by_us) {
+        free(asked); /* this loop stood still, and nobody waits for it any more */
+        return;
+    }
+    if (fill(p, question->service, question->region, question->check, &settings, &fault) &&
+        schedule_once(p->schedule, &settings.check, on_single, asked, &fault))
+        return;
+    probe_end_as(&asked->round, SAMPLE_OBSERVER, "this node can't look: %s", fault.text);
+    answer(asked);
+}
+
+bool probing_ask(struct probing *p, const struct probing_question *question)
+{
+    struct asked *asked = calloc(1, sizeof *asked);
+    if (asked == NULL)
+        return false;
+    asked->probing = p;
+    asked->question = *question;
+    if (loop_post(p->loop, begin_single, asked))
+        return true;
+    free(asked);
+    return false;
 }
 
 /* ---- life ---- */
@@ -204,7 +175,7 @@ struct probing *probing_new(const struct cluster_config *cluster, size_t self, s
     return p;
 }
 
-const struct loop *probing_loop(const struct probing *p)
+struct loop *probing_loop(const struct probing *p)
 {
     return p->loop;
 }
@@ -264,5 +235,11 @@ void probing_free(struct probing *p)
     resolver_free(p->resolver);
     fetch_pool_free(p->pool);
     loop_free(p->loop);
+    for (size_t s = 0; s < CONFIG_MAX_SERVICES; s++)
+        for (size_t r = 0; r < CONFIG_MAX_REGIONS; r++)
+            if (p->secrets[s][r] != NULL) {
+                explicit_bzero(p->secrets[s][r], sizeof *p->secrets[s][r]);
+                free(p->secrets[s][r]);
+            }
     free(p);
 }

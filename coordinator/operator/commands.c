@@ -40,7 +40,8 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --reason TEXT         why; goes into the audit trail with your name\n"
       "  --skip-gate GATE      go on although this gate is shut (may be given more than once; needs\n"
       "                        the role force). Forcing a healthy writer out needs majority_failed\n"
-      "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO (role force)\n"
+      "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO: 4096, 16MiB\n"
+      "                        (role force)\n"
       "  --dry-run             show the gates and the steps, change nothing\n"
       "  --yes                 don't ask for the region's name\n"
       "  --no-wait             return as soon as the operation has begun (exit code 6)\n"
@@ -164,6 +165,30 @@ static const struct command commands[COMMAND_COUNT] = {
       { { "service", PARAMETER_NAME, false, false }, { "after", PARAMETER_SEQ, false, false },
         { "run", PARAMETER_HEX, false, false }, { "since", PARAMETER_TIME, false, false },
         { "limit", PARAMETER_COUNT, false, false } } },
+    [COMMAND_PROBE] = { COMMAND_PROBE, "probe", "SERVICE CHECK [--region REGION]", ROLE_READ, true, false,
+      "run one check now, from this node, and show each phase (exit codes 0 passed, 1 not)",
+      "  CHECK            its name in cluster.json; status --verbose lists them\n"
+      "  --region REGION  where more than one region has a check of that name\n"
+      "  A look and no more: the round is not counted, and beside it stands what this node judges by the check's\n"
+      "  own turns. It begins anew: the name is looked up, a database logged in to. Exit code 0: it passed. 1: it\n"
+      "  failed, or this node could not look. 3: a round of it runs for somebody else. Ask on other nodes what they see.\n",
+      { SERVICE_PARAMETER, { "check", PARAMETER_NAME, true, false }, { "region", PARAMETER_NAME, false, false } } },
+    [COMMAND_INCIDENTS] = { COMMAND_INCIDENTS, "incidents", "", ROLE_READ, true, false,
+      "what people were told of and is not over, who takes care, and whether each channel works",
+      "  As this node sees it. Of an operation the incident's id is the operation's.\n", { { NULL, PARAMETER_FLAG, false, false } } },
+    [COMMAND_ACK] = { COMMAND_ACK, "ack", "ID [--reason TEXT]", ROLE_OPERATE, true, true,
+      "say that you take care of an incident, so that nobody else is called for it",
+      "  ID             as messages and failoverctl incidents have it\n"
+      "  --reason TEXT  goes into the audit trail with your name\n"
+      "  It counts on the node that is asked: ask the one whose messages you get (failoverctl incidents there shows what\n"
+      "  it told). Nothing else changes: an operation goes on, and the incident is over when it is over. Exit code 2: no\n"
+      "  such incident is open here.\n",
+      { { "incident", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, false, false } } },
+    [COMMAND_NOTIFY_TEST] = { COMMAND_NOTIFY_TEST, "notify test", "CHANNEL", ROLE_OPERATE, true, true,
+      "send a test over one channel now, from this node, and say what came back",
+      "  CHANNEL  its name in notify.channels of cluster.json\n"
+      "  Exit code 0: it was taken. 1: it was not, and why. Of pagerduty it opens an incident: resolve it there.\n",
+      { { "channel", PARAMETER_NAME, true, false } } },
     [COMMAND_WAIT] = { COMMAND_WAIT, "wait", "ID [--timeout SECONDS]", ROLE_READ, false, false,
       "wait for the end of an operation, showing its steps (exit codes 0, 1, 5, 6)",
       "  ID                 as accepted orders print it, or history\n"
@@ -349,7 +374,8 @@ static bool check_hex(const char *key, const char *value, struct fault *fault)
 {
     uint64_t id;
     if (!parse_hex(value, &id))
-        return fault_set(fault, "%s has to be 16 hexadecimal digits, as orders and history print an operation's id", key);
+        return fault_set(fault, "%s has to be 16 hexadecimal digits, as orders and history print an operation's id, and messages an "
+                                "incident's", key);
     return true;
 }
 
@@ -452,12 +478,20 @@ static void keep_string(struct command_arguments *arguments, const char *key, co
         arguments->to = value;
     else if (strcmp(key, "reason") == 0)
         arguments->reason = value;
+    else if (strcmp(key, "check") == 0)
+        arguments->check = value;
+    else if (strcmp(key, "region") == 0)
+        arguments->region = value;
     else if (strcmp(key, "operation") == 0)
         arguments->operation = value;
     else if (strcmp(key, "item") == 0)
         arguments->item = value;
     else if (strcmp(key, "node") == 0)
         arguments->node = value;
+    else if (strcmp(key, "incident") == 0)
+        arguments->incident = value;
+    else if (strcmp(key, "channel") == 0)
+        arguments->channel = value;
     else if (strcmp(key, "run") == 0)
         arguments->run = value;
     else if (strcmp(key, "since") == 0)

@@ -32,6 +32,10 @@ enum command_id {
     COMMAND_REJOIN,
     COMMAND_RECONCILE,
     COMMAND_EVENTS,
+    COMMAND_PROBE,
+    COMMAND_INCIDENTS,
+    COMMAND_ACK,
+    COMMAND_NOTIFY_TEST,
     COMMAND_WAIT,
     COMMAND_OPERATION_SHOW,
     COMMAND_PAUSE,
@@ -60,7 +64,7 @@ enum parameter_kind {
     PARAMETER_COUNT,  /* integer, 1..1000 */
     PARAMETER_FLAG,   /* boolean */
     PARAMETER_PLANNED, /* "failover", "switchover", "failback" */
-    PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, or a run */
+    PARAMETER_HEX,    /* 16 hexadecimal digits: an operation's id, an incident's, or a run */
     PARAMETER_SEQ,    /* integer, 0 or more */
     PARAMETER_PAUSE,  /* integer, ms: 1 to COMMAND_PAUSE_MAX_S */
     PARAMETER_AT,     /* integer, ms since 1970 UTC */
@@ -116,10 +120,14 @@ struct command_arguments {
     const char *operation;
     const char *item;
     const char *node;
+    const char *check;
+    const char *region;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
     int64_t limit;          /* 0: left out */
     int64_t after;          /* -1: left out */
+    const char *incident;
+    const char *channel;
     const char *run;
     const char *since;
     struct shift shift;     /* of a failback; what was left out is filled in */

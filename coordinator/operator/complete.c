@@ -158,7 +158,8 @@ bool complete_needs_status(struct complete_line line, const char **socket_path)
     place_now(&s, &word);
     if (s.socket != NULL)
         *socket_path = s.socket;
-    return strcmp(word.text, "SERVICE") == 0 || strcmp(word.text, "REGION") == 0 || is_proposal(&s, &word);
+    return strcmp(word.text, "SERVICE") == 0 || strcmp(word.text, "REGION") == 0 || strcmp(word.text, "CHECK") == 0 ||
+           is_proposal(&s, &word);
 }
 
 /* ---- candidates ----------------------------------------------------------------------------- */
@@ -277,6 +278,28 @@ static void offer_proposals(const struct offer *o, const json_t *status)
     }
 }
 
+/* Each name once, although several regions may have it. */
+static void offer_checks(const struct offer *o, const json_t *status)
+{
+    size_t i, k, before;
+    json_t *service, *check;
+    json_array_foreach(json_object_get(status, "services"), i, service) {
+        const json_t *checks = json_object_get(service, "checks");
+        if (o->scan->service == NULL || name_of(service) == NULL || strcmp(o->scan->service, name_of(service)) != 0)
+            continue;
+        json_array_foreach(checks, k, check) {
+            const char *name = name_of(check);
+            for (before = 0; before < k && name != NULL; before++) {
+                const char *other = name_of(json_array_get(checks, before));
+                if (other != NULL && strcmp(other, name) == 0)
+                    name = NULL;
+            }
+            if (name != NULL)
+                offer(o, name);
+        }
+    }
+}
+
 void complete_candidates(struct complete_line line, const json_t *status, complete_take *take, void *context)
 {
     struct scan s = read_line(line);
@@ -287,6 +310,8 @@ void complete_candidates(struct complete_line line, const json_t *status, comple
         offer_names(&o, status, word.text[0] == 'R');
     else if (is_proposal(&s, &word))
         offer_proposals(&o, status);
+    else if (strcmp(word.text, "CHECK") == 0)
+        offer_checks(&o, status);
     else if (strcmp(word.text, "GATE") == 0)
         offer_gates(&o);
     else if (strcmp(word.text, "COMMAND") == 0)

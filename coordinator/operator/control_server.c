@@ -230,6 +230,12 @@ bool control_asked_later(struct control_server *server, uint64_t ticket)
     return connection != NULL && connection->request.arguments.at_us != 0;
 }
 
+const char *control_asked_service(struct control_server *server, uint64_t ticket)
+{
+    struct connection *connection = find_ticket(server, ticket);
+    return connection != NULL ? connection->request.arguments.service : NULL;
+}
+
 void control_end(struct control_server *server, uint64_t ticket, const struct control_end *end)
 {
     struct connection *connection = find_ticket(server, ticket);

@@ -92,6 +92,9 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply);
 
+/* The service of a request that waits for its answer; NULL: it names none, or its asker has gone. */
+const char *control_asked_service(struct control_server *server, uint64_t ticket);
+
 /* Whose order it is, and why. */
 void control_sign(const struct control_request *request, struct order *order);
 

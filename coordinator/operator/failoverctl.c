@@ -13,6 +13,7 @@
 #include "coordinator/operator/commands.h"
 #include "coordinator/operator/complete.h"
 #include "coordinator/operator/failoverctl_answer.h"
+#include "coordinator/operator/control_server.h"
 #include "coordinator/operator/failoverctl_audit.h"
 #include "coordinator/operator/failoverctl_events.h"
 #include "coordinator/operator/failoverctl_explain.h"
@@ -20,6 +21,7 @@
 #include "coordinator/operator/failoverctl_may_write.h"
 #include "coordinator/operator/failoverctl_operation.h"
 #include "coordinator/operator/failoverctl_order.h"
+#include "coordinator/operator/failoverctl_probe.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
 #include "coordinator/operator/failoverctl_runbook.h"
 #include "coordinator/operator/failoverctl_time.h"
@@ -29,6 +31,7 @@
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
+#define PROBE_TIMEOUT_MS (CONTROL_ANSWER_MS + 5000)
 #define TIMEOUT_MAX_S 3600
 #define COMPLETE_TIMEOUT_MS 1000 /* somebody waits with a finger on the key */
 
@@ -55,7 +58,7 @@ enum option_id { OPTION_SOCKET = 256, OPTION_TIMEOUT, OPTION_JSON, OPTION_NO_COL
                  OPTION_NO_WAIT, OPTION_DRY_RUN, OPTION_WITHOUT_LIST, OPTION_LIMIT, OPTION_CLUSTER, OPTION_NODE,
                  OPTION_VERBOSE, OPTION_WATCH, OPTION_INTERVAL, OPTION_FOLLOW, OPTION_SINCE, OPTION_EXPECT,
                  OPTION_SHIFT, OPTION_HOLD, OPTION_ALL, OPTION_FOR, OPTION_UNTIL_RESUMED, OPTION_AT,
-                 OPTION_BREAK_GLASS, OPTION_OLD_IS_DEAD, OPTION_KEEP, OPTION_HELP };
+                 OPTION_BREAK_GLASS, OPTION_OLD_IS_DEAD, OPTION_KEEP, OPTION_REGION, OPTION_HELP };
 
 static const struct option options[] = {
     { "socket", required_argument, NULL, OPTION_SOCKET },
@@ -75,6 +78,7 @@ static const struct option options[] = {
     { "cluster", required_argument, NULL, OPTION_CLUSTER },
     { "node", required_argument, NULL, OPTION_NODE },
     { "expect", required_argument, NULL, OPTION_EXPECT },
+    { "region", required_argument, NULL, OPTION_REGION },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "watch", no_argument, NULL, OPTION_WATCH },
     { "interval", required_argument, NULL, OPTION_INTERVAL },
@@ -93,52 +97,54 @@ static const struct option options[] = {
     { NULL, 0, NULL, 0 },
 };
 
-#define AUDITS (1u << COMMAND_AUDIT_VERIFY | 1u << COMMAND_AUDIT_SHOW)
-#define PAUSES (1u << COMMAND_PAUSE | 1u << COMMAND_RESUME)
+#define BIT(command) (UINT64_C(1) << (command))
+#define AUDITS (BIT(COMMAND_AUDIT_VERIFY) | BIT(COMMAND_AUDIT_SHOW))
+#define PAUSES (BIT(COMMAND_PAUSE) | BIT(COMMAND_RESUME))
 #define SAYS                                                                                                     \
-    (PAUSES | 1u << COMMAND_OPERATION_PAUSE | 1u << COMMAND_OPERATION_RESUME | 1u << COMMAND_OPERATION_ABORT | \
-     1u << COMMAND_OPERATION_SKIP)
-#define ANSWERS (1u << COMMAND_APPROVE | 1u << COMMAND_DECLINE)
-#define MOVES (1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER | 1u << COMMAND_FAILBACK)
+    (PAUSES | BIT(COMMAND_OPERATION_PAUSE) | BIT(COMMAND_OPERATION_RESUME) | BIT(COMMAND_OPERATION_ABORT) | \
+     BIT(COMMAND_OPERATION_SKIP))
+#define ANSWERS (BIT(COMMAND_APPROVE) | BIT(COMMAND_DECLINE))
+#define MOVES (BIT(COMMAND_FAILOVER) | BIT(COMMAND_SWITCHOVER) | BIT(COMMAND_FAILBACK))
 
-#define VOTERS (1u << COMMAND_VOTER_ADD | 1u << COMMAND_VOTER_REMOVE | 1u << COMMAND_VOTER_REPLACE)
+#define VOTERS (BIT(COMMAND_VOTER_ADD) | BIT(COMMAND_VOTER_REMOVE) | BIT(COMMAND_VOTER_REPLACE))
 
-_Static_assert(COMMAND_COUNT <= 32, "a bit for each command");
+_Static_assert(COMMAND_COUNT <= 64, "a bit for each command");
 
 /* Which commands take which option; what is not here is for all of them. */
 static const struct {
     int option;
-    unsigned commands; /* bits per enum command_id */
+    uint64_t commands; /* BIT() of each enum command_id */
 } option_scope[] = {
-    { OPTION_TO, 1u << COMMAND_FAILOVER | 1u << COMMAND_SWITCHOVER | 1u << COMMAND_PLAN },
-    { OPTION_SHIFT, 1u << COMMAND_FAILBACK },
-    { OPTION_HOLD, 1u << COMMAND_FAILBACK },
+    { OPTION_TO, BIT(COMMAND_FAILOVER) | BIT(COMMAND_SWITCHOVER) | BIT(COMMAND_PLAN) },
+    { OPTION_SHIFT, BIT(COMMAND_FAILBACK) },
+    { OPTION_HOLD, BIT(COMMAND_FAILBACK) },
     { OPTION_ALL, PAUSES },
-    { OPTION_AT, 1u << COMMAND_SWITCHOVER },
-    { OPTION_FOR, 1u << COMMAND_PAUSE },
-    { OPTION_UNTIL_RESUMED, 1u << COMMAND_PAUSE },
-    { OPTION_REASON, SAYS | MOVES | ANSWERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN |
-                         1u << COMMAND_OPERATION_TICK | 1u << COMMAND_RECONCILE | VOTERS },
-    { OPTION_BREAK_GLASS, 1u << COMMAND_FAILOVER },
-    { OPTION_OLD_IS_DEAD, 1u << COMMAND_FAILOVER },
-    { OPTION_KEEP, 1u << COMMAND_RECONCILE },
-    { OPTION_SKIP_GATE, MOVES | 1u << COMMAND_PLAN | 1u << COMMAND_RECONCILE },
-    { OPTION_ACCEPT_LOSS, 1u << COMMAND_FAILOVER | 1u << COMMAND_PLAN },
-    { OPTION_DRY_RUN, MOVES | 1u << COMMAND_REJOIN | 1u << COMMAND_RECONCILE },
-    { OPTION_WITHOUT_LIST, 1u << COMMAND_REJOIN },
-    { OPTION_YES, MOVES | 1u << COMMAND_APPROVE | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN |
-                      1u << COMMAND_RECONCILE | VOTERS },
-    { OPTION_WAIT, 1u << COMMAND_MAY_WRITE },
-    { OPTION_NO_WAIT, MOVES | VOTERS | 1u << COMMAND_DNS_ADOPT | 1u << COMMAND_REJOIN | 1u << COMMAND_RECONCILE },
-    { OPTION_LIMIT, 1u << COMMAND_HISTORY | 1u << COMMAND_AUDIT_SHOW },
-    { OPTION_EXPECT, 1u << COMMAND_AUDIT_VERIFY },
-    { OPTION_VERBOSE, 1u << COMMAND_STATUS },
-    { OPTION_WATCH, 1u << COMMAND_STATUS },
-    { OPTION_INTERVAL, 1u << COMMAND_STATUS },
-    { OPTION_FOLLOW, 1u << COMMAND_EVENTS },
-    { OPTION_SINCE, 1u << COMMAND_EVENTS },
-    { OPTION_CLUSTER, 1u << COMMAND_CHECK_CONFIG },
-    { OPTION_NODE, 1u << COMMAND_CHECK_CONFIG | AUDITS },
+    { OPTION_AT, BIT(COMMAND_SWITCHOVER) },
+    { OPTION_FOR, BIT(COMMAND_PAUSE) },
+    { OPTION_UNTIL_RESUMED, BIT(COMMAND_PAUSE) },
+    { OPTION_REASON, SAYS | MOVES | ANSWERS | BIT(COMMAND_DNS_ADOPT) | BIT(COMMAND_REJOIN) |
+                         BIT(COMMAND_OPERATION_TICK) | BIT(COMMAND_RECONCILE) | BIT(COMMAND_ACK) | VOTERS },
+    { OPTION_BREAK_GLASS, BIT(COMMAND_FAILOVER) },
+    { OPTION_OLD_IS_DEAD, BIT(COMMAND_FAILOVER) },
+    { OPTION_KEEP, BIT(COMMAND_RECONCILE) },
+    { OPTION_SKIP_GATE, MOVES | BIT(COMMAND_PLAN) | BIT(COMMAND_RECONCILE) },
+    { OPTION_ACCEPT_LOSS, BIT(COMMAND_FAILOVER) | BIT(COMMAND_PLAN) },
+    { OPTION_DRY_RUN, MOVES | BIT(COMMAND_REJOIN) | BIT(COMMAND_RECONCILE) },
+    { OPTION_WITHOUT_LIST, BIT(COMMAND_REJOIN) },
+    { OPTION_YES, MOVES | BIT(COMMAND_APPROVE) | BIT(COMMAND_DNS_ADOPT) | BIT(COMMAND_REJOIN) |
+                      BIT(COMMAND_RECONCILE) | VOTERS },
+    { OPTION_WAIT, BIT(COMMAND_MAY_WRITE) },
+    { OPTION_NO_WAIT, MOVES | VOTERS | BIT(COMMAND_DNS_ADOPT) | BIT(COMMAND_REJOIN) | BIT(COMMAND_RECONCILE) },
+    { OPTION_LIMIT, BIT(COMMAND_HISTORY) | BIT(COMMAND_AUDIT_SHOW) },
+    { OPTION_EXPECT, BIT(COMMAND_AUDIT_VERIFY) },
+    { OPTION_REGION, BIT(COMMAND_PROBE) },
+    { OPTION_VERBOSE, BIT(COMMAND_STATUS) },
+    { OPTION_WATCH, BIT(COMMAND_STATUS) },
+    { OPTION_INTERVAL, BIT(COMMAND_STATUS) },
+    { OPTION_FOLLOW, BIT(COMMAND_EVENTS) },
+    { OPTION_SINCE, BIT(COMMAND_EVENTS) },
+    { OPTION_CLUSTER, BIT(COMMAND_CHECK_CONFIG) },
+    { OPTION_NODE, BIT(COMMAND_CHECK_CONFIG) | AUDITS },
 };
 
 static int usage(const char *text, const char *what)
@@ -157,6 +163,14 @@ static bool set_number(struct line *line, const char *key, const char *text)
 {
     unsigned long long value;
     return text_parse_u64(text, INT64_MAX / 2, &value) && set(line, key, json_integer((json_int_t)value));
+}
+
+/* A number of bytes, or a size as cluster.json has them. */
+static bool set_bytes(struct line *line, const char *key, const char *text)
+{
+    struct fault fault;
+    int64_t bytes;
+    return set_number(line, key, text) || (value_size(text, &bytes, &fault) && set(line, key, json_integer(bytes)));
 }
 
 static bool add_gate(struct line *line, const char *name)
@@ -242,12 +256,14 @@ static bool set_hold(struct line *line, const char *text)
 }
 
 /* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
+/* Of `wait` it is the time for the whole, and each answer has its usual time within that. A round of a check lasts as
+ * long as the check may, which the daemon knows, and it ends it. */
 static void set_limit(struct line *line)
 {
     if (line->command->id == COMMAND_WAIT && line->settings.timeout_ms != 0)
         line->limit_us = line->settings.timeout_ms * CLOCK_US_PER_MS;
     if (line->command->id == COMMAND_WAIT || line->settings.timeout_ms == 0)
-        line->settings.timeout_ms = TIMEOUT_DEFAULT_MS;
+        line->settings.timeout_ms = line->command->id == COMMAND_PROBE ? PROBE_TIMEOUT_MS : TIMEOUT_DEFAULT_MS;
 }
 
 /* False: its value is wrong. */
@@ -261,7 +277,7 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_TO: return set(line, "to", json_string(value));
     case OPTION_REASON: return set(line, "reason", json_string(value));
     case OPTION_SKIP_GATE: return add_gate(line, value);
-    case OPTION_ACCEPT_LOSS: return set_number(line, "accept_loss_bytes", value);
+    case OPTION_ACCEPT_LOSS: return set_bytes(line, "accept_loss_bytes", value);
     case OPTION_YES: line->settings.yes = true; return true;
     case OPTION_WAIT: return set_wait(line, value);
     case OPTION_NO_WAIT: line->settings.no_wait = true; return true;
@@ -271,6 +287,7 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_CLUSTER: line->cluster_file = value; return true;
     case OPTION_NODE: line->node_file = value; return true;
     case OPTION_EXPECT: line->expect = value; return true;
+    case OPTION_REGION: return set(line, "region", json_string(value));
     case OPTION_VERBOSE: line->settings.style.verbose = true; return true;
     case OPTION_WATCH: line->watch = true; return true;
     case OPTION_FOLLOW: line->follow = true; return true;
@@ -417,19 +434,22 @@ static bool is_voter_change(enum command_id id)
     return (VOTERS >> id & 1u) != 0;
 }
 
-/* How many words follow the command: a service, and before it what is to be planned; an operation, and its item. */
+/* How many words follow the command: a service, before it what is to be planned, after it a check; an operation, and
+ * its item. */
 static size_t words_of(enum command_id id)
 {
-    return id == COMMAND_CHECK_CONFIG || id == COMMAND_VOTER_LIST ? 0
-           : id == COMMAND_PLAN || id == COMMAND_OPERATION_TICK ? 2 : 1;
+    bool none = id == COMMAND_CHECK_CONFIG || id == COMMAND_INCIDENTS || id == COMMAND_VOTER_LIST;
+    return none ? 0 : id == COMMAND_PLAN || id == COMMAND_PROBE || id == COMMAND_OPERATION_TICK ? 2 : 1;
 }
 
 static bool set_words(struct line *line)
 {
     enum command_id id = line->command->id;
-    const char *keys[] = { "operation", id == COMMAND_OPERATION_TICK ? "item" : "service" };
-    if (is_voter_change(id))
-        return line->word_count == 0 || set(line, "node", json_string(line->words[0]));
+    const char *keys[] = { "operation", id == COMMAND_OPERATION_TICK ? "item" : "service", "check" };
+    const char *only = is_voter_change(id) ? "node" : id == COMMAND_ACK ? "incident"
+                       : id == COMMAND_NOTIFY_TEST ? "channel" : NULL;
+    if (only != NULL)
+        return line->word_count == 0 || set(line, only, json_string(line->words[0]));
     size_t first = id == COMMAND_PLAN || of_operation(id) || command_answers(id) ? 0 : 1;
     for (size_t i = 0; i < line->word_count; i++)
         if (!set(line, keys[first + i], json_string(line->words[i])))
@@ -469,8 +489,14 @@ static int run_command(struct line *line)
         return run_ask(line, table_history);
     if (line->command->id == COMMAND_EVENTS)
         return (int)ctl_events(&line->settings, json_incref(line->request), line->follow);
+    if (line->command->id == COMMAND_INCIDENTS)
+        return run_ask(line, table_incidents);
+    if (line->command->id == COMMAND_ACK || line->command->id == COMMAND_NOTIFY_TEST)
+        return run_ask(line, table_words);
     if (line->command->id == COMMAND_MAY_WRITE)
         return (int)ctl_may_write(&line->settings, json_incref(line->request), line->wait_us);
+    if (line->command->id == COMMAND_PROBE)
+        return (int)ctl_probe(&line->settings, json_incref(line->request));
     if (line->command->id == COMMAND_REJOIN)
         return (int)ctl_rejoin(&line->settings, json_incref(line->request));
     if (line->command->id == COMMAND_WAIT)

@@ -14,11 +14,15 @@
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
+static enum exit_code print_document(const json_t *document, size_t flags, enum exit_code code)
+{
+    bool good = json_dumpf(document, stdout, flags) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
+    return good ? code : EXIT_FAILED;
+}
+
 enum exit_code ctl_print_json(const json_t *document, enum exit_code code)
 {
-    bool good = json_dumpf(document, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
-                fflush(stdout) == 0;
-    return good ? code : EXIT_FAILED;
+    return print_document(document, JSON_INDENT(2), code);
 }
 
 enum exit_code ctl_exit_of(enum ctl_outcome outcome, const json_t *error)
@@ -41,17 +45,26 @@ enum exit_code ctl_exit_of(enum ctl_outcome outcome, const json_t *error)
     return EXIT_FAILED;
 }
 
+/* As the daemon's own refusals have it, so that a program finds the same keys whoever says it. */
+static json_t *own_error(enum ctl_outcome outcome, const struct fault *fault)
+{
+    const char *code = "interrupted";
+    const char *todo = "";
+    if (outcome == CTL_UNREACHABLE) {
+        code = "unreachable";
+        todo = "See that failoverd runs here (systemctl status failoverd), and that --socket is right.";
+    } else if (outcome == CTL_BROKEN) {
+        code = "broken_answer";
+        todo = "See the log of failoverd; what was ordered may have been taken: failoverctl status shows it.";
+    }
+    return json_pack("{s:s, s:o, s:s, s:i}", "code", code, "text",
+                     json_of_text(outcome == CTL_INTERRUPTED ? "interrupted" : fault->text), "todo", todo, "exit",
+                     (int)ctl_exit_of(outcome, NULL));
+}
+
 json_t *ctl_error_document(enum ctl_outcome outcome, const json_t *error, const struct fault *fault)
 {
-    json_t *copy;
-    if (outcome == CTL_REFUSED)
-        copy = json_deep_copy(error);
-    else
-        copy = json_pack("{s:s, s:o}", "code",
-                         outcome == CTL_UNREACHABLE ? "unreachable"
-                         : outcome == CTL_BROKEN    ? "broken_answer"
-                                                    : "interrupted",
-                         "text", json_of_text(fault->text));
+    json_t *copy = outcome == CTL_REFUSED ? json_deep_copy(error) : own_error(outcome, fault);
     return json_pack("{s:b, s:o}", "ok", 0, "error", copy != NULL ? copy : json_null());
 }
 
@@ -60,8 +73,9 @@ enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcom
 {
     enum exit_code code = ctl_exit_of(outcome, error);
     if (settings->json) {
+        /* On one line: some commands print a document a line, and this may come among them. */
         json_t *document = ctl_error_document(outcome, error, fault);
-        (void)ctl_print_json(document, code);
+        (void)print_document(document, 0, code);
         json_decref(document);
         return code;
     }

@@ -441,6 +441,17 @@ static void print_peers(const struct table_style *style, const json_t *peers)
     print_table(style, table);
 }
 
+/* What waits for somebody to take care of it. */
+static void print_calls(const struct table_style *style, const json_t *notify)
+{
+    size_t index;
+    const json_t *incident;
+    json_array_foreach(json_object_get(notify, "incidents"), index, incident)
+        if (peek_yes(incident, "needs_person") && peek_str(incident, "acknowledged_by", NULL) == NULL)
+            fprintf(style->stream, "%sneeds a person%s %s. Nobody has said that they take care: failoverctl ack %s\n", paint(style, RED),
+                    paint(style, RESET), peek_str(incident, "text", "?"), peek_str(incident, "id", "?"));
+}
+
 void table_status(const struct table_style *style, const json_t *status)
 {
     size_t index;
@@ -465,6 +476,7 @@ void table_status(const struct table_style *style, const json_t *status)
     text_append(&voters, "");
     status_text_voters(&voters, json_object_get(status, "voters"));
     fprintf(style->stream, "%s%s", voters.length > 0 ? "\n" : "", words);
+    print_calls(style, json_object_get(status, "notify"));
     fprintf(style->stream, "\nseen by %s in %s (cluster %s, failoverd %s)%s%s\n",
             peek_str(status, "node", "?"), peek_str(status, "region", "?"),
             peek_str(status, "cluster", "?"), peek_str(status, "version", "?"),
@@ -749,6 +761,26 @@ void table_history(const struct table_style *style, const json_t *history)
     }
 }
 
+/* ---- probe --------------------------------------------------------------------------------- */
+
+void table_phases(const struct table_style *style, const json_t *phases)
+{
+    static const struct column columns[] = { { "PHASE", 0 }, { "TOOK", SCOLS_FL_RIGHT } };
+    struct libscols_table *table = new_table(style, columns, sizeof columns / sizeof columns[0]);
+    size_t index;
+    const json_t *phase;
+    json_array_foreach(phases, index, phase) {
+        char took[32] = "-";
+        double ms;
+        struct libscols_line *line = new_line(table);
+        if (peek_real(phase, "ms", &ms) && ms >= 0 && ms < 1e9)
+            (void)snprintf(took, sizeof took, "%.2f ms", ms);
+        set_cell(line, 0, peek_str(phase, "text", "?"));
+        set_cell(line, 1, took);
+    }
+    print_table(style, table);
+}
+
 /* ---- audit --------------------------------------------------------------------------------- */
 
 /* Only names that we know: the file may be anybody's. */
@@ -814,4 +846,88 @@ void table_audit(const struct table_style *style, const json_t *audit)
     if (!peek_yes(audit, "whole"))
         fprintf(style->stream, "%sThe chain is broken: failoverctl audit verify says where.%s\n", paint(style, RED),
                 paint(style, RESET));
+}
+
+/* ---- telling people -------------------------------------------------------------------------- */
+
+static void incident_row(struct libscols_table *table, const json_t *incident)
+{
+    struct libscols_line *line = new_line(table);
+    char age[CELL_MAX];
+    char next[CELL_MAX];
+    char words[CELL_MAX];
+    struct text level = TEXT_OF(words);
+    int64_t value = 0;
+    bool person = peek_yes(incident, "needs_person");
+    const char *by = peek_str(incident, "acknowledged_by", NULL);
+    (void)peek_int(incident, "level", &value);
+    text_appendf(&level, "%" PRId64, value);
+    if (peek_int(incident, "next_level_ms", &value))
+        text_appendf(&level, ", next in %s", duration_of(next, sizeof next, incident, "next_level_ms", 1000, "?"));
+    set_cell(line, 0, peek_str(incident, "id", "?"));
+    set_cell(line, 1, peek_str(incident, "event", "?"));
+    set_cell(line, 2, peek_str(incident, "service", ""));
+    set_cell(line, 3, duration_of(age, sizeof age, incident, "open_ms", 1000, "?"));
+    set_cell(line, 4, words);
+    set_cell(line, 5, by != NULL ? by : person ? "nobody" : "");
+    set_cell(line, 6, peek_str(incident, "text", "?"));
+    if (person && by == NULL)
+        set_color(line, 5, "red");
+}
+
+static void channel_row(struct libscols_table *table, const json_t *channel)
+{
+    struct libscols_line *line = new_line(table);
+    char number[24];
+    char age[CELL_MAX];
+    int64_t value;
+    bool tried = peek_int(channel, "last_ms", &value);
+    set_cell(line, 0, peek_str(channel, "name", "?"));
+    set_cell(line, 1, peek_str(channel, "kind", "?"));
+    static const char *const counts[] = { "level", "delivered", "waiting", "lost" };
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        (void)snprintf(number, sizeof number, "%" PRId64, peek_int(channel, counts[i], &value) ? value : 0);
+        set_cell(line, 2 + i, number);
+    }
+    set_cell(line, 6, tried ? duration_of(age, sizeof age, channel, "last_ms", 1000, "?") : "");
+    set_cell(line, 7, tried ? peek_str(channel, "text", "") : "not used yet");
+    if (peek_yes(channel, "failing"))
+        set_color(line, 7, "red");
+}
+
+void table_incidents(const struct table_style *style, const json_t *notify)
+{
+    static const struct column incident_columns[] = { { "INCIDENT", 0 }, { "EVENT", 0 }, { "SERVICE", 0 }, { "OPEN FOR", 0 },
+                                                      { "LEVEL", 0 }, { "TAKES CARE", 0 }, { "WHAT", SCOLS_FL_WRAP } };
+    static const struct column channel_columns[] = { { "CHANNEL", 0 }, { "KIND", 0 }, { "LEVEL", SCOLS_FL_RIGHT },
+                                                     { "TOLD", SCOLS_FL_RIGHT }, { "WAITING", SCOLS_FL_RIGHT },
+                                                     { "LOST", SCOLS_FL_RIGHT }, { "LAST TRY AGO", 0 }, { "WHICH", 0 } };
+    const json_t *incidents = json_object_get(notify, "incidents");
+    const json_t *channels = json_object_get(notify, "channels");
+    size_t index;
+    const json_t *item;
+    if (json_array_size(incidents) == 0) {
+        fputs("no incident is open\n", style->stream);
+    } else {
+        struct libscols_table *table =
+            new_table(style, incident_columns, sizeof incident_columns / sizeof incident_columns[0]);
+        json_array_foreach(incidents, index, item)
+            incident_row(table, item);
+        print_table(style, table);
+    }
+    if (json_array_size(channels) == 0) {
+        fputs("\nno channels: nobody is told anything (notify.channels of cluster.json)\n", style->stream);
+        return;
+    }
+    fputc('\n', style->stream);
+    struct libscols_table *table =
+        new_table(style, channel_columns, sizeof channel_columns / sizeof channel_columns[0]);
+    json_array_foreach(channels, index, item)
+        channel_row(table, item);
+    print_table(style, table);
+}
+
+void table_words(const struct table_style *style, const json_t *answer)
+{
+    fprintf(style->stream, "%s\n", peek_str(answer, "text", "done"));
 }

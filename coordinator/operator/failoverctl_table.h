@@ -29,6 +29,12 @@ const char *table_ago(char out[TABLE_AGO_MAX], size_t size, const json_t *object
 /* The gates of one candidate, and each voter's word, as status and explain have them. */
 void table_gates(const struct table_style *style, const json_t *gates);
 void table_votes(const struct table_style *style, const json_t *votes);
+/* The phases of one round, as probe has them. */
+void table_phases(const struct table_style *style, const json_t *phases);
+/* What is going on, and whether people can be told. */
+void table_incidents(const struct table_style *style, const json_t *notify);
+/* An answer that is a text. */
+void table_words(const struct table_style *style, const json_t *answer);
 void table_audit(const struct table_style *style, const json_t *audit);
 /* A checklist, as status and dry runs have it. */
 void table_runbook(const struct table_style *style, const json_t *runbook);

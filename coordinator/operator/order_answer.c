@@ -199,6 +199,12 @@ void order_answer_text(struct text *text, enum order_kind kind, const struct mes
         text_append(text, "the daemon gave an answer that this version does not know");
         return;
     }
+    if (reply->answer == ANSWER_BUSY && reply->operation != 0) {
+        char id[NAME_HEX_MAX];
+        text_appendf(text, "refused: operation %s is under way for this service, and there is one at a time",
+                     format_hex(id, reply->operation));
+        return;
+    }
     if (reply->answer != ANSWER_GATE || reply->gate >= GATE_COUNT) {
         text_append(text, row->text);
         return;
@@ -252,6 +258,12 @@ void order_answer_todo(struct text *text, enum order_kind kind, const struct mes
     const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
     if (reply->answer == ANSWER_GATE && reply->gate < GATE_COUNT) {
         gate_todo(text, (enum gate_id)reply->gate, kind);
+        return;
+    }
+    if (reply->answer == ANSWER_BUSY && reply->operation != 0) {
+        char id[NAME_HEX_MAX];
+        text_appendf(text, "Follow it with failoverctl wait %s; if it is still wanted then, order again.",
+                     format_hex(id, reply->operation));
         return;
     }
     text_append(text, row != NULL ? row->todo : "Look at failoverctl status.");

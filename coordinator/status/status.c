@@ -24,7 +24,10 @@ static json_t *render_store(const struct status_input *input)
     json_t *object = json_object();
     const char *text = input->store_text != NULL ? input->store_text : "";
     if (store == NULL) {
+        static const char *const keys[] = { "sequence", "last_write_ms", "longest_write_ms", "busy_ms", "waiting" };
         put(object, "state", json_string("missing"));
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            put(object, keys[i], json_null());
         put(object, "text", json_of_text(text));
         return object;
     }
@@ -181,6 +184,18 @@ static void render_head(const struct status_input *input, json_t *object)
     put(object, "loops", loops);
 }
 
+json_t *status_warnings(const struct status_input *input, const char *service)
+{
+    json_t *warnings = json_array();
+    status_node_warnings(input, warnings);
+    for (size_t i = 0; i < input->cluster->service_count; i++) {
+        struct status_service part = { input, &input->cluster->services[i], &input->views[i], i };
+        if (service == NULL || strcmp(part.config->name, service) == 0)
+            status_service_warnings(&part, warnings);
+    }
+    return warnings;
+}
+
 json_t *status_render(const struct status_input *input, const char *service)
 {
     ensure(input->self < input->cluster->node_count);
@@ -196,17 +211,15 @@ json_t *status_render(const struct status_input *input, const char *service)
     put(object, "peers", render_peers(input));
     put(object, "links", render_links(input));
     put(object, "control_socket", render_people(input->people));
-    json_t *warnings = json_array();
+    put(object, "notify", input->notify != NULL ? json_deep_copy(input->notify) : json_null());
     json_t *services = json_array();
-    status_node_warnings(input, warnings);
     for (size_t i = 0; i < input->cluster->service_count; i++) {
         struct status_service part = { input, &input->cluster->services[i], &input->views[i], i };
         if (service != NULL && strcmp(part.config->name, service) != 0)
             continue;
-        status_service_warnings(&part, warnings);
         add(services, status_render_service(&part));
     }
-    put(object, "warnings", warnings);
+    put(object, "warnings", status_warnings(input, service));
     put(object, "services", services);
     return object;
 }

@@ -78,6 +78,7 @@ struct status_input {
     const struct history *history;           /* for the last DNS act; NULL: not told */
     const struct status_return *returns;     /* one per service; NULL: not told */
     const struct tls_expiry *certificate;    /* NULL: not known */
+    const json_t *notify;                    /* incidents and channels, as the notifier has them; NULL: not told */
 
     int64_t control_stall_us;       /* loop_longest_stall_us() of the two loops */
     int64_t probes_stall_us;
@@ -86,6 +87,9 @@ struct status_input {
 /* The whole snapshot, or with a service's name only that one in services[]. A new reference; NULL
  * only without memory. An unknown name gives an empty services[]; ask config_find_service first. */
 json_t *status_render(const struct status_input *input, const char *service);
+
+/* Its warnings alone: of the node, and of that service (NULL: of all). A new reference. */
+json_t *status_warnings(const struct status_input *input, const char *service);
 
 /* What a failover or switchover to `order->to` would do and what holds it back, changing nothing; the shape is in
  * README.md. `order->to` may be REGION_NONE: then no region could become the writer. `service` is an index into
@@ -115,5 +119,16 @@ json_t *status_voters(const struct status_input *input);
 
 /* Why one service has (not) failed over, and what would make it act; the shape is in README.md. */
 json_t *status_explain(const struct status_input *input, size_t service);
+
+/* One round of a check that somebody asked for, with what this node judges of the target by the check's own turns. */
+struct status_probe {
+    const char *node;
+    const struct service_config *service;
+    const struct service_region_config *region;
+    const struct check_config *check;
+    const struct probe_round *round;
+    int64_t now_wall_us;
+};
+json_t *status_probe(const struct status_probe *probe, const struct view_service *view);
 
 #endif

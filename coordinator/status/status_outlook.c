@@ -627,11 +627,36 @@ static void warn_disks(const struct status_input *input, json_t *warnings)
              audit->path, base_format_duration(duration, sizeof duration, audit->failing_us), audit->text);
 }
 
+/* One try that failed is nothing yet; it is tried again within a minute at most. */
+static void warn_channels(const struct status_input *input, json_t *warnings)
+{
+    char duration[CLOCK_DURATION_TEXT_MAX];
+    size_t index;
+    const json_t *channel;
+    json_array_foreach(json_object_get(input->notify, "channels"), index, channel) {
+        const char *name = json_string_value(json_object_get(channel, "name"));
+        const char *text = json_string_value(json_object_get(channel, "text"));
+        json_int_t failing_ms = json_integer_value(json_object_get(channel, "failing_ms"));
+        json_int_t waiting = json_integer_value(json_object_get(channel, "waiting"));
+        json_int_t lost = json_integer_value(json_object_get(channel, "lost"));
+        if (json_is_true(json_object_get(channel, "failing")))
+            status_warn(warnings, "notification_failing", NULL,
+                 "nobody can be told over channel %s for %s (%s): %" JSON_INTEGER_FORMAT " wait. failoverctl notify test %s "
+                 "tries it now", name, base_format_duration(duration, sizeof duration, failing_ms * US_PER_MS), text, waiting,
+                 name);
+        if (lost > 0)
+            status_warn(warnings, "notification_lost", NULL,
+                 "%" JSON_INTEGER_FORMAT " notices for channel %s were dropped since start; the journal has what they told",
+                 lost, name);
+    }
+}
+
 void status_node_warnings(const struct status_input *input, json_t *warnings)
 {
     char duration[CLOCK_DURATION_TEXT_MAX];
     warn_voters(input, warnings);
     warn_disks(input, warnings);
+    warn_channels(input, warnings);
     if (input->certificate != NULL && (input->certificate->days_left < CERTIFICATE_WARNING_DAYS ||
                                        input->certificate->ca_days_left < CERTIFICATE_WARNING_DAYS))
         status_warn(warnings, "certificate", NULL,

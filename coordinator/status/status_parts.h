@@ -115,6 +115,10 @@ json_t *status_gates(const struct status_service *service, const struct view_reg
 json_t *status_wall(struct wall_time wall);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
 
+/* One of a service's `checks`. */
+json_t *status_check(const struct service_region_config *region, const struct check_config *config,
+                     const struct view_check *check);
+
 json_t *status_render_service(const struct status_service *service);
 
 /* A pause is in force, by this node's calendar. */

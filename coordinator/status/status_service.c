@@ -401,8 +401,8 @@ static json_t *render_dns(const struct status_service *service)
     return object;
 }
 
-static json_t *render_check(const struct service_region_config *region,
-                            const struct check_config *config, const struct view_check *check)
+json_t *status_check(const struct service_region_config *region, const struct check_config *config,
+                     const struct view_check *check)
 {
     json_t *object = json_object();
     put(object, "name", json_of_text(config->name));
@@ -430,7 +430,7 @@ static json_t *render_checks(const struct status_service *service)
         const struct service_region_config *region = &service->config->regions[i];
         for (size_t j = 0; j < region->check_count; j++)
             if (region->checks[j].index < POLICY_CHECKS_MAX)
-                add(checks, render_check(region, &region->checks[j],
+                add(checks, status_check(region, &region->checks[j],
                                          &service->view->checks[region->checks[j].index]));
     }
     return checks;

@@ -20,6 +20,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "regions"))
 
+import answers                                                                         # noqa: E402
 import checker                                                                         # noqa: E402
 import cluster_files                                                                   # noqa: E402
 import lab as labs                                                                     # noqa: E402
@@ -44,6 +45,7 @@ class Suite:
         self.name, self.passed, self.failed = name, 0, 0
         self.started = time.monotonic()
         self.wanted = sys.argv[1:]                  # words of the cases to run; none: all of them
+        self.answers = labs.Lab.answers = answers.Checker()
 
     def expect(self, condition, what, evidence=""):
         self.passed += bool(condition)
@@ -86,6 +88,12 @@ class Suite:
             show(lab)
 
     def finish(self):
+        """Also: whatever failoverctl answered with --json meanwhile was as its schema says."""
+        for fault, words in self.answers.faults.items():
+            self.expect(False, f"failoverctl {words}: {fault}")
+        if self.answers.counts and not self.answers.faults:
+            told = ", ".join(f"{count} {name}" for name, count in sorted(self.answers.counts.items()))
+            self.expect(True, f"every answer with --json is as its schema says: {told}")
         print(f"{self.passed} passed, {self.failed} failed ({time.monotonic() - self.started:.0f} s)", flush=True)
         return 1 if self.failed or not self.passed else 0
 

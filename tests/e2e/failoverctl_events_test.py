@@ -64,7 +64,7 @@ class Newest(Ctl):
         self.assertTrue(out.startswith("-- 12 events of this node are missing here"), out)
 
     def test_refused_or_nobody_there(self):
-        self.check(script(events=refusal("unknown_service", 2)), ["events", "shoe"], 2, "do this next")
+        self.check(script(events=refusal("no_service", 2)), ["events", "shoe"], 2, "do this next")
         self.assertEqual(self.run_ctl("/nonexistent/sock", "events")[0], 5)
         self.assertEqual(self.run_ctl("/nonexistent/sock", "events", "--follow")[0], 5)
 

@@ -125,6 +125,13 @@ EXPLAIN = {"service": "shop", "node": "use1-a", "state": "ok", "mode": "automati
            "commits": {"hang": True, "text": "Commits hang.", "reasons": ["3 commits wait"]},
            "warnings": [{"code": "commits_wait", "text": "3 commits wait"},
                         {"code": "paused", "text": "the service is paused"}]}
+PROBE = {"service": "shop", "check": "health", "region": "us-east-1", "type": "http", "node": "use1-a",
+         "time": "2026-11-21T10:17:45.123Z", "passed": True, "outcome": "ok", "text": "HTTP status 200", "took_ms": 5.1,
+         "timeout_ms": 4000, "address": "192.0.2.1", "certificate": {"not_after": "2027-11-21T10:17:45.123Z", "days_left": 365},
+         "phases": [{"name": "name_lookup", "text": "name lookup", "ms": None}, {"name": "connect", "text": "connect", "ms": 0.25}],
+         "judged": {"name": "health", "region": "us-east-1", "type": "http", "verdict": "healthy", "sampled": True, "last": "ok",
+                    "last_age_ms": 300, "latency_ms": 1.2, "failures": 0, "failing_ms": 0, "detail": "", "fall": 3, "rise": 2,
+                    "for_ms": 300000, "text": "healthy: its last turn was well 300ms ago"}}
 WENT_BACK = {"step": "catch_up", "gate": "loss_within_rpo", "text": "the target did not get all in time"}
 HISTORY = {"operations": [{"id": ID, "service": "shop", "kind": "failover", "outcome": "done",
                            "from": "us-east-1", "to": "us-west-2", "automatic": False, "who": "ann",
@@ -135,6 +142,20 @@ HISTORY = {"operations": [{"id": ID, "service": "shop", "kind": "failover", "out
                                {"name": "fence", "began": "2026-11-21T10:00:00.100Z", "done": True,
                                 "took_ms": 1900.2, "retries": 1, "overdue": False, "detail": "refused"}]}],
            "forgotten": 0}
+
+
+NOTIFY = {"incidents": [
+              {"id": ID, "event": "stuck", "severity": "critical", "service": "shop", "region": "us-west-2",
+               "operation": ID, "text": "step cut_over is past its deadline", "since": "2026-11-21T10:00:00.000Z",
+               "open_ms": 4000, "needs_person": True, "acknowledged_by": None, "level": 1, "next_level_ms": 900000,
+               "told": ["chat"], "told_by_this_node": True},
+              {"id": "00000000000000bb", "event": "suspicion", "severity": "error", "service": None, "region": None,
+               "operation": None, "text": "us-east-1: 2 say failed", "since": "2026-11-21T10:00:00.000Z",
+               "open_ms": 9000, "needs_person": False, "acknowledged_by": "ann", "level": 0, "next_level_ms": None,
+               "told": [], "told_by_this_node": False}],
+          "channels": [{"name": "chat", "kind": "slack", "level": 0, "delivered": 12, "waiting": 3, "lost": 1,
+                        "failing": True, "failing_ms": 61000, "last_ms": 2000, "status": 500, "text": "HTTP status 500"}],
+          "dropped": 0}
 
 
 def good(result):
@@ -276,6 +297,28 @@ class Showing(Ctl):
         self.assertEqual(json.loads(out), HISTORY)
         self.check(script(history=good({"operations": [], "forgotten": 0})), ["history"], 0, "no operation")
 
+    def test_probe(self):
+        daemon, out, _ = self.check(script(probe=good(PROBE)), ["probe", "shop", "health", "--region", "us-east-1"], 0, "passed, after 5.10 ms",
+                                    "HTTP status 200", "at 192.0.2.1", "ends in 365 days", "0.25 ms", "healthy: its last turn was well")
+        self.assertEqual(daemon.requests, [{"id": 1, "command": "probe", "service": "shop", "check": "health", "region": "us-east-1"}])
+        self.assertIn("name lookup", out)
+        _, out, _ = self.check(script(probe=good(PROBE)), ["--json", "probe", "shop", "health"], 0)
+        self.assertEqual(json.loads(out), PROBE)
+        failed = {**PROBE, "passed": False, "outcome": "failed", "text": "no connection in time", "address": None, "certificate": None}
+        self.check(script(probe=good(failed)), ["probe", "shop", "health"], 1, "FAILED", "no connection in time")
+        self.check(script(probe=good(failed)), ["--json", "probe", "shop", "health"], 1)
+        self.check(script(probe=good({**failed, "outcome": "observer"})), ["probe", "shop", "health"], 1, "could not look")
+        self.check(script(probe=refusal("busy", 3)), ["probe", "shop", "health"], 3, "do this next")
+        self.check(script(probe=refusal("no_check", 2)), ["probe", "shop", "health"], 2)
+        for words in ([], ["shop"], ["shop", "health", "us-east-1"], ["shop", "a/b"], ["shop", "health", "--to", "us-east-1"]):
+            self.assertEqual(self.run_ctl("/nonexistent", "probe", *words)[0], 2, words)
+        for key in (*PROBE, None):          # whatever else comes is no pass
+            for odd in (None, 7, "x", [], {}, [None, {"ms": "x"}], {"ms": -1, "days_left": "x"}):
+                answer = {k: odd if k == key else v for k, v in PROBE.items()} if key else {}
+                daemon = self.daemon(script(probe=good(answer)))
+                code = self.run_ctl(daemon.path, "probe", "shop", "health")[0]
+                self.assertEqual(code, 1 if key in ("passed", "outcome", None) else 0, (key, odd))
+
     def test_help_and_usage(self):
         for arguments, code in ((["help"], 0), (["--help"], 0), (["help", "failover"], 0), (["help", "dns", "adopt"], 0),
                                 (["help", "nonsense"], 2), ([], 2), (["nonsense"], 2), (["dns"], 2),
@@ -286,7 +329,7 @@ class Showing(Ctl):
                                 (["may-write", "shop", "--wait", "10"], 2), (["may-write", "shop", "--wait", "8d"], 2),
                                 (["status", "--wait", "1s"], 2), (ORDER + ["--wait", "1s"], 2),
                                 (ORDER + ["--skip-gate", "everything"], 2), (ORDER + ["--accept-loss", "-1"], 2),
-                                (ORDER + ["--accept-loss", "1MiB"], 2), (["check-config"], 2), (["--bogus"], 2)):
+                                (ORDER + ["--accept-loss", "1MB"], 2), (["check-config"], 2), (["--bogus"], 2)):
             got, out, err = self.run_ctl("/nonexistent", *arguments)
             self.assertEqual(got, code, f"{arguments}: {out}{err}")
             self.assertTrue(out or err)
@@ -305,6 +348,47 @@ YES = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a
        "writer": "us-east-1", "epoch": 7, "text": "yes: us-east-1 is the writer"}
 NO = refusal("not_writer", 7, may_write=False, service="shop", final=True)
 UNKNOWN = refusal("cant_know", 8, may_write=False, service="shop", final=False)
+
+
+class Telling(Ctl):
+    def test_incidents(self):
+        _, out, _ = self.check(script(incidents=good(NOTIFY)), ["incidents"], 0, ID, "stuck", "nobody", "1, next in 15m",
+                               "ann", "us-east-1: 2 say failed", "chat", "HTTP status 500")
+        self.assertIn("12", next(line for line in out.splitlines() if line.startswith("chat")))
+        _, out, _ = self.check(script(incidents=good(NOTIFY)), ["incidents", "--json"], 0)
+        self.assertEqual(json.loads(out), NOTIFY)
+        self.check(script(incidents=good({"incidents": [], "channels": []})), ["incidents"], 0, "no incident is open",
+                   "nobody is told")
+
+    def test_status_says_what_waits_for_a_person(self):
+        self.check(script(status=good({**status(), "notify": NOTIFY})), ["status"], 0, f"failoverctl ack {ID}")
+        taken = {**NOTIFY, "incidents": NOTIFY["incidents"][1:]}
+        _, out, _ = self.check(script(status=good({**status(), "notify": taken})), ["status"], 0)
+        self.assertNotIn("failoverctl ack", out)
+
+    def test_ack(self):
+        answer = script(ack=good({"incident": ID, "acknowledged_by": "ann", "text": "ann takes care of it"}))
+        daemon, _, _ = self.check(answer, ["ack", ID, "--reason", "on it"], 0, "ann takes care of it")
+        self.assertEqual({k: v for k, v in daemon.requests[0].items() if k != "id"},
+                         {"command": "ack", "incident": ID, "reason": "on it"})
+        self.check(script(ack=refusal("no_incident", 2, open=[ID])), ["ack", ID], 2, "refused: no_incident", "do this next")
+        for words in (["ack"], ["ack", "no-id"], ["ack", ID, ID], ["ack", ID, "--to", "x"]):
+            self.check(script(), words, 2)
+
+    def test_notify_test(self):
+        text = "channel chat took the test after 3ms: HTTP status 200"
+        self.check(script(notify_test=good({"channel": "chat", "delivered": True, "status": 200, "text": text})),
+                   ["notify", "test", "chat"], 0, text)
+        self.check(script(notify_test=refusal("not_delivered", 1)), ["notify", "test", "chat"], 1, "not_delivered")
+        for words in (["notify", "test"], ["notify", "chat"], ["notify", "test", "a", "b"]):
+            self.check(script(), words, 2)
+
+    def test_shapes_that_nobody_promised(self):
+        for odd in ({}, {"incidents": 3}, {"incidents": [1, None, {}, []], "channels": [{}, 7]},
+                    {"incidents": [{"level": "x", "next_level_ms": 1e308, "needs_person": 1}], "channels": {"a": 1}}):
+            self.check(script(incidents=good(odd)), ["incidents"], 0)
+            self.check(script(status=good({**status(), "notify": odd})), ["status"], 0)
+            self.check(script(ack=good(odd), notify_test=good(odd)), ["ack", ID], 0)
 
 
 class MayWrite(Ctl):
@@ -329,7 +413,7 @@ class MayWrite(Ctl):
                    good({**YES, "may_write": 1}), good({**YES, "may_write": "true"}), good({**YES, "service": "shoe"}),
                    good({**YES, "may_write": False}), {**good(YES), "id": 2}, {"id": 1, "ok": False, "error": YES}]
         answers += [refusal("cant_know", number) for number in (0, 1, 2, 3, -1, 256, "7", None, 1.5)]
-        answers += [refusal(code, 2) for code in ("denied", "unknown_service", "usage")]
+        answers += [refusal(code, 2) for code in ("denied", "no_service", "usage")]
         for answer in answers:
             self.check(script(may_write=answer), self.ASK, 8)
             self.check(script(may_write=answer), ["--json"] + self.ASK, 8)
@@ -517,6 +601,11 @@ class Ordering(Ctl):
         self.assertEqual(daemon.requests, [{"id": 1, "command": "plan", "operation": "failback", "service": "shop"}])
         self.assertLess(out.index("begin "), out.index("no way back from here"))
         self.assertLess(out.index("no way back from here"), out.index("grant*"))
+        for size, number in (("0", 0), ("16MiB", 16 << 20), ("5B", 5), ("1KiB", 1024)):
+            daemon, _, _ = self.check(script(plan=good(PLAN)), ["plan", "failover", "shop", "--accept-loss", size], 0)
+            self.assertEqual(daemon.requests[0]["accept_loss_bytes"], number)
+        for size in ("16MB", "MiB", "-1B", "1.5MiB", "16 MiB", "99999999999TiB", ""):
+            self.assertEqual(self.run_ctl("/nonexistent", "plan", "failover", "shop", "--accept-loss", size)[0], 2, size)
         daemon, _, _ = self.check(script(plan=good({**PLAN, "would_run": False})),
                                   ["plan", "failover", "shop", "--to", "us-west-2", "--skip-gate", "fence",
                                    "--accept-loss", "5"], 3)
@@ -709,7 +798,8 @@ class Hostile(Ctl):
             return evil + value if isinstance(value, str) else value
         for command, result in ((["status", "-v"], running()), (["history"], HISTORY), (ORDER + ["--dry-run"], DRY),
                                 (SWITCHOVER + ["--dry-run"], SWITCH), (["plan", "failback", "shop"], PLAN),
-                                (["explain", "shop"], EXPLAIN)):
+                                (["explain", "shop"], EXPLAIN), (["probe", "shop", "health"], PROBE), (["incidents"], NOTIFY),
+                                (["status"], {**status(), "notify": NOTIFY}), (["ack", ID], {"text": "taken"})):
             daemon = self.daemon(lambda request, result=result: good(poison(result)))
             _, out, err = self.run_ctl(daemon.path, *command)
             for mark in ("\x1b", "\x07", "\u009b"):

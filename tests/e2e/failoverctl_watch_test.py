@@ -66,7 +66,7 @@ class Watching(Ctl):
 
     def test_without_a_first_answer_it_ends_as_status_does(self):
         self.assertEqual(self.run_ctl("/nonexistent/sock", "status", "--watch")[0], 5)
-        self.check(script(status=refusal("unknown_service", 2)), ["status", "shoe", "--watch"], 2, "do this next")
+        self.check(script(status=refusal("no_service", 2)), ["status", "shoe", "--watch"], 2, "do this next")
         self.check(script(status=b"hello\n"), ["status", "--watch"], 5)
 
     def test_usage(self):

@@ -188,10 +188,10 @@ def test_door(suite, lab):
     lab.start_coordinator(EAST)
     code, text = script(lab, EAST, wait=f"{WAIT_S}s")
     suite.expect(code == YES and "a majority says that us-east-1 is the writer" in text, f"the restarted host: exit code {code}: {text}")
-    last = client.last_receipt().sequence
     lab.databases[EAST].start()
-    # It may write a little before its guard has looked; from then on under a lease.
+    # It may write a little before its guard has looked, and shut the door; from then on under a lease.
     lab.wait_for(lambda: "holds its lease" in ask(lab, EAST)[1], 30, "its guard holds a lease")
+    last = client.last_receipt().sequence
     lab.wait_for(lambda: client.last_receipt().sequence > last + 20, 30, "the client writes again")
     expect(suite, lab, EAST, YES, ["holds its lease"], "and then it holds a lease")
     suite.expect(not e2e.failovers_begun(lab), "nothing failed over")

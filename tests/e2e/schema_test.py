@@ -180,6 +180,7 @@ def from_table(bench, which, rows):
 SHOP = ["services", "shop"]
 REGION = SHOP + ["regions", "us-east-1"]
 RECORD = SHOP + ["dns", "zones", 0, "records", 0]
+CHANNELS = ["notify", "channels"]
 
 GOOD = [
     ("five voters", [], {"voters": ["use1-a", "usw2-a", "euw1-a", "euw1-b", "usw2-b"], "nodes": {
@@ -194,9 +195,13 @@ GOOD = [
     ("no expectation", REGION + ["checks", "health"], {"expect": {}}),
     ("a name with an underscore", RECORD, {"name": "_a.shop.example.com"}),
     ("a final dot", RECORD, {"name": "shop.example.com."}),
+    ("braces in a template", CHANNELS + ["chat"], {"template": "{{}} {text}"}),
 ]
 
 BAD = [
+    ("a channel's URL itself", CHANNELS + ["chat"], {"url": "https://hooks.example.com/x"}),
+    ("a template for PagerDuty", CHANNELS + ["on-call"], {"template": "{text}"}),
+    ("an unknown event", CHANNELS + ["on-call"], {"events": ["done", "finished"]}),
     ("url for a postgres check", REGION + ["checks", "database"], {"url": "https://example.com/"}),
     ("timeout for an http check", REGION + ["checks", "health"], {"timeout": "2s"}),
     ("weight for a simple record", RECORD, {"weight": {"us-east-1": 1, "us-west-2": 1}}),
@@ -211,6 +216,10 @@ BAD = [
 ]
 
 SEMANTIC = [
+    ("an unknown placeholder", CHANNELS + ["chat"], {"template": "{servce}: {text}"}, "{servce}"),
+    ("levels out of order", ["notify", "escalation"], {"level_3": "20m"}, "level_3"),
+    ("an event twice", CHANNELS + ["on-call"], {"events": ["done", "done"]}, "listed twice"),
+    ("a program by its name", CHANNELS + ["wake-the-lead"], {"program": ["send-sms"]}, "no absolute path"),
     ("duplicate voter", [], {"voters": ["use1-a", "usw2-a", "use1-a"]}, "$.voters[2]"),
     ("even number of voters", [], {"voters": ["use1-a", "usw2-a", "euw1-a", "x"]}, "must be odd"),
     ("unknown voter", [], {"voters": ["use1-a", "usw2-a", "euw1-b"]}, 'did you mean "euw1-a"'),

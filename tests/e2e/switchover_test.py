@@ -4,10 +4,14 @@
     switchover_test.py [WORD...]      only the cases whose title holds one of the words
 """
 import json
+import re
+import subprocess
+import threading
 import time
 
 import e2e
-from e2e import EAST, SERVICE, WEST, WITNESS, checker
+from e2e import EAST, SERVICE, WEST, WITNESS, checker, labs
+import postgres            # of tests/regions, which e2e puts on the path
 from return_test import with_hook
 import rounds
 
@@ -18,6 +22,9 @@ REJOIN_LIMIT_S = 60
 BACK_DEADLINE_S = 6             # step_deadline.fence of the case that goes back
 SLOW_MS = 300
 STALL_LIMIT_S = 30              # of the clients' writes; only a hang is longer, the measured time is printed
+PGBENCH_CLIENTS, PGBENCH_TPS, PGBENCH_SCALE = 4, 300, 4      # what two cores carry beside three regions
+PGBENCH_RUN_S, PGBENCH_LIMIT_S = 4, 60
+PROCESSED = re.compile(r"number of transactions actually processed: (\d+)")
 PLAN = ["begin", "shut", "fence", "catch_up", "freeze", "compare", "grant", "lease", "promote", "open", "hooks", "cut_over", "verify",
         "finish"]
 
@@ -80,8 +87,9 @@ def move(suite, lab, to, what, asked=None):
     lab.wait_for(lambda: all(len(w.receipts()) > counts[w] + 20 for w in counts), 20, "every client writes on there")
     nothing_lost(suite, lab, to, what)
     stall_s = max(stall_of(w, began_us) for w in lab.writers.values())
+    parts = ", ".join(f"{s['name']} {s['took_ms']:.0f}" for s in told["steps"] if (s["took_ms"] or 0) >= 1)
     suite.expect(stall_s < STALL_LIMIT_S, f"{what}: the longest write stall of a client was {stall_s:.2f} s, and the operation took "
-                 f"{told['total_ms'] / 1000:.2f} s, {sum(s['took_ms'] for s in told['steps'] if s['name'] == 'catch_up'):.0f} ms of it catching up")
+                 f"{told['total_ms'] / 1000:.2f} s (ms: {parts})")
 
 
 def stall_of(writer, since_us):
@@ -99,6 +107,52 @@ def nothing_lost(suite, lab, writer, what):
         counted = checker.count(receipts, checker.read_rows(session))
     suite.expect(not counted.lost and not counted.doubled, f"{what}: of {counted.acknowledged} acknowledged rows {len(counted.lost)} lost, "
                  f"{counted.doubled} doubled", counted.lost[:5])
+
+
+class Pgbench:
+    """pgbench's own TPC-B-like load on whichever region the name leads to, a run after the other, since it does not go
+    on when its server goes. What it says that it processed is what was acknowledged to it."""
+
+    def __init__(self, lab):
+        self._lab, self._over, self._process = lab, threading.Event(), None
+        self.acknowledged, self.regions, self.broken = 0, {}, 0
+        with lab.databases[EAST].connect() as session:
+            session.query(f"grant create on schema public to {postgres.APPLICATION}")
+        self._run(lab.network.address[EAST], "-i", "-q", "-s", PGBENCH_SCALE)
+        self._thread = threading.Thread(target=self._go_on, daemon=True)
+        self._thread.start()
+
+    def _run(self, address, *words):
+        """What it printed; a run whose server goes ends within some seconds, and says what it had processed until then."""
+        target = (f"host={address} port={postgres.PORT} dbname=shop user={postgres.APPLICATION} connect_timeout=2 "
+                  "tcp_user_timeout=1500 keepalives_idle=1 keepalives_interval=1 keepalives_count=2")
+        argv = self._lab.prefix("clients") + [str(postgres.binaries() / "pgbench"), *map(str, words), target]
+        environment = {**self._lab.environment("clients"), "PGPASSWORD": self._lab.secrets.get("application")}
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, env=environment, cwd=self._lab.folder) as self._process:
+            try:
+                return self._process.communicate(timeout=PGBENCH_LIMIT_S)[0]
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                return self._process.communicate()[0]
+
+    def _go_on(self):
+        while not self._over.is_set():
+            address = next(iter(self._lab.resolve()), self._lab.network.address[EAST])
+            region = self._lab.region_of(address)
+            output = self._run(address, "-n", "-c", PGBENCH_CLIENTS, "-R", PGBENCH_TPS, "-T", PGBENCH_RUN_S)
+            found = PROCESSED.search(output)
+            processed = int(found.group(1)) if found else 0
+            self.acknowledged += processed
+            self.regions[region] = self.regions.get(region, 0) + processed
+            self.broken += "aborted" in output or not found
+            self._over.wait(0.2)
+
+    def end(self):
+        self._over.set()
+        self._thread.join(PGBENCH_LIMIT_S + PGBENCH_RUN_S)
+        if self._thread.is_alive():
+            raise labs.LabError("pgbench does not end")
 
 
 def returned(lab):
@@ -135,6 +189,22 @@ def test_kernel(suite, lab):
                  and all(s["runs"] == 1 for s in plan["steps"]) and plan["estimate"]["total_ms"] > 0,
                  f"rejoined: plan failback would begin; {plan['failback']['rejoin']['text']}; {plan['estimate']}", plan)
     move(suite, lab, EAST, "home", asked=WEST)      # at the old writer's own node
+
+
+def test_pgbench(suite, lab):
+    """Beside the clients with receipts; each transaction that pgbench was told of is a row of pgbench_history."""
+    bring_up(lab)
+    load = Pgbench(lab)
+    lab.wait_for(lambda: load.regions.get(EAST, 0) > PGBENCH_TPS, 30, "pgbench writes")
+    e2e.all_well(lab)
+    move(suite, lab, WEST, "under pgbench")
+    lab.wait_for(lambda: load.regions.get(WEST, 0) > PGBENCH_TPS, 40, "pgbench writes on there")
+    load.end()
+    with lab.databases[WEST].connect() as session:
+        kept = int(session.value("select count(*) from pgbench_history"))
+        balanced = session.value("select (select sum(delta) from pgbench_history) = (select sum(abalance) from pgbench_accounts)")
+    suite.expect(load.acknowledged <= kept <= load.acknowledged + PGBENCH_CLIENTS * load.broken and balanced == "t",
+                 f"pgbench was told of {load.acknowledged} transactions ({load.regions}), and {kept} are there; sums agree: {balanced}")
 
 
 def test_door(suite, lab):
@@ -236,6 +306,7 @@ def expect_gate(suite, lab, gate, what):
 if __name__ == "__main__":
     e2e.main("switchover", [
         ("there and home: the fence is the kernel's", test_kernel, 90, kernel()),
+        ("there, under pgbench", test_pgbench, 110, kernel()),
         ("there: the fence is the door", test_door, 90, rounds.lab_options("door")),
         ("there, with a commit lease", test_commit_lease, 90, kernel(commit_lease=True)),
         ("replication held back: it goes back", test_held_back, 90, kernel() | {"proxied": True}),

@@ -124,6 +124,8 @@ class Writer:
 
 
 class Lab:
+    answers = None              # told each answer of failoverctl: take(words, output)
+
     def __init__(self, thresholds=None, namespaces=True, https=False, serving=SERVING, small_stores=False,
                  proxied=False):
         self.thresholds = thresholds or cluster_files.Thresholds()
@@ -427,6 +429,8 @@ class Lab:
         """(exit code, output, error text) of one operator's command on that region's coordinator."""
         done = self.run(region, [BUILD / "failoverctl", "--socket", self.node_folder(region) / "control.sock", *words],
                         timeout_s=timeout_s, check=False)
+        if self.answers:
+            self.answers.take(words, done.stdout)
         return done.returncode, done.stdout, done.stderr
 
     def status(self, region):

@@ -199,7 +199,39 @@ static void a_kill_does_not_wait_for_manners(void)
     loop_free(loop);
 }
 
-SUITE_MAIN("child", TEST(exit_code_and_output_come_back), TEST(a_signal_is_told), TEST(a_flood_of_output_is_bounded),
+static void run_with_input(const char *script, const char *input, size_t length)
+{
+    const char *argv[] = { "/bin/sh", "-c", script, NULL };
+    struct child_request request = { .argv = argv, .input = input, .input_length = length, .deadline_ms = 5000,
+                                     .done = done };
+    calls = 0;
+    loop = loop_new("test", &fault);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(child_start(loop, &request, &fault));
+    CU_ASSERT_TRUE(stub_run(loop));
+    CU_ASSERT_EQUAL(calls, 1);
+    loop_free(loop);
+}
+
+/* More than a pipe would hold, to one that reads all of it, some of it, or nothing. */
+static void its_input_ends_and_holds_up_nobody(void)
+{
+    static char much[CHILD_INPUT_MAX];
+    memset(much, 'x', sizeof much);
+    run_with_input("wc -c", much, sizeof much);
+    CU_ASSERT_EQUAL(strtol(output, NULL, 10), CHILD_INPUT_MAX);
+    run_with_input("head -c 3; exit 4", "abcdef", 6);
+    CU_ASSERT_STRING_EQUAL(output, "abc");
+    CU_ASSERT_EQUAL(result.status, 4);
+    run_with_input("true", much, sizeof much);
+    CU_ASSERT_EQUAL(result.status, 0);
+    run_with_input("wc -c", "", 0);
+    CU_ASSERT_EQUAL(strtol(output, NULL, 10), 0);
+    run("wc -c", 5000); /* without one there is nothing to read */
+    CU_ASSERT_EQUAL(strtol(output, NULL, 10), 0);
+}
+
+SUITE_MAIN("child", TEST(its_input_ends_and_holds_up_nobody),
+           TEST(exit_code_and_output_come_back), TEST(a_signal_is_told), TEST(a_flood_of_output_is_bounded),
            TEST(the_deadline_ends_it), TEST(one_that_ignores_sigterm_is_killed), TEST(a_stopped_one_is_ended_too),
            TEST(grandchildren_go_as_well), TEST(nothing_of_ours_leaks_into_it),
            TEST(what_cannot_run_is_refused_at_once), TEST(cancel_and_abandon),

@@ -232,6 +232,25 @@ static void hostile_requests_are_refused(void)
     done();
 }
 
+static void a_probe_names_its_check(void)
+{
+    struct command_arguments a;
+    struct fault fault = { "" };
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PROBE, "{\"service\":\"shop\",\"check\":\"health\",\"region\":\"us-east-1\"}", &a, &fault));
+    CU_ASSERT_STRING_EQUAL(a.check, "health");
+    CU_ASSERT_STRING_EQUAL(a.region, "us-east-1");
+    CU_ASSERT_EQUAL(a.role, ROLE_READ);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_PROBE, "{\"service\":\"shop\",\"check\":\"health\"}", &a, &fault));
+    CU_ASSERT_PTR_NULL(a.region);
+    static const char *const bad[] = { "{\"service\":\"shop\"}", "{\"check\":\"health\"}", "{\"service\":\"shop\",\"check\":7}",
+                                       "{\"service\":\"shop\",\"check\":\"a/b\"}", "{\"service\":\"shop\",\"check\":\"\"}",
+                                       "{\"service\":\"shop\",\"check\":\"h\",\"region\":\"A\"}",
+                                       "{\"service\":\"shop\",\"check\":\"h\",\"to\":\"r\"}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(parse(COMMAND_PROBE, bad[i], &a, &fault));
+    done();
+}
+
 static void ids_times_and_cursors_are_checked(void)
 {
     struct command_arguments a;
@@ -375,6 +394,16 @@ static void every_answer_has_its_words(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "the old writer's own guard"));
     CU_ASSERT_PTR_NULL(strstr(words, "--skip-gate"));
     text_clear(&text);
+    struct message_order_reply busy = { .answer = ANSWER_BUSY };
+    order_answer_text(&text, ORDER_FAILOVER, &busy);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "another order"));
+    busy.operation = 0xaa;
+    text_clear(&text);
+    order_answer_text(&text, ORDER_FAILOVER, &busy);
+    order_answer_todo(&text, ORDER_FAILOVER, &busy);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "operation 00000000000000aa is under way"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "failoverctl wait 00000000000000aa"));
+    text_clear(&text);
     order_answer_text(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE, .gate = 200 });
     CU_ASSERT(text.length > 0);
 }
@@ -383,7 +412,7 @@ SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood),
            TEST(a_failback_is_understood),
            TEST(a_plan_is_understood_by_everybody), TEST(breaking_the_glass_needs_force_and_a_word),
            TEST(skipping_and_losing_need_force),
-           TEST(hostile_requests_are_refused), TEST(ids_times_and_cursors_are_checked),
+           TEST(hostile_requests_are_refused), TEST(a_probe_names_its_check), TEST(ids_times_and_cursors_are_checked),
            TEST(words_are_understood),
            TEST(an_answer_names_the_proposal_and_a_no_its_reason), TEST(an_answers_words_fit_the_order),
            TEST(every_answer_has_its_words))

@@ -117,6 +117,22 @@ static void proposals_come_from_the_status(void)
     CU_ASSERT_STRING_EQUAL(next("wait/", status), "");
 }
 
+static void checks_are_those_of_the_service(void)
+{
+    static const char two[] =
+        "{\"services\":[{\"name\":\"shop\",\"regions\":[{\"name\":\"us-east-1\"}],\"checks\":[{\"name\":\"health\"},"
+        "{\"name\":\"front\"},{\"name\":\"health\"},{\"name\":7},{\"name\":\"$(x)\"},null]},"
+        "{\"name\":\"desk\",\"checks\":[{\"name\":\"database\"}]},{\"name\":\"odd\",\"checks\":7}]}";
+    CU_ASSERT_STRING_EQUAL(next("probe/shop/", two), "health front ");
+    CU_ASSERT_STRING_EQUAL(next("probe/shop/he", two), "health ");
+    CU_ASSERT_STRING_EQUAL(next("probe/desk/", two), "database ");
+    CU_ASSERT_STRING_EQUAL(next("probe/", two), "shop desk odd ");
+    CU_ASSERT_STRING_EQUAL(next("probe/odd/", two), "");
+    CU_ASSERT_STRING_EQUAL(next("probe/nobody/", two), "");
+    CU_ASSERT_STRING_EQUAL(next("probe/shop/health/--region/", two), "us-east-1 ");
+    CU_ASSERT(has(next("probe/shop/health/--", two), "--region"));
+}
+
 static void other_values_are_the_persons(void)
 {
     CU_ASSERT_STRING_EQUAL(next("switchover/shop/--reason/", shop_and_desk), "");
@@ -163,5 +179,6 @@ static void anything_may_be_said(void)
 }
 
 SUITE_MAIN("complete", TEST(every_command_is_offered), TEST(options_are_those_of_the_command), TEST(each_option_once),
-           TEST(names_come_from_the_status), TEST(proposals_come_from_the_status), TEST(other_values_are_the_persons),
+           TEST(names_come_from_the_status), TEST(proposals_come_from_the_status),
+           TEST(checks_are_those_of_the_service), TEST(other_values_are_the_persons),
            TEST(the_daemon_is_asked_only_for_names), TEST(anything_may_be_said))

@@ -290,6 +290,36 @@ static void may_be_freed_in_its_callback_and_in_a_round(void)
     CU_ASSERT_FALSE(none.done);
 }
 
+/* Led to a new primary, and that one gone before the standby's next restartpoint: the control file knows the old
+ * timeline only, and what has come over the new one must count all the same. */
+static void a_standby_that_was_led_on_keeps_its_timeline(void)
+{
+    static struct pg_server next, third;
+    char sql[256];
+    pg_fixture_standby(&next, &primary);
+    pg_fixture_standby(&third, &primary);
+    CU_ASSERT_TRUE(pg_fixture_sql(&next, "select pg_promote()", NULL, 0));
+    (void)snprintf(sql, sizeof sql, "alter system set primary_conninfo = 'host=%s port=%u user=postgres'", next.folder,
+                   (unsigned)next.port);
+    CU_ASSERT_TRUE(pg_fixture_sql(&third, sql, NULL, 0));
+    CU_ASSERT_TRUE(pg_fixture_sql(&third, "select pg_reload_conf()", NULL, 0));
+    CU_ASSERT_TRUE(pg_fixture_await(&third, "select received_tli from pg_stat_wal_receiver where status = 'streaming'", "2"));
+    CU_ASSERT_TRUE(pg_fixture_sql(&next, "create table after_the_promotion ()", NULL, 0));
+    CU_ASSERT_TRUE(pg_fixture_await(&third, "select count(*) from pg_class where relname = 'after_the_promotion'", "1"));
+    struct postgres_probe *probe = probe_on(pg_fixture_target(&third, "failoverd"), true);
+    CU_ASSERT_EQUAL(look(probe, 5 * SECOND_US).timeline, 2);
+    CU_ASSERT_TRUE(pg_fixture_sql(&third, "alter system set primary_conninfo = ''", NULL, 0));
+    CU_ASSERT_TRUE(pg_fixture_sql(&third, "select pg_reload_conf()", NULL, 0));
+    CU_ASSERT_TRUE(pg_fixture_await(&third, "select count(*) from pg_stat_wal_receiver", "0"));
+    CU_ASSERT_TRUE(pg_fixture_await(&third, "select timeline_id from pg_control_checkpoint()", "1"));
+    struct postgres_facts alone = look(probe, 5 * SECOND_US);
+    CU_ASSERT_TRUE(alone.receipt_frozen);
+    CU_ASSERT_EQUAL(alone.timeline, 2);
+    postgres_probe_free(probe);
+    pg_fixture_stop(&third);
+    pg_fixture_stop(&next);
+}
+
 static void nobody_there_has_failed(void)
 {
     /* Logs in each round: a kept session's backend may outlive the postmaster for a moment. */
@@ -311,4 +341,4 @@ SUITE_MAIN("postgres_probe", TEST(starts_a_pair), TEST(a_primary_that_takes_writ
            TEST(a_commit_that_hangs_has_failed), TEST(a_session_ended_between_rounds_is_no_failure),
            TEST(a_login_of_some_age_is_repeated), TEST(a_frozen_postmaster_is_found_out), TEST(a_full_server_is_alive),
            TEST(the_timeline_of_a_promoted_server_is_the_new_one), TEST(may_be_freed_in_its_callback_and_in_a_round),
-           TEST(nobody_there_has_failed))
+           TEST(a_standby_that_was_led_on_keeps_its_timeline), TEST(nobody_there_has_failed))

@@ -298,6 +298,110 @@ static void every_kind_runs(void)
     end();
 }
 
+/* ---- single rounds ------------------------------------------------------------------------ */
+
+struct single {
+    unsigned told;
+    struct probe_round round;
+};
+
+static void on_single(void *arg, const struct probe_round *round)
+{
+    struct single *single = arg;
+    single->told++;
+    single->round = *round;
+}
+
+static bool run_until_told(const struct single *single)
+{
+    for (int64_t until = base_mono_us() + 10 * CLOCK_US_PER_S; single->told == 0 && base_mono_us() < until;)
+        run_for_ms(5);
+    return single->told == 1;
+}
+
+/* Beside a check that has its turns: that one's rounds and samples are its own. */
+static void a_single_round_is_told_to_who_asked(void)
+{
+    begin_schedule();
+    struct stub server;
+    struct single single = { 0 };
+    CU_ASSERT_TRUE_FATAL(stub_open_at(&server, respond, "127.0.0.1", 0));
+    zone_set(1, "127.0.0.1", NULL);
+    fakes[0].way = FAKE_PASS;
+    CU_ASSERT_TRUE_FATAL(schedule_add_probe(schedule, &fake_class, &fakes[0], 60000 * MS, 1000 * MS, 0, &fault));
+    schedule_start(schedule, on_sample, fakes);
+    struct schedule_check check = { .kind = SCHEDULE_TCP, .timeout_us = 5000 * MS,
+                                    .settings.tcp = { .host = "shop.test", .port = server.port } };
+    CU_ASSERT_TRUE_FATAL(schedule_once(schedule, &check, on_single, &single, &fault));
+    CU_ASSERT_EQUAL(single.told, 0); /* never from within */
+    CU_ASSERT_EQUAL(schedule_running(schedule), 0);
+    CU_ASSERT_TRUE(run_until_told(&single));
+    CU_ASSERT_EQUAL(single.round.outcome, SAMPLE_OK);
+    CU_ASSERT_STRING_EQUAL(single.round.address, "127.0.0.1");
+    CU_ASSERT_TRUE(single.round.phases.name_us > 0);
+    check.settings.tcp.port = closed_port();
+    single.told = 0;
+    CU_ASSERT_TRUE_FATAL(schedule_once(schedule, &check, on_single, &single, &fault));
+    CU_ASSERT_TRUE(run_until_told(&single));
+    CU_ASSERT_EQUAL(single.round.outcome, SAMPLE_FAILED);
+    CU_ASSERT_EQUAL(fakes[0].samples, schedule_counts(schedule, 0).rounds);
+    for (size_t i = 1; i < FAKES_MAX; i++)
+        CU_ASSERT_EQUAL(fakes[i].samples, 0);
+    stub_close(&server);
+    run_for_ms(20);
+    end_schedule();
+}
+
+/* A port that accepts and says nothing holds them all. */
+static void single_rounds_are_bounded(void)
+{
+    begin_schedule();
+    struct single singles[SCHEDULE_ONCE_MAX + 1] = { 0 };
+    char url[64];
+    int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t length = sizeof at;
+    CU_ASSERT_TRUE_FATAL(silent >= 0 && bind(silent, (struct sockaddr *)&at, sizeof at) == 0 &&
+                         listen(silent, 64) == 0 && getsockname(silent, (struct sockaddr *)&at, &length) == 0);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", ntohs(at.sin_port));
+    struct schedule_check check = { .kind = SCHEDULE_HTTP, .timeout_us = 300 * MS, .settings.http = { .url = url } };
+    schedule_start(schedule, on_sample, fakes);
+    for (size_t i = 0; i < SCHEDULE_ONCE_MAX; i++)
+        CU_ASSERT_TRUE(schedule_once(schedule, &check, on_single, &singles[i], &fault));
+    CU_ASSERT_FALSE(schedule_once(schedule, &check, on_single, &singles[SCHEDULE_ONCE_MAX], &fault));
+    for (size_t i = 0; i < SCHEDULE_ONCE_MAX; i++) {
+        CU_ASSERT_TRUE(run_until_told(&singles[i]));
+        CU_ASSERT_EQUAL(singles[i].round.outcome, SAMPLE_FAILED);
+    }
+    CU_ASSERT_TRUE(schedule_once(schedule, &check, on_single, &singles[SCHEDULE_ONCE_MAX], &fault)); /* room again */
+    check.settings.http.url = "nonsense";
+    CU_ASSERT_FALSE(schedule_once(schedule, &check, on_single, &singles[0], &fault));
+    CU_ASSERT_EQUAL(strncmp(fault.text, "http check: ", 12), 0);
+    check.timeout_us = 0;
+    CU_ASSERT_FALSE(schedule_once(schedule, &check, on_single, &singles[0], &fault));
+    schedule_free(schedule); /* one of them in mid-round: it goes, and nobody is told */
+    CU_ASSERT_EQUAL(singles[SCHEDULE_ONCE_MAX].told, 0);
+    (void)close(silent);
+    run_for_ms(20);
+    end();
+}
+
+/* The same rule as for a check's turn: we may not have been listening. */
+static void a_single_round_in_a_stall_is_ours(void)
+{
+    begin_schedule();
+    struct single single = { 0 };
+    struct schedule_check check = { .kind = SCHEDULE_TCP, .timeout_us = 500 * MS,
+                                    .settings.tcp = { .host = "127.0.0.1", .port = closed_port() } };
+    schedule_start(schedule, on_sample, fakes);
+    CU_ASSERT_TRUE_FATAL(schedule_once(schedule, &check, on_single, &single, &fault));
+    usleep(400 * MS);
+    CU_ASSERT_TRUE(run_until_told(&single));
+    CU_ASSERT_EQUAL(single.round.outcome, SAMPLE_OBSERVER);
+    CU_ASSERT_PTR_NOT_NULL(strstr(single.round.detail, "stood still"));
+    end_schedule();
+}
+
 static void senseless_checks_are_refused(void)
 {
     begin_schedule();
@@ -332,4 +436,6 @@ static void senseless_checks_are_refused(void)
 SUITE_MAIN("schedule", TEST(the_pace_does_not_drift), TEST(first_turns_are_spread), TEST(a_check_never_overlaps_itself),
            TEST(rounds_at_once_are_bounded), TEST(a_probe_that_does_not_end_is_ended),
            TEST(failures_while_our_own_loop_stood_still_are_ours), TEST(a_stall_earlier_in_the_round_counts),
-           TEST(failures_stay_failures_otherwise), TEST(every_kind_runs), TEST(senseless_checks_are_refused))
+           TEST(failures_stay_failures_otherwise), TEST(every_kind_runs),
+           TEST(a_single_round_is_told_to_who_asked), TEST(single_rounds_are_bounded),
+           TEST(a_single_round_in_a_stall_is_ours), TEST(senseless_checks_are_refused))

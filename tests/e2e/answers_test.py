@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""The schema of failoverctl's answers: every command that knows --json has one, wrong answers are refused by it, and
+the documents that failoverctl makes without a daemon hold. What a daemon answers is held against it in every test on
+the lab (answers.py). No lab.
+"""
+import copy
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import jsonschema
+
+import answers
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("FAILOVERCTL", str(ROOT / "build" / "failoverctl"))
+WITHOUT = {"help"}              # prints text, whatever it is told
+TIMEOUT_S = 30
+GATE = {"name": "fence", "open": True, "known": True, "skipped": False, "value": 2, "limit": 1, "unit": "proof", "value_text": "lapsed",
+        "limit_text": "released", "observer": "usw2-a", "age_ms": 70, "text": "it is"}
+LOSS = {"known": True, "bytes": 0, "seconds": 0.0, "age_seconds": 0.7}
+DRY = {"service": "shop", "kind": "failover", "from": "us-east-1", "to": "us-west-2", "would_run": True, "text": "it would begin",
+       "gates": [GATE], "shut": [], "skipped": [], "loss": LOSS, "lag": LOSS,
+       "steps": [{"number": 1, "name": "begin", "irreversible": False, "way_back": True, "text": "...", "took_ms": None, "runs": 0}],
+       "estimate": {"total_ms": None, "until_open_ms": None}, "no_way_back": {"step": "grant", "text": "..."}, "afterwards": "...",
+       "command": None, "todo": None}
+ORDERED = {"ok": True, "operation": "00c0ffee00c0ffee", "service": "shop", "outcome": "done", "status": None, "why": None}
+MAY_WRITE = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a", "final": True, "writer": "us-east-1",
+             "epoch": 7, "text": "it may"}
+REJOIN = {"service": "shop", "region": "us-east-1", "writer": "us-west-2", "verdict": "run", "answer": "rewind", "text": "...", "todo": "",
+          "method": "pg_rewind", "data_directory": "/data", "source": "host=x", "commands": ["pg_rewind ..."], "hook": None,
+          "lost_writes_kept": True, "would_run": False}
+REJOINED = {"ok": True, "run": "00c0ffee00c0ffee", "outcome": "done", "text": "it streams", "rejoin": None}
+REFUSED = {"ok": False, "error": {"code": "gate", "text": "refused", "todo": "do this", "exit": 3, "gate": "fence", "value": 0, "limit": 1,
+                                  "unit": "proof"}}
+
+
+def commands():
+    """Their names, as the help lists them."""
+    text = subprocess.run([COMMAND, "help"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True).stdout
+    part = text[text.index("commands:"):text.index("\noptions:")]
+    return re.findall(r"^  ([a-z-]+(?: (?:adopt|show|verify|test|[a-z]+(?= ID)))?)", part, re.MULTILINE)
+
+
+class Answers(unittest.TestCase):
+    def setUp(self):
+        self.checker = answers.Checker()
+
+    def fault(self, command, document):
+        return self.checker.fault(command, json.dumps(document))
+
+    def test_it_is_a_schema(self):
+        jsonschema.Draft202012Validator.check_schema(answers.load())
+
+    def test_every_command_has_one(self):
+        schema, names = answers.load(), commands()
+        self.assertGreater(len(names), 14)
+        for name in names:
+            if name not in WITHOUT:
+                self.assertIn(name.replace(" ", "-"), schema["$defs"], f"{name} has no definition in {answers.SCHEMA.name}")
+                self.assertIn({"$ref": f"#/$defs/{name.replace(' ', '-')}"}, schema["anyOf"])
+
+    def test_every_definition_is_used(self):
+        text = answers.SCHEMA.read_text()
+        for name in answers.load()["$defs"]:
+            self.assertIn(f'"#/$defs/{name}"', text)
+
+    def test_good_ones_pass(self):
+        for command, document in (("failover", DRY), ("switchover", DRY), ("failover", ORDERED), ("wait", ORDERED), ("dns-adopt", ORDERED),
+                                  ("may-write", MAY_WRITE), ("status", REFUSED), ("probe", REFUSED),
+                                  ("rejoin", REJOIN), ("rejoin", REJOINED)):
+            self.assertIsNone(self.fault(command, document), command)
+
+    def test_wrong_ones_are_refused(self):
+        """Each key missing, misspelt, of another type; one too many; another command's."""
+        for command, document in (("plan", {**DRY, "chosen": False, "operation": "failover"}), ("may-write", MAY_WRITE), ("wait", ORDERED),
+                                  ("status", REFUSED), ("rejoin", REJOIN), ("rejoin", REJOINED)):
+            self.assertIsNone(self.fault(command, document))
+            for trail in list(places(document)):
+                for change in (missing, misspelt, other_type):
+                    wrong = change(copy.deepcopy(document), trail)
+                    optional = trail[0] == "error" and trail[-1] in ("gate", "value", "limit", "unit") and change is missing
+                    if wrong is not None and not optional:
+                        self.assertIsNotNone(self.fault(command, wrong), (command, trail, change.__name__))
+            self.assertIsNotNone(self.fault(command, {**document, "more": 1}))
+        self.assertIsNotNone(self.fault("status", DRY))
+        self.assertIsNotNone(self.fault("probe", MAY_WRITE))
+        for odd in ([], 7, "x", None, {}):
+            for command in answers.load()["$defs"]:
+                if command not in ("name", "id", "time", "token", "hash", "lsn"):
+                    self.assertIsNotNone(self.fault(command, odd), (command, odd))
+        self.assertEqual(self.fault("rejoin", {**REJOIN, "method": "by hand"}).split(":")[0], "$.method")
+        self.assertIn("no JSON", self.checker.fault("status", "{"))
+
+    def test_the_checker_tells_what_it_saw(self):
+        self.checker.take(["wait", "00c0ffee00c0ffee", "--json"], json.dumps({**ORDERED, "outcome": "lost"}))
+        self.checker.take(["--json", "dns", "adopt", "shop"], json.dumps(ORDERED))
+        self.checker.take(["operation", "show", "00c0ffee00c0ffee", "--json"], json.dumps(ORDERED))
+        self.checker.take(["status"], "no JSON was asked for")
+        self.assertEqual([fault.split(":")[0] for fault in self.checker.faults], ["wait"])
+        self.assertEqual(self.checker.counts, {"wait": 1, "dns-adopt": 1, "operation-show": 1})
+
+    def test_what_failoverctl_makes_itself(self):
+        with tempfile.TemporaryDirectory(prefix="failoverd-answers-") as folder:
+            bad = pathlib.Path(folder) / "cluster.json"
+            bad.write_text('{"cluster": 7}')
+            for code, *words in ((5, "status"), (5, "probe", "shop", "health"), (8, "may-write", "shop"), (5, "rejoin", "shop", "--dry-run"),
+                                 (5, "failover", "shop", "--to", "us-west-2", "--dry-run"), (5, "wait", "00c0ffee00c0ffee"),
+                                 (5, "operation", "show", "00c0ffee00c0ffee"), (5, "events"), (2, "audit", "verify", folder + "/nothing"),
+                                 (2, "audit", "show", folder + "/nothing"),
+                                 (0, "check-config", "--cluster", str(ROOT / "etc" / "cluster.sample.json")),
+                                 (1, "check-config", "--cluster", str(bad))):
+                done = subprocess.run([COMMAND, "--socket", folder + "/sock", *words, "--json"], capture_output=True, text=True,
+                                      timeout=TIMEOUT_S, check=False)
+                self.assertEqual(done.returncode, code, (words, done.stdout, done.stderr))
+                self.assertTrue(done.stdout, words)
+                self.checker.take([*words, "--json"], done.stdout)
+        self.assertEqual(self.checker.faults, {})
+        self.assertEqual(sum(self.checker.counts.values()), 12)
+
+
+def places(value, trail=()):
+    """The trail to every member of every object."""
+    named = isinstance(value, dict)
+    for name, member in value.items() if named else enumerate(value) if isinstance(value, list) else ():
+        if named:
+            yield (*trail, name)
+        yield from places(member, (*trail, name))
+
+
+def holder(document, trail):
+    for step in trail[:-1]:
+        document = document[step]
+    return document
+
+
+def missing(document, trail):
+    del holder(document, trail)[trail[-1]]
+    return document
+
+
+def misspelt(document, trail):
+    inner = holder(document, trail)
+    inner[f"{trail[-1]}_"] = inner.pop(trail[-1])
+    return document
+
+
+def other_type(document, trail):
+    inner = holder(document, trail)
+    inner[trail[-1]] = [7] if not isinstance(inner[trail[-1]], list) else 7
+    return document
+
+
+def main():
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(
+        unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]))
+    bad = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - bad} passed, {bad} failed")
+    return 0 if bad == 0 and result.testsRun > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
