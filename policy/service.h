@@ -438,7 +438,7 @@ const struct sighting *service_sighting(const struct service *service, region_id
 bool operation_abandoned(const struct service *service, const struct turn *turn,
                          const struct ledger *ledger);
 
-/* A region whose database anybody saw as a primary since it was granted. */
+/* The region that was granted last: whether anybody saw its database as a primary since. */
 bool service_seen_primary(const struct service *service, region_id region);
 
 /* ---- the parts: each runs once per step ---- */

@@ -327,11 +327,8 @@ bool person_breaks(struct world *w, uint8_t service, region_id region, bool what
     return person_orders(w, h, service, &o);
 }
 
-bool person_reconciles(struct world *w, uint8_t service, region_id keep, bool whatever)
+static bool reconciles(struct world *w, uint8_t service, const struct mark *m, region_id keep, bool whatever)
 {
-    const struct mark *m = shown_mark(w, service, REGION_NONE, false);
-    if (m == NULL)
-        return false;
     world_settle(w);
     struct order o = { .kind = ORDER_RECONCILE, .to = keep, .operation = m->id, .accepted_loss_bytes = -1 };
     /* A person who says that it is dead has looked. */
@@ -343,13 +340,22 @@ bool person_reconciles(struct world *w, uint8_t service, region_id keep, bool wh
     return false;
 }
 
-bool person_ends_marks(struct world *w, uint8_t service, unsigned tries)
+bool person_reconciles(struct world *w, uint8_t service, region_id keep, bool whatever)
 {
     const struct mark *m = shown_mark(w, service, REGION_NONE, false);
+    return m != NULL && reconciles(w, service, m, keep, whatever);
+}
+
+/* One after the other: what is refused for one of two, since its maker has no vote, may be done for the other. */
+bool person_ends_marks(struct world *w, uint8_t service, unsigned tries)
+{
     const struct ledger *l = check_newest(w, service);
+    const struct mark *m = NULL;
+    for (region_id i = 0; i < w->options.region_count && m == NULL; i++)
+        m = shown_mark(w, service, (region_id)((tries / 4 + i) % w->options.region_count), true);
     if (m == NULL || l == NULL)
         return false;
     region_id other = l->writer != REGION_NONE ? l->writer : l->operation.from;
     region_id keep = ((m->id >> 1) + tries / 2) % 2 == 0 ? m->region : other;
-    return person_reconciles(w, service, keep, tries > 2);
+    return reconciles(w, service, m, keep, tries > 2);
 }

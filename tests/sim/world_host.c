@@ -204,6 +204,8 @@ void world_host_start(struct world *w, struct host *h)
     /* Opening a store writes to it. Without one the process is a stranger to everybody, and mute. */
     bool opens = !h->disk.fails;
     h->disk.restarts += opens;
+    if (h->disk.forgot)
+        check_forgot(w, h);
     h->disk.forgot = false; /* whatever it was, this life never knew it */
     h->persist_asked = h->persist_done = 0;
     h->store_failed = !opens;

@@ -261,6 +261,49 @@ static void what_a_check_read_is_as_old_as_its_beginning(void)
     CU_ASSERT_EQUAL(s->health.sightings[0][1].at.us, SECONDS(NOW - 3));
 }
 
+/* Region 1 was granted while region 0 had written, on timeline 2. */
+static struct service *service_granted(void)
+{
+    struct service *s = service_of(2, fixture_granted(), NOW);
+    loss_init(&s->health.writer_series, SECONDS(1));
+    s->health.series_region = 0;
+    loss_sample(&s->health.writer_series, 2, 5000, AT(NOW - 30));
+    s->guard_known_at = AT(NOW - 20);
+    return s;
+}
+
+static const struct database_facts primary_of_1 = { .timeline = 1, .lsn = 9000 };
+
+/* A promotion gives a newer timeline; a primary that was named as it was keeps its own. */
+static void a_granted_primary_is_seen_by_its_timeline_or_since_the_grant(void)
+{
+    struct service *s = service_granted();
+    CU_ASSERT_FALSE(service_seen_primary(s, 1));
+    see(s, 1, 1, primary_of_1, NOW - 21);
+    CU_ASSERT_FALSE(service_seen_primary(s, 1)); /* of a former life */
+    see(s, 1, 1, (struct database_facts){ .timeline = 3, .lsn = 5000 }, NOW - 21);
+    CU_ASSERT_TRUE(service_seen_primary(s, 1));
+    see(s, 1, 1, primary_of_1, NOW - 19);
+    CU_ASSERT_TRUE(service_seen_primary(s, 1));
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 3, .lsn = 5000 }, NOW - 19);
+    CU_ASSERT_FALSE(service_seen_primary(s, 1));
+}
+
+/* Against the series of the region before nothing is measured that a primary of another timeline may have written. */
+static void what_a_granted_primary_wrote_unseen_is_not_nothing(void)
+{
+    struct service *s = service_granted();
+    struct turn turn = turn_at(NOW);
+    CU_ASSERT_FALSE(watch_loss(s, &turn, 2, 5000).known); /* never looked at */
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 2, .lsn = 5000 }, NOW - 21);
+    struct loss loss = watch_loss(s, &turn, 2, 4000);
+    CU_ASSERT(loss.known);
+    CU_ASSERT_EQUAL(loss.bytes, 1000);
+    CU_ASSERT_EQUAL(loss.age_us, SECONDS(30));
+    see(s, 1, 1, primary_of_1, NOW - 21);
+    CU_ASSERT_FALSE(watch_loss(s, &turn, 2, 4000).known);
+}
+
 SUITE_MAIN("gates", TEST(every_gate_can_be_open),
            TEST(what_a_check_read_is_as_old_as_its_beginning), TEST(majority_failed), TEST(target_healthy),
            TEST(target_coordinator), TEST(target_streaming_and_timeline),
@@ -268,4 +311,6 @@ SUITE_MAIN("gates", TEST(every_gate_can_be_open),
            TEST(cooldown_and_pause), TEST(fence),
            TEST(a_switchover_needs_the_writers_guard_and_no_votes), TEST(nothing_known_opens_nothing),
            TEST(a_node_that_suspects_itself_abstains), TEST(skipping_is_by_name),
-           TEST(a_look_told_again_is_no_newer))
+           TEST(a_look_told_again_is_no_newer),
+           TEST(a_granted_primary_is_seen_by_its_timeline_or_since_the_grant),
+           TEST(what_a_granted_primary_wrote_unseen_is_not_nothing))
