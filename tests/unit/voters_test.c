@@ -87,7 +87,8 @@ static void people_are_told_how_far_a_count_gets(void)
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         struct electorate e = voters_electorate(&sets[i]);
         for (unsigned yes = 0; yes < 1u << NODES; yes++)
-            CU_ASSERT_EQUAL(electorate_counted(e, (node_set)yes) >= electorate_needed(e), electorate_has(e, (node_set)yes));
+            CU_ASSERT_EQUAL(electorate_has(e, (node_set)yes),
+                            electorate_counted(e, (node_set)yes) >= electorate_needed(e));
     }
 }
 
