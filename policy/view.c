@@ -27,7 +27,7 @@ static void view_nodes(const struct service *s, const struct turn *turn, struct 
         }
     }
     v->voters_needed = electorate_needed(turn->voters);
-    v->voters_heard = set_size(voting);
+    v->voters_heard = electorate_counted(turn->voters, voting);
     v->quorum = electorate_has(turn->voters, voting);
 }
 

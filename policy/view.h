@@ -48,7 +48,7 @@ struct view_observer {
 struct view_region {
     bool serves;
     struct view_observer observers[POLICY_NODES_MAX];
-    uint8_t failed_votes;   /* fresh votes of voters */
+    uint8_t failed_votes;   /* fresh votes of voters, as far as they get to voters_needed (electorate_counted) */
     /* The newest facts of its database by anyone, and who has them. */
     struct database_facts database;
     int64_t database_age_us;
@@ -127,7 +127,7 @@ struct view_service {
     struct ledger ledger;
     int64_t ledger_age_us;       /* since a majority was last known to hold it; AGE_UNKNOWN_US */
     bool quorum;                 /* a majority of voters was heard within the last heartbeats */
-    uint8_t voters_heard;
+    uint8_t voters_heard;        /* likewise */
     uint8_t voters_needed;
     bool abstaining;
     bool settings_differ;        /* a peer runs with other settings */

@@ -114,7 +114,7 @@ static void end_confirmation(struct service *s, struct turn *turn, bool won)
         return;
     struct note *note = service_note(s, turn, NOTE_CONFIRM_FAILED);
     note->region = c->region;
-    note->a = set_size(c->failed);
+    note->a = electorate_counted(turn->voters, c->failed);
     note->b = electorate_needed(turn->voters);
 }
 
