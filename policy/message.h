@@ -138,6 +138,7 @@ struct order {
                                     mark */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes; /* -1: the service's RPO holds */
+    int64_t accepted_loss_us;    /* likewise */
     struct wall_time at;         /* of a pause: until then; of a switchover or failback: not before; 0: not given */
     struct shift shift;          /* of a failback */
     uint32_t items;              /* of a tick */

@@ -121,8 +121,8 @@ static void view_region(const struct service *s, const struct turn *turn, region
     v->candidate = l != NULL && l->writer != region;
     if (!v->candidate)
         return;
-    gates_judge(s, turn, region, false, 0, -1, v->gates);
-    gates_judge(s, turn, region, true, 0, -1, v->planned_gates);
+    gates_judge(s, turn, region, false, 0, NULL, v->gates);
+    gates_judge(s, turn, region, true, 0, NULL, v->planned_gates);
     v->gates_open = gates_first_shut(v->gates) == GATE_COUNT;
 }
 

@@ -167,7 +167,7 @@ static void answer_tick(struct control *c, const struct control_request *request
     size_t service = 0;
     char why[STATUS_TICK_TEXT_MAX];
     struct text text = TEXT_OF(why);
-    struct order order = { .kind = ORDER_TICK, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order order = { .kind = ORDER_TICK, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     ensure(parse_hex(request->arguments.operation, &order.operation)); /* command_parse() saw to it */
     control_snapshot(c, &snapshot);
     enum tick_ruling ruling = status_tick(&snapshot.input, order.operation, request->arguments.item, &service,

@@ -127,7 +127,7 @@ void control_answer_of(const struct control_request *request, struct order *orde
     if (!parse_hex(request->arguments.operation, &id)) /* checked when it was parsed */
         id = 0;
     *order = (struct order){ .kind = order_kind_of(request->command->id), .to = REGION_NONE,
-                             .operation = id, .accepted_loss_bytes = -1 };
+                             .operation = id, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     control_sign(request, order);
 }
 
@@ -172,6 +172,7 @@ bool control_order(struct control_server *server, const struct control_request *
         .operation = operation,
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
+        .accepted_loss_us = arguments->accepted_loss_us,
     };
     order->at.us = arguments->at_us;
     bool in_stages = arguments->shift.count > 1; /* one alone is all of it, at once */

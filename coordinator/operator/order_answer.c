@@ -250,7 +250,7 @@ static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind
         text_append(text, "Wait until the others are promoted (failoverctl status), or --skip-gate blast_radius.");
     else
         text_appendf(text, "If you know better: --skip-gate %s%s.", gate_name(gate),
-                     gate == GATE_LOSS_WITHIN_RPO && !planned ? " or --accept-loss BYTES" : "");
+                     gate == GATE_LOSS_WITHIN_RPO && !planned ? " or --accept-loss BYTES and --accept-loss TIME, if both are known" : "");
 }
 
 void order_answer_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply)

@@ -299,6 +299,7 @@ static void walk_order(struct codec *codec, struct message *message)
     codec_u64(codec, "operation", &order->operation);
     codec_u32(codec, "skipped_gates", (1u << GATE_COUNT) - 1, &order->skipped_gates);
     codec_i64(codec, "accepted_loss_bytes", -1, INT64_MAX, &order->accepted_loss_bytes);
+    codec_i64(codec, "accepted_loss_us", -1, INT64_MAX, &order->accepted_loss_us);
     codec_us(codec, "at", &order->at.us); /* becomes the end of a pause, which no ledger has before 1970 */
     codec_shift(codec, &order->shift);
     codec_u32(codec, "items", UINT32_MAX, &order->items);

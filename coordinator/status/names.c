@@ -546,9 +546,9 @@ static void gate_loss(struct text *text, const struct gate *gate)
     }
     text_appendf(text, "%s", format_bytes(value, sizeof value, gate->value));
     if (gate->value_us >= 0) {
-        text_append(text, " (");
+        text_append(text, gate->at_least ? " (at least " : " (");
         append_duration(text, gate->value_us);
-        text_append(text, ")");
+        text_append(text, gate->at_least ? ", and it is not known how much more)" : ")");
     }
     text_appendf(text, " of what is known would be lost; up to %s", format_bytes(limit, sizeof limit, gate->limit));
     if (gate->limit_us > 0) {

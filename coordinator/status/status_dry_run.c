@@ -13,11 +13,12 @@ static void apply_order(struct view_region *region, const struct order *order)
     if (order->kind != ORDER_FAILOVER)
         memcpy(region->gates, region->planned_gates, sizeof region->gates);
     struct gate *loss = &region->gates[GATE_LOSS_WITHIN_RPO];
-    if (order->accepted_loss_bytes >= 0 && loss->known && loss->value <= order->accepted_loss_bytes) {
-        loss->open = true;
+    if (order->accepted_loss_bytes >= 0)
         loss->limit = order->accepted_loss_bytes;
-        loss->limit_us = 0;
-    }
+    if (order->accepted_loss_us >= 0)
+        loss->limit_us = order->accepted_loss_us;
+    if (order->accepted_loss_bytes >= 0 || order->accepted_loss_us >= 0)
+        loss->open = loss->known && !loss->at_least && loss->value <= loss->limit && loss->value_us <= loss->limit_us;
     for (int i = 0; i < GATE_COUNT; i++)
         if ((order->skipped_gates >> i & 1u) != 0 && !region->gates[i].open)
             region->gates[i].skipped = true;
@@ -126,6 +127,8 @@ static json_t *render_command(const struct status_service *service, const struct
             text_appendf(&text, " --skip-gate %s", gate_name((enum gate_id)i));
     if (order->accepted_loss_bytes >= 0)
         text_appendf(&text, " --accept-loss %lld", (long long)order->accepted_loss_bytes);
+    if (order->accepted_loss_us >= 0)
+        text_appendf(&text, " --accept-loss %lldms", (long long)(order->accepted_loss_us / CLOCK_US_PER_MS));
     return json_of_text(line);
 }
 

@@ -3,7 +3,8 @@
  * The writer's positions are sampled by whoever sees its database; the series pairs each with the
  * time it was seen. Bytes: newest known position minus what the standby has received. Seconds: from
  * the newest sample that the standby has to the newest sample there is, so an idle writer's
- * caught-up standby loses nothing however long ago that was. What the writer wrote after its last
+ * caught-up standby loses nothing however long ago that was. The series thins out with age and forgets nothing of how
+ * far it reaches back, so that a person can be told of, and accept, a loss far beyond the RPO. What the writer wrote after its last
  * sample is not in there: that is what `age` says.
  */
 #ifndef FAILOVERD_POLICY_LOSS_H
@@ -16,9 +17,8 @@
 struct loss_series {
     uint32_t timeline;
     uint8_t count;
-    uint8_t next;                             /* ring */
-    int64_t min_gap_us;                       /* closer samples replace the newest */
-    struct { struct mono_time at; uint64_t lsn; } samples[LOSS_SAMPLES];
+    int64_t min_gap_us;                       /* while the newest is closer to the one before, the next replaces it */
+    struct loss_at { struct mono_time at; uint64_t lsn; } samples[LOSS_SAMPLES]; /* from old to new */
 };
 
 struct loss {

@@ -170,7 +170,7 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
     bool left_behind = l->operation.kind == OPERATION_NONE && l->dns_epoch > 0 && zones_differ(w, service, l);
     if (!stopped && !left_behind)
         return false;
-    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     return person_orders(w, &w->hosts[l->guard.node], service, &o);
 }
 
@@ -185,7 +185,8 @@ bool person_answers(struct world *w, struct host *h, uint8_t service, enum order
         id = former;
         break;
     }
-    struct order o = { .kind = answer, .to = REGION_NONE, .operation = id, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = answer, .to = REGION_NONE, .operation = id,
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     return id != 0 && person_orders(w, h, service, &o);
 }
 
@@ -208,7 +209,8 @@ bool person_tells_traffic(struct world *w, struct host *h, uint8_t service, enum
     bool granted = l != NULL && (l->operation.phase == PHASE_GRANTED || !l->operation.may_return);
     if (!granted || l->operation.kind != OPERATION_FAILBACK || l->operation.shift.count == 0)
         return false;
-    struct order o = { .kind = kind, .to = REGION_NONE, .operation = l->operation.id, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = kind, .to = REGION_NONE, .operation = l->operation.id,
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     return person_orders(w, h, service, &o);
 }
 
@@ -241,7 +243,7 @@ bool person_says(struct world *w, struct host *h, uint8_t service, enum order_ki
     const struct ledger *l = check_newest(w, service);
     if (l == NULL)
         return false;
-    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     o.operation = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
     if (kind == ORDER_PAUSE && for_us > 0)
         o.at.us = host_wall(w, h) + for_us;
@@ -322,7 +324,7 @@ bool person_breaks(struct world *w, uint8_t service, region_id region, bool what
         dead = dead && (r == region || is_dead(w, service, r));
     if (h == NULL || (!dead && !whatever))
         return false;
-    struct order o = { .kind = ORDER_BREAK, .to = region, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_BREAK, .to = region, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     (void)snprintf(o.proof.s, sizeof o.proof.s, "seen with my own eyes");
     return person_orders(w, h, service, &o);
 }
@@ -330,7 +332,8 @@ bool person_breaks(struct world *w, uint8_t service, region_id region, bool what
 static bool reconciles(struct world *w, uint8_t service, const struct mark *m, region_id keep, bool whatever)
 {
     world_settle(w);
-    struct order o = { .kind = ORDER_RECONCILE, .to = keep, .operation = m->id, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_RECONCILE, .to = keep, .operation = m->id,
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     /* A person who says that it is dead has looked. */
     if (whatever && m->region != keep && !world_acknowledges(w, service, m->region))
         o.skipped_gates = 1u << GATE_FENCE;

@@ -275,7 +275,7 @@ static void use_order(void)
 {
     use_example();
     struct message sent = { .voters_version = 1, .kind = MESSAGE_ORDER, .service = 0 };
-    sent.as.order.order.accepted_loss_bytes = -1;
+    sent.as.order.order.accepted_loss_bytes = sent.as.order.order.accepted_loss_us = -1;
     memcpy(sent.as.order.order.why.s, "because", 7);
     CU_ASSERT_FATAL(encode(&sent));
 }

@@ -164,7 +164,7 @@ static void words_are_cut_between_characters(void)
     use_example();
     struct message sent = { .voters_version = 1, .kind = MESSAGE_ORDER, .service = 0 }, got;
     struct order *order = &sent.as.order.order;
-    order->accepted_loss_bytes = -1;
+    order->accepted_loss_bytes = order->accepted_loss_us = -1;
     order->to = REGION_NONE;
     memset(order->by.s, 'x', sizeof order->by.s);      /* without an end */
     memset(order->why.s, 'x', sizeof order->why.s - 1);
@@ -174,7 +174,7 @@ static void words_are_cut_between_characters(void)
     CU_ASSERT(strlen(got.as.order.order.why.s) == POLICY_TEXT_MAX - 3);
 
     memset(order, 0, sizeof *order);
-    order->accepted_loss_bytes = -1;
+    order->accepted_loss_bytes = order->accepted_loss_us = -1;
     memcpy(order->by.s, "a\xff" "b\xc0\x80" "c\xed\xa0\x80" "d", 11);
     memcpy(order->why.s, "\xe2\x82", 2); /* cut short, but not by the end of the room */
     CU_ASSERT_FATAL(encode(&sent) && decode(0, &got));

@@ -280,7 +280,8 @@ static void an_operation_says_what_it_waits_for(void)
     all_well();
     view.ledger.writer = REGION_NONE;
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN, .id = 0xc0ffee,
-        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_FENCE, .step_us = 420000,
         .wait_left_us = 900000, .loss_bytes = -1, .overdue = true };
     (void)text_copy(view.operation.detail.s, sizeof view.operation.detail.s, "use1-a is silent");
@@ -327,7 +328,7 @@ static void commits_hang_only_where_that_is_seen(void)
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
-static const struct order anywhere = { .to = REGION_NONE, .accepted_loss_bytes = -1 };
+static const struct order anywhere = { .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
 
 static json_t *plan(enum planned planned)
 {

@@ -148,7 +148,7 @@ static inline void dice_operation(struct dice *dice, const struct codec_names *n
     operation->kind = (enum operation_kind)dice_below(dice, OPERATION_KIND_COUNT);
     operation->from = operation->to = REGION_NONE;
     operation->executor = NODE_NONE;
-    operation->accepted_loss_bytes = -1;
+    operation->accepted_loss_bytes = operation->accepted_loss_us = -1;
     if (operation->kind == OPERATION_NONE)
         return;
     operation->id = dice_wide(dice) | 1;

@@ -59,7 +59,7 @@ static void runs(enum operation_kind kind, enum operation_phase phase)
 {
     view.ledger.operation = (struct ledger_operation){ .kind = kind, .phase = phase, .id = ID, .from = FIXTURE_EAST,
                                                        .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
-                                                       .accepted_loss_bytes = -1 };
+                                                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     view.ledger.writer = phase == PHASE_BEGUN ? REGION_NONE : FIXTURE_WEST;
 }
 
@@ -217,7 +217,8 @@ static void a_dry_run_has_what_is_for_before(void)
 {
     all_well();
     struct status_input given = input();
-    struct order order = { .kind = ORDER_FAILOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    struct order order = { .kind = ORDER_FAILOVER, .to = FIXTURE_WEST,
+                           .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     json_t *plan = status_dry_run(&given, 0, &order);
     const json_t *list = json_object_get(plan, "runbook");
     CU_ASSERT_EQUAL(json_array_size(json_object_get(list, "list")), 2);

@@ -111,7 +111,7 @@ static void states_by_what_matters_most(void)
     CU_ASSERT_STRING_EQUAL(state(), "no_writer");
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER,
         .phase = PHASE_BEGUN, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
-        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     CU_ASSERT_STRING_EQUAL(state(), "operation");
     view.quorum = false;
     CU_ASSERT_STRING_EQUAL(state(), "no_quorum");
@@ -139,7 +139,8 @@ static void an_operation_shows_its_step(void)
     view.ledger.writer = REGION_NONE;
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER,
         .phase = PHASE_BEGUN, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
-        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1, .skipped_gates = 1u << GATE_FENCE };
+        .executor = FIXTURE_WEST,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1, .skipped_gates = 1u << GATE_FENCE };
     view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_FENCE,
         .attempt = 1, .step_us = 420000, .total_us = 500000, .wait_left_us = 900000,
         .loss_bytes = -1, .proof = PROOF_PERSON };
@@ -197,7 +198,7 @@ static void a_pause_and_a_held_operation_are_told(void)
         fixture_view(&view);
         view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN,
             .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
-            .accepted_loss_bytes = -1 };
+            .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
         view.ledger.pause = (struct ledger_pause){ true, { 1000000000 + left_s * 1000000 },
                                                    { { 5000000 }, { "alice" }, { "works" } } };
         view.ledger.operation.wish = WISH_HOLD;
@@ -343,7 +344,7 @@ static void a_dry_run_tells_and_changes_nothing(void)
     struct view_service before = view;
     struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
                                   .self = FIXTURE_EAST, .views = &view };
-    struct order order = { .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    struct order order = { .to = FIXTURE_WEST, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     json_t *plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_FALSE(peek_yes(plan, "would_run")); /* a healthy writer: has to be named */
     CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(json_object_get(plan, "shut"), 0)),
@@ -382,7 +383,8 @@ static void a_dry_run_of_a_switchover_has_its_own_gates(void)
     fixture_view(&view);
     struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
                                   .self = FIXTURE_EAST, .views = &view };
-    struct order order = { .kind = ORDER_SWITCHOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    struct order order = { .kind = ORDER_SWITCHOVER, .to = FIXTURE_WEST,
+                           .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     int64_t number = -1;
     json_t *plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_TRUE(peek_yes(plan, "would_run")); /* a writer that is well is what it is for */
@@ -404,7 +406,8 @@ static void a_dry_run_of_a_switchover_has_its_own_gates(void)
     CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "text", ""), "the writer already"));
     json_decref(plan);
-    order = (struct order){ .kind = ORDER_FAILOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    order = (struct order){ .kind = ORDER_FAILOVER, .to = FIXTURE_WEST,
+                            .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_STRING_EQUAL(peek_str(plan, "kind", ""), "failover");
     CU_ASSERT_PTR_NULL(step_text(plan, "catch_up"));
@@ -417,7 +420,7 @@ static void a_switchover_says_what_it_waits_for(void)
     view.ledger.writer = REGION_NONE;
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_SWITCHOVER, .phase = PHASE_BEGUN,
         .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
-        .accepted_loss_bytes = -1, .may_return = true };
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1, .may_return = true };
     view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_CATCH_UP, .loss_bytes = -1 };
     json_t *status = render();
     int64_t number = 0;
