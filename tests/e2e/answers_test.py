@@ -28,7 +28,7 @@ DRY = {"service": "shop", "kind": "failover", "from": "us-east-1", "to": "us-wes
        "gates": [GATE], "shut": [], "skipped": [], "loss": LOSS, "lag": LOSS,
        "steps": [{"number": 1, "name": "begin", "irreversible": False, "way_back": True, "text": "...", "took_ms": None, "runs": 0}],
        "estimate": {"total_ms": None, "until_open_ms": None}, "no_way_back": {"step": "grant", "text": "..."}, "afterwards": "...",
-       "command": None, "todo": None}
+       "proposal": None, "runbook": None, "command": None, "todo": None}
 ORDERED = {"ok": True, "operation": "00c0ffee00c0ffee", "service": "shop", "outcome": "done", "status": None, "why": None}
 MAY_WRITE = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a", "final": True, "writer": "us-east-1",
              "epoch": 7, "text": "it may"}
@@ -36,15 +36,40 @@ REJOIN = {"service": "shop", "region": "us-east-1", "writer": "us-west-2", "verd
           "method": "pg_rewind", "data_directory": "/data", "source": "host=x", "commands": ["pg_rewind ..."], "hook": None,
           "lost_writes_kept": True, "would_run": False}
 REJOINED = {"ok": True, "run": "00c0ffee00c0ffee", "outcome": "done", "text": "it streams", "rejoin": None}
+ITEM = {"id": "told", "when": "before", "text": "...", "by": "person", "check": None, "ticked": False, "answer": None, "evidence": "",
+        "age_ms": None, "state": "open"}
+RUNBOOK = {"operation": None, "kind": "failback", "state": "not_begun", "open": 1, "items": 1, "text": "...", "differs": None, "list": [ITEM]}
+PROPOSAL = {"id": "00c0ffee00c0ffee", "state": "waits", "kind": "failover", "from": "us-east-1", "to": "us-west-2", "proposer": "usw2-a",
+            "made": "2026-11-22T02:30:00.000Z", "waited_ms": 7, "left_ms": 60000, "on_no_answer": "nothing", "answered_by": None,
+            "answered_at": None, "reason": None, "text": "..."}
+PROPOSED = {"operation": "00c0ffee00c0ffee", "service": "shop", "state": "proposed", "proposal": PROPOSAL}
+FAILBACK = {**DRY, "kind": "failback", "runbook": RUNBOOK, "proposal": PROPOSAL, "chosen": False, "operation": "failback",
+            "failback": {"home": "us-east-1", "rejoin": {"ready": True, "text": "...", "node": "use1-a", "command": None},
+                         "switchover_ready": True,
+                         "traffic": {"stages": [10, 50, 100], "hold_ms": 300000, "weighted": True, "text": "..."}}}
+TAKEN = {"answer": "accepted", "text": "...", "todo": ""}
+TAKEN_FOR = {**TAKEN, "operation": "00c0ffee00c0ffee"}
+SIDE = {"region": "us-west-2", "marked": True, "fence": "open", "primary": True, "timeline": 2, "lsn": "0/3000060", "seen_ms_ago": 40,
+        "beyond_bytes": 8192}
+MARK = {"id": "00c0ffee00c0ffee", "state": "stands", "region": "us-west-2", "node": "usw2-a", "own": True, "at": "2026-11-22T02:30:00.000Z",
+        "by": "root", "reason": "...", "old_is_dead": "...", "known_writer": "us-east-1", "known_epoch": 7, "known_version": 9,
+        "fork_timeline": 1, "fork_lsn": "0/3000060", "gives_way_to": None, "sides": [SIDE], "text": "...", "todo": "..."}
+GLASS = {"marks": [MARK], "open_by_mark": True, "durable": True, "detail": "", "records_by_hand": ["db.example.com. A 60 10.0.0.1"]}
+GLASS_OPENED = {"ok": True, "mark": "00c0ffee00c0ffee", "open": True, "break_glass": GLASS}
+VOTERS = {"version": 3, "voters": [{"node": "use1-a", "region": "us-east-1", "voting": False, "heard": False, "store": None, "why": "not heard",
+                                    "todo": "..."}],
+          "needed": 2, "quorum": True, "change": {"kind": "replace", "node": "use1-a", "waits_for": "..."}}
+VOTERS_BEGIN = {**TAKEN, "version": 3}
 REFUSED = {"ok": False, "error": {"code": "gate", "text": "refused", "todo": "do this", "exit": 3, "gate": "fence", "value": 0, "limit": 1,
                                   "unit": "proof"}}
+TO_ALL = {"ok": False, "services": [{"ok": True, "service": "shop", "result": TAKEN}, {**REFUSED, "service": "till"}]}
 
 
 def commands():
     """Their names, as the help lists them."""
     text = subprocess.run([COMMAND, "help"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True).stdout
     part = text[text.index("commands:"):text.index("\noptions:")]
-    return re.findall(r"^  ([a-z-]+(?: (?:adopt|show|verify|test|[a-z]+(?= ID)))?)", part, re.MULTILINE)
+    return re.findall(r"^  ([a-z-]+(?: (?:adopt|show|verify|test|list|[a-z]+(?= (?:ID|NODE))))?)", part, re.MULTILINE)
 
 
 class Answers(unittest.TestCase):
@@ -73,22 +98,29 @@ class Answers(unittest.TestCase):
     def test_good_ones_pass(self):
         for command, document in (("failover", DRY), ("switchover", DRY), ("failover", ORDERED), ("wait", ORDERED), ("dns-adopt", ORDERED),
                                   ("may-write", MAY_WRITE), ("status", REFUSED), ("probe", REFUSED),
-                                  ("rejoin", REJOIN), ("rejoin", REJOINED)):
+                                  ("rejoin", REJOIN), ("rejoin", REJOINED), ("failback", FAILBACK), ("failback", ORDERED),
+                                  ("switchover", TAKEN_FOR), ("reconcile", ORDERED), ("operation-show", ORDERED),
+                                  ("voter-add", VOTERS), ("voter-remove", VOTERS_BEGIN), ("resume", TO_ALL)):
             self.assertIsNone(self.fault(command, document), command)
 
     def test_wrong_ones_are_refused(self):
         """Each key missing, misspelt, of another type; one too many; another command's."""
         for command, document in (("plan", {**DRY, "chosen": False, "operation": "failover"}), ("may-write", MAY_WRITE), ("wait", ORDERED),
-                                  ("status", REFUSED), ("rejoin", REJOIN), ("rejoin", REJOINED)):
+                                  ("status", REFUSED), ("rejoin", REJOIN), ("rejoin", REJOINED), ("failback", FAILBACK),
+                                  ("operation-show", PROPOSED), ("pause", TAKEN), ("pause", TO_ALL), ("approve", TAKEN_FOR),
+                                  ("reconcile", MARK), ("reconcile", TAKEN_FOR), ("failover", GLASS), ("failover", GLASS_OPENED),
+                                  ("voter-list", VOTERS), ("voter-replace", VOTERS), ("voter-replace", VOTERS_BEGIN)):
             self.assertIsNone(self.fault(command, document))
             for trail in list(places(document)):
                 for change in (missing, misspelt, other_type):
                     wrong = change(copy.deepcopy(document), trail)
-                    optional = trail[0] == "error" and trail[-1] in ("gate", "value", "limit", "unit") and change is missing
+                    optional = "error" in trail and trail[-1] in ("gate", "value", "limit", "unit") and change is missing
                     if wrong is not None and not optional:
                         self.assertIsNotNone(self.fault(command, wrong), (command, trail, change.__name__))
             self.assertIsNotNone(self.fault(command, {**document, "more": 1}))
         self.assertIsNotNone(self.fault("status", DRY))
+        self.assertIsNotNone(self.fault("pause", TAKEN_FOR))
+        self.assertIsNotNone(self.fault("operation-tick", TAKEN))
         self.assertIsNotNone(self.fault("probe", MAY_WRITE))
         for odd in ([], 7, "x", None, {}):
             for command in answers.load()["$defs"]:
