@@ -82,7 +82,9 @@ void truth_proposed(struct world *w, uint8_t service, const struct ledger *befor
     bool answered = new->state == PROPOSAL_APPROVED || new->state == PROPOSAL_DECLINED;
     if (answered && (new->id != old->id || new->state != old->state))
         check_word(w, t, new);
-    bool over = old->state == PROPOSAL_DECLINED && new->id != old->id && l->epoch == before->epoch;
+    /* A no to a switchover that was put down for later is about that alone: it ends it. */
+    bool over = old->state == PROPOSAL_DECLINED && !operation_planned(old->kind) && new->id != old->id &&
+                l->epoch == before->epoch;
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
     if (!over || old->from != source)
         return;
