@@ -140,7 +140,11 @@ static json_t *render_todo(const struct order *order, const struct view_region *
     for (int i = 0; i < GATE_COUNT && weighed; i++) {
         if (region->gates[i].open || region->gates[i].skipped || gate_is_automatic(i))
             continue;
-        struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i };
+        const struct gate *gate = &region->gates[i];
+        struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i,
+                                             .value = gate->known ? gate->value : -1, .limit = gate->limit,
+                                             .value_us = gate->known && !gate->at_least ? gate->value_us : -1,
+                                             .limit_us = gate->limit_us };
         order_answer_todo(&text, order->kind, &reply);
         return json_of_text(sentence);
     }

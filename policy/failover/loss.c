@@ -52,6 +52,11 @@ void loss_sample(struct loss_series *series, uint32_t timeline, uint64_t lsn, st
     series->samples[series->count++] = (struct loss_at){ at, lsn };
 }
 
+int64_t loss_time(const struct loss *loss)
+{
+    return loss->known && !loss->at_least ? loss->us : -1;
+}
+
 struct loss loss_estimate(const struct loss_series *series, uint64_t received_lsn,
                           struct mono_time now)
 {

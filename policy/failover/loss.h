@@ -35,6 +35,9 @@ void loss_init(struct loss_series *series, int64_t min_gap_us);
 /* A position of the writer, seen at `at`. A new timeline starts afresh. */
 void loss_sample(struct loss_series *series, uint32_t timeline, uint64_t lsn, struct mono_time at);
 
+/* What people are told of its time; -1: not known. */
+int64_t loss_time(const struct loss *loss);
+
 struct loss loss_estimate(const struct loss_series *series, uint64_t received_lsn,
                           struct mono_time now);
 
