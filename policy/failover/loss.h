@@ -3,9 +3,9 @@
  * The writer's positions are sampled by whoever sees its database; the series pairs each with the
  * time it was seen. Bytes: newest known position minus what the standby has received. Seconds: from
  * the newest sample that the standby has to the newest sample there is, so an idle writer's
- * caught-up standby loses nothing however long ago that was. The series thins out with age and forgets nothing of how
- * far it reaches back, so that a person can be told of, and accept, a loss far beyond the RPO. What the writer wrote after its last
- * sample is not in there: that is what `age` says.
+ * caught-up standby loses nothing however long ago that was. The series thins out with age and keeps
+ * its oldest, so that a person can be told of, and accept, a loss far beyond the RPO. What the writer wrote after its
+ * last sample is not in there: that is what `age` says.
  */
 #ifndef FAILOVERD_POLICY_LOSS_H
 #define FAILOVERD_POLICY_LOSS_H

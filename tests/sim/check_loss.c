@@ -124,7 +124,8 @@ static bool follows_its_own_grant(const struct world *w, uint8_t service, const 
 
 /* Of the time that was allowed. Clients write at one pace and no faster, so that the bytes tell how long it took to
  * write them, whatever the operation says. A time that nobody knew nobody allowed. */
-static void check_time(struct world *w, uint8_t service, const struct ledger_operation *op, const struct truth_loss *said)
+static void check_time(struct world *w, uint8_t service, const struct ledger_operation *op,
+                       const struct truth_loss *said)
 {
     const struct host *h = &w->hosts[said->host];
     int64_t rpo = h->config.services[service].rpo_us;
