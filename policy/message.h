@@ -198,6 +198,8 @@ struct message_order_reply {
     uint8_t gate;
     int64_t value;
     int64_t limit;
+    int64_t value_us; /* of GATE_LOSS_WITHIN_RPO, the same in time; of it a value of -1 is one that is not known */
+    int64_t limit_us;
     uint64_t operation;
 };
 

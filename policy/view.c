@@ -67,7 +67,7 @@ static void view_database(const struct service *s, const struct turn *turn, regi
     struct loss loss = watch_loss(s, turn, region, seen->facts.lsn);
     v->lag_known = loss.known;
     v->lag_bytes = loss.bytes;
-    v->lag_us = loss.us;
+    v->lag_us = loss_time(&loss);
     v->lag_age_us = loss.age_us;
 }
 
@@ -163,7 +163,7 @@ static void view_operation(const struct service *s, const struct turn *turn,
     v->proof = run->proof;
     if (run->loss.known) {
         v->loss_bytes = run->loss.bytes;
-        v->loss_us = run->loss.us;
+        v->loss_us = loss_time(&run->loss);
         v->loss_age_us = run->loss.age_us;
     }
     v->detail = run->detail;

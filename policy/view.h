@@ -56,7 +56,7 @@ struct view_region {
     /* As a standby, against the writer's newest known position. */
     bool lag_known;
     int64_t lag_bytes;
-    int64_t lag_us;
+    int64_t lag_us;         /* -1: goes further back than is known */
     int64_t lag_age_us;     /* how old the knowledge of the writer's position is */
     /* Its guard, as last heard. */
     bool guard_heard;
@@ -94,7 +94,7 @@ struct view_operation {
     int64_t wait_left_us;   /* until the old lease has run out */
     enum fence_proof proof;
     int64_t loss_bytes;     /* as compared; -1 unknown */
-    int64_t loss_us;
+    int64_t loss_us;        /* likewise, of its own */
     int64_t loss_age_us;
     bool in_force;          /* a failback's stage: every name server answers it */
     int64_t in_force_us;    /* since when */

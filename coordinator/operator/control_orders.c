@@ -70,6 +70,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
         (void)json_object_set_new(more, "value", gate_number(gate, reply->value));
         (void)json_object_set_new(more, "limit", gate_number(gate, reply->limit));
         (void)json_object_set_new(more, "unit", json_string(gate_unit(gate)));
+        if (gate == GATE_LOSS_WITHIN_RPO) {
+            (void)json_object_set_new(more, "value_seconds", json_of_seconds(reply->value_us));
+            (void)json_object_set_new(more, "limit_seconds", json_of_seconds(reply->limit_us));
+        }
     }
     if (reply->answer == ANSWER_ACCEPTED) {
         (void)json_object_set_new(more, "answer", json_string(code));

@@ -316,6 +316,8 @@ static void walk_order_reply(struct codec *codec, struct message *message)
     codec_u8(codec, "gate", &reply->gate);
     codec_i64(codec, "value", INT64_MIN, INT64_MAX, &reply->value);
     codec_i64(codec, "limit", INT64_MIN, INT64_MAX, &reply->limit);
+    codec_i64(codec, "value_us", -1, INT64_MAX, &reply->value_us);
+    codec_i64(codec, "limit_us", 0, INT64_MAX, &reply->limit_us);
     codec_u64(codec, "operation", &reply->operation);
     if (reply->answer == ANSWER_GATE && reply->gate >= GATE_COUNT)
         codec_refuse(codec, "gate", "this version has no gate number %u", reply->gate);

@@ -497,6 +497,8 @@ json_t *gate_number(enum gate_id gate, int64_t value)
 {
     if ((int)gate >= 0 && gate < GATE_COUNT && gate_measures[gate] == MEASURE_US)
         return json_of_ms_or_null(value);
+    if ((int)gate >= 0 && gate < GATE_COUNT && gate_measures[gate] == MEASURE_BYTES && value < 0)
+        return json_null();
     return json_integer(value);
 }
 

@@ -4,6 +4,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/config/values.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/status_parts.h"
 
@@ -127,8 +128,11 @@ static json_t *render_command(const struct status_service *service, const struct
             text_appendf(&text, " --skip-gate %s", gate_name((enum gate_id)i));
     if (order->accepted_loss_bytes >= 0)
         text_appendf(&text, " --accept-loss %lld", (long long)order->accepted_loss_bytes);
-    if (order->accepted_loss_us >= 0)
-        text_appendf(&text, " --accept-loss %lldms", (long long)(order->accepted_loss_us / CLOCK_US_PER_MS));
+    if (order->accepted_loss_us >= 0) {
+        char time[CLOCK_DURATION_TEXT_MAX];
+        value_duration_text(order->accepted_loss_us, time, sizeof time);
+        text_appendf(&text, " --accept-loss %s", time);
+    }
     return json_of_text(line);
 }
 
@@ -140,7 +144,11 @@ static json_t *render_todo(const struct order *order, const struct view_region *
     for (int i = 0; i < GATE_COUNT && weighed; i++) {
         if (region->gates[i].open || region->gates[i].skipped || gate_is_automatic(i))
             continue;
-        struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i };
+        const struct gate *gate = &region->gates[i];
+        struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i,
+                                             .value = gate->known ? gate->value : -1, .limit = gate->limit,
+                                             .value_us = gate->known && !gate->at_least ? gate->value_us : -1,
+                                             .limit_us = gate->limit_us };
         order_answer_todo(&text, order->kind, &reply);
         return json_of_text(sentence);
     }

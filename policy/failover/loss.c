@@ -11,8 +11,9 @@ void loss_init(struct loss_series *series, int64_t min_gap_us)
 }
 
 /* The newer half stays as it is: spaced by min_gap_us, it is what an RPO is judged on. Of the older half the one goes
- * that is missed least, its neighbours being closest for how long ago it is; the oldest of all never does. So the series
- * reaches back as far as anybody has looked, by steps that grow with age, and a missing one makes a loss look longer. */
+ * that is missed least, its neighbours being closest for how long ago it is; the oldest of all never does. So the
+ * series reaches back as far as anybody has looked, by steps that grow with age, and a missing one makes a loss look
+ * longer. */
 static void forget_one(struct loss_series *series, struct mono_time now)
 {
     uint8_t least = 1;
@@ -50,6 +51,11 @@ void loss_sample(struct loss_series *series, uint32_t timeline, uint64_t lsn, st
     if (series->count == LOSS_SAMPLES)
         forget_one(series, at);
     series->samples[series->count++] = (struct loss_at){ at, lsn };
+}
+
+int64_t loss_time(const struct loss *loss)
+{
+    return loss->known && !loss->at_least ? loss->us : -1;
 }
 
 struct loss loss_estimate(const struct loss_series *series, uint64_t received_lsn,

@@ -23,6 +23,11 @@ static void answer(struct service *s, struct turn *turn, enum order_answer code,
     if (gate != NULL) {
         reply.value = gate->value;
         reply.limit = gate->limit;
+        if (id == GATE_LOSS_WITHIN_RPO) {
+            reply.value = gate->known ? gate->value : -1;
+            reply.value_us = gate->known && !gate->at_least ? gate->value_us : -1;
+            reply.limit_us = gate->limit_us;
+        }
     }
     if (code != ANSWER_ACCEPTED) {
         struct note *note = service_note(s, turn, NOTE_ORDER_REFUSED);

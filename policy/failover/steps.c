@@ -354,7 +354,7 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     }
     struct note *note = service_note(s, turn, NOTE_LOSS_ESTIMATED);
     note->a = run->loss.known ? run->loss.bytes : -1;
-    note->b = run->loss.us;
+    note->b = loss_time(&run->loss);
     note->c = run->loss.age_us;
     note_ahead(s, turn, &r->database);
     return STEP_IS_DONE;

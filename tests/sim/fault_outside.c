@@ -287,7 +287,8 @@ static bool order(struct strike *k)
     struct host *h = strike_host(k);
     struct order o = { .kind = k->fault->kind == HIT_SWITCHOVER ? ORDER_SWITCHOVER : ORDER_FAILOVER,
                        .to = strike_other_region(k),
-                       .skipped_gates = k->fault->bits, .accepted_loss_bytes = k->fault->value };
+                       .skipped_gates = k->fault->bits, .accepted_loss_bytes = k->fault->value,
+                       .accepted_loss_us = k->fault->time_us > 0 ? k->fault->time_us : -1 };
     return person_orders(k->world, h, k->fault->service, &o);
 }
 

@@ -294,7 +294,7 @@ bool person_rescues(struct world *w, uint8_t service)
 {
     const struct ledger *l = check_newest(w, service);
     struct order o = { .kind = ORDER_FAILOVER, .skipped_gates = RESCUE_SKIPS,
-                       .accepted_loss_bytes = INT64_MAX / 4 };
+                       .accepted_loss_bytes = INT64_MAX / 4, .accepted_loss_us = INT64_MAX / 4 };
     world_settle(w);
     /* One that waits for a person's word hears it where it is carried out. */
     bool waits = l != NULL && operation_moves(l->operation.kind) &&

@@ -363,11 +363,12 @@ static void a_plan_chooses_the_region_and_names_the_command(void)
     struct status_input given = input();
     struct order order = { .to = FIXTURE_WEST,
                            .skipped_gates = 1u << GATE_MAJORITY_FAILED,
-                           .accepted_loss_bytes = 4096 };
+                           .accepted_loss_bytes = 4096, .accepted_loss_us = 90000000 };
     answer = status_plan(&given, 0, PLANNED_FAILOVER, &order);
     CU_ASSERT_TRUE(peek_yes(answer, "would_run") && !peek_yes(answer, "chosen"));
     CU_ASSERT_STRING_EQUAL(peek_str(answer, "command", ""), "failoverctl failover shop --to us-west-2 --reason \"...\" "
-                                                           "--skip-gate majority_failed --accept-loss 4096");
+                                                           "--skip-gate majority_failed --accept-loss 4096 "
+                                                           "--accept-loss 90s");
     json_decref(answer);
     view.regions[FIXTURE_WEST].candidate = false;
     for (int planned = PLANNED_FAILOVER; planned <= PLANNED_SWITCHOVER; planned++) {

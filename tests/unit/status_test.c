@@ -368,6 +368,48 @@ static void a_dry_run_tells_and_changes_nothing(void)
     json_decref(plan);
 }
 
+static json_t *weighed(int64_t bytes, int64_t us)
+{
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
+                                  .self = FIXTURE_EAST, .views = &view };
+    struct order order = { .to = FIXTURE_WEST, .skipped_gates = 1u << GATE_MAJORITY_FAILED,
+                           .accepted_loss_bytes = bytes, .accepted_loss_us = us };
+    return status_dry_run(&input, 0, &order);
+}
+
+static bool would_run(int64_t bytes, int64_t us)
+{
+    json_t *plan = weighed(bytes, us);
+    bool runs = peek_yes(plan, "would_run");
+    json_decref(plan);
+    return runs;
+}
+
+/* As the order would be judged: each kind by itself, and a time that is not known by none. */
+static void a_dry_run_weighs_what_is_accepted(void)
+{
+    fixture_view(&view);
+    struct gate *loss = &view.regions[FIXTURE_WEST].gates[GATE_LOSS_WITHIN_RPO];
+    *loss = (struct gate){ .known = true, .value = 32 << 20, .limit = 16 << 20,
+                           .value_us = 9000000, .limit_us = 5000000, .observer = FIXTURE_WEST };
+    CU_ASSERT_FALSE(would_run(-1, -1));
+    CU_ASSERT_FALSE(would_run(64 << 20, -1));
+    CU_ASSERT_FALSE(would_run(-1, 9000000));
+    CU_ASSERT_FALSE(would_run(64 << 20, 8000000));
+    CU_ASSERT_TRUE(would_run(64 << 20, 9000000));
+    json_t *plan = weighed(64 << 20, -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "todo", ""), "--accept-loss 10s."));
+    json_decref(plan);
+    loss->at_least = true;
+    CU_ASSERT_FALSE(would_run(64 << 20, INT64_MAX));
+    plan = weighed(64 << 20, INT64_MAX);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "todo", ""), "--skip-gate loss_within_rpo"));
+    json_decref(plan);
+    *loss = (struct gate){ .open = true, .known = true, .value = 5, .limit = 16 << 20, .limit_us = 5000000 };
+    CU_ASSERT_TRUE(would_run(-1, 0));
+    CU_ASSERT_FALSE(would_run(4, -1)); /* less than the RPO allows */
+}
+
 static const char *step_text(const json_t *plan, const char *name)
 {
     size_t index;
@@ -673,6 +715,7 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(a_pause_and_a_held_operation_are_told),
            TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent), TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
-           TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_of_a_switchover_has_its_own_gates),
+           TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_weighs_what_is_accepted),
+           TEST(a_dry_run_of_a_switchover_has_its_own_gates),
            TEST(a_switchover_says_what_it_waits_for), TEST(every_step_has_its_words),
            TEST(text_survives_anything), TEST(units))
