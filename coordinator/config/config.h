@@ -597,6 +597,8 @@ const struct record_weight *config_record_weight(const struct record_config *rec
  * service_digests[]. */
 uint64_t config_digest_cluster(const struct cluster_config *cluster);
 uint64_t config_digest_service(const struct service_config *service);
+/* Of who is told of what. Nodes compare it with each other, together with the service's. */
+uint64_t config_digest_notify(const struct cluster_config *cluster);
 
 /* Names for people and for status. */
 const char *config_mode_name(int mode);

@@ -496,7 +496,8 @@ static void warn_quorum(const struct status_service *service, json_t *warnings)
              "a region failed; look at this node's own network");
     if (view->settings_differ)
         status_warn(warnings, "settings_differ", name,
-             "%s runs with other settings of this service: bring cluster.json in line on all nodes",
+             "%s runs with other settings of this service, or of who is told (notify): bring cluster.json in line "
+             "on all nodes",
              name_node(service->input->cluster, view->settings_differ_node));
     if (view->lease_differs)
         status_warn(warnings, "lease_differs", name,
