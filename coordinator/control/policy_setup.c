@@ -125,6 +125,9 @@ void policy_setup(struct policy_config *policy, const struct cluster_config *clu
         policy->voters = (node_set)(policy->voters | node_bit((node_id)cluster->voters[v]));
     for (size_t n = 0; n < cluster->node_count; n++)
         policy->region_of[n] = (region_id)cluster->nodes[n].region;
-    for (size_t s = 0; s < cluster->service_count; s++)
+    for (size_t s = 0; s < cluster->service_count; s++) {
         setup_service(&policy->services[s], &cluster->services[s]);
+        /* Gossiped for each service: that nodes would tell different people is seen in any. */
+        policy->services[s].settings ^= config_digest_notify(cluster);
+    }
 }

@@ -184,9 +184,10 @@ static const struct command commands[COMMAND_COUNT] = {
       "say that you take care of an incident, so that nobody else is called for it",
       "  ID             as messages and failoverctl incidents have it\n"
       "  --reason TEXT  goes into the audit trail with your name\n"
-      "  It counts on the node that is asked: ask the one whose messages you get (failoverctl incidents there shows what\n"
-      "  it told). Nothing else changes: an operation goes on, and the incident is over when it is over. Exit code 2: no\n"
-      "  such incident is open here.\n",
+      "  Any node may be asked: it tells the others, and failoverctl incidents shows on each who takes care. A node that\n"
+      "  can't be heard now learns of it when it is back. Nothing else changes: an operation goes on, and the incident is\n"
+      "  over when it is over. Exit code 1: it is not open on this node; the others were told all the same, and failoverctl\n"
+      "  incidents on the node that sent the message shows whether it was known there.\n",
       { { "incident", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, false, false } } },
     [COMMAND_NOTIFY_TEST] = { COMMAND_NOTIFY_TEST, "notify test", "CHANNEL", ROLE_OPERATE, true, true,
       "send a test over one channel now, from this node, and say what came back",

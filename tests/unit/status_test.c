@@ -567,6 +567,45 @@ static void an_old_primary_that_is_back_is_warned_of(void)
     json_decref(rejoin);
 }
 
+/* What failoverd did by itself is not told as if a person had wanted it. */
+static void who_sent_traffic_back_is_told_apart(void)
+{
+    static const struct {
+        const char *by;
+        enum operation_wish wish;
+        const char *code;
+    } cases[] = { { "failoverd", WISH_BACK, "home_got_worse" }, { "ann", WISH_BACK, "traffic_sent_back" },
+                  { "failoverd", WISH_HOLD, "home_got_worse" }, { "ann", WISH_HOLD, "operation_held" } };
+    static const char *const codes[] = { "home_got_worse", "traffic_sent_back", "operation_held" };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_view(&view);
+        view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILBACK, .phase = PHASE_GRANTED, .id = 7,
+            .from = FIXTURE_WEST, .to = FIXTURE_EAST, .executor = FIXTURE_EAST, .wish = cases[i].wish,
+            .shift = { .count = 2, .percent = { 50, 100 }, .hold_us = 1000000 }, .accepted_loss_bytes = -1 };
+        (void)snprintf(view.ledger.operation.said.by.s, sizeof view.ledger.operation.said.by.s, "%s", cases[i].by);
+        json_t *status = render();
+        for (size_t k = 0; k < sizeof codes / sizeof codes[0]; k++)
+            CU_ASSERT_EQUAL(warned(status, codes[k]), strcmp(codes[k], cases[i].code) == 0);
+        json_decref(status);
+    }
+}
+
+/* A change that does not end leaves two sets of voters to be asked; what it waits for is said. */
+static void a_change_of_the_voters_is_told_while_it_lasts(void)
+{
+    struct node_voters voters = { .set = { .voters = 7, .change = VOTER_REMOVE, .node = FIXTURE_WEST } };
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST, .views = &view,
+                                  .voters = &voters };
+    fixture_view(&view);
+    json_t *status = status_render(&input, NULL);
+    CU_ASSERT_TRUE(warned(status, "voter_change"));
+    json_decref(status);
+    voters.set.change = VOTER_NONE;
+    status = status_render(&input, NULL);
+    CU_ASSERT_FALSE(warned(status, "voter_change"));
+    json_decref(status);
+}
+
 /* Said at every node, in red, with both sides and the command, and until it is reconciled. */
 static void a_broken_glass_is_never_silent(void)
 {
@@ -578,7 +617,7 @@ static void a_broken_glass_is_never_silent(void)
     const json_t *service = service_of(status);
     const json_t *mark = json_array_get(json_object_get(json_object_get(service, "break_glass"), "marks"), 0);
     CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "glass_broken");
-    CU_ASSERT_TRUE(warned(status, "glass_broken"));
+    CU_ASSERT_TRUE(warned(status, "glass_broken") && warned(status, "reconcile_needed"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "headline", ""), "nothing proves that it is the only writer"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "reconcile shop --keep us-west-2"));
     CU_ASSERT_STRING_EQUAL(peek_str(mark, "state", ""), "stands");
@@ -595,6 +634,7 @@ static void a_broken_glass_is_never_silent(void)
     CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "glass_broken");
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "headline", ""), "is shut since us-east-1 writes"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "majority of the voters back"));
+    CU_ASSERT_TRUE(warned(status, "glass_broken") && !warned(status, "reconcile_needed")); /* nobody can yet */
     json_decref(status);
     /* The operation that ends it is what matters then. */
     view.quorum = true;
@@ -603,7 +643,7 @@ static void a_broken_glass_is_never_silent(void)
         .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .mark = 0xc0ffee };
     status = render();
     CU_ASSERT_STRING_EQUAL(peek_str(service_of(status), "state", ""), "operation");
-    CU_ASSERT_TRUE(warned(status, "glass_broken"));
+    CU_ASSERT_TRUE(warned(status, "glass_broken") && !warned(status, "reconcile_needed"));
     json_decref(status);
 }
 
@@ -713,7 +753,8 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(unknown_is_null_and_never_zero),
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(a_pause_and_a_held_operation_are_told),
-           TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent), TEST(warnings_say_what_is_wrong),
+           TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent), TEST(who_sent_traffic_back_is_told_apart),
+           TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
            TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_weighs_what_is_accepted),
            TEST(a_dry_run_of_a_switchover_has_its_own_gates),
