@@ -259,6 +259,18 @@ static enum exit_code follow_end(const struct ctl_settings *settings, const char
     return EXIT_RUNNING;
 }
 
+/* As the daemon refuses it, which is not asked: there is no mark to name. */
+static enum exit_code nothing_to_reconcile(const struct ctl_settings *settings)
+{
+    const struct fault fault = { "" };
+    json_t *error = json_pack("{s:s, s:s, s:s, s:i}", "code", "no_mark", "text",
+                              "refused: there is no broken glass to reconcile, as far as this node knows", "todo",
+                              "failoverctl status shows one at every node that has heard of it.", "exit", (int)EXIT_GATE);
+    enum exit_code code = ctl_complain(settings, CTL_REFUSED, error, &fault);
+    json_decref(error);
+    return code;
+}
+
 /* Shows, asks, and adds the mark to the request. `kept`: the marked side is. */
 static enum exit_code confirm_reconcile(const struct ctl_settings *settings, json_t *request, bool *kept)
 {
@@ -267,10 +279,8 @@ static enum exit_code confirm_reconcile(const struct ctl_settings *settings, jso
     const char *keep = peek_str(request, "keep", "");
     const json_t *service = look(settings, peek_str(request, "service", ""), &status, &code);
     const json_t *mark = service != NULL ? mark_for(service, keep) : NULL;
-    if (service != NULL && mark == NULL) {
-        fputs("failoverctl: there is no broken glass to reconcile, as far as this node knows\n", stderr);
-        code = EXIT_GATE;
-    }
+    if (service != NULL && mark == NULL)
+        code = nothing_to_reconcile(settings);
     if (mark != NULL) {
         *kept = strcmp(peek_str(mark, "region", ""), keep) == 0;
         (void)json_object_set_new(request, "mark", json_string(peek_str(mark, "id", "")));
