@@ -7,13 +7,14 @@ elsewhere: ELSEWHERE says where. A command that nobody has thought of here fails
 """
 import json
 import pathlib
+import pwd
 import time
 
 import answers_test
 import e2e
-from e2e import EAST, SERVICE, WEST, WITNESS, labs
+from e2e import EAST, NAMES, SERVICE, WEST, WITNESS, labs
 
-NOBODY, NOGROUP = 65534, 65534
+NOBODY, NOGROUP, DAEMON = 65534, 65534, 1
 UNKNOWN = "00c0ffee00c0ffee"
 ABSENT = "lhr1-a"               # in cluster.json, and never started
 WITHOUT_DAEMON = ("audit verify", "audit show", "check-config", "help")
@@ -165,13 +166,15 @@ def test_refused(suite, lab):
     suite.expect(state(lab) == before, "and nothing has changed", (state(lab), before))
     path = lab.node_folder(EAST) / "node.json"
     node = json.loads(path.read_text())
-    e2e.cluster_files.write(path, node | {"control": node["control"] | {"read": ["group:nogroup", "root"]}})
+    e2e.cluster_files.write(path, node | {"control": {"read": ["group:nogroup"], "operate": [f"user:{pwd.getpwuid(DAEMON).pw_name}"],
+                                                      "force": ["root"]}})
     lab.coordinators[EAST].kill()
     lab.start_coordinator(EAST)
     e2e.all_well(lab)
     before, audited = state(lab), e2e.node_status(lab, EAST)["audit"]["seq"]
     forms = good(lab, before[-2]["id"])
     refuse(suite, lab, "who may read: ", lambda command: denied(command, forms), by=(NOBODY, NOGROUP))
+    who_may_operate(suite, lab)
     code, document, error = ask(lab, EAST, ["status", "--json"], by=(NOBODY, NOGROUP))
     suite.expect(code == 0 and document["services"], "who may read is told the status", (document, error))
     code, document, error = ask(lab, EAST, ["status", "--json"], by=(NOBODY, NOBODY - 1))
@@ -180,8 +183,22 @@ def test_refused(suite, lab):
     lines = [line for line in labs.read_json_lines(lab.journal_path(EAST).with_name("audit.jsonl"))
              if line["seq"] > audited and line["event"] == "order_denied"]
     told = {line["command"] for line in lines}
-    suite.expect(told == {c for c in REFUSED if denied(c, forms)} and {line["uid"] for line in lines} == {NOBODY},
+    suite.expect(told == {c for c in REFUSED if denied(c, forms)} and {line["uid"] for line in lines} == {NOBODY, DAEMON},
                  "each denial is in the audit trail, by whom", told)
+
+
+def who_may_operate(suite, lab):
+    """What is in order is taken; a gate is skipped, a loss accepted, the glass broken, a voter changed by others."""
+    move = ("failover", SERVICE, "--to", WEST, "--yes", *REASON, "--json")
+    for words, wanted in (((*move, "--skip-gate", "majority_failed"), "denied"), ((*move, "--accept-loss", "1MiB"), "denied"),
+                          ((*move, "--break-glass", "--old-is-dead", "so they say"), "denied"),
+                          (("voter", "remove", NAMES[WITNESS], "--yes", *REASON, "--json"), "denied"), (move, "gate")):
+        code, document, error = ask(lab, EAST, words, by=(DAEMON, NOGROUP))
+        suite.expect(code == (2 if wanted == "denied" else 3) and code_of(document) == wanted,
+                     f"who may operate: {' '.join(words[:-1])}: {document['error']['text'][:100]}", (document, error))
+    for words in (("pause", SERVICE, *REASON, "--json"), ("resume", SERVICE, *REASON, "--json")):
+        code, document, error = ask(lab, EAST, words, by=(DAEMON, NOGROUP))
+        suite.expect(code == 0 and document["answer"] == "accepted", f"who may operate: {words[0]}: done", (document, error))
 
 
 def denied(command, forms):
