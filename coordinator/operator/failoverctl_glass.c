@@ -44,12 +44,12 @@ static const json_t *region_of(const json_t *service, const char *name)
     return NULL;
 }
 
-static const char *age(char out[CLOCK_DURATION_TEXT_MAX], const json_t *object, const char *key)
+static const char *age(char out[CLOCK_DURATION_TEXT_MAX], const json_t *object, const char *key, int64_t unit_us)
 {
-    double ms;
-    if (!peek_real(object, key, &ms) || ms < 0 || ms > 1e15)
-        return "at an unknown time";
-    return base_format_duration(out, CLOCK_DURATION_TEXT_MAX, (int64_t)(ms * 1000));
+    double number;
+    if (!peek_real(object, key, &number) || number < 0 || number > 1e12)
+        return "an unknown time";
+    return base_format_duration(out, CLOCK_DURATION_TEXT_MAX, (int64_t)(number * (double)unit_us));
 }
 
 static void print_records(FILE *out, const json_t *service)
@@ -75,14 +75,14 @@ static void print_unknown(FILE *out, const json_t *service, const char *to)
     fprintf(out, "\nBREAK THE GLASS: make %s the writer of %s at your word, with no majority to ask.\n", to,
             peek_str(service, "name", "?"));
     fprintf(out, "\n%s\nWho is the writer was confirmed last %s ago: %s.\n", peek_str(service, "headline", "?"),
-            age(known, service, "ledger_age_ms"), writer);
+            age(known, service, "ledger_age_ms", CLOCK_US_PER_MS), writer);
     fputs("\nWhat can't be known from here:\n", out);
     fprintf(out, "  - whether the database of %s is dead, or only out of sight. If it lives, two databases "
                  "acknowledge\n"
                  "    writes, and what one of them took will be given up;\n", writer);
     if (peek_real(lag, "bytes", &bytes))
-        fprintf(out, "  - how much %s acknowledged that %s lacks: at least %.0f bytes by what was known %s ago;\n", writer,
-                to, bytes, age(known, lag, "age_ms"));
+        fprintf(out, "  - how much %s acknowledged that %s lacks: at least %.0f bytes by what was known %s ago;\n",
+                writer, to, bytes, age(known, lag, "age_seconds", CLOCK_US_PER_S));
     else
         fprintf(out, "  - how much %s acknowledged that %s lacks: nothing is known of that here;\n", writer, to);
     fputs("  - whether the voters that are not heard are a majority elsewhere, and named another writer.\n", out);
@@ -223,7 +223,8 @@ static void print_sides(FILE *out, const json_t *mark, const char *keep)
         (void)peek_int(side, "timeline", &timeline);
         fprintf(out, "  %-16s %s  timeline %" PRId64 " at %s, seen %s ago, fence %s; beyond the fork: %s%s\n", region,
                 peek_yes(side, "marked") ? "marked " : "ledger's", timeline, peek_str(side, "lsn", "?"),
-                age(seen, side, "seen_ms_ago"), peek_str(side, "fence", "not heard"),
+                age(seen, side, "seen_ms_ago", CLOCK_US_PER_MS),
+                peek_str(side, "fence", "not heard"),
                 peek_int(side, "beyond_bytes", &number) ? format_bytes(bytes, sizeof bytes, number) : "not known",
                 strcmp(region, keep) == 0 ? " (kept)" : " (given up; the files stay until it is made a standby)");
     }
@@ -259,6 +260,19 @@ static enum exit_code follow_end(const struct ctl_settings *settings, const char
     return EXIT_RUNNING;
 }
 
+/* As the daemon refuses it, which is not asked: there is no mark to name. */
+static enum exit_code nothing_to_reconcile(const struct ctl_settings *settings)
+{
+    const struct fault fault = { "" };
+    json_t *error = json_pack("{s:s, s:s, s:s, s:i}", "code", "no_mark", "text",
+                              "refused: there is no broken glass to reconcile, as far as this node knows", "todo",
+                              "failoverctl status shows one at every node that has heard of it.", "exit",
+                              (int)EXIT_GATE);
+    enum exit_code code = ctl_complain(settings, CTL_REFUSED, error, &fault);
+    json_decref(error);
+    return code;
+}
+
 /* Shows, asks, and adds the mark to the request. `kept`: the marked side is. */
 static enum exit_code confirm_reconcile(const struct ctl_settings *settings, json_t *request, bool *kept)
 {
@@ -267,10 +281,8 @@ static enum exit_code confirm_reconcile(const struct ctl_settings *settings, jso
     const char *keep = peek_str(request, "keep", "");
     const json_t *service = look(settings, peek_str(request, "service", ""), &status, &code);
     const json_t *mark = service != NULL ? mark_for(service, keep) : NULL;
-    if (service != NULL && mark == NULL) {
-        fputs("failoverctl: there is no broken glass to reconcile, as far as this node knows\n", stderr);
-        code = EXIT_GATE;
-    }
+    if (service != NULL && mark == NULL)
+        code = nothing_to_reconcile(settings);
     if (mark != NULL) {
         *kept = strcmp(peek_str(mark, "region", ""), keep) == 0;
         (void)json_object_set_new(request, "mark", json_string(peek_str(mark, "id", "")));

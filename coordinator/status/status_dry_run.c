@@ -5,6 +5,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/config/values.h"
+#include "coordinator/config/weights.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/status_parts.h"
 
@@ -52,18 +53,39 @@ static json_t *render_ms(double ms)
     return ms >= 0 ? json_real((double)(int64_t)(ms * 1000 + 0.5) / 1000) : json_null();
 }
 
-static json_t *render_steps(const struct status_service *service, enum operation_kind kind, struct estimate *estimate)
+/* A failback is a switchover home and then its traffic: until there was one, its steps take as long as those of a
+ * switchover did. */
+static struct history_time step_time(const struct status_service *service, enum operation_kind kind, const char *step)
 {
     const struct history *history = service->input->history;
+    const char *name = service->config->name;
+    struct history_time time = { .ms = -1 };
+    if (history != NULL)
+        time = history_step_time(history, name, name_operation_kind((int)kind), step);
+    if (history != NULL && time.runs == 0 && kind == OPERATION_FAILBACK)
+        time = history_step_time(history, name, name_operation_kind(OPERATION_SWITCHOVER), step);
+    return time;
+}
+
+/* Traffic that comes all at once takes nothing in step shift: it is cut over. */
+static bool comes_in_stages(const struct status_service *service, const struct order *order)
+{
+    region_id from = status_subject(service->view);
+    return order->shift.count > 1 && from < POLICY_REGIONS_MAX && order->to < POLICY_REGIONS_MAX &&
+           weights_shift(service->config, from, order->to);
+}
+
+static json_t *render_steps(const struct status_service *service, enum operation_kind kind, bool in_stages,
+                            struct estimate *estimate)
+{
     json_t *steps = json_array();
     const struct plan_step *plan = plan_of(kind);
     for (size_t i = 0; plan != NULL && plan[i].step != STEP_NONE; i++) {
         json_t *step = json_object();
         const char *name = step_name(plan[i].step);
-        struct history_time time = { .ms = -1 };
-        if (history != NULL)
-            time = history_step_time(history, service->config->name, name_operation_kind((int)kind), name);
-        add_time(estimate, time, plan[i].step);
+        struct history_time time = step_time(service, kind, name);
+        if (plan[i].step != STEP_SHIFT || in_stages)
+            add_time(estimate, time, plan[i].step);
         put(step, "number", json_integer((json_int_t)i + 1));
         put(step, "name", json_string(name));
         put(step, "irreversible", json_boolean(plan[i].irreversible));
@@ -269,7 +291,7 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     put(object, "loss", render_dry_loss(&region, planned));
     put(object, "lag", status_loss(region.lag_known ? region.lag_bytes : -1, region.lag_us, region.lag_age_us));
     struct estimate estimate = { 0 };
-    put(object, "steps", render_steps(&service, kind, &estimate));
+    put(object, "steps", render_steps(&service, kind, comes_in_stages(&service, order), &estimate));
     put(object, "estimate", render_estimate(&estimate));
     put(object, "no_way_back", render_no_way_back(&region, kind));
     put(object, "afterwards", render_afterwards(&service));

@@ -79,7 +79,9 @@ def evidence(suite, lab, first):
                  and explain["proposal"]["id"] == first and west["loss"]["text"],
                  f"explain: every gate is open but approved; {explain['why']} {west['loss']['text']}", [shut, explain["why"]])
     expect_code(suite, lab, WITNESS, ("plan", "failover", SERVICE), 0, [first, "is proposed"], "plan shows it, and a person's order would run")
+    expect_code(suite, lab, WITNESS, ("plan", "failover", SERVICE, "--json"), 0, [first], "as JSON, too")
     expect_code(suite, lab, WITNESS, ("operation", "show", first), 0, ["is proposed"], "so does operation show")
+    expect_code(suite, lab, WEST, ("operation", "show", first, "--json"), 0, ['"state": "proposed"'], "and as JSON")
     told = e2e.awaited_events(lab, "proposed", [WEST])
     suite.expect(told[-1]["operation"] == first and told[-1]["level"] == "error", f"the journal: {told[-1]['text']}")
     expect_code(suite, lab, WITNESS, ("approve", first), 2, ["--yes", "Votes against", "loss_within_rpo"],
@@ -87,13 +89,13 @@ def evidence(suite, lab, first):
 
 
 def declined(suite, lab, first, epoch):
-    expect_code(suite, lab, WITNESS, ("decline", first, "--reason", "the network is being moved"), 0, ["declined"], "declined at the witness")
+    expect_code(suite, lab, WITNESS, ("decline", first, "--reason", "the network is being moved", "--json"), 0, ["declined"], "declined at the witness")
     lab.wait_for(lambda: proposal(lab, WEST).get("state") == "declined", 10, "the target knows")
     shown = proposal(lab, WEST)
     suite.expect(shown["answered_by"] == "root" and shown["reason"] == "the network is being moved" and "Declined by root" in shown["text"],
                  f"status at the target says who and why: {shown['text']}", shown)
     expect_code(suite, lab, WEST, ("approve", first, "--yes"), 3, ["declined"], "a yes after the no is refused")
-    expect_code(suite, lab, WEST, ("decline", first, "--reason", "me too"), 3, ["already"], "and so is another no")
+    expect_code(suite, lab, WEST, ("decline", first, "--reason", "me too", "--json"), 3, ["already"], "and so is another no")
     time.sleep(WITHIN_S + e2e.BRISK_CALM_S)
     service = e2e.status_of(lab, WEST)
     suite.expect(not e2e.failovers_begun(lab) and service["writer"] == EAST and service["epoch"] == epoch
@@ -102,9 +104,9 @@ def declined(suite, lab, first, epoch):
 
 
 def approved(suite, lab, client, second):
-    expect_code(suite, lab, WITNESS, ("approve", second, "--reason", "it is gone for good", "--yes"), 0, [second, "approved"],
+    expect_code(suite, lab, WITNESS, ("approve", second, "--reason", "it is gone for good", "--yes", "--json"), 0, [second, "approved"],
                 "approved at the witness")
-    expect_code(suite, lab, WITNESS, ("wait", second), 0, ["done"], "wait follows it to its end by the same id")
+    expect_code(suite, lab, WITNESS, ("wait", second, "--json"), 0, ['"outcome": "done"'], "wait follows it to its end by the same id")
     e2e.wait_for_writes_in(lab, client, WEST, 30)
     e2e.wait_until_done(lab, WEST, 30)
     client.process.end()

@@ -148,7 +148,7 @@ def test_disk(suite, lab):
     program = labs.BUILD / "failoverd"
     lab.coordinators[WITNESS] = lab.spawn(WITNESS, NAMES[WITNESS], [
         "/usr/bin/unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c",
-        f"mount -t tmpfs -o size=1m,mode=0700 tmpfs {state} && {program} --format {arguments} && exec {program} {arguments}"])
+        f"mount -t tmpfs -o size={labs.SMALL_STORE},mode=0700 tmpfs {state} && {program} --format {arguments} && exec {program} {arguments}"])
     e2e.all_well(lab)
     e2e.adopt(lab)
     inside = lambda *argv, check=True: labs.network.run(["nsenter", f"--mount=/proc/{lab.coordinators[WITNESS].pid}/ns/mnt", "--", *map(str, argv)], check=check)

@@ -5,6 +5,7 @@ told at all times, and reconciled both ways when a majority is back.
     break_glass_test.py [WORD...]      only the cases whose title holds one of the words
 """
 import json
+import re
 
 import e2e
 import tmux
@@ -44,8 +45,9 @@ def typed(suite, lab):
     """A person at a terminal: a wrong name changes nothing; then the right one, and how it is known."""
     with tmux.Terminal(command(lab, WEST, *break_words()), columns=130, rows=40) as terminal:
         screen = terminal.wait_for(lambda s: f"Type {WEST} to go on" in s, "the question")
-        suite.expect("What can't be known from here" in screen and "two databases acknowledge" in screen,
-                     "what can't be known is shown before it asks", screen)
+        suite.expect("What can't be known from here" in screen and "two databases acknowledge" in screen
+                     and re.search(r"bytes by what was known [\d.]+m?s ago", " ".join(screen.split())),
+                     "what can't be known is shown before it asks, and how old the rest is", screen)
         terminal.keys("us-wets-2", "Enter")
         terminal.wait_for(lambda s: "exit code 2" in s, "a wrong name ends it")
     suite.expect(not marks(lab, WEST) and lab.databases[WEST].is_standby(), "a wrong name changed nothing")
@@ -60,8 +62,17 @@ def typed(suite, lab):
                  "typed: the database is open, and which records to change by hand is said", screen)
 
 
-def broken(suite, lab):
-    """From a lab that is well to one whose standby serves by a person's word."""
+def in_json(suite, lab):
+    """A program, on behalf of a person."""
+    code, said = e2e.order(lab, WEST, *break_words("--dry-run", "--json"))
+    suite.expect(code == 0 and not json.loads(said)["marks"] and lab.databases[WEST].is_standby(), "a dry run makes no mark", said)
+    code, said = e2e.order(lab, WEST, *break_words("--yes", "--old-is-dead", DEAD, "--json"))
+    told = json.loads(said)
+    suite.expect(code == 0 and told["open"] and told["break_glass"]["marks"][0]["id"] == told["mark"], "as JSON: open, by which mark", said)
+
+
+def broken(suite, lab, order):
+    """From a lab that is well to one whose standby serves by a person's word, given by `order`."""
     client = e2e.bring_up(lab)
     code, said = e2e.order(lab, WEST, *break_words("--yes", "--old-is-dead", DEAD))
     suite.expect(code == 3 and "majority" in said and not marks(lab, WEST), f"refused while a majority is heard: {said}")
@@ -71,7 +82,7 @@ def broken(suite, lab):
     code, said = e2e.order(lab, WEST, "failover", SERVICE, "--to", EAST, "--break-glass", "--reason", REASON, "--yes",
                            "--old-is-dead", DEAD)
     suite.expect(code == 3 and "guards" in said, f"refused for another region's database: {said[-200:]}")
-    typed(suite, lab)
+    order(suite, lab)
     mark = marks(lab, WEST)[0]
     suite.expect(mark["state"] == "stands" and mark["old_is_dead"] == DEAD and mark["reason"] == REASON and mark["own"]
                  and glass_of(lab, WEST)["open_by_mark"], "status shows the mark, whose word it was, and that it is open", mark)
@@ -102,7 +113,7 @@ def words_in(lab, region):
 
 
 def test_keep_marked(suite, lab):
-    client = broken(suite, lab)
+    client = broken(suite, lab, typed)
     lab.start_region(WITNESS)
     lab.wait_for(lambda: marks(lab, WITNESS), 30, f"{NAMES[WITNESS]} shows the mark")
     lab.wait_for(lambda: all(e2e.node_status(lab, region).get("mute") is None and e2e.status_of(lab, region).get("ledger_known")
@@ -114,8 +125,8 @@ def test_keep_marked(suite, lab):
     suite.expect(code == 3, f"a region without a side is refused: {said[-200:]}")
     code, said = e2e.order(lab, WITNESS, "reconcile", SERVICE, "--keep", WEST, "--reason", REASON)
     suite.expect(code == 2 and "--yes" in said, f"it asks, and without a terminal it needs --yes: {said[-120:]}")
-    code, said = e2e.order(lab, WITNESS, "reconcile", SERVICE, "--keep", WEST, "--reason", REASON, "--yes")
-    suite.expect(code == 0, f"reconciled, the marked side kept: {said[-300:]}", said)
+    code, said = e2e.order(lab, WITNESS, "reconcile", SERVICE, "--keep", WEST, "--reason", REASON, "--yes", "--json")
+    suite.expect(code == 0 and json.loads(said)["outcome"] == "done", "reconciled, the marked side kept", said)
     e2e.wait_until_done(lab, WEST, 30)
     service = e2e.status_of(lab, WEST)
     suite.expect(service["writer"] == WEST and not marks(lab, WEST) and not marks(lab, WITNESS) and service["lease"]["held_by"],
@@ -129,7 +140,7 @@ def test_keep_marked(suite, lab):
 
 
 def test_keep_old(suite, lab):
-    client = broken(suite, lab)
+    client = broken(suite, lab, in_json)
     for region in (EAST, WITNESS):
         lab.start_region(region)
     lab.wait_for(lambda: marks(lab, EAST) and marks(lab, WITNESS), 30, "both others show the mark")
@@ -141,6 +152,8 @@ def test_keep_old(suite, lab):
                  f"the old writer is not opened beside it (its fence is {fence}), and status is red there, too")
     code, text, _ = lab.failoverctl(EAST, "reconcile", SERVICE, "--keep", EAST, "--reason", REASON, "--dry-run")
     suite.expect(code == 0 and "beyond the fork" in text and "(kept)" in text, f"both sides are shown first: {text}")
+    code, mark, _ = lab.failoverctl(EAST, "reconcile", SERVICE, "--keep", EAST, "--reason", REASON, "--dry-run", "--json")
+    suite.expect(code == 0 and [s["region"] for s in json.loads(mark)["sides"]] == [WEST, EAST], "as JSON, too", mark)
     code, said = e2e.order(lab, WEST, "rejoin", SERVICE, "--reason", REASON, "--yes")
     suite.expect(code == 3 and "which side is kept" in said, f"nor is the marked one rejoined before that: {said}")
     code, said = e2e.order(lab, EAST, "reconcile", SERVICE, "--keep", EAST, "--reason", REASON, "--yes")

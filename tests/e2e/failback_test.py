@@ -110,8 +110,8 @@ def test_worse(suite, lab):
     away(suite, lab, weighted(lab))
     home_ready(lab)
     epoch = e2e.status_of(lab, EAST)["epoch"]
-    code, output = failback(lab, EAST, "--shift", "10,50,100", "--hold", "6s", "--reason", "home", "--yes", "--no-wait")
-    suite.expect(code == 6, "begun, and not waited for: exit code 6", output)
+    code, output = failback(lab, EAST, "--shift", "10,50,100", "--hold", "6s", "--reason", "home", "--yes", "--no-wait", "--json")
+    suite.expect(code == 6 and json.loads(output)["outcome"] == "running", "begun, and not waited for: exit code 6", output)
     lab.wait_for(lambda: at_stage(lab, 50), 60, "half of the traffic is at home")
     operation = operation_of(lab, EAST)
     suite.expect("50 % of the traffic at us-east-1 since" in operation["shift"]["text"] and "then 100 %" in operation["shift"]["text"],
@@ -130,13 +130,13 @@ def test_worse(suite, lab):
     code, error = told(lab, WITNESS, "operation", "skip", operation["id"], "--reason", "go on")
     suite.expect(code == 2 and error.get("code") == "no_stage", "what was sent back has no next stage: refused", error)
     lab.misbehave(EAST, "")
-    code, output = e2e.order(lab, WITNESS, "operation", "resume", operation["id"], "--reason", "home is well")
+    code, output = e2e.order(lab, WITNESS, "operation", "resume", operation["id"], "--reason", "home is well", "--json")
     suite.expect(code == 0, "a person lets it come again", output)
     lab.wait_for(lambda: at_stage(lab, 10), 30, "from the first stage")
     code, output = e2e.order(lab, WITNESS, "operation", "pause", operation["id"], "--reason", "looking")
     suite.expect(code == 0 and operation_of(lab, WITNESS).get("wish") == "hold", "and holds it there", output)
     for stage in (50, 100):
-        code, output = e2e.order(lab, WEST, "operation", "skip", operation["id"], "--reason", "looks well")
+        code, output = e2e.order(lab, WEST, "operation", "skip", operation["id"], "--reason", "looks well", "--json")
         suite.expect(code == 0, f"skipped to {stage} %", output)
     e2e.wait_until_done(lab, EAST, 40, writer=EAST)
     last = changes(lab, epoch + 2)[-1]
@@ -159,8 +159,10 @@ def test_not_ready(suite, lab):
     code, output = failback(lab, EAST, "--dry-run")
     suite.expect(code == 0 and "no record of the service is weighted" in output and "100 % at home" in output,
                  "a dry run says that all of the traffic comes at once", output)
-    code, output = failback(lab, EAST, "--reason", "home", "--yes")
-    suite.expect(code == 0 and len(changes(lab, epoch + 2)) == 1 and changes(lab, epoch + 2)[0][2] == EAST, "and so it does", output)
+    code, plan = told(lab, EAST, "failback", SERVICE, "--dry-run")
+    suite.expect(code == 0 and plan["failback"]["traffic"]["stages"] == [100] and not plan["failback"]["traffic"]["weighted"], "as JSON, too", plan)
+    code, output = failback(lab, EAST, "--reason", "home", "--yes", "--json")
+    suite.expect(code == 0 and json.loads(output)["outcome"] == "done" and len(changes(lab, epoch + 2)) == 1 and changes(lab, epoch + 2)[0][2] == EAST, "and so it does", output)
 
 
 if __name__ == "__main__":

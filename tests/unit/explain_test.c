@@ -422,6 +422,47 @@ static void times_come_from_past_runs(void)
     history_free(history);
 }
 
+/* A switchover of which each step took 10 ms, as this node's journal has it. */
+static void feed_switchover(struct history *history)
+{
+    feed(history, "{\"event\":\"order_taken\",\"service\":\"shop\",\"order\":\"switchover\",\"detail\":\"ann\"}");
+    feed(history, "{\"event\":\"operation_begun\",\"service\":\"shop\",\"operation\":\"00000000000000ab\",\"from\":"
+                  "\"us-west-2\",\"region\":\"us-east-1\"}");
+    for (const struct plan_step *step = plan_of(OPERATION_SWITCHOVER); step->step != STEP_NONE; step++) {
+        char line[256];
+        (void)snprintf(line, sizeof line,
+                       "{\"event\":\"step_done\",\"service\":\"shop\",\"operation\":\"00000000000000ab\","
+                       "\"step\":\"%s\",\"took_ms\":10}",
+                       step_name(step->step));
+        feed(history, line);
+    }
+}
+
+/* What a failback has in common with a switchover takes as long; its stages are another matter. */
+static void the_first_failback_is_timed_by_switchovers(void)
+{
+    struct history *history = history_new();
+    double total_ms = -1, until_open_ms = -1;
+    all_well();
+    struct status_input given = input();
+    given.history = history;
+    feed_switchover(history);
+    json_t *answer = status_plan(&given, 0, PLANNED_FAILBACK, &anywhere);
+    size_t index;
+    const json_t *step;
+    json_array_foreach(json_object_get(answer, "steps"), index, step)
+        CU_ASSERT_EQUAL(json_is_null(json_object_get(step, "took_ms")),
+                        strcmp(peek_str(step, "name", ""), "shift") == 0);
+    const json_t *estimate = json_object_get(answer, "estimate");
+    CU_ASSERT_TRUE(peek_real(estimate, "total_ms", &total_ms) && peek_real(estimate, "until_open_ms", &until_open_ms));
+    CU_ASSERT_TRUE(until_open_ms > 0 && total_ms > until_open_ms);
+    json_decref(answer);
+    answer = status_plan(&given, 0, PLANNED_FAILOVER, &anywhere);
+    CU_ASSERT_TRUE(json_is_null(json_object_get(json_object_get(answer, "estimate"), "until_open_ms")));
+    json_decref(answer);
+    history_free(history);
+}
+
 /* East began; after a failover west writes, and east comes back bit by bit. */
 static void a_failback_says_which_part_is_ready(void)
 {
@@ -486,4 +527,5 @@ SUITE_MAIN("explain", TEST(while_all_is_well_nobody_votes), TEST(votes_are_named
            TEST(a_loss_is_never_nothing_unless_known), TEST(the_fence_says_what_would_prove_it),
            TEST(an_operation_says_what_it_waits_for), TEST(commits_hang_only_where_that_is_seen),
            TEST(a_plan_chooses_the_region_and_names_the_command), TEST(times_come_from_past_runs),
-           TEST(a_failback_says_which_part_is_ready), TEST(survives_views_that_make_no_sense))
+           TEST(the_first_failback_is_timed_by_switchovers), TEST(a_failback_says_which_part_is_ready),
+           TEST(survives_views_that_make_no_sense))
