@@ -19,7 +19,8 @@ struct complete_line {
     size_t count;
 };
 
-/* Whether something may come next that the status tells; then *socket_path becomes what --socket says, if it was given. */
+/* Whether something may come next that the status tells; then *socket_path becomes what --socket says, if it was
+ * given. */
 bool complete_needs_status(struct complete_line line, const char **socket_path);
 
 /* Each candidate once, in a fixed order. `status` is the answer to the command of that name, or NULL; it may be
