@@ -73,7 +73,8 @@ def check_codes(codes, page):
 
 
 def try_itself():
-    source = '\n    [COMMAND_X] = { COMMAND_X, "do it", "", ROLE_OPERATE,\n true, true, "", { SERVICE_PARAMETER, { "why", PARAMETER_TEXT, true, false } } },'
+    source = ('\n    [COMMAND_X] = { COMMAND_X, "do it", "", ROLE_OPERATE,\n true, true, "", { SERVICE_PARAMETER, '
+              '{ "why", PARAMETER_TEXT, true, false } } },')
     commands = commands_of(source)
     good = "| `do it` | `service`, `why`? (how `it` is) | operate; force | text |\n"
     assert commands == {"do it": ("operate", ["service", "why"])}
