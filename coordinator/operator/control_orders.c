@@ -28,16 +28,6 @@ static enum order_kind order_kind_of(enum command_id command)
     }
 }
 
-static void say_later(struct text *text, struct text *todo)
-{
-    text_clear(text);
-    text_append(text, "put down for later: a majority of voters knows of it. It begins at its time if every gate is "
-                      "open then or within 5 minutes, else it is withdrawn, as by whatever moves the writer before");
-    text_clear(todo);
-    text_append(todo, "failoverctl status shows it at every node, and the journal tells when it begins or is "
-                      "withdrawn. failoverctl decline ID cancels it.");
-}
-
 void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply)
@@ -55,11 +45,16 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     enum order_kind kind = order_kind_of(control_asked(server, ticket));
     if (asked != NULL && asked->break_glass)
         kind = ORDER_BREAK;
-    order_answer_text(&text, kind, reply);
-    order_answer_todo(&next, kind, reply);
-    if (reply->answer == ANSWER_ACCEPTED && control_asked_later(server, ticket))
-        say_later(&text, &next);
-    const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
+    const struct order_answer_row *row =
+        control_asked_later(server, ticket) ? order_answer_row_later(kind, reply->answer) : NULL;
+    if (row != NULL) {
+        text_append(&text, row->text);
+        text_append(&next, row->todo);
+    } else {
+        row = order_answer_row_of(kind, reply->answer);
+        order_answer_text(&text, kind, reply);
+        order_answer_todo(&next, kind, reply);
+    }
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
     if (reply->operation != 0)

@@ -177,6 +177,40 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
       "Look at failoverctl status before you try again." } },
 };
 
+/* A switchover for a time to come stands where a proposal would, and nothing of it is about a region that failed. */
+static const struct { enum order_kind kind; struct order_answer_row row; } later[] = {
+    { ORDER_SWITCHOVER, { ANSWER_ACCEPTED, EXIT_DONE,
+      "put down for later: a majority of voters knows of it. It begins at its time if every gate is open then or within "
+      "5 minutes, else it is withdrawn, as by whatever moves the writer before",
+      "failoverctl status shows it at every node, and the journal tells when it begins or is withdrawn. failoverctl "
+      "decline ID cancels it." } },
+    { ORDER_DECLINE, { ANSWER_ACCEPTED, EXIT_DONE,
+      "cancelled: the switchover that was put down for later does not begin. The writer stays as it is",
+      "If it is wanted at another time: failoverctl switchover SERVICE --to REGION --at TIME." } },
+    { ORDER_DECLINE, { ANSWER_ALREADY, EXIT_GATE, "refused: it is cancelled already, or it has begun",
+      "failoverctl status shows which; what has begun goes back with failoverctl operation abort ID, while that is "
+      "possible." } },
+    { ORDER_DECLINE, { ANSWER_NO_OPERATION, EXIT_USAGE,
+      "refused: no such switchover waits for its time any more: it was cancelled, was withdrawn, or is over",
+      "failoverctl status shows what waits; failoverctl history SERVICE what ran." } },
+    { ORDER_DECLINE, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
+      "no majority of voters answered in time, so it is not known whether the switchover is cancelled",
+      LOOK_BEFORE } },
+    { ORDER_APPROVE, { ANSWER_ALREADY, EXIT_GATE,
+      "refused: a person has ordered this switchover for a time to come, so nobody has to approve it",
+      "It begins by itself at its time; failoverctl status shows when." } },
+    { ORDER_APPROVE, { ANSWER_DECLINED, EXIT_GATE, "refused: somebody has cancelled this switchover, and that stays so",
+      "If it is wanted: failoverctl switchover SERVICE --to REGION, with --at TIME or at once." } },
+};
+
+const struct order_answer_row *order_answer_row_later(enum order_kind kind, enum order_answer answer)
+{
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (later[i].kind == kind && later[i].row.answer == answer)
+            return &later[i].row;
+    return NULL;
+}
+
 const struct order_answer_row *order_answer_row_of(enum order_kind kind, enum order_answer answer)
 {
     for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)

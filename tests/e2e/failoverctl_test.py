@@ -834,13 +834,15 @@ class Hostile(Ctl):
         return done.stdout.split()
 
     def test_the_shell_completes(self):
-        daemon = self.daemon(script(status=good(status())))
+        daemon = self.daemon(script(status=good(running())))
         self.assertEqual(self.complete(daemon.path, "swi"), ["switchover"])
         self.assertEqual(self.complete(daemon.path, "switchover", "s"), ["shop"])
         self.assertEqual(self.complete(daemon.path, "switchover", "shop", "--to", "us-"), ["us-east-1", "us-west-2"])
         self.assertIn("--dry-run", self.complete(daemon.path, "switchover", "shop", "--"))
         self.assertIn("majority_failed", self.complete(daemon.path, "failover", "shop", "--skip-gate", ""))
         self.assertEqual(self.complete(daemon.path, "switchover", "shop", "--reason", ""), [])
+        self.assertEqual(self.complete(daemon.path, "operation", "abort", ""), [running()["services"][0]["operation"]["id"]])
+        self.assertEqual(self.complete(daemon.path, "pause", ""), ["shop", "--all"])
 
     def test_the_shell_completes_without_a_daemon(self):
         self.assertEqual(self.complete("/nonexistent/socket", "status", ""), [])

@@ -408,6 +408,27 @@ static void a_loss_too_large_says_by_what(void)
     CU_ASSERT(said(words, "--skip-gate loss_within_rpo"));
 }
 
+/* Of a switchover that waits for its time nothing is said about regions that fail, and exit codes stay. */
+static void what_is_put_down_for_later_has_its_own_words(void)
+{
+    for (int i = ANSWER_ACCEPTED; i < ANSWER_COUNT; i++)
+        for (int kind = 0; kind < ORDER_KIND_COUNT; kind++) {
+            const struct order_answer_row *row = order_answer_row_later((enum order_kind)kind, (enum order_answer)i);
+            if (row == NULL)
+                continue;
+            CU_ASSERT_EQUAL((int)row->answer, i);
+            CU_ASSERT_EQUAL(row->exit, order_answer_row_of((enum order_kind)kind, (enum order_answer)i)->exit);
+            CU_ASSERT_PTR_NULL(strstr(row->text, "failover"));
+            CU_ASSERT_PTR_NULL(strstr(row->text, "region was well"));
+            CU_ASSERT(strlen(row->todo) > 10);
+        }
+    static const enum order_answer own[] = { ANSWER_ACCEPTED, ANSWER_ALREADY, ANSWER_NO_OPERATION, ANSWER_NO_QUORUM };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        CU_ASSERT_PTR_NOT_NULL(order_answer_row_later(ORDER_DECLINE, own[i]));
+    CU_ASSERT_PTR_NULL(order_answer_row_later(ORDER_DECLINE, ANSWER_GATE));
+    CU_ASSERT_PTR_NULL(order_answer_row_later(ORDER_PAUSE, ANSWER_ACCEPTED));
+}
+
 static void every_answer_has_its_words(void)
 {
     for (int kind = 0; kind < ORDER_KIND_COUNT; kind++)
@@ -471,4 +492,5 @@ SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood),
            TEST(hostile_requests_are_refused), TEST(a_probe_names_its_check), TEST(ids_times_and_cursors_are_checked),
            TEST(words_are_understood),
            TEST(an_answer_names_the_proposal_and_a_no_its_reason), TEST(an_answers_words_fit_the_order),
-           TEST(a_loss_too_large_says_by_what), TEST(every_answer_has_its_words))
+           TEST(a_loss_too_large_says_by_what), TEST(what_is_put_down_for_later_has_its_own_words),
+           TEST(every_answer_has_its_words))
