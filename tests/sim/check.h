@@ -60,6 +60,8 @@ void check_heard(struct world *world, struct host *host, uint8_t from, const str
 /* A host starts to vote: was it told by enough others that nobody knows a newer store of its, and does it still
  * have all that it once said was durable? */
 void check_voting(struct world *world, struct host *host);
+/* A disk says what it has now: its generation counts on only from one that others have confirmed. */
+void check_generation(struct world *world, const struct host *host, const struct durable *durable);
 
 /* ---- leases, evidence, steps (check_acts.c) ---- */
 

@@ -286,6 +286,7 @@ static void accept(struct world *w, uint8_t service, struct host *h, const struc
 void check_durable(struct world *w, struct host *h, const struct durable *durable)
 {
     uint8_t n = host_index(w, h);
+    check_generation(w, h, durable);
     check_set(w, h, durable);
     for (uint8_t s = 0; s < w->service_count; s++) {
         const struct durable_service *said = &durable->services[s];

@@ -23,6 +23,17 @@ void check_counts_by(struct world *w, struct host *h, uint64_t version)
         h->outdated = false; /* by what was known of another store */
 }
 
+/* By enough others, and by nobody that what it found is old. */
+static bool is_confirmed(const struct world *w, const struct host *h)
+{
+    node_set self = node_bit(host_index(w, h));
+    node_set others = (node_set)(h->confirmed_by & ~self);
+    bool enough = truth_majority_of(w, h->voters_version, (node_set)(others | self));
+    if (h->found_doubt && truth_set(w)->change == VOTER_NONE && truth_set(w)->version == h->voters_version)
+        enough = truth_count(others) * 2 > truth_count((node_set)(truth_voters(w) & ~self));
+    return enough && !h->outdated;
+}
+
 void check_heard(struct world *w, struct host *h, uint8_t from, const struct message *m)
 {
     if (m->kind != MESSAGE_GENERATION)
@@ -38,17 +49,15 @@ void check_heard(struct world *w, struct host *h, uint8_t from, const struct mes
         h->outdated = true;
     else if (m->voters_version == h->voters_version && truth_identity_has_vote(w, from, m->identity, m->voters_version))
         h->confirmed_by = (node_set)(h->confirmed_by | node_bit(from));
+    h->was_confirmed = h->was_confirmed || is_confirmed(w, h);
 }
 
-/* By enough others, and by nobody that what it found is old. */
-static bool is_confirmed(const struct world *w, const struct host *h)
+/* By a newer one the next life would seem to have all that others ever saw of it. */
+void check_generation(struct world *w, const struct host *h, const struct durable *durable)
 {
-    node_set self = node_bit(host_index(w, h));
-    node_set others = (node_set)(h->confirmed_by & ~self);
-    bool enough = truth_majority_of(w, h->voters_version, (node_set)(others | self));
-    if (h->found_doubt && truth_set(w)->change == VOTER_NONE && truth_set(w)->version == h->voters_version)
-        enough = truth_count(others) * 2 > truth_count((node_set)(truth_voters(w) & ~self));
-    return enough && !h->outdated;
+    if (durable->generation > h->found_generation && !h->was_confirmed)
+        world_break(w, INVARIANT_REGISTER, "%s gives its store a newer generation, and nobody has confirmed that one",
+                    h->name);
 }
 
 void check_voting(struct world *w, struct host *h)

@@ -170,6 +170,7 @@ struct host {
     bool found_doubt, found_sound;
     node_set confirmed_by;        /* ...and which voters have told this life that they know no newer one */
     bool outdated;                /* ...or that somebody does */
+    bool was_confirmed;           /* ...or, at some time of this life, enough of them and nobody else */
     int64_t looked_us[WORLD_SERVICES_MAX]; /* when this life last saw its region's database; 0: not yet */
     int64_t former_looked_us[WORLD_SERVICES_MAX]; /* ...the one before: what that asked of a door may come later */
     uint64_t known_version[WORLD_SERVICES_MAX];  /* of the present life */

@@ -220,7 +220,7 @@ void world_host_start(struct world *w, struct host *h)
     h->found_doubt = opens && h->disk.doubt;
     h->found_sound = opens && h->disk.sound;
     h->confirmed_by = 0;
-    h->outdated = false;
+    h->outdated = h->was_confirmed = false;
     h->voters_version = opens && h->disk.durable.voters.set.version > 0 ? h->disk.durable.voters.set.version : 1;
     h->config = h->config_next;
     h->config.seed += (h->life - 1) * UINT64_C(0xd1342543de82ef95); /* as the kernel gives each process another */
