@@ -37,8 +37,29 @@
 #define WAIT_TICKS LEASE_TICKS
 #endif
 
-/* What these take away is what lets old ballots be forgotten. */
-#if defined(WEAKEN_PROMISE) || defined(WEAKEN_PERSIST) || defined(WEAKEN_ACCEPTED)
+/* CHANGE: the voters change while all this goes on, policy/quorum/voters.h: voter 2 is lost, and its node gets the vote
+ * anew by another identity, voter 3, that knows nothing. Sets 0, 1 and 2 are the versions v, v+1 and v+2; each
+ * majority of each is two of those who are counted there. (In set 1, majorities of {0, 1, 2} and {0, 1, 3} are needed,
+ * where 2 has no vote any more and 3 none in the former: 0 and 1.) Choosing a set is one step: its own register is a
+ * single decree, the same two phases as here. Everything that is asked or answered counts under one set only. */
+#ifdef CHANGE
+#define VOTERS 4
+#define MEMBER(k, set) ((set) == 0 && (k) != 3 || (set) == 1 && (k) < 2 || (set) == 2 && (k) != 2)
+#ifdef WEAKEN_CHANGE_VERSION
+#define COUNTS(k, x) MEMBER(k, n[x].set)
+#define TAKES(k, b) 1
+#else
+#define COUNTS(k, x) (v[k].set == n[x].set && MEMBER(k, n[x].set))
+#define TAKES(k, b) (v[k].set == set_of[b] && (MEMBER(k, set_of[b]) || set_of[b] == 1 && k == 3))
+#endif
+#else
+#define VOTERS 3
+#define COUNTS(k, x) 1
+#define TAKES(k, b) 1
+#endif
+
+/* What these take away is what lets old ballots be forgotten; and with CHANGE, so do sets. */
+#if defined(CHANGE) || defined(WEAKEN_PROMISE) || defined(WEAKEN_PERSIST) || defined(WEAKEN_ACCEPTED)
 #define NO_TIDY
 #endif
 
@@ -56,6 +77,10 @@ typedef voter {
     unsigned told : 2;     /* its age when it promised */
 #endif
     byte ever;             /* bit b: accepted ballot b at some time */
+#ifdef CHANGE
+    unsigned set : 2;      /* that it has on disk */
+    byte under[3];         /* by set, bit b: said under it that it has accepted ballot b */
+#endif
 };
 
 typedef node {
@@ -72,9 +97,18 @@ typedef node {
 #endif
     byte released;         /* bit e: gave epoch e back; the message arrives at any time, or never */
     short known;           /* the newest ledger known chosen; 0: none since the start */
+#ifdef CHANGE
+    unsigned set : 2;      /* that it counts by */
+#endif
 };
 
-voter v[3];
+#ifdef CHANGE
+byte top;                  /* the newest set chosen */
+bool stored;               /* a majority has on disk that the change began... */
+byte left;                 /* ...and so many ticks are left of the wait since */
+byte set_of[BALLOTS + 1];  /* under which a ballot's round runs */
+#endif
+voter v[VOTERS];
 node n[2];
 short value_at[BALLOTS + 1]; /* what a ballot carries; 0: nothing yet, or of no importance any more */
 byte rounds = 1;             /* ballots used */
@@ -88,8 +122,16 @@ short s;
 
 /* ---- what is chosen ---- */
 
+#ifdef CHANGE
+#define UNDER(k, set, b) BIT(v[k].under[set], b)
+#define CHOSEN_UNDER_0(b) (UNDER(0, 0, b) + UNDER(1, 0, b) + UNDER(2, 0, b) >= 2)
+#define CHOSEN_UNDER_1(b) (UNDER(0, 1, b) + UNDER(1, 1, b) >= 2)
+#define CHOSEN_UNDER_2(b) (UNDER(0, 2, b) + UNDER(1, 2, b) + UNDER(3, 2, b) >= 2)
+#define CHOSEN(b) (CHOSEN_UNDER_0(b) || CHOSEN_UNDER_1(b) || CHOSEN_UNDER_2(b))
+#else
 #define ACCEPTED_BY(b) (BIT(v[0].ever, b) + BIT(v[1].ever, b) + BIT(v[2].ever, b))
 #define CHOSEN(b) (ACCEPTED_BY(b) >= 2)
+#endif
 
 /* A chosen value is never lost: each later ballot carries it or one that was built on it; nothing goes
  * back, neither version nor epoch; and one version has one value. */
@@ -119,8 +161,13 @@ inline check_register()
 
 /* ---- the same state under another name is the same state ---- */
 
+#ifdef CHANGE
+#define SET(k) (v[k].set << 22 | v[k].under[0] << 24)
+#else
+#define SET(k) 0
+#endif
 #define ALL(k) (v[k].promised | v[k].accepted << 3 | v[k].age << 6 | v[k].granted << 8 | \
-                v[k].counts << 12 | v[k].ever << 14)
+                v[k].counts << 12 | v[k].ever << 14 | SET(k))
 #define SWAP(field, a, b) s = v[a].field; v[a].field = v[b].field; v[b].field = s
 
 inline in_order(a, b)
@@ -130,6 +177,9 @@ inline in_order(a, b)
         SWAP(promised, a, b); SWAP(accepted, a, b); SWAP(age, a, b); SWAP(granted, a, b);
 #ifdef WEAKEN_AGE_FROM_PROMISE
         SWAP(told, a, b);
+#endif
+#ifdef CHANGE
+        SWAP(set, a, b); SWAP(under[0], a, b); SWAP(under[1], a, b); SWAP(under[2], a, b);
 #endif
         SWAP(counts, a, b); SWAP(ever, a, b)
     :: else
@@ -197,6 +247,7 @@ inline tidy_end()
     if
     :: n[0].phase == IDLE && n[1].phase == IDLE ->
         v[0].age = LEASE_TICKS; v[1].age = LEASE_TICKS; v[2].age = LEASE_TICKS;
+        v[VOTERS - 1].age = LEASE_TICKS;
         n[0].released = 0; n[1].released = 0
     :: else
     fi
@@ -228,8 +279,17 @@ inline tidy_up()
     :: v[2].age >= LEASE_TICKS -> v[2].granted = 0
     :: else
     fi;
+#ifdef CHANGE
+    if
+    :: v[3].age >= LEASE_TICKS -> v[3].granted = 0
+    :: else
+    fi;
+#endif
 #ifndef NO_SYMMETRY
-    in_order(0, 1); in_order(1, 2); in_order(0, 1);
+    in_order(0, 1);
+#ifndef CHANGE
+    in_order(1, 2); in_order(0, 1);
+#endif
 #endif
     s = 0
 }
@@ -241,7 +301,8 @@ inline forget_attempt(x)
     n[x].attempt = 0;
     v[0].counts = v[0].counts & (3 - (1 << x));
     v[1].counts = v[1].counts & (3 - (1 << x));
-    v[2].counts = v[2].counts & (3 - (1 << x))
+    v[2].counts = v[2].counts & (3 - (1 << x));
+    v[VOTERS - 1].counts = v[VOTERS - 1].counts & (3 - (1 << x))
 }
 
 #ifdef WEAKEN_GRANT_ANYBODY
@@ -260,7 +321,7 @@ inline granted_by(k, x)
 }
 
 /* A new attempt, sent and granted by a first voter. What was granted to an earlier one is not counted. */
-#define CAN_ASK(k, x) (NAMES(n[x].known, x) && GRANTS(k, x))
+#define CAN_ASK(k, x) (COUNTS(k, x) && NAMES(n[x].known, x) && GRANTS(k, x))
 #ifdef MERGE
 #define CAN_RENEW(k, x) (CAN_ASK(k, x) && !(GRANTS(0, x) && GRANTS(1, x) && GRANTS(2, x)))
 #else
@@ -294,7 +355,7 @@ inline renew(k, x)
 #define OTHERS(k, x) (BIT(v[0].counts, x) + BIT(v[1].counts, x) + BIT(v[2].counts, x) - BIT(v[k].counts, x) > 0)
 #define CAN_WIN(k, x) (n[x].attempt != 0 && (IS_NEW(k, x) && GRANTS(k, x) || OTHERS(k, x)))
 #else
-#define CAN_WIN(k, x) (n[x].attempt != 0 && IS_NEW(k, x) && GRANTS(k, x))
+#define CAN_WIN(k, x) (n[x].attempt != 0 && COUNTS(k, x) && IS_NEW(k, x) && GRANTS(k, x))
 #endif
 #define CAN_HOLD(k, m, x) (CAN_ASK(k, x) && GRANTS(m, x))
 inline win(k, x)
@@ -355,8 +416,14 @@ inline clear(k)
 #else
 #define LOOKS_CHOSEN(b) CHOSEN(b)
 #endif
+#ifdef CHANGE
+#define LEARNS(x, b) (n[x].set == 0 && CHOSEN_UNDER_0(b) || n[x].set == 1 && CHOSEN_UNDER_1(b) || \
+                      n[x].set == 2 && CHOSEN_UNDER_2(b))
+#else
+#define LEARNS(x, b) LOOKS_CHOSEN(b)
+#endif
 #define CAN_LEARN(x, b) \
-    (b <= BALLOTS && value_at[b] != 0 && VERSION(value_at[b]) > VERSION(n[x].known) && LOOKS_CHOSEN(b))
+    (b <= BALLOTS && value_at[b] != 0 && VERSION(value_at[b]) > VERSION(n[x].known) && LEARNS(x, b))
 inline take_for_chosen(x, b)
 {
     if
@@ -402,10 +469,13 @@ inline start(x)
     rounds++;
     n[x].phase = PREPARING;
     n[x].ballot = rounds;
+#ifdef CHANGE
+    set_of[rounds] = n[x].set;
+#endif
     printf("node %d starts a round, ballot %d\n", x, rounds)
 }
 
-#define CAN_PROMISE(k, x) (n[x].phase == PREPARING && v[k].promised < n[x].ballot)
+#define CAN_PROMISE(k, x) (n[x].phase == PREPARING && COUNTS(k, x) && v[k].promised < n[x].ballot)
 inline promise(k, x)
 {
     v[k].promised = n[x].ballot;
@@ -415,7 +485,8 @@ inline promise(k, x)
     untidy = true;
     printf("a voter at ballot %d promises ballot %d\n", v[k].accepted, n[x].ballot)
 }
-#define PROMISES_FIRST(k, x) (CAN_PROMISE(k, x) && n[x].report == 0)
+/* (Of two, one that has accepted something: the other's promise might as well come second.) */
+#define PROMISES_FIRST(k, x) (CAN_PROMISE(k, x) && n[x].report == 0 && v[k].accepted != 0)
 inline promise_first(k, x)
 {
     promise(k, x);
@@ -479,12 +550,16 @@ inline propose_and_wait(k, x)
 #define KEEPS_PROMISE(k, b) (v[k].promised <= b)
 #endif
 #define CAN_ACCEPT_NOW(k, b) \
-    (b <= BALLOTS && value_at[b] != 0 && v[k].accepted != b && !BIT(v[k].ever, b) && KEEPS_PROMISE(k, b))
+    (b <= BALLOTS && value_at[b] != 0 && v[k].accepted != b && !BIT(v[k].ever, b) && KEEPS_PROMISE(k, b) && \
+     TAKES(k, b))
 inline accept(k, b)
 {
     v[k].promised = b;
     v[k].accepted = b;
     v[k].ever = v[k].ever | 1 << b;
+#ifdef CHANGE
+    v[k].under[v[k].set] = v[k].under[v[k].set] | 1 << b;
+#endif
     untidy = true;
     printf("a voter accepts ballot %d\n", b);
     check_register()
@@ -501,7 +576,7 @@ inline accept(k, b)
 #else
 #define WAIT_BY(k, x) (WAIT_TICKS - AGE_TOLD(k))
 #endif
-#define CAN_REPLY(k, x) (n[x].phase == ACCEPTING && CAN_ACCEPT_NOW(k, n[x].ballot))
+#define CAN_REPLY(k, x) (n[x].phase == ACCEPTING && COUNTS(k, x) && CAN_ACCEPT_NOW(k, n[x].ballot))
 inline reply(k, x)
 {
     s = n[x].ballot;
@@ -533,6 +608,86 @@ inline accept_and_grant(k, b, x)
     accept(k, b);
     win(k, x)
 }
+
+/* ---- the voters: policy/quorum/voters.c, voter_register.c, service_voters_changed() ---- */
+
+#ifdef CHANGE
+
+/* A set may be chosen and heard of later, or never. */
+#ifdef WEAKEN_CHANGE_ONE_SET
+#define FIRST_STEP 2
+#else
+#define FIRST_STEP 1
+#endif
+inline change_begins()
+{
+    top = FIRST_STEP;
+#ifdef WEAKEN_CHANGE_STORED
+    left = WAIT_TICKS;
+#endif
+    printf("set %d of the voters is chosen\n", top)
+}
+
+/* On its disk. What it has accepted it says again, under the new set. */
+inline voter_takes_set(k)
+{
+    v[k].set = top;
+    v[k].under[top] = v[k].under[top] | (1 << v[k].accepted & 254);
+    if
+    :: !stored && v[0].set != 0 && v[1].set != 0 ->
+        stored = true;
+#if !defined(WEAKEN_CHANGE_WAIT) && !defined(WEAKEN_CHANGE_STORED)
+        left = WAIT_TICKS
+#endif
+    :: else
+    fi;
+    printf("voter %d goes by set %d\n", k, top)
+}
+
+/* What was counted under the former one is dropped; what is known chosen stays so, and what was waited out over. */
+inline node_takes_set(x)
+{
+    if
+    :: n[x].phase == ACCEPTING -> n[x].wait = 0
+    :: else
+    fi;
+    end_round(x);
+    forget_attempt(x);
+    n[x].set = top;
+    printf("node %d goes by set %d\n", x, top)
+}
+
+/* (1) and (3) of voters.h: stored, and one full wait since. (2): what is known chosen is with a majority of both. */
+#ifdef WEAKEN_CHANGE_STORED
+#define IS_STORED true
+#else
+#define IS_STORED stored
+#endif
+#define HOLDS(x, b) (value_at[b] == n[x].known && CHOSEN_UNDER_1(b))
+#ifdef WEAKEN_CHANGE_HELD
+#define HELD(x) true
+#else
+#define HELD(x) (HOLDS(x, 1) || HOLDS(x, 2) || HOLDS(x, 3))
+#endif
+#define CAN_END(x) (top == 1 && n[x].set == 1 && IS_STORED && left == 0 && HELD(x))
+inline change_ends(x)
+{
+    top = 2;
+    printf("node %d sees that the change may end: set 2 is chosen\n", x)
+}
+
+#define OF_CHANGE \
+    STEP(top == 0, change_begins()) \
+    STEP(v[0].set < top, voter_takes_set(0)) \
+    STEP(v[1].set < top, voter_takes_set(1)) \
+    STEP(v[2].set < top, voter_takes_set(2)) \
+    STEP(v[3].set < top, voter_takes_set(3)) \
+    STEP(n[0].set < top, node_takes_set(0)) \
+    STEP(n[1].set < top, node_takes_set(1)) \
+    STEP(CAN_END(0), change_ends(0)) \
+    STEP(CAN_END(1), change_ends(1))
+
+#endif
 
 /* ---- faults and time ---- */
 
@@ -586,6 +741,10 @@ inline tick()
 {
     tick_node(0); tick_node(1);
     OLDER(0); OLDER(1); OLDER(2);
+#ifdef CHANGE
+    OLDER(3);
+    left = (left > 0 -> left - 1 : 0);
+#endif
     printf("a tick\n")
 }
 
@@ -658,9 +817,15 @@ inline set_out()
         v[i].accepted = 1;
         v[i].ever = 2;
         v[i].age = LEASE_TICKS;
+#ifdef CHANGE
+        v[i].under[0] = 2;
+#endif
         i++
     :: else -> break
     od;
+#ifdef CHANGE
+    v[3].age = LEASE_TICKS; /* it knows of no lease */
+#endif
     i = 0
 }
 
@@ -675,6 +840,10 @@ init {
         OF_VOTER(0, 1)
         OF_VOTER(1, 2)
         OF_VOTER(2, 0)
+#ifdef CHANGE
+        OF_VOTER(3, 0)
+        OF_CHANGE
+#endif
         fi;
         d_step {
             assert(n[0].open == 0 || n[1].open == 0); /* one region at most acknowledges */

@@ -25,10 +25,12 @@ MEMORY_MB = 5500
 DEPTH = 1000000
 
 # name, preprocessor symbols. MERGE: steps whose order can't matter are one (README.md says why).
+CHANGE = "CHANGE BALLOTS=3 LEASE_TICKS=1 RESTARTS=0"
 SOUND = (
     ("every step apart", "BALLOTS=4 LEASE_TICKS=2 RESTARTS=0"),
     ("a restart", "MERGE BALLOTS=4 LEASE_TICKS=2 RESTARTS=1"),
     ("five ballots", "MERGE BALLOTS=5 LEASE_TICKS=2 RESTARTS=0"),
+    ("a voter is replaced", CHANGE),
 )
 
 SMALL = "BALLOTS=3 LEASE_TICKS=2 RESTARTS=1"
@@ -53,15 +55,21 @@ WEAKENED = (
     ("PROMISE", SMALL),
     ("COMPARE_AND_SET", "BALLOTS=4 LEASE_TICKS=1 RESTARTS=0"),
     ("PERSIST", SMALL),
+    ("CHANGE_ONE_SET", CHANGE),
+    ("CHANGE_VERSION", CHANGE),
+    ("CHANGE_STORED", CHANGE),
+    ("CHANGE_HELD", CHANGE),
+    ("CHANGE_WAIT", CHANGE),
 )
 
 # Depth first, the last step first: only the order of the search, and for these rows much the quicker.
-REVERSED = {"CONTENT"}
+REVERSED = {"CONTENT", "CHANGE_ONE_SET", "CHANGE_VERSION", "CHANGE_STORED", "CHANGE_HELD", "CHANGE_WAIT"}
 
 HARMS = (  # what a violated assertion is about, told by what it looks at
     ("open", "two regions open"),
     ("value_at", "chosen value lost"),
     ("ever", "acted on what is not chosen"),
+    ("under", "acted on what is not chosen"),
 )
 
 
