@@ -201,6 +201,8 @@ static void on_frame(size_t peer, const unsigned char *payload, size_t length, v
     if (codec_decode_message(&c->names, payload, length, c->link_node[peer], &event.as.message,
                              &fault)) {
         note_report(c, &event.as.message);
+        if (event.as.message.kind == MESSAGE_GOSSIP)
+            notifier_hear(c->notifier, &event.as.message.as.gossip.ack);
         control_event(c, &event);
         return;
     }

@@ -53,7 +53,7 @@ struct probe_ask {
     struct timer timer;
 };
 
-/* Acknowledgements that the core was not seen to tell on yet; a newcomer takes the oldest one's place. */
+/* Acknowledgements that the core has not taken yet; a newcomer takes the oldest one's place. */
 #define CONTROL_ACKS_MAX 8
 #define CONTROL_OWN_TICKET 0 /* of an order that no connection waits for */
 
@@ -137,6 +137,8 @@ void control_notify_begin(struct control *control);
 void control_notify_incidents(struct control *control, const struct control_request *request);
 void control_notify_ack(struct control *control, const struct control_request *request);
 void control_notify_test(struct control *control, const struct control_request *request);
+/* The core's answer to an order of ours. */
+void control_notify_answered(struct control *control, const struct message_order_reply *reply);
 
 /* control.c: puts an event in line and works the line unless that is being done already. */
 void control_event(struct control *control, const struct node_event *event);

@@ -1,11 +1,11 @@
 /* control_notify: what people have to be told is looked for once a second; who takes care says so here.
  *
- * An acknowledgement counts here at once, and is given to the core as an order, which tells it on in the gossip of a
- * service: every node hears of it within a heartbeat, with a quorum or without, and notifier_look() takes it there. An
- * order that the core refuses, since it works on another one, is given again at each look until the view shows it.
+ * An acknowledgement counts here at once, and is given to the core as an order, which sends it to every node in the gossip
+ * of a service, with a quorum or without. Each node takes what it hears as it arrives (notifier_hear()). An order that
+ * the core refuses, since it works on another one, is given again at the next look.
  *
- * The gossip of a service has the newest one. It is in every message, so a lost one does not matter, and a node that
- * was restarted or away hears it when it is back. What it does not hear then is the older of two of the same service:
+ * The gossip of a service then has the newest one in every message: so a lost message does not matter, and a node that
+ * was restarted, or away, hears it when it is back. What it does not hear then is the older of two of the same service:
  * if that node is the one to tell, it goes on calling until it is asked itself. An incident of no service goes with the
  * first one.
  *
@@ -34,15 +34,18 @@ static void spread(struct control *c, const struct control_ack *ack)
     control_event(c, &event);
 }
 
-static void spread_what_is_left(struct control *c, const struct view_service *views)
+static void spread_what_is_left(struct control *c)
 {
-    for (size_t i = 0; i < CONTROL_ACKS_MAX; i++) {
-        struct control_ack *ack = &c->acks[i];
-        if (ack->incident != 0 && views[ack->service].ack.incident == ack->incident)
-            ack->incident = 0;
-        if (ack->incident != 0)
-            spread(c, ack);
-    }
+    for (size_t i = 0; i < CONTROL_ACKS_MAX; i++)
+        if (c->acks[i].incident != 0)
+            spread(c, &c->acks[i]);
+}
+
+void control_notify_answered(struct control *c, const struct message_order_reply *reply)
+{
+    for (size_t i = 0; i < CONTROL_ACKS_MAX; i++)
+        if (reply->answer == ANSWER_ACCEPTED && c->acks[i].incident == reply->operation)
+            c->acks[i].incident = 0;
 }
 
 static void on_look(void *arg)
@@ -53,8 +56,8 @@ static void on_look(void *arg)
     json_t *warnings = status_warnings(&snapshot.input, NULL);
     notifier_look(c->notifier, snapshot.views, warnings);
     json_decref(warnings);
-    spread_what_is_left(c, snapshot.views);
     control_snapshot_drop(c, &snapshot);
+    spread_what_is_left(c);
     timer_set_after_us(&c->tell, LOOK_EVERY_US);
 }
 
@@ -89,6 +92,7 @@ static void tell_on(struct control *c, uint64_t incident, const struct policy_te
     struct control_ack *ack = &c->acks[c->next_ack];
     c->next_ack = (c->next_ack + 1) % CONTROL_ACKS_MAX;
     *ack = (struct control_ack){ incident, notifier_service_of(c->notifier, incident), *by };
+    notifier_hear(c->notifier, &(struct ack){ incident, { base_wall_us() }, *by });
     spread(c, ack);
 }
 

@@ -265,8 +265,10 @@ static uint64_t running_operation(struct control *c, const char *service)
 void control_people_answer(struct control *c, const struct message_order_reply *reply)
 {
     struct message_order_reply told = *reply;
-    if (told.ticket == CONTROL_OWN_TICKET)
-        return; /* control_notify.c sees in the view what became of it */
+    if (told.ticket == CONTROL_OWN_TICKET) {
+        control_notify_answered(c, reply);
+        return;
+    }
     if (told.answer == ANSWER_BUSY && told.operation == 0)
         told.operation = running_operation(c, control_asked_service(c->server, reply->ticket));
     control_answer_order(c->server, reply->ticket, c->parts.cluster, &told);

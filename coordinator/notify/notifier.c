@@ -158,6 +158,17 @@ bool notifier_acknowledged(struct notifier *n, uint64_t incident, const char *by
     return true;
 }
 
+void notifier_hear(struct notifier *n, const struct ack *ack)
+{
+    bool known = ack->incident == 0; /* nobody has acknowledged anything */
+    for (size_t i = 0; i < NOTIFIER_ACKS_MAX; i++)
+        known = known || (ack->incident == n->acks[i].incident && ack->at.us <= n->acks[i].at.us);
+    if (known)
+        return;
+    n->acks[n->next_ack] = *ack;
+    n->next_ack = (n->next_ack + 1) % NOTIFIER_ACKS_MAX;
+}
+
 uint8_t notifier_service_of(const struct notifier *n, uint64_t incident)
 {
     const struct incident *found = incidents_find(n->incidents, incident);

@@ -35,13 +35,17 @@ void notifier_free(struct notifier *notifier);
 /* A note of the core, as it happens. */
 void notifier_note(struct notifier *notifier, const struct note *note);
 
-/* Once a second: what the node sees, and the acknowledgements that it heard of. `warnings` as status has them; both
- * borrowed for the call. */
+/* Once a second: what the node sees. `warnings` as status has them; both borrowed for the call. */
 void notifier_look(struct notifier *notifier, const struct view_service *views, const json_t *warnings);
 
 /* Somebody takes care of an incident, said at that wall time, on whichever node: its own control socket or another
  * node's word. False: no such incident is open here, or that word is older than it. Twice is as good as once. */
 bool notifier_acknowledged(struct notifier *notifier, uint64_t incident, const char *by, int64_t wall_us) CHECKED;
+
+/* What any node was told, as its gossip has it; again and again is as good as once. It counts at the next look, and also
+ * for an incident that opens here later: the newest NOTIFIER_ACKS_MAX are remembered. */
+#define NOTIFIER_ACKS_MAX 16
+void notifier_hear(struct notifier *notifier, const struct ack *ack);
 
 /* The service (index) of an incident that is open here; 0 if it is of none, or there is none. */
 uint8_t notifier_service_of(const struct notifier *notifier, uint64_t incident);

@@ -315,12 +315,13 @@ static void look_at_node(struct notifier *n, node_id node)
     incidents_stands(n->incidents, &fact, notifier_now());
 }
 
-/* What any node was told, this one too. It is looked at again and again, so it counts also for an incident that opens
- * here later than there. */
-static void look_at_ack(struct notifier *n, const struct ack *ack)
+static void look_at_acks(struct notifier *n)
 {
-    bool taken = ack->incident != 0 && notifier_acknowledged(n, ack->incident, ack->by.s, ack->at.us);
-    (void)taken; /* else it is not open here, or is another one than was meant */
+    for (size_t i = 0; i < NOTIFIER_ACKS_MAX; i++) {
+        const struct ack *ack = &n->acks[i];
+        bool taken = ack->incident != 0 && notifier_acknowledged(n, ack->incident, ack->by.s, ack->at.us);
+        (void)taken; /* else it is not open here, or is another one than was meant */
+    }
 }
 
 void notifier_look(struct notifier *n, const struct view_service *views, const json_t *warnings)
@@ -342,7 +343,6 @@ void notifier_look(struct notifier *n, const struct view_service *views, const j
     for (node_id node = 0; node < cluster->node_count && node < POLICY_NODES_MAX; node++)
         if (!node_in(n->peers.heard, node))
             look_at_node(n, node);
-    for (size_t s = 0; s < cluster->service_count; s++)
-        look_at_ack(n, &views[s].ack);
+    look_at_acks(n);
     incidents_tick(n->incidents, notifier_now());
 }

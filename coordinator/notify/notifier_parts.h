@@ -38,6 +38,8 @@ struct notifier {
     struct timer timer;        /* of the queues */
     int64_t started_us;
     struct notifier_peers peers;
+    struct ack acks[NOTIFIER_ACKS_MAX];   /* heard of; a newcomer takes the oldest one's place */
+    size_t next_ack;
     uint64_t epochs[CONFIG_MAX_SERVICES]; /* of the ledgers, as last seen */
     struct notifier_channel channels[CONFIG_MAX_CHANNELS];
 };

@@ -127,22 +127,29 @@ def suspicion_once(suite, told):
         suite.expect(len(seen) == 1, f"one of the two nodes left tells {name} that {EAST} is suspected", seen)
 
 
+def open_incident(lab, region, incident):
+    _, output, _ = lab.failoverctl(region, "incidents", "--json")
+    return next((i for i in json.loads(output)["incidents"] if i["id"] == incident), {})
+
+
 def escalation(suite, lab, told, incident):
     lab.wait_for(lambda: told.events("boss", incident), LEVEL_1_S + 10, "the next level is called")
     suite.expect(told.events("boss", incident) == ["stuck/cut_over"], "of the stuck operation, and of nothing before",
                  told.events("boss", incident))
-    code, output, error = lab.failoverctl(WEST, "ack", "0123456789abcdef", "--reason", "typo")
-    suite.expect(code == 2 and incident in error, "ack of an unknown incident: exit code 2, and the open ones are named", error)
-    code, output, error = lab.failoverctl(WEST, "ack", incident, "--reason", "on it")
-    suite.expect(code == 0 and "takes care" in output, "ack: exit code 0", output + error)
+    code, output, error = lab.failoverctl(WITNESS, "ack", "0123456789abcdef", "--reason", "typo")
+    suite.expect(code == 1 and incident in error and "Every node is told" in error,
+                 "ack of an incident that is not open there: exit code 1, what it means, and the open ones are named", error)
+    code, output, error = lab.failoverctl(WITNESS, "ack", incident, "--reason", "on it")
+    suite.expect(code == 0 and "takes care" in output, "ack at another node than the one that tells: exit code 0", output + error)
     acknowledged = time.monotonic()
     for name in (*TOLD, "boss"):
         lab.wait_for(lambda: told.events(name, incident)[-1] in ("acknowledged", "acknowledge"), 10, f"{name} is told that somebody takes care")
-    code, output, _ = lab.failoverctl(WEST, "incidents", "--json")
-    mine = next((i for i in json.loads(output)["incidents"] if i["id"] == incident), {})
-    suite.expect(mine.get("acknowledged_by") == "root" and mine.get("level") == 1 and mine.get("needs_person"),
-                 "incidents says who takes care and which level it got to", mine)
-    audit = labs.read_json_lines(lab.journal_path(WEST).with_name("audit.jsonl"))
+    mine, asked = open_incident(lab, WEST, incident), open_incident(lab, WITNESS, incident)
+    suite.expect(mine.get("acknowledged_by") == "root" and mine.get("level") == 1 and mine.get("needs_person") and mine.get("told"),
+                 "incidents says where it was told who takes care and which level it got to", mine)
+    suite.expect(asked.get("acknowledged_by") == "root" and not asked.get("told"),
+                 "and where that was said, though nothing was told from there", asked)
+    audit = labs.read_json_lines(lab.journal_path(WITNESS).with_name("audit.jsonl"))
     suite.expect([line.get("outcome") for line in audit if line.get("command") == "ack" and line["event"] == "order_answered"] ==
                  ["no_incident", "done"], "both are in the audit trail", audit)
     time.sleep(max(0, LEVEL_2_S + 2 - (time.monotonic() - acknowledged)))
@@ -208,4 +215,53 @@ def test_failover(suite, lab):
     secrets_are_nowhere(suite, lab, told)
 
 
-e2e.main("notify", [("a failover over every channel", test_failover, 70, e2e.brisk())])
+def approving(told):
+    def change(cluster):
+        told.configure(cluster)
+        cluster["services"][SERVICE].update(mode="approve", approve_within="5m", on_no_answer="nothing")
+    return change
+
+
+def awaited_proposal(lab, told, besides=()):
+    """Its body, as the channel of everything has it."""
+    def found():
+        bodies = [b for b in told.taken("tickets") if b["event"] == "proposal" and b["incident"] not in besides]
+        return bodies and bodies[-1]
+    return lab.wait_for(found, 30, "the proposal is told")
+
+
+def test_proposal(suite, lab):
+    """Mode approve: who is called has the id and both commands; a no ends it, a yes goes on as the same incident."""
+    told = Told(lab)
+    told.start()
+    client = e2e.bring_up(lab, change=approving(told))
+    lab.kill_region(EAST)
+    body = awaited_proposal(lab, told)
+    first = body["incident"]
+    suite.expect(body["todo"] == f"failoverctl approve {first}, or failoverctl decline {first} --reason TEXT" and
+                 body["severity"] == "critical" and body["operation"] == first and body["region"] == WEST, f"it says what to type: {body['todo']}", body)
+    suite.expect("say failed" in body["text"] and "does not begin until" in body["text"], f"and why: {body['text']}", body)
+    lab.wait_for(lambda: told.events("boss", first), LEVEL_1_S + 10, "nobody answers, so the next level is called")
+    code, output, error = lab.failoverctl(WEST, "decline", first, "--reason", "we move the network")
+    suite.expect(code == 0, "declined", output + error)
+    for name, end in (("tickets", "resolved"), ("chat", "resolved"), ("duty", "resolve"), ("boss", "resolved")):
+        lab.wait_for(lambda: told.events(name, first)[-1] == end, 10, f"{name} is told that it is over")
+        suite.expect(told.events(name, first) == ["proposal", end], f"{name} was called, and then told that it is over", told.events(name, first))
+    over = [b["text"] for b in told.taken("tickets") if b["incident"] == first][-1]
+    suite.expect("declined by root (we move the network)" in over, f"by whom and why: {over}")
+    lab.start_region(EAST)
+    lab.wait_for(lambda: not e2e.status_of(lab, WEST).get("proposal"), 30, "the region is back")
+    e2e.all_well(lab)
+    lab.kill_region(EAST)
+    second = awaited_proposal(lab, told, {first})["incident"]
+    code, output, error = lab.failoverctl(WITNESS, "approve", second, "--reason", "it is gone", "--yes")
+    suite.expect(code == 0, "approved at the witness, by the id that was told", output + error)
+    lab.wait_for(lambda: "done" in told.events("tickets", second), 40, "what was approved is done")
+    seen = told.events("tickets", second)
+    suite.expect(seen[0] == "proposal" and seen[1] == "begin" and seen[-1] == "done" and "resolved" not in seen,
+                 "one incident from the question to the end", seen)
+    client.process.end()
+
+
+e2e.main("notify", [("a failover over every channel", test_failover, 70, e2e.brisk()),
+                    ("a proposal that waits for a person", test_proposal, 100, e2e.brisk())])

@@ -578,8 +578,10 @@ static const char *taken_by(uint64_t id)
 
 static void hear_ack(uint64_t id, const char *by, int64_t ago_s)
 {
-    view.ack = (struct ack){ .incident = id, .at = { base_wall_us() - ago_s * US_PER_S } };
-    CU_ASSERT_TRUE(text_copy(view.ack.by.s, sizeof view.ack.by.s, by));
+    struct ack ack = { .incident = id, .at = { base_wall_us() - ago_s * US_PER_S } };
+    CU_ASSERT_TRUE(text_copy(ack.by.s, sizeof ack.by.s, by));
+    notifier_hear(notifier, &ack);
+    notifier_hear(notifier, &ack); /* as gossip has it again and again */
 }
 
 static void what_another_node_was_told_counts_here(void)
@@ -605,6 +607,26 @@ static void what_another_node_was_told_counts_here(void)
     hear_ack(fence, "eve", 1);
     look("[{\"code\": \"fence_failed\", \"service\": \"shop\", \"text\": \"open\"}]");
     CU_ASSERT_STRING_EQUAL(taken_by(fence), "eve");
+    end_looking();
+}
+
+/* One heard right after another does not hide it, and hearing none is nothing; they are bounded. */
+static void the_newest_are_remembered(void)
+{
+    begin_looking();
+    hear_ack(9, "ann", 0);
+    for (uint64_t id = 100; id < 100 + NOTIFIER_ACKS_MAX - 1; id++)
+        hear_ack(id, "eve", 0);
+    notifier_hear(notifier, &(struct ack){ .incident = 0 });
+    propose(9, PROPOSAL_WAITS);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(taken_by(9), "ann");
+    hear_ack(11, "ann", 0);
+    for (uint64_t id = 200; id < 200 + NOTIFIER_ACKS_MAX; id++)
+        hear_ack(id, "eve", 0);
+    propose(11, PROPOSAL_WAITS);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(taken_by(11), "");
     end_looking();
 }
 
@@ -635,6 +657,6 @@ SUITE_MAIN("notifier", TEST(warnings_that_matter_are_told), TEST(a_majority_that
            TEST(one_that_went_back_needs_a_person_until_all_is_well),
            TEST(a_proposal_waits_for_a_person), TEST(a_proposal_ends_with_its_answer),
            TEST(a_switchover_that_does_not_begin_calls), TEST(what_another_node_was_told_counts_here),
-           TEST(what_is_heard_in_time_calls_nobody), TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
+           TEST(the_newest_are_remembered), TEST(what_is_heard_in_time_calls_nobody), TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
            TEST(pagerduty_gets_its_key_in_the_body), TEST(a_program_gets_the_object_on_its_stdin),
            TEST(ends_with_work_under_way), TEST(notes_reach_the_receiver_in_order))
