@@ -107,7 +107,8 @@ def declined(suite, lab, first, epoch):
 
 def slip(suite, lab, proposed):
     """On a terminal the evidence comes first, and a yes is the region's name, typed."""
-    with tmux.Terminal(ctl(lab, WITNESS, "approve", proposed), columns=160, rows=70, environment=lab.environment(WITNESS)) as at:
+    words = ctl(lab, WITNESS, "approve", proposed)
+    with tmux.Terminal(words, columns=160, rows=70, environment=lab.environment(WITNESS)) as at:
         screen = at.wait_for(lambda s: f"Type {WEST} to go on:" in s, "the question")
         suite.expect("Votes against" in screen and "would lose" in screen, "approve on a terminal shows the evidence and asks", screen)
         at.keys("yes", "Enter")

@@ -87,8 +87,8 @@ def approving(cluster):
 
 
 def test_yes_and_no(suite, lab):
-    """A proposed failover is approved and declined at one moment: a no that is taken holds, also over a yes; one that comes
-    too late is told so. And the service is paused and resumed at one moment."""
+    """A proposed failover is approved and declined at one moment: a no that is taken holds, also over a yes; one that
+    comes too late is told so. And the service is paused and resumed at one moment."""
     client = e2e.bring_up(lab, change=approving)
     paused(suite, lab)
     lab.kill_region(EAST)

@@ -89,8 +89,8 @@ def restart_coordinator(lab, region):
 
 def documents(suite, lab, *words):
     """What a program reads that watches: a document a line, until Ctrl-C."""
-    process = subprocess.Popen(ctl(lab, WEST, *words, "--json"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=lab.environment(WEST), cwd=lab.folder)
+    process = subprocess.Popen(ctl(lab, WEST, *words, "--json"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env=lab.environment(WEST), cwd=lab.folder)
     try:
         lines = [process.stdout.readline().decode() for _ in range(3)]
         process.send_signal(signal.SIGINT)
