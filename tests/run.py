@@ -49,7 +49,8 @@ SHORT = {"fence_hook_test.py": ["cut off"], "may_write_test.py": ["writer"], "re
          "commit_lease_test.py": ["paused", "killed"], "remote_fence_test.py": ["confirms"],
          "switchover_test.py": ["kernel"], "break_glass_test.py": ["marked"], "orders_test.py": ["two people", "the node dies"],
          "control_socket_test.py": ["storm"], "audit_test.py": ["on record"], "follow_test.py": ["remaining"],
-         "killed_executor_test.py": ["killed at", "before the grant"]}
+         "killed_executor_test.py": ["killed at", "before the grant"], "commands_test.py": ["done", "refused"],
+         "operation_words_test.py": ["pause", "held", "asked"], "failback_test.py": ["worse"], "approve_test.py": ["decline"]}
 
 # Begun first, so that none of them is left to run alone at the end.
 LONGEST = ("loss_test.py", "one_writer_test.py", "killed_executor_test.py", "commit_lease_test.py", "gates_test.py")

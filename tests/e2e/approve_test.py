@@ -9,10 +9,12 @@ import json
 import time
 
 import e2e
+import tmux
 from e2e import EAST, SERVICE, WEST, WITNESS
+from watch_test import ctl
 
 NOBODY = "00000000000000ab"
-WITHIN_S = 12
+WITHIN_S = 20
 OTHER = "wiki"                  # behind SERVICE in the alphabet: e2e.status_of() gives the first service
 ALL_BUT_BRAKE = ("majority_failed", "target_healthy", "target_coordinator", "target_streaming_and_timeline", "loss_within_rpo",
                  "outage_min", "cooldown", "not_paused", "fence")
@@ -103,7 +105,20 @@ def declined(suite, lab, first, epoch):
                  "its time is over, on_no_answer is go, and nothing begins and nothing is proposed anew", service["headline"])
 
 
+def slip(suite, lab, proposed):
+    """On a terminal the evidence comes first, and a yes is the region's name, typed."""
+    words = ctl(lab, WITNESS, "approve", proposed)
+    with tmux.Terminal(words, columns=160, rows=70, environment=lab.environment(WITNESS)) as at:
+        screen = at.wait_for(lambda s: f"Type {WEST} to go on:" in s, "the question")
+        suite.expect("Votes against" in screen and "would lose" in screen, "approve on a terminal shows the evidence and asks", screen)
+        at.keys("yes", "Enter")
+        screen = at.wait_for(lambda s: "exit code" in s, "the end")
+    suite.expect("exit code 2" in screen and "nothing was changed" in screen and not e2e.failovers_begun(lab)
+                 and proposal(lab, WEST).get("state") == "waits", "a plain yes is a slip: exit code 2, and it is waited for still", screen)
+
+
 def approved(suite, lab, client, second):
+    slip(suite, lab, second)
     expect_code(suite, lab, WITNESS, ("approve", second, "--reason", "it is gone for good", "--yes", "--json"), 0, [second, "approved"],
                 "approved at the witness")
     expect_code(suite, lab, WITNESS, ("wait", second, "--json"), 0, ['"outcome": "done"'], "wait follows it to its end by the same id")
@@ -161,6 +176,6 @@ def test_brake(suite, lab):
 
 if __name__ == "__main__":
     e2e.main("approve", [
-        ("approve and decline", test_approve, 170, e2e.brisk()),
+        ("approve and decline", test_approve, 190, e2e.brisk()),
         ("brake with two services", test_brake, 120, e2e.brisk(lease="12s", renew_every="1s")),
     ])

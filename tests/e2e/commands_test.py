@@ -152,9 +152,10 @@ def refuse(suite, lab, who, expected, by=None, region=EAST):
             continue
         exit_code, code, arguments = wanted
         got, document, error = ask(lab, region, words_of(command, arguments), by)
-        told = document.get("error", {})
+        told = document.get("error")                # of wait and operation show the outcome is the answer
         in_words = code is None and (error.strip() or document)
-        suite.expect(got == exit_code and (in_words or code_of(document) == code and (not told or told["text"] and told["exit"])),
+        in_code = code is not None and code_of(document) == code and (told is None or told["text"] and told["exit"])
+        suite.expect(got == exit_code and (in_words or in_code),
                      f"{who}{command} {arguments}: exit code {got}, {code_of(document) or error.strip().splitlines()[-1:]}", (document, error))
 
 

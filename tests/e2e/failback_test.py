@@ -162,7 +162,8 @@ def test_not_ready(suite, lab):
     code, plan = told(lab, EAST, "failback", SERVICE, "--dry-run")
     suite.expect(code == 0 and plan["failback"]["traffic"]["stages"] == [100] and not plan["failback"]["traffic"]["weighted"], "as JSON, too", plan)
     code, output = failback(lab, EAST, "--reason", "home", "--yes", "--json")
-    suite.expect(code == 0 and json.loads(output)["outcome"] == "done" and len(changes(lab, epoch + 2)) == 1 and changes(lab, epoch + 2)[0][2] == EAST, "and so it does", output)
+    seen = changes(lab, epoch + 2)
+    suite.expect(code == 0 and json.loads(output)["outcome"] == "done" and len(seen) == 1 and seen[0][2] == EAST, "and so it does", output)
 
 
 if __name__ == "__main__":

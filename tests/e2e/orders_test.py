@@ -16,6 +16,7 @@ from e2e import EAST, NAMES, SERVICE, WEST, WITNESS, labs
 THIRD = WITNESS                 # where all three regions have a database
 ORDER_DEADLINE_S = 10           # after which the node that was asked says that it does not know
 END_S = 60
+ASK_NOTHING = ("decline", "pause", "resume")
 
 
 def at_once(lab, *orders):
@@ -30,7 +31,8 @@ def at_once(lab, *orders):
 
 
 def json_of(lab, region, *words):
-    code, output, error = lab.failoverctl(region, *words, "--yes", "--json", timeout_s=END_S * labs.PATIENCE)
+    sure = () if words[0] in ASK_NOTHING else ("--yes",)
+    code, output, error = lab.failoverctl(region, *words, *sure, "--json", timeout_s=END_S * labs.PATIENCE)
     return code, json.loads(output) if output.strip() else {"error": {"text": error, "code": "none"}}
 
 
@@ -78,6 +80,44 @@ def the_same_twice(suite, lab, to, epoch):
     now = e2e.status_of(lab, to)
     suite.expect(now["writer"] == to and now["epoch"] == epoch + 2 and now["last_operation"]["id"] == won.get("operation"),
                  "done once", now["last_operation"])
+
+
+def approving(cluster):
+    cluster["services"][SERVICE].update(mode="approve", approve_within="60s", on_no_answer="nothing")
+
+
+def test_yes_and_no(suite, lab):
+    """A proposed failover is approved and declined at one moment: a no that is taken holds, also over a yes; one that
+    comes too late is told so. And the service is paused and resumed at one moment."""
+    client = e2e.bring_up(lab, change=approving)
+    paused(suite, lab)
+    lab.kill_region(EAST)
+    proposal = lambda region: (e2e.status_of(lab, region).get("proposal") or {}).get("id")
+    lab.wait_for(lambda: proposal(WEST) and proposal(WEST) == proposal(WITNESS), 40, "a failover is proposed")
+    one = proposal(WEST)
+    told = at_once(lab, (WEST, "approve", one, "--reason", "go"), (WITNESS, "decline", one, "--reason", "stay"))
+    (yes, _), (no, _) = told
+    refused = [document["error"]["code"] for code, document in told if code != 0]
+    suite.expect(0 in (yes, no) and {yes, no} <= {0, 3} and set(refused) <= {"declined", "already"},
+                 f"approve: exit code {yes}, decline: exit code {no}: who comes too late is told so: {refused}", told)
+    if no == 0:
+        time.sleep(e2e.BRISK_CALM_S)
+    else:
+        e2e.wait_for_writes_in(lab, client, WEST, 60)
+    suite.expect(bool(e2e.failovers_begun(lab)) == (no != 0), "a no that was taken holds, and else the yes is done", e2e.failovers_begun(lab))
+    client.process.end()
+
+
+def paused(suite, lab):
+    for _ in range(3):
+        told = at_once(lab, (WEST, "pause", SERVICE, "--reason", "stay"), (WITNESS, "resume", SERVICE, "--reason", "go"))
+        suite.expect(told[0][0] == 0 and told[1][0] in (0, 3), "pause and resume at once: paused, and resumed or nothing to resume", told)
+        stays = told[1][0] != 0         # there was nothing to resume yet; else either may have been the last
+        lab.wait_for(lambda: len({(e2e.status_of(lab, r).get("pause") or {}).get("since") for r in lab.regions}) == 1, 10,
+                     "every node shows the same")
+        suite.expect(e2e.status_of(lab, EAST)["paused"] or not stays, "and it is as the last word has it", told)
+        json_of(lab, EAST, "resume", SERVICE, "--reason", "again")
+        lab.wait_for(lambda: not any(e2e.status_of(lab, r).get("paused", True) for r in lab.regions), 10, "it is paused no more")
 
 
 def test_automatic(suite, lab):
@@ -183,6 +223,7 @@ def calm(**more):
 if __name__ == "__main__":
     e2e.main("orders", [
         ("two people at once", test_opposite, 110, e2e.brisk(heartbeat="400ms", renew_every="400ms") | {"serving": (EAST, WEST, THIRD)}),
+        ("a yes and a no at once", test_yes_and_no, 110, e2e.brisk()),
         ("while an automatic failover runs", test_automatic, 90, e2e.brisk()),
         ("forwarded, and the node dies", test_dies, 90, calm()),
         ("forwarded, and the answer is lost", test_cut_off, 90, calm()),

@@ -87,8 +87,28 @@ def restart_coordinator(lab, region):
     return lambda: lab.start_coordinator(region)
 
 
+def documents(suite, lab, *words):
+    """What a program reads that watches: a document a line, until Ctrl-C."""
+    process = subprocess.Popen(ctl(lab, WEST, *words, "--json"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env=lab.environment(WEST), cwd=lab.folder)
+    try:
+        lines = [process.stdout.readline().decode() for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        lines += process.communicate(timeout=END_S)[0].decode().splitlines()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    for line in lines:
+        lab.answers.take([words[0], "--json"], line)
+    suite.expect(process.returncode == 0 and all(isinstance(json.loads(line), dict) for line in lines),
+                 f"{' '.join(words)} --json: a document a line, exit code 0 at Ctrl-C", lines)
+
+
 def test_watch(suite, lab):
     e2e.bring_up(lab)
+    documents(suite, lab, "status", "--watch", "--interval", "200ms")
+    documents(suite, lab, "events", "--follow", "--since", "5")
     follower = Follower(lab, WITNESS)
     try:
         words = ctl(lab, WITNESS, "status", "--watch")
