@@ -53,7 +53,9 @@ static const struct command commands[COMMAND_COUNT] = {
       "                        old one is dead (role force; on a guard of REGION). Shows what can't be known, asks\n"
       "                        for the region's name and how you know. Refused while a majority is heard. Leaves a\n"
       "                        mark that a person has to end (failoverctl reconcile); says which DNS to change\n"
-      "  --old-is-dead TEXT    how you know that the old database is dead; with --yes it has to be given\n",
+      "  --old-is-dead TEXT    how you know that the old database is dead; with --yes it has to be given\n"
+      "  Exit code 0: REGION writes, and that was verified. 1: it failed, or went back. 3: a gate is shut, which is\n"
+      "  named. 6: it still runs; failoverctl wait ID follows it.\n",
       { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
         { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
         { "accept_loss_bytes", PARAMETER_BYTES, false, true }, { "accept_loss_ms", PARAMETER_LOST, false, true },
@@ -89,11 +91,12 @@ static const struct command commands[COMMAND_COUNT] = {
       "  confirmed once more that the region failed. Refused if it is withdrawn, declined, or has begun.\n",
       { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, false, false } } },
     [COMMAND_DECLINE] = { COMMAND_DECLINE, "decline", "ID --reason TEXT", ROLE_OPERATE, true, true,
-      "the proposed failover is not to be (mode approve)",
-      "  ID             of the proposal, as status prints it\n"
+      "the proposed failover is not to be (mode approve), or the switchover that waits for its time",
+      "  ID             of the proposal, or of a switchover that was put down for later, as status prints it\n"
       "  --reason TEXT  why; everybody sees it, with your name\n"
-      "  Nothing begins by itself then, and nothing is proposed anew, before the region was well again. It is not\n"
-      "  taken back; failoverctl failover SERVICE --to REGION still does it at a person's word.\n",
+      "  Of a failover: nothing begins by itself then, and nothing is proposed anew, before the region was well again.\n"
+      "  It is not taken back; failoverctl failover SERVICE --to REGION still does it at a person's word. A switchover\n"
+      "  for a time to come (--at) is cancelled, and may be put down again.\n",
       { { "operation", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_FAILBACK] = { COMMAND_FAILBACK, "failback",
       "SERVICE [--shift PERCENTS] [--hold DURATION] --reason TEXT [options]", ROLE_OPERATE, true, true,
@@ -117,6 +120,9 @@ static const struct command commands[COMMAND_COUNT] = {
     [COMMAND_DNS_ADOPT] = { COMMAND_DNS_ADOPT, "dns adopt", "SERVICE --reason TEXT [--yes] [--no-wait]",
       ROLE_OPERATE, true, true,
       "take over the service's DNS records as they are found, for the present writer",
+      "  --reason TEXT  why; goes into the audit trail with your name\n"
+      "  --yes          don't ask for the service's name\n"
+      "  --no-wait      return as soon as the operation has begun (exit code 6)\n"
       "  Replaces the mark in each zone by ours and sets the records for the present writer, also\n"
       "  where the mark is missing or somebody else's. Look at the zone first.\n",
       { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, true, false } } },
@@ -337,7 +343,8 @@ bool command_moves(enum command_id id)
 
 bool command_says(enum command_id id)
 {
-    return id >= COMMAND_PAUSE && id <= COMMAND_OPERATION_SKIP;
+    return id == COMMAND_PAUSE || id == COMMAND_RESUME || id == COMMAND_OPERATION_PAUSE ||
+           id == COMMAND_OPERATION_RESUME || id == COMMAND_OPERATION_ABORT || id == COMMAND_OPERATION_SKIP;
 }
 
 bool command_answers(enum command_id id)
@@ -670,10 +677,10 @@ void command_print_help(FILE *stream)
     fputs("\nexit codes:\n"
           "  0  done, and verified where there is something to verify\n"
           "  1  failed\n"
-          "  2  the command line is wrong, or the role does not allow it\n"
+          "  2  the command line is wrong, the role does not allow it, or it was not confirmed; nothing was changed\n"
           "  3  refused by a gate or by the service's state; nothing was changed (plan: it would be refused)\n"
           "  4  no quorum: no majority of voters could be reached\n"
-          "  5  no failoverd answers on the socket\n"
+          "  5  no failoverd answers on the socket, or not as it should\n"
           "  6  the operation is still running; it goes on without failoverctl\n"
           "  7  may-write: no, this database may not start as a primary\n"
           "  8  may-write: whether it may can't be known\n", stream);
@@ -688,8 +695,26 @@ bool command_print_help_of(FILE *stream, const char *name)
             command->arguments, command->help);
     if (command->more[0] != '\0')
         fprintf(stream, "\n%s", command->more);
+    bool force = false;
+    for (size_t i = 0; i < COMMAND_PARAMETERS_MAX && command->parameters[i].key != NULL; i++)
+        force = force || (command->parameters[i].force && command->role != ROLE_FORCE);
     if (command->role != ROLE_NONE)
-        fprintf(stream, "\nNeeds the role %s (control in node.json).\n",
-                control_role_name(command->role));
+        fprintf(stream, "\nNeeds the role %s%s (control in node.json).\n", control_role_name(command->role),
+                force ? ", and force where that is said" : "");
     return true;
+}
+
+bool command_print_usage(FILE *stream, const char *name)
+{
+    size_t length = strlen(name);
+    bool found = false;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const char *own = commands[i].name;
+        if (strncmp(own, name, length) != 0 || (own[length] != '\0' && own[length] != ' '))
+            continue;
+        fprintf(stream, "%s failoverctl %s%s%s\n", found ? "      " : "usage:", own,
+                commands[i].arguments[0] != '\0' ? " " : "", commands[i].arguments);
+        found = true;
+    }
+    return found;
 }

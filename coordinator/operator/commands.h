@@ -17,38 +17,39 @@
 enum control_role { ROLE_NONE, ROLE_READ, ROLE_OPERATE, ROLE_FORCE };
 const char *control_role_name(enum control_role role);
 
+/* In the order of the help: to look, to act, and what is rarer. */
 enum command_id {
     COMMAND_STATUS,
     COMMAND_EXPLAIN,
+    COMMAND_HISTORY,
+    COMMAND_OPERATION_SHOW,
+    COMMAND_EVENTS,
+    COMMAND_INCIDENTS,
+    COMMAND_PROBE,
     COMMAND_PLAN,
     COMMAND_FAILOVER,
     COMMAND_SWITCHOVER,
-    COMMAND_APPROVE,
-    COMMAND_DECLINE,
     COMMAND_FAILBACK,
-    COMMAND_DNS_ADOPT,
-    COMMAND_HISTORY,
-    COMMAND_MAY_WRITE,
-    COMMAND_REJOIN,
-    COMMAND_RECONCILE,
-    COMMAND_EVENTS,
-    COMMAND_PROBE,
-    COMMAND_INCIDENTS,
-    COMMAND_ACK,
-    COMMAND_NOTIFY_TEST,
     COMMAND_WAIT,
-    COMMAND_OPERATION_SHOW,
     COMMAND_PAUSE,
     COMMAND_RESUME,
     COMMAND_OPERATION_PAUSE,
     COMMAND_OPERATION_RESUME,
     COMMAND_OPERATION_ABORT,
-    COMMAND_OPERATION_TICK,
     COMMAND_OPERATION_SKIP,
+    COMMAND_OPERATION_TICK,
+    COMMAND_APPROVE,
+    COMMAND_DECLINE,
+    COMMAND_ACK,
+    COMMAND_REJOIN,
+    COMMAND_RECONCILE,
+    COMMAND_DNS_ADOPT,
     COMMAND_VOTER_LIST,
     COMMAND_VOTER_ADD,
     COMMAND_VOTER_REMOVE,
     COMMAND_VOTER_REPLACE,
+    COMMAND_NOTIFY_TEST,
+    COMMAND_MAY_WRITE,
     COMMAND_AUDIT_VERIFY,
     COMMAND_AUDIT_SHOW,
     COMMAND_CHECK_CONFIG,
@@ -168,5 +169,7 @@ void command_print_help(FILE *stream);
 const char *command_common_options(void);
 /* False if there is no such command. */
 bool command_print_help_of(FILE *stream, const char *name) CHECKED;
+/* A line for it, or for each whose name begins with that word. False if there is none. */
+bool command_print_usage(FILE *stream, const char *name);
 
 #endif

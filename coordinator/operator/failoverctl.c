@@ -40,6 +40,7 @@ struct line {
     const struct command *command;
     const char *words[3]; /* after the command's name */
     size_t word_count;
+    const char *help_of;  /* COMMAND --help; NULL: what the words say */
     const char *cluster_file;
     const char *node_file;
     const char *expect;   /* audit verify */
@@ -151,6 +152,17 @@ static int usage(const char *text, const char *what)
 {
     fprintf(stderr, "failoverctl: %s%s%s\nfailoverctl help lists the commands.\n", text,
             what != NULL ? ": " : "", what != NULL ? what : "");
+    return EXIT_USAGE;
+}
+
+/* The same with how it is used, where that is known; `name` may be the first word of several commands. */
+static int usage_of(const char *name, const char *text, const char *what)
+{
+    fprintf(stderr, "failoverctl: %s%s%s\n", text, what != NULL ? ": " : "", what != NULL ? what : "");
+    if (command_print_usage(stderr, name))
+        fprintf(stderr, "failoverctl help %s says more.\n", name);
+    else
+        fputs("failoverctl help lists the commands.\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -334,9 +346,9 @@ static bool find_command(struct line *line, char **words, int count)
         line->command = text.cut ? NULL : command_find(two);
         used = 2;
     }
-    if (line->command == NULL || (size_t)(count - used) > sizeof line->words / sizeof line->words[0])
+    if (line->command == NULL)
         return false;
-    for (int i = used; i < count; i++)
+    for (int i = used; i < count && line->word_count < sizeof line->words / sizeof line->words[0]; i++)
         line->words[line->word_count++] = words[i];
     return true;
 }
@@ -399,13 +411,14 @@ static int run_help(const struct line *line)
 {
     char name[64];
     struct text text = TEXT_OF(name);
-    if (line->word_count == 0) {
+    if (line->word_count == 0 && line->help_of == NULL) {
         command_print_help(stdout);
         return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
     }
+    text_append(&text, line->help_of != NULL ? line->help_of : "");
     for (size_t i = 0; i < line->word_count; i++)
         text_appendf(&text, "%s%s", i > 0 ? " " : "", line->words[i]);
-    if (!command_print_help_of(stdout, name))
+    if (!command_print_help_of(stdout, name) && !command_print_usage(stdout, name))
         return usage("there is no such command", name);
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
@@ -471,7 +484,7 @@ static int run_command(struct line *line)
     if (line->command->id == COMMAND_HELP)
         return run_help(line);
     if (line->word_count > words_of(line->command->id))
-        return usage("too many words", line->words[line->word_count - 1]);
+        return usage_of(line->command->name, "too many words", line->words[line->word_count - 1]);
     if (line->command->id == COMMAND_CHECK_CONFIG)
         return run_check_config(line);
     if (line->command->id == COMMAND_AUDIT_VERIFY || line->command->id == COMMAND_AUDIT_SHOW)
@@ -480,9 +493,9 @@ static int run_command(struct line *line)
         !set_words(line))
         return usage("the command line has to be UTF-8", NULL);
     if (line->all && line->word_count > 0)
-        return usage("--all means every service: it takes none by name", line->words[0]);
+        return usage_of(line->command->name, "--all means every service: it takes none by name", line->words[0]);
     if (!check_request(line, &fault))
-        return usage(fault.text, NULL);
+        return usage_of(line->command->name, fault.text, NULL);
     if (line->command->id == COMMAND_STATUS)
         return run_status(line);
     if (line->command->id == COMMAND_EXPLAIN)
@@ -525,15 +538,28 @@ static int run_command(struct line *line)
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 
+/* --help, wherever it stands: of the command beside it, if there is one. */
+static int read_help(struct line *line, char **words, int count)
+{
+    if (count > 0 && find_command(line, words, count) && line->command->id != COMMAND_HELP)
+        line->help_of = line->command->name;
+    else if (count > 0 && line->command == NULL)
+        line->help_of = words[0];
+    line->word_count = 0;
+    line->command = command_row(COMMAND_HELP);
+    return -1;
+}
+
 static int read_line(struct line *line, int argc, char **argv)
 {
     int seen[64];
     size_t seen_count = 0;
     int option;
+    bool helps = false;
     while ((option = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
         if (option == 'h' || option == OPTION_HELP) {
-            line->command = command_row(COMMAND_HELP);
-            return -1;
+            helps = true;
+            continue;
         }
         if (option == 'v')
             option = OPTION_VERBOSE;
@@ -545,13 +571,15 @@ static int read_line(struct line *line, int argc, char **argv)
                              : "this option's value is wrong", optarg);
         seen[seen_count++] = option;
     }
+    if (helps)
+        return read_help(line, argv + optind, argc - optind);
     if (optind == argc)
         return usage("what is to be done?", NULL);
     if (!find_command(line, argv + optind, argc - optind))
-        return usage("there is no such command", argv[optind]);
+        return usage_of(argv[optind], "there is no such command", argv[optind]);
     for (size_t i = 0; i < seen_count; i++)
         if (!in_scope(line->command->id, seen[i]))
-            return usage("an option does not belong to this command", line->command->name);
+            return usage_of(line->command->name, "an option does not belong to this command", line->command->name);
     return -1;
 }
 

@@ -45,8 +45,8 @@ def section(help_text, title):
 
 
 def command_names(help_text):
-    """From `  dns adopt SERVICE --reason TEXT`: the words in small letters before the arguments."""
-    found = (re.match(r"  ([a-z][a-z-]*(?: [a-z][a-z-]*)*)(?= [A-Z[-]|$)", line) for line in section(help_text, "commands"))
+    """From `  dns adopt SERVICE --reason TEXT`: the words in small letters before the arguments, of which one may be a choice (a|b)."""
+    found = (re.match(r"  ([a-z][a-z-]*(?: [a-z][a-z-]*(?![a-z|-]))*)(?= |$)", line) for line in section(help_text, "commands"))
     return [match.group(1) for match in found if match]
 
 

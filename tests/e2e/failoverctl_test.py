@@ -337,6 +337,26 @@ class Showing(Ctl):
         for line in ("0  done", "1  failed", "2  ", "3  refused by a gate", "4  no quorum", "5  ", "6  ", "7  may-write: no", "8  may-write: "):
             self.assertIn(line, out)
 
+    def test_help_is_of_what_was_meant(self):
+        _, pause, _ = self.run_ctl("/nonexistent", "help", "pause")
+        for arguments in (["pause", "--help"], ["--help", "pause"], ["pause", "shop", "--help"], ["pause", "-h", "--reason", "x"]):
+            code, out, _ = self.run_ctl("/nonexistent", *arguments)
+            self.assertEqual((code, out), (0, pause), arguments)
+        for arguments in (["help", "operation"], ["operation", "--help"]):
+            code, out, _ = self.run_ctl("/nonexistent", *arguments)
+            self.assertEqual(code, 0)
+            for word in ("show ID", "pause ID", "tick ID ITEM"):
+                self.assertIn(f"failoverctl operation {word}", out)
+            self.assertNotIn("failover SERVICE", out)
+        for arguments, wanted in ((["operation"], "operation abort ID"), (["operation", "nonsense"], "operation abort ID"),
+                                  (["operation", "abort"], "usage: failoverctl operation abort ID --reason TEXT"),
+                                  (["pause", "a", "b"], "usage: failoverctl pause"), (["status", "a", "b", "c", "d", "e"], "too many words"),
+                                  (["status", "--to", "x"], "usage: failoverctl status"), (["nonsense"], "failoverctl help lists"),
+                                  (["--help", "nonsense"], "no such command")):
+            code, out, err = self.run_ctl("/nonexistent", *arguments)
+            self.assertEqual((code, out), (2, ""), arguments)
+            self.assertIn(wanted, err)
+
     def test_check_config_needs_no_daemon(self):
         code, out, err = self.run_ctl("/nonexistent", "check-config", "--cluster", "/nonexistent.json")
         self.assertEqual(code, 1, out + err)

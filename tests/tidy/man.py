@@ -3,6 +3,7 @@
 
 The programs are taken from the folder in the environment's FAILOVERD_BUILD; build by default.
 """
+import itertools
 import json
 import os
 import pathlib
@@ -32,8 +33,9 @@ def main():
     missing += [f"no page {name}" for name in ("failoverctl.8", "failoverd.8", "failoverd.json.5") if name not in pages]
     if not missing:
         text = said(BUILD / "failoverctl", "help")
-        usages = re.findall(r"^  ([a-z][a-z -]*?)(?: [A-Z\[-].*)?$", text.split("commands:\n")[1].split("\n\n")[0], re.MULTILINE)
-        commands = [name for name in usages if name != "help"]
+        usages = re.findall(r"^  (\S.*)$", text.split("commands:\n")[1].split("\n\n")[0], re.MULTILINE)
+        names = [" ".join(itertools.takewhile(re.compile(r"[a-z-]*$").match, usage.split())) for usage in usages]
+        commands = [name for name in names if name != "help"]
         missing += [f"failoverctl.8 does not tell of {name}" for name in commands if f"failoverctl {name}" not in pages["failoverctl.8"]]
         codes = re.findall(r"^  ([0-9]+)  ", text, re.MULTILINE)
         missing += [f"failoverctl.8 lacks exit code {code}" for code in codes if f"\n{code}\n" not in pages["failoverctl.8"]]

@@ -321,7 +321,8 @@ static void words_are_understood(void)
         CU_ASSERT_FALSE(parse(said[i], "{\"reason\":\"x\"}", &a, &fault));
         CU_ASSERT_TRUE(command_says(said[i]) && !command_moves(said[i]));
     }
-    CU_ASSERT_FALSE(command_says(COMMAND_FAILOVER) || command_says(COMMAND_AUDIT_VERIFY) || command_says(COMMAND_WAIT));
+    CU_ASSERT_FALSE(command_says(COMMAND_FAILOVER) || command_says(COMMAND_OPERATION_TICK) ||
+                    command_says(COMMAND_AUDIT_VERIFY) || command_says(COMMAND_WAIT));
     done();
 }
 
