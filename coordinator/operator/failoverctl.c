@@ -177,8 +177,8 @@ static bool set_number(struct line *line, const char *key, const char *text)
     return text_parse_u64(text, INT64_MAX / 2, &value) && set(line, key, json_integer((json_int_t)value));
 }
 
-/* A number of bytes, or a size or a time as cluster.json has them; once of each kind, since nobody can tell which of two
- * sizes is meant. */
+/* A number of bytes, or a size or a time as cluster.json has them; once of each kind, since nobody can tell which of
+ * two sizes is meant. */
 static bool set_loss(struct line *line, const char *text)
 {
     struct fault fault;
