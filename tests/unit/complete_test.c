@@ -48,7 +48,9 @@ static const char *next(const char *words, const char *status)
 static bool has(const char *candidates, const char *word)
 {
     const char *at = strstr(candidates, word);
-    return at != NULL && (at == candidates || at[-1] == ' ') && at[strlen(word)] == ' ';
+    while (at != NULL && !((at == candidates || at[-1] == ' ') && at[strlen(word)] == ' ')) /* "ack" is in "failback" */
+        at = strstr(at + 1, word);
+    return at != NULL;
 }
 
 static void every_command_is_offered(void)
