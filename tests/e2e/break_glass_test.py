@@ -89,6 +89,7 @@ def broken(suite, lab, order):
     code, text, _ = lab.failoverctl(WEST, "status")
     suite.expect(code == 0 and "glass_broken" in text and "nothing proves that it is the only writer" in text,
                  "and says that nothing proves one writer", text)
+    lab.wait_for(lambda: open_glass(lab, WEST), 10, "people are called for it")
     audit = e2e.order(lab, WEST, "audit", "show", str(lab.node_folder(WEST) / "state" / "audit.jsonl"), "--json")[1]
     suite.expect(DEAD in audit and REASON in audit, "the audit trail has the person's words", audit[-2000:])
     code, said = e2e.order(lab, WEST, *break_words("--yes", "--old-is-dead", DEAD))
@@ -100,6 +101,12 @@ def broken(suite, lab, order):
     lab.wait_for(lambda: glass_of(lab, WEST).get("open_by_mark"), 20, "a restarted coordinator goes on by its mark")
     write_row(lab, WEST, "by-mark")
     return client
+
+
+def open_glass(lab, region):
+    """The texts of what that node would call people for, because of the glass."""
+    found = json.loads(e2e.order(lab, region, "incidents", "--json")[1])["incidents"]
+    return [i["text"] for i in found if i["event"] == "glass" and i["severity"] == "critical" and i["needs_person"]]
 
 
 def write_row(lab, region, word):
@@ -118,6 +125,7 @@ def test_keep_marked(suite, lab):
     lab.wait_for(lambda: marks(lab, WITNESS), 30, f"{NAMES[WITNESS]} shows the mark")
     lab.wait_for(lambda: all(e2e.node_status(lab, region).get("mute") is None and e2e.status_of(lab, region).get("ledger_known")
                              for region in (WEST, WITNESS)), 20, "both vote, and know the ledger")
+    lab.wait_for(lambda: any("reconcile" in text for text in open_glass(lab, WITNESS)), 30, "with a majority back, people are called to reconcile")
     code, said = e2e.order(lab, WITNESS, "failover", SERVICE, "--to", WEST, "--reason", REASON, "--yes",
                            "--skip-gate", "majority_failed", "--skip-gate", "no_mark", "--skip-gate", "fence")
     suite.expect(code == 3 and "no_mark" in said and "reconcile" in said, f"no failover begins meanwhile: {said}")

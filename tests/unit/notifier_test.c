@@ -656,7 +656,9 @@ SUITE_MAIN("notifier", TEST(warnings_that_matter_are_told), TEST(a_majority_that
            TEST(an_operation_elsewhere_is_left_to_its_executor),
            TEST(one_that_went_back_needs_a_person_until_all_is_well),
            TEST(a_proposal_waits_for_a_person), TEST(a_proposal_ends_with_its_answer),
-           TEST(a_switchover_that_does_not_begin_calls), TEST(what_another_node_was_told_counts_here),
-           TEST(the_newest_are_remembered), TEST(what_is_heard_in_time_calls_nobody), TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
+           TEST(a_switchover_that_does_not_begin_calls),
+           TEST(what_another_node_was_told_counts_here),
+           TEST(the_newest_are_remembered), TEST(what_is_heard_in_time_calls_nobody),
+           TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
            TEST(pagerduty_gets_its_key_in_the_body), TEST(a_program_gets_the_object_on_its_stdin),
            TEST(ends_with_work_under_way), TEST(notes_reach_the_receiver_in_order))

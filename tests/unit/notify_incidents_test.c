@@ -309,6 +309,7 @@ static void what_is_proposed_waits_for_a_person(void)
     CU_ASSERT_FALSE(incidents_find(set, OPERATION)->person);
     incidents_find(set, OPERATION)->person = true; /* or nobody answered, and it goes on by itself */
     happens(CONFIG_EVENT_BEGIN, STEP_NONE, 901);
+    CU_ASSERT_FALSE(incidents_find(set, OPERATION)->person);
     ticks(901, 4000);
     expect("0:begin 2:begin ");
     end();
