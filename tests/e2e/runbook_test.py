@@ -133,6 +133,7 @@ def on_record(suite, lab, operation):
                  and asked[0]["arguments"]["item"] == "tell-team" and asked[0]["arguments"]["operation"] == operation,
                  "the audit trail of the node that was told has who, which item, why, and what came of it", asked)
     taken = e2e.events(lab, "order_taken", [WITNESS], order="operation_tick")
+    suite.expect(taken and "tick an item" in taken[-1]["text"] and "none" not in taken[-1]["text"], "the journal says what was ordered", taken)
     suite.expect(len(taken) == 1 and taken[0]["operation"] == operation and taken[0]["detail"] == asked[0]["user"],
                  "and the journal, too", taken)
     checked = {line["item"]: line["answer"] for line in e2e.events(lab, "runbook_checked", [WEST])}
