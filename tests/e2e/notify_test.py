@@ -129,7 +129,7 @@ def suspicion_once(suite, told):
 
 def open_incident(lab, region, incident):
     _, output, _ = lab.failoverctl(region, "incidents", "--json")
-    return next((i for i in json.loads(output)["incidents"] if i["id"] == incident), {})
+    return next((i for i in json.loads(output).get("incidents", []) if i["id"] == incident), {})
 
 
 def escalation(suite, lab, told, incident):
@@ -242,11 +242,18 @@ def test_proposal(suite, lab):
                  body["severity"] == "critical" and body["operation"] == first and body["region"] == WEST, f"it says what to type: {body['todo']}", body)
     suite.expect("say failed" in body["text"] and "does not begin until" in body["text"], f"and why: {body['text']}", body)
     lab.wait_for(lambda: told.events("boss", first), LEVEL_1_S + 10, "nobody answers, so the next level is called")
+    code, output, error = lab.failoverctl(WEST, "ack", first)
+    suite.expect(code == 0, "somebody takes care", output + error)
+    lab.wait_for(lambda: open_incident(lab, WITNESS, first).get("acknowledged_by"), 5, "and the other node knows")
+    lab.coordinators[WEST].kill()
+    lab.start_coordinator(WEST)
+    lab.wait_for(lambda: open_incident(lab, WEST, first).get("acknowledged_by") == "root", 20, "a restarted node hears who takes care")
     code, output, error = lab.failoverctl(WEST, "decline", first, "--reason", "we move the network")
     suite.expect(code == 0, "declined", output + error)
     for name, end in (("tickets", "resolved"), ("chat", "resolved"), ("duty", "resolve"), ("boss", "resolved")):
         lab.wait_for(lambda: told.events(name, first)[-1] == end, 10, f"{name} is told that it is over")
-        suite.expect(told.events(name, first) == ["proposal", end], f"{name} was called, and then told that it is over", told.events(name, first))
+        wanted = expected(name, ["proposal", "acknowledged", end])
+        suite.expect(told.events(name, first) == wanted, f"{name} was called, and then told that it is over", told.events(name, first))
     over = [b["text"] for b in told.taken("tickets") if b["incident"] == first][-1]
     suite.expect("declined by root (we move the network)" in over, f"by whom and why: {over}")
     lab.start_region(EAST)
