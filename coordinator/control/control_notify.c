@@ -30,7 +30,8 @@ static void spread(struct control *c, const struct control_ack *ack)
     struct node_event event = { .kind = EVENT_ORDER };
     event.as.order = (struct event_order){
         ack->service, CONTROL_OWN_TICKET,
-        { .kind = ORDER_ACK, .to = REGION_NONE, .operation = ack->incident, .accepted_loss_bytes = -1, .by = ack->by } };
+        { .kind = ORDER_ACK, .to = REGION_NONE, .operation = ack->incident, .accepted_loss_bytes = -1,
+          .accepted_loss_us = -1, .by = ack->by } };
     control_event(c, &event);
 }
 

@@ -1,8 +1,8 @@
 /* From what the core says and what the node sees to incidents.
  *
  * Notes are told as they happen, and are of operations that this node carries out. What every node sees (a region
- * that a majority suspects, an operation or a proposal in the ledger, a warning of status, a node that is lost) is looked at once a
- * second. A new kind of event is a row in `happenings`, or in notify_events.c where status warns of it.
+ * that a majority suspects, an operation or a proposal in the ledger, a warning of status, a node that is lost) is
+ * looked at once a second. A new kind of event is a row in `happenings`, or in notify_events.c where status warns of it.
  */
 #include <string.h>
 
@@ -219,8 +219,8 @@ static void look_back_at_all(struct notifier *n, const struct view_service *view
 
 /* ---- regions --------------------------------------------------------------------------------- */
 
-void notifier_append_doubts(struct text *text, const struct notifier *n, const struct view_service *view, size_t service,
-                            size_t region)
+void notifier_append_doubts(struct text *text, const struct notifier *n, const struct view_service *view,
+                            size_t service, size_t region)
 {
     const struct cluster_config *cluster = n->settings.cluster;
     const struct view_observer *worst = NULL;

@@ -1,5 +1,5 @@
-/* What the ledger has put down and not begun: a failover that waits for a person's word, a switchover that was to begin by
- * now.
+/* What the ledger has put down and not begun: a failover that waits for a person's word, a switchover that was to
+ * begin by now.
  *
  * Its incident has the id that the operation will have, so a message names what is approved or declined, and what
  * begins then goes on with the same incident. All nodes see it alike and one of them tells.
