@@ -1,8 +1,8 @@
 /* control_notify: what people have to be told is looked for once a second; who takes care says so here.
  *
- * An acknowledgement counts here at once, and is given to the core as an order, which sends it to every node in the gossip
- * of a service, with a quorum or without. Each node takes what it hears as it arrives (notifier_hear()). An order that
- * the core refuses, since it works on another one, is given again at the next look.
+ * An acknowledgement counts here at once, and is given to the core as an order, which sends it to every node in the
+ * gossip of a service, with a quorum or without. Each node takes what it hears as it arrives (notifier_hear()). An
+ * order that the core refuses, since it works on another one, is given again at the next look.
  *
  * The gossip of a service then has the newest one in every message: so a lost message does not matter, and a node that
  * was restarted, or away, hears it when it is back. What it does not hear then is the older of two of the same service:

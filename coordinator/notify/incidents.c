@@ -268,7 +268,8 @@ void incidents_event(struct incidents *set, const struct incident_fact *fact, st
 void incidents_goes_on(struct incidents *set, uint64_t id)
 {
     struct incident *incident = find(set, id);
-    bool waited = incident != NULL && (incident->event == CONFIG_EVENT_STUCK || incident->event == CONFIG_EVENT_PROPOSAL);
+    bool waited = incident != NULL &&
+                  (incident->event == CONFIG_EVENT_STUCK || incident->event == CONFIG_EVENT_PROPOSAL);
     if (waited && incident->operation != 0)
         incident->person = false;
 }

@@ -109,9 +109,9 @@ void incidents_over(struct incidents *incidents, uint64_t id, const char *why, s
 /* After each look: conditions that are gone end; the next level is told; what became ours to tell is told. */
 void incidents_tick(struct incidents *incidents, struct incident_time now);
 
-/* Somebody takes care, said at that wall time (of any node). False: there is no such open incident, or it is a condition
- * and that word is older than it by more than clocks may differ, so it was about an earlier one. Said twice, the first one
- * counts, and it is true. */
+/* Somebody takes care, said at that wall time (of any node). False: there is no such open incident, or it is a
+ * condition and that word is older than it by more than clocks may differ, so it was about an earlier one. Said twice,
+ * the first one counts, and it is true. */
 bool incidents_acknowledge(struct incidents *incidents, uint64_t id, const char *by, int64_t wall_us,
                            struct incident_time now) CHECKED;
 

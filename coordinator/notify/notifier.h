@@ -42,8 +42,8 @@ void notifier_look(struct notifier *notifier, const struct view_service *views, 
  * node's word. False: no such incident is open here, or that word is older than it. Twice is as good as once. */
 bool notifier_acknowledged(struct notifier *notifier, uint64_t incident, const char *by, int64_t wall_us) CHECKED;
 
-/* What any node was told, as its gossip has it; again and again is as good as once. It counts at the next look, and also
- * for an incident that opens here later: the newest NOTIFIER_ACKS_MAX are remembered. */
+/* What any node was told, as its gossip has it; again and again is as good as once. It counts at the next look, and
+ * also for an incident that opens here later: the newest NOTIFIER_ACKS_MAX are remembered. */
 #define NOTIFIER_ACKS_MAX 16
 void notifier_hear(struct notifier *notifier, const struct ack *ack);
 

@@ -2,7 +2,8 @@
  *
  * Notes are told as they happen, and are of operations that this node carries out. What every node sees (a region
  * that a majority suspects, an operation or a proposal in the ledger, a warning of status, a node that is lost) is
- * looked at once a second. A new kind of event is a row in `happenings`, or in notify_events.c where status warns of it.
+ * looked at once a second. A new kind of event is a row in `happenings`, or in notify_events.c where status warns of
+ * it.
  */
 #include <string.h>
 
@@ -145,12 +146,14 @@ static void look_at_operation(struct notifier *n, const struct view_service *vie
     incidents_event(n->incidents, &fact, notifier_now());
 }
 
-static bool majority_doubts(const struct view_service *view, size_t region, const struct cluster_config *cluster)
+/* Of those who vote now, whoever that was when the file was written. */
+static bool majority_doubts(const struct view_service *view, size_t region)
 {
     unsigned doubts = 0;
-    for (size_t v = 0; v < cluster->voter_count; v++) {
-        const struct view_observer *seen = &view->regions[region].observers[cluster->voters[v]];
-        doubts += seen->present && (seen->verdict == VERDICT_SUSPECT || seen->verdict == VERDICT_FAILED);
+    for (node_id v = 0; v < POLICY_NODES_MAX; v++) {
+        const struct view_observer *seen = &view->regions[region].observers[v];
+        doubts += view->nodes[v].voter && seen->present &&
+                  (seen->verdict == VERDICT_SUSPECT || seen->verdict == VERDICT_FAILED);
     }
     return doubts >= view->voters_needed;
 }
@@ -160,7 +163,7 @@ void notifier_end_when_well(struct notifier *n, struct incident *incident, const
     region_id writer = view->ledger.writer;
     struct incident_time now = notifier_now();
     bool well = writer < POLICY_REGIONS_MAX && view->quorum &&
-                !majority_doubts(view, writer, n->settings.cluster);
+                !majority_doubts(view, writer);
     if (!well)
         incident->well_us = 0;
     else if (incident->well_us == 0)
@@ -224,18 +227,21 @@ void notifier_append_doubts(struct text *text, const struct notifier *n, const s
 {
     const struct cluster_config *cluster = n->settings.cluster;
     const struct view_observer *worst = NULL;
+    unsigned voters = 0;
     unsigned suspect = 0;
     unsigned failed = 0;
-    for (size_t v = 0; v < cluster->voter_count; v++) {
-        const struct view_observer *seen = &view->regions[region].observers[cluster->voters[v]];
-        if (!seen->present || (seen->verdict != VERDICT_SUSPECT && seen->verdict != VERDICT_FAILED))
+    for (node_id v = 0; v < POLICY_NODES_MAX; v++) {
+        const struct view_observer *seen = &view->regions[region].observers[v];
+        voters += view->nodes[v].voter;
+        if (!view->nodes[v].voter || !seen->present ||
+            (seen->verdict != VERDICT_SUSPECT && seen->verdict != VERDICT_FAILED))
             continue;
         suspect += seen->verdict == VERDICT_SUSPECT;
         failed += seen->verdict == VERDICT_FAILED;
         if (worst == NULL || (seen->verdict == VERDICT_FAILED && worst->verdict != VERDICT_FAILED))
             worst = seen;
     }
-    text_appendf(text, "%s: of %zu voters %u say failed, %u suspect", cluster->regions[region].name, cluster->voter_count,
+    text_appendf(text, "%s: of %u voters %u say failed, %u suspect", cluster->regions[region].name, voters,
                  failed, suspect);
     if (worst == NULL)
         return;
@@ -252,7 +258,7 @@ static void look_at_regions(struct notifier *n, const struct view_service *view,
     const struct service_config *config = &cluster->services[service];
     char sentence[NOTICE_TEXT_MAX];
     for (size_t r = 0; r < cluster->region_count && r < POLICY_REGIONS_MAX; r++) {
-        if (config_service_region(config, r) == NULL || !majority_doubts(view, r, cluster))
+        if (config_service_region(config, r) == NULL || !majority_doubts(view, r))
             continue;
         struct text text = TEXT_OF(sentence);
         bool writer = view->ledger_known && view->ledger.writer == r;
@@ -294,14 +300,14 @@ static void look_at_warning(struct notifier *n, const json_t *warning)
 }
 
 /* Every node that misses it says so itself: it may be the link between these two alone. The id is the same. */
-static void look_at_node(struct notifier *n, node_id node)
+static void look_at_node(struct notifier *n, node_id node, bool voter)
 {
     const struct cluster_config *cluster = n->settings.cluster;
     char text[NOTICE_TEXT_MAX];
     struct text words = TEXT_OF(text);
     text_appendf(&words, "failoverd on %s in %s has not been heard for %d s: one vote less%s", cluster->nodes[node].name,
                  cluster->nodes[node].region_name, (int)(NODE_LOST_US / US_PER_S),
-                 cluster->nodes[node].voter ? "" : " to look with");
+                 voter ? "" : " to look with");
     struct incident_fact fact = {
         .id = incident_id(cluster->cluster, NULL, "node_lost", cluster->nodes[node].name, 0),
         .key = incident_id(cluster->cluster, NULL, "node_lost", cluster->nodes[node].name, 0),
@@ -342,7 +348,7 @@ void notifier_look(struct notifier *n, const struct view_service *views, const j
         look_at_warning(n, warning);
     for (node_id node = 0; node < cluster->node_count && node < POLICY_NODES_MAX; node++)
         if (!node_in(n->peers.heard, node))
-            look_at_node(n, node);
+            look_at_node(n, node, views[0].nodes[node].voter);
     look_at_acks(n);
     incidents_tick(n->incidents, notifier_now());
 }
