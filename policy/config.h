@@ -82,7 +82,8 @@ struct policy_config {
     int64_t heartbeat_us;
     uint8_t failovers_at_once; /* of all services, by themselves; 0: no limit */
     uint64_t instance;         /* this node's durable guard identity, made with its store */
-    uint64_t seed;             /* for jitter only */
+    uint64_t seed;             /* of jitter, nonces and ids. Another one for each process: what an earlier life gave an
+                                  id to, perhaps before its store was lost or put back, is never meant by a new one */
     struct service_policy services[POLICY_SERVICES_MAX];
 };
 

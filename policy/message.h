@@ -138,6 +138,7 @@ struct order {
                                     mark */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes; /* -1: the service's RPO holds */
+    int64_t accepted_loss_us;    /* likewise */
     struct wall_time at;         /* of a pause: until then; of a switchover or failback: not before; 0: not given */
     struct shift shift;          /* of a failback */
     uint32_t items;              /* of a tick */
@@ -197,6 +198,8 @@ struct message_order_reply {
     uint8_t gate;
     int64_t value;
     int64_t limit;
+    int64_t value_us; /* of GATE_LOSS_WITHIN_RPO, the same in time; of it a value of -1 is one that is not known */
+    int64_t limit_us;
     uint64_t operation;
 };
 

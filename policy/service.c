@@ -87,13 +87,17 @@ const struct sighting *service_sighting(const struct service *s, region_id regio
     return newest;
 }
 
+/* What was seen before the grant may be of a former life of that database. Seen since is a look that was taken when the
+ * grant was known here, or one that shows a timeline which only a promotion since can have begun. The timeline alone
+ * would not do: a person may send the service back, by name, to a region whose database is a primary still, of an
+ * older timeline than the other's. Nothing is promoted there; it opens, and writes on in that one. */
 bool service_seen_primary(const struct service *s, region_id region)
 {
     for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
         const struct sighting *seen = &s->health.sightings[region][n];
-        bool newer = s->health.series_region == region ||
+        bool since = s->health.series_region == region || seen->at.us > s->guard_known_at.us ||
                      seen->facts.timeline > s->health.writer_series.timeline;
-        if (seen->known && !seen->facts.in_recovery && newer)
+        if (seen->known && !seen->facts.in_recovery && since)
             return true;
     }
     return false;

@@ -438,7 +438,7 @@ const struct sighting *service_sighting(const struct service *service, region_id
 bool operation_abandoned(const struct service *service, const struct turn *turn,
                          const struct ledger *ledger);
 
-/* A region whose database anybody saw as a primary since it was granted. */
+/* The region that was granted last: whether anybody saw its database as a primary since. */
 bool service_seen_primary(const struct service *service, region_id region);
 
 /* ---- the parts: each runs once per step ---- */
@@ -550,9 +550,9 @@ void operation_act_done(struct service *service, struct turn *turn,
                         const struct act_result *result);
 
 /* Every gate of a failover of this service to `target`, judged now; `planned`: of a switchover. `skipped`: by a
- * person. */
+ * person. `accepted`: NULL, the service's RPO holds. */
 void gates_judge(const struct service *service, const struct turn *turn, region_id target, bool planned,
-                 uint32_t skipped, int64_t accepted_loss_bytes, struct gate gates[GATE_COUNT]);
+                 uint32_t skipped, const struct loss_accepted *accepted, struct gate gates[GATE_COUNT]);
 /* The region that would be left: the writer, or while none is, the one that wrote last. */
 region_id gates_source(const struct ledger *ledger);
 /* The first that is shut and not skipped; GATE_COUNT if none is. */

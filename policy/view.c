@@ -27,7 +27,7 @@ static void view_nodes(const struct service *s, const struct turn *turn, struct 
         }
     }
     v->voters_needed = electorate_needed(turn->voters);
-    v->voters_heard = set_size(voting);
+    v->voters_heard = electorate_counted(turn->voters, voting);
     v->quorum = electorate_has(turn->voters, voting);
 }
 
@@ -67,7 +67,7 @@ static void view_database(const struct service *s, const struct turn *turn, regi
     struct loss loss = watch_loss(s, turn, region, seen->facts.lsn);
     v->lag_known = loss.known;
     v->lag_bytes = loss.bytes;
-    v->lag_us = loss.us;
+    v->lag_us = loss_time(&loss);
     v->lag_age_us = loss.age_us;
 }
 
@@ -121,8 +121,8 @@ static void view_region(const struct service *s, const struct turn *turn, region
     v->candidate = l != NULL && l->writer != region;
     if (!v->candidate)
         return;
-    gates_judge(s, turn, region, false, 0, -1, v->gates);
-    gates_judge(s, turn, region, true, 0, -1, v->planned_gates);
+    gates_judge(s, turn, region, false, 0, NULL, v->gates);
+    gates_judge(s, turn, region, true, 0, NULL, v->planned_gates);
     v->gates_open = gates_first_shut(v->gates) == GATE_COUNT;
 }
 
@@ -163,7 +163,7 @@ static void view_operation(const struct service *s, const struct turn *turn,
     v->proof = run->proof;
     if (run->loss.known) {
         v->loss_bytes = run->loss.bytes;
-        v->loss_us = run->loss.us;
+        v->loss_us = loss_time(&run->loss);
         v->loss_age_us = run->loss.age_us;
     }
     v->detail = run->detail;

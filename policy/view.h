@@ -48,7 +48,7 @@ struct view_observer {
 struct view_region {
     bool serves;
     struct view_observer observers[POLICY_NODES_MAX];
-    uint8_t failed_votes;   /* fresh votes of voters */
+    uint8_t failed_votes;   /* fresh votes of voters, as far as they get to voters_needed (electorate_counted) */
     /* The newest facts of its database by anyone, and who has them. */
     struct database_facts database;
     int64_t database_age_us;
@@ -56,7 +56,7 @@ struct view_region {
     /* As a standby, against the writer's newest known position. */
     bool lag_known;
     int64_t lag_bytes;
-    int64_t lag_us;
+    int64_t lag_us;         /* -1: goes further back than is known */
     int64_t lag_age_us;     /* how old the knowledge of the writer's position is */
     /* Its guard, as last heard. */
     bool guard_heard;
@@ -94,7 +94,7 @@ struct view_operation {
     int64_t wait_left_us;   /* until the old lease has run out */
     enum fence_proof proof;
     int64_t loss_bytes;     /* as compared; -1 unknown */
-    int64_t loss_us;
+    int64_t loss_us;        /* likewise, of its own */
     int64_t loss_age_us;
     bool in_force;          /* a failback's stage: every name server answers it */
     int64_t in_force_us;    /* since when */
@@ -127,7 +127,7 @@ struct view_service {
     struct ledger ledger;
     int64_t ledger_age_us;       /* since a majority was last known to hold it; AGE_UNKNOWN_US */
     bool quorum;                 /* a majority of voters was heard within the last heartbeats */
-    uint8_t voters_heard;
+    uint8_t voters_heard;        /* likewise */
     uint8_t voters_needed;
     bool abstaining;
     bool settings_differ;        /* a peer runs with other settings */

@@ -27,6 +27,7 @@
 #define CONNECT_TO_MAX 96
 #define HEADER_LINE_MAX 8192
 #define CA_CACHE_S 600
+#define HOST_SHOWN_MAX 200
 
 struct fetch_pool {
     struct loop *loop;
@@ -724,6 +725,21 @@ static bool begin(struct fetch *fetch, struct fault *fault)
     return true;
 }
 
+/* Whom a request goes to, without path, query, user or password: any of these may be a secret, and so may all of what
+ * is no URL. */
+static void append_host(struct text *text, const char *url)
+{
+    const char *host = strstr(url, "://");
+    if (host == NULL)
+        return;
+    const char *end = host + 3 + strcspn(host + 3, "/?#");
+    host += 3;
+    for (const char *at = host; at < end; at++)
+        if (*at == '@')
+            host = at + 1;
+    text_append_bytes(text, host, (size_t)(end - host));
+}
+
 struct fetch *fetch_start(struct fetch_pool *pool, const struct fetch_request *request, struct fault *fault)
 {
     ensure(request->done != NULL && request->total_ms > 0 && request->url != NULL);
@@ -747,7 +763,10 @@ struct fetch *fetch_start(struct fetch_pool *pool, const struct fetch_request *r
     if (fetch->easy == NULL)
         (void)fault_set(fault, "out of memory");
     if (fetch->easy == NULL || !configure(fetch, request, fault) || !begin(fetch, fault)) {
-        (void)fault_wrap(fault, "%.200s", request->url);
+        char host[HOST_SHOWN_MAX];
+        struct text text = TEXT_OF(host);
+        append_host(&text, request->url);
+        (void)fault_wrap(fault, "a request to \"%s\"", host);
         fetch_free(fetch);
         return NULL;
     }

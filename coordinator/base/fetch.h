@@ -107,7 +107,8 @@ struct fetch_pool *fetch_pool_new(struct loop *loop, size_t max_idle_connections
 /* Running requests end with FETCH_CANCELLED, called from here. NULL is allowed. Not from within `done`. */
 void fetch_pool_free(struct fetch_pool *pool);
 
-/* NULL with the fault set when the request itself is wrong or we lack memory: `done` isn't called then.
+/* NULL with the fault set when the request itself is wrong or we lack memory: `done` isn't called then. The fault names
+ * the host, and of the URL nothing else: the rest may be a secret.
  * The handle is valid until `done` returns. */
 struct fetch *fetch_start(struct fetch_pool *pool, const struct fetch_request *request, struct fault *fault);
 

@@ -391,6 +391,7 @@ enum config_event {
     CONFIG_EVENT_READINESS,
     CONFIG_EVENT_CERTIFICATE,
     CONFIG_EVENT_AUDIT,
+    CONFIG_EVENT_GLASS,
     CONFIG_EVENT_COUNT
 };
 
@@ -597,6 +598,8 @@ const struct record_weight *config_record_weight(const struct record_config *rec
  * service_digests[]. */
 uint64_t config_digest_cluster(const struct cluster_config *cluster);
 uint64_t config_digest_service(const struct service_config *service);
+/* Of who is told of what. Nodes compare it with each other, together with the service's. */
+uint64_t config_digest_notify(const struct cluster_config *cluster);
 
 /* Names for people and for status. */
 const char *config_mode_name(int mode);

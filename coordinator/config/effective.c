@@ -149,6 +149,11 @@ uint64_t config_digest_cluster(const struct cluster_config *cluster)
     return digest_of(whole);
 }
 
+uint64_t config_digest_notify(const struct cluster_config *cluster)
+{
+    return digest_of(effective_object(&cluster_options, "$.notify", cluster));
+}
+
 uint64_t config_digest_service(const struct service_config *service)
 {
     json_t *whole = effective_object(&cluster_options, "$.services.*", service);

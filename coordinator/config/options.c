@@ -31,7 +31,8 @@ const char *const option_runbook_checks[] = { "person", "gates_open", "target_st
 static const char *const operations[] = { "failover", "switchover", "failback", "adopt", NULL };
 static const char *const no_answers[] = { "nothing", "go", NULL };
 const char *const option_events[] = { "suspicion", "proposal", "begin",     "step",      "done",        "failed",
-                                      "stuck",     "fence",    "no_quorum", "readiness", "certificate", "audit", NULL };
+                                      "stuck",     "fence",    "no_quorum", "readiness", "certificate", "audit",
+                                      "glass",     NULL };
 _Static_assert(sizeof option_events / sizeof option_events[0] == CONFIG_EVENT_COUNT + 1, "each event has its word");
 const char *const option_channel_kinds[] = { "slack", "pagerduty", "json", "exec", NULL };
 static const char *const quorum_losses[] = { "fence", "keep", NULL };

@@ -53,6 +53,16 @@ struct probe_ask {
     struct timer timer;
 };
 
+/* Acknowledgements that the core was not seen to tell on yet; a newcomer takes the oldest one's place. */
+#define CONTROL_ACKS_MAX 8
+#define CONTROL_OWN_TICKET 0 /* of an order that no connection waits for */
+
+struct control_ack {
+    uint64_t incident; /* 0: a free place */
+    uint8_t service;   /* whose gossip carries it */
+    struct policy_text by;
+};
+
 struct control {
     struct control_parts parts;
     int64_t started_us;
@@ -65,6 +75,8 @@ struct control {
     struct timer look;         /* at what has come back: see returned.h */
     struct notifier *notifier;
     struct timer tell;         /* looks what people have to be told */
+    struct control_ack acks[CONTROL_ACKS_MAX];
+    size_t next_ack;           /* its place */
 
     /* Events wait here while one is being worked, so that an effect that answers at once (a message
      * to ourselves, an act that fails right away) never steps the node within a step. */

@@ -1,11 +1,21 @@
 /* control_notify: what people have to be told is looked for once a second; who takes care says so here.
  *
- * An acknowledgement is taken on the node that is asked, and counts there: another node that tells goes on until it is
- * told too.
+ * An acknowledgement counts here at once, and is given to the core as an order, which tells it on in the gossip of a
+ * service: every node hears of it within a heartbeat, with a quorum or without, and notifier_look() takes it there. An
+ * order that the core refuses, since it works on another one, is given again at each look until the view shows it.
+ *
+ * The gossip of a service has the newest one. It is in every message, so a lost one does not matter, and a node that
+ * was restarted or away hears it when it is back. What it does not hear then is the older of two of the same service:
+ * if that node is the one to tell, it goes on calling until it is asked itself. An incident of no service goes with the
+ * first one.
+ *
+ * Of some incidents one node alone knows (NOTIFY_OWN). So an id that is not open here is told on all the same; only
+ * nobody here can say then whether it was anybody's, and the answer is no success.
  */
 #include <stdlib.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/base/ensure.h"
 #include "coordinator/control/control_internal.h"
 #include "coordinator/control/probing.h"
 #include "coordinator/status/names.h"
@@ -15,6 +25,26 @@
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
+static void spread(struct control *c, const struct control_ack *ack)
+{
+    struct node_event event = { .kind = EVENT_ORDER };
+    event.as.order = (struct event_order){
+        ack->service, CONTROL_OWN_TICKET,
+        { .kind = ORDER_ACK, .to = REGION_NONE, .operation = ack->incident, .accepted_loss_bytes = -1, .by = ack->by } };
+    control_event(c, &event);
+}
+
+static void spread_what_is_left(struct control *c, const struct view_service *views)
+{
+    for (size_t i = 0; i < CONTROL_ACKS_MAX; i++) {
+        struct control_ack *ack = &c->acks[i];
+        if (ack->incident != 0 && views[ack->service].ack.incident == ack->incident)
+            ack->incident = 0;
+        if (ack->incident != 0)
+            spread(c, ack);
+    }
+}
+
 static void on_look(void *arg)
 {
     struct control *c = arg;
@@ -23,6 +53,7 @@ static void on_look(void *arg)
     json_t *warnings = status_warnings(&snapshot.input, NULL);
     notifier_look(c->notifier, snapshot.views, warnings);
     json_decref(warnings);
+    spread_what_is_left(c, snapshot.views);
     control_snapshot_drop(c, &snapshot);
     timer_set_after_us(&c->tell, LOOK_EVERY_US);
 }
@@ -53,26 +84,45 @@ static json_t *open_incidents(struct control *c, struct text *sentence)
     return open;
 }
 
+static void tell_on(struct control *c, uint64_t incident, const struct policy_text *by)
+{
+    struct control_ack *ack = &c->acks[c->next_ack];
+    c->next_ack = (c->next_ack + 1) % CONTROL_ACKS_MAX;
+    *ack = (struct control_ack){ incident, notifier_service_of(c->notifier, incident), *by };
+    spread(c, ack);
+}
+
+static void answer_ack_of_another(struct control *c, const struct control_request *request, const char *who)
+{
+    char words[512], todo[1024];
+    struct text text = TEXT_OF(words), next = TEXT_OF(todo);
+    text_appendf(&text, "incident %s is not open on this node. Every node is told that %s takes care of it, and where it is "
+                        "open nobody else is called; whether it is open anywhere can't be seen from here",
+                 request->arguments.incident, who);
+    text_append(&next, "failoverctl incidents on the node that sent the message shows who takes care of it. ");
+    json_t *open = open_incidents(c, &next);
+    control_refuse(c->server, request->ticket, "no_incident", EXIT_FAILED, words, todo, json_pack("{s:o}", "open", open));
+}
+
 void control_notify_ack(struct control *c, const struct control_request *request)
 {
     uint64_t incident = 0;
-    char todo[1024];
-    struct text text = TEXT_OF(todo);
-    const char *who = request->who.user[0] != '\0' ? request->who.user : "somebody";
-    bool known = parse_hex(request->arguments.incident, &incident) &&
-                 notifier_acknowledged(c->notifier, incident, who, base_wall_us());
-    if (!known) {
-        json_t *open = open_incidents(c, &text);
-        control_refuse(c->server, request->ticket, "no_incident", EXIT_USAGE, "no such incident is open on this node", todo,
-                       json_pack("{s:o}", "open", open));
+    struct order order = { .kind = ORDER_ACK };
+    char words[512];
+    struct text text = TEXT_OF(words);
+    control_sign(request, &order);
+    ensure(parse_hex(request->arguments.incident, &incident)); /* command_parse() saw to it */
+    bool open = notifier_acknowledged(c->notifier, incident, order.by.s, base_wall_us());
+    if (incident != 0)
+        tell_on(c, incident, &order.by);
+    if (!open) {
+        answer_ack_of_another(c, request, order.by.s);
         return;
     }
-    char words[512];
-    text = TEXT_OF(words);
-    text_appendf(&text, "incident %s: %s takes care of it; nobody else is called for it from here", request->arguments.incident,
-                 who);
+    text_appendf(&text, "incident %s: %s takes care of it, and every node is told so: nobody else is called for it",
+                 request->arguments.incident, order.by.s);
     control_reply(c->server, request->ticket, json_pack("{s:s, s:o, s:o}", "incident", request->arguments.incident,
-                                                        "acknowledged_by", json_of_text(who), "text", json_of_text(words)));
+                                                        "acknowledged_by", json_of_text(order.by.s), "text", json_of_text(words)));
 }
 
 static void on_tested(void *arg, uint64_t ticket, bool taken, long status, int64_t took_us, const char *channel,

@@ -167,7 +167,7 @@ static void answer_tick(struct control *c, const struct control_request *request
     size_t service = 0;
     char why[STATUS_TICK_TEXT_MAX];
     struct text text = TEXT_OF(why);
-    struct order order = { .kind = ORDER_TICK, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order order = { .kind = ORDER_TICK, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     ensure(parse_hex(request->arguments.operation, &order.operation)); /* command_parse() saw to it */
     control_snapshot(c, &snapshot);
     enum tick_ruling ruling = status_tick(&snapshot.input, order.operation, request->arguments.item, &service,
@@ -184,20 +184,22 @@ static void answer_tick(struct control *c, const struct control_request *request
 }
 
 /* The service whose proposal has this id, or whose operation had; CONFIG_NONE. `withdrawn`: it was one, and is no
- * more. */
-static size_t service_of_proposal(struct control *c, uint64_t id, bool *withdrawn)
+ * more. `later`: it is no failover, but a switchover that a person has put down for a time. */
+static size_t service_of_proposal(struct control *c, uint64_t id, bool *withdrawn, bool *later)
 {
     struct view_service *view = malloc(sizeof *view);
     size_t found = CONFIG_NONE;
     ensure(view != NULL);
-    *withdrawn = false;
+    *withdrawn = *later = false;
     for (size_t i = 0; i < c->parts.cluster->service_count && found == CONFIG_NONE; i++) {
         node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
                   view);
         const struct ledger *l = &view->ledger;
-        if (view->ledger_known && ((l->proposal.state != PROPOSAL_NONE && l->proposal.id == id) ||
-                                   l->operation.id == id || l->last_operation == id))
+        bool proposed = l->proposal.state != PROPOSAL_NONE && l->proposal.id == id;
+        if (view->ledger_known && (proposed || l->operation.id == id || l->last_operation == id)) {
             found = i;
+            *later = proposed && operation_planned(l->proposal.kind);
+        }
         *withdrawn = *withdrawn || view->proposal_withdrawn == id;
     }
     free(view);
@@ -208,9 +210,10 @@ static void answer_proposal(struct control *c, const struct control_request *req
 {
     struct node_event event = { .kind = EVENT_ORDER };
     struct order *order = &event.as.order.order;
-    bool withdrawn = false;
+    bool withdrawn = false, later = false;
     control_answer_of(request, order);
-    size_t service = order->operation != 0 ? service_of_proposal(c, order->operation, &withdrawn) : CONFIG_NONE;
+    size_t service =
+        order->operation != 0 ? service_of_proposal(c, order->operation, &withdrawn, &later) : CONFIG_NONE;
     if (service == CONFIG_NONE) {
         control_refuse(c->server, request->ticket, withdrawn ? "withdrawn" : "unknown_proposal", EXIT_USAGE,
                        withdrawn ? "refused: this proposal was withdrawn: its region is well again, or another region "
@@ -219,6 +222,8 @@ static void answer_proposal(struct control *c, const struct control_request *req
                        "failoverctl status shows the proposals that wait.", NULL);
         return;
     }
+    if (later)
+        control_about_later(c->server, request->ticket);
     event.as.order.service = (uint8_t)service;
     event.as.order.ticket = request->ticket;
     control_event(c, &event);
@@ -260,6 +265,8 @@ static uint64_t running_operation(struct control *c, const char *service)
 void control_people_answer(struct control *c, const struct message_order_reply *reply)
 {
     struct message_order_reply told = *reply;
+    if (told.ticket == CONTROL_OWN_TICKET)
+        return; /* control_notify.c sees in the view what became of it */
     if (told.answer == ANSWER_BUSY && told.operation == 0)
         told.operation = running_operation(c, control_asked_service(c->server, reply->ticket));
     control_answer_order(c->server, reply->ticket, c->parts.cluster, &told);

@@ -6,6 +6,7 @@
 #include "coordinator/base/child.h"
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/base/random.h"
 #include "coordinator/config/weights.h"
 #include "policy/service.h"
 
@@ -119,11 +120,14 @@ void policy_setup(struct policy_config *policy, const struct cluster_config *clu
     policy->heartbeat_us = cluster->heartbeat_us;
     policy->failovers_at_once = (uint8_t)cluster->failovers_at_once;
     policy->instance = instance;
-    policy->seed = instance ^ UINT64_C(0x9e3779b97f4a7c15);
+    policy->seed = base_random_u64();
     for (size_t v = 0; v < cluster->voter_count; v++)
         policy->voters = (node_set)(policy->voters | node_bit((node_id)cluster->voters[v]));
     for (size_t n = 0; n < cluster->node_count; n++)
         policy->region_of[n] = (region_id)cluster->nodes[n].region;
-    for (size_t s = 0; s < cluster->service_count; s++)
+    for (size_t s = 0; s < cluster->service_count; s++) {
         setup_service(&policy->services[s], &cluster->services[s]);
+        /* Gossiped for each service: that nodes would tell different people is seen in any. */
+        policy->services[s].settings ^= config_digest_notify(cluster);
+    }
 }

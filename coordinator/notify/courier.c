@@ -132,12 +132,10 @@ static bool post(struct courier_job *job, const struct secrets *secrets, const c
         .done = on_fetched,
         .arg = job,
     };
-    struct fault with_url; /* it names the URL, which is a secret */
-    job->fetch = fetch_start(job->courier->pool, &request, &with_url);
+    job->fetch = fetch_start(job->courier->pool, &request, fault);
     explicit_bzero(body, length);
     free(body);
-    return job->fetch != NULL || fault_set(fault, "no request can be made of its URL: it has to be http:// or https://, with "
-                                           "no user or password in it");
+    return job->fetch != NULL || fault_wrap(fault, "no request can be made of its URL");
 }
 
 static void on_resolved(const struct resolve_answer *answer, void *arg)

@@ -7,6 +7,7 @@
 #include "coordinator/base/ensure.h"
 #include "coordinator/base/text.h"
 #include "coordinator/notify/notify_events.h"
+#include "coordinator/status/names.h"
 #include "policy/failover/plan.h"
 
 _Static_assert(CONFIG_EVENT_COUNT + 2 * INCIDENT_STEPS_MAX <= 64, "an event and its step are one bit");
@@ -73,7 +74,7 @@ uint64_t incidents_refused(const struct incidents *set)
     return set->refused;
 }
 
-static uint64_t bit_of(enum config_event event, uint8_t step)
+uint64_t incident_bit(enum config_event event, uint8_t step)
 {
     unsigned bit = (unsigned)event;
     ensure(step < INCIDENT_STEPS_MAX);
@@ -86,15 +87,18 @@ static uint64_t bit_of(enum config_event event, uint8_t step)
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
-/* {service} in an event's todo is its name; a todo about a service makes no sense without one. */
-static void fill_todo(char *out, size_t size, const char *todo, const char *service)
+/* In an event's todo {service} stands for its name and {incident} for the id. */
+static void fill_todo(char *out, size_t size, const char *todo, const char *service, uint64_t id)
 {
-    static const char mark[] = "{service}";
+    static const char service_mark[] = "{service}", id_mark[] = "{incident}";
+    char hex[NAME_HEX_MAX];
     struct text text = text_over(out, size);
-    for (const char *at = strstr(todo, mark); at != NULL; at = strstr(todo, mark)) {
+    for (const char *at = strchr(todo, '{'); at != NULL; at = strchr(todo, '{')) {
+        bool named = strncmp(at, service_mark, sizeof service_mark - 1) == 0;
+        ensure(named || strncmp(at, id_mark, sizeof id_mark - 1) == 0);
         text_append_bytes(&text, todo, (size_t)(at - todo));
-        text_append(&text, service);
-        todo = at + sizeof mark - 1;
+        text_append(&text, named ? service : format_hex(hex, id));
+        todo = at + (named ? sizeof service_mark : sizeof id_mark) - 1;
     }
     text_append(&text, todo);
 }
@@ -122,13 +126,13 @@ static void fill_notice(const struct incidents *set, const struct incident *inci
     (void)text_copy(notice->node, sizeof notice->node, set->settings.node);
     (void)text_copy(notice->by, sizeof notice->by, incident->by);
     (void)text_copy(notice->text, sizeof notice->text, incident->text);
-    fill_todo(notice->todo, sizeof notice->todo, row->todo, notice->service);
+    fill_todo(notice->todo, sizeof notice->todo, row->todo, notice->service, incident->id);
 }
 
 static void tell_one(struct incidents *set, struct incident *incident, size_t channel, struct notice *notice)
 {
     notice->first = incident->told[channel] == 0;
-    incident->told[channel] |= bit_of(incident->event, incident->step);
+    incident->told[channel] |= incident_bit(incident->event, incident->step);
     set->settings.tell(set->settings.arg, channel, notice);
 }
 
@@ -142,7 +146,7 @@ static bool wants(const struct incidents *set, const struct incident *incident, 
 static void tell(struct incidents *set, struct incident *incident, enum notice_action action, struct incident_time now)
 {
     struct notice notice;
-    uint64_t bit = bit_of(incident->event, incident->step);
+    uint64_t bit = incident_bit(incident->event, incident->step);
     if (!incident->open || !set->settings.mine(set->settings.arg, incident))
         return;
     fill_notice(set, incident, &notice, now);
@@ -225,7 +229,7 @@ static void stand_as(struct incident *incident, const struct incident_fact *fact
     incident->event = fact->event;
     incident->step = fact->step;
     incident->service = fact->service;
-    incident->seen |= bit_of(fact->event, fact->step);
+    incident->seen |= incident_bit(fact->event, fact->step);
     (void)text_copy(incident->region, sizeof incident->region, fact->region != NULL ? fact->region : "");
     (void)text_copy(incident->text, sizeof incident->text, fact->text);
     if (person && !incident->person)
@@ -248,11 +252,13 @@ void incidents_event(struct incidents *set, const struct incident_fact *fact, st
         return;
     incident->open = true;
     incident->executor = fact->executor;
-    if ((incident->seen & bit_of(fact->event, fact->step)) != 0) {
+    if ((incident->seen & incident_bit(fact->event, fact->step)) != 0) {
         if (fact->event == incident->event && !told_anybody(incident)) /* as it stands for who tells it next */
             (void)text_copy(incident->text, sizeof incident->text, fact->text);
         return;
     }
+    if (fact->event == CONFIG_EVENT_BEGIN) /* what was waited for while it was a proposal */
+        incident->person = false;
     stand_as(incident, fact, now.us);
     /* That it is done is told together with its end. */
     if (fact->event != CONFIG_EVENT_DONE)
@@ -262,7 +268,8 @@ void incidents_event(struct incidents *set, const struct incident_fact *fact, st
 void incidents_goes_on(struct incidents *set, uint64_t id)
 {
     struct incident *incident = find(set, id);
-    if (incident != NULL && incident->operation != 0 && incident->event == CONFIG_EVENT_STUCK)
+    bool waited = incident != NULL && (incident->event == CONFIG_EVENT_STUCK || incident->event == CONFIG_EVENT_PROPOSAL);
+    if (waited && incident->operation != 0)
         incident->person = false;
 }
 
@@ -293,7 +300,7 @@ static void end(struct incidents *set, struct incident *incident, const char *wh
         tell(set, incident, NOTICE_RESOLVE, now);
     /* Who was told that it is done knows; the others get a word that it is over. */
     for (size_t i = 0; i < CONFIG_MAX_CHANNELS; i++)
-        if ((incident->told[i] & bit_of(CONFIG_EVENT_DONE, STEP_NONE)) != 0)
+        if ((incident->told[i] & incident_bit(CONFIG_EVENT_DONE, STEP_NONE)) != 0)
             incident->told[i] = 0;
     text_appendf(&words, "%s: %s", why != NULL ? why : "it is over", incident->text);
     if (incident->open)
@@ -339,7 +346,8 @@ bool incidents_acknowledge(struct incidents *set, uint64_t id, const char *by, i
     char text[NOTICE_TEXT_MAX];
     struct text words = TEXT_OF(text);
     struct incident *incident = incidents_find(set, id);
-    if (incident == NULL || wall_us + INCIDENT_CLOCKS_US < incident->since_wall_us)
+    /* An operation's id comes once; a condition's comes again with the condition. */
+    if (incident == NULL || (incident->operation == 0 && wall_us + INCIDENT_CLOCKS_US < incident->since_wall_us))
         return false;
     if (incident->acknowledged)
         return true;

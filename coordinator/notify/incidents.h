@@ -97,7 +97,7 @@ struct incident_time { int64_t us; int64_t wall_us; };
 /* An operation's event. The same event (of the same step) of the same operation counts once. */
 void incidents_event(struct incidents *incidents, const struct incident_fact *fact, struct incident_time now);
 
-/* It goes on, so nothing waits for a person in it any more. */
+/* It goes on, or may, so nothing waits for a person in it any more. */
 void incidents_goes_on(struct incidents *incidents, uint64_t id);
 
 /* A condition is there, at this look. */
@@ -109,8 +109,8 @@ void incidents_over(struct incidents *incidents, uint64_t id, const char *why, s
 /* After each look: conditions that are gone end; the next level is told; what became ours to tell is told. */
 void incidents_tick(struct incidents *incidents, struct incident_time now);
 
-/* Somebody takes care, said at that wall time (of any node). False: there is no such open incident, or that word is
- * older than it by more than clocks may differ, so it was about an earlier one. Said twice, the first one
+/* Somebody takes care, said at that wall time (of any node). False: there is no such open incident, or it is a condition
+ * and that word is older than it by more than clocks may differ, so it was about an earlier one. Said twice, the first one
  * counts, and it is true. */
 bool incidents_acknowledge(struct incidents *incidents, uint64_t id, const char *by, int64_t wall_us,
                            struct incident_time now) CHECKED;
@@ -119,6 +119,9 @@ bool incidents_acknowledge(struct incidents *incidents, uint64_t id, const char 
 struct incident *incidents_at(struct incidents *incidents, size_t place);
 /* NULL: there is none, or it is not open. */
 struct incident *incidents_find(struct incidents *incidents, uint64_t id);
+
+/* Its place in `seen` and `told`. */
+uint64_t incident_bit(enum config_event event, uint8_t step);
 
 /* What found no place, since the start, or had to make room for an operation. */
 uint64_t incidents_refused(const struct incidents *incidents);

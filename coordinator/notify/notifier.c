@@ -158,6 +158,12 @@ bool notifier_acknowledged(struct notifier *n, uint64_t incident, const char *by
     return true;
 }
 
+uint8_t notifier_service_of(const struct notifier *n, uint64_t incident)
+{
+    const struct incident *found = incidents_find(n->incidents, incident);
+    return found != NULL && found->service < n->settings.cluster->service_count ? found->service : 0;
+}
+
 /* A test is a job of its own, which frees itself. */
 struct test_job {
     struct courier_job job;

@@ -35,12 +35,16 @@ void notifier_free(struct notifier *notifier);
 /* A note of the core, as it happens. */
 void notifier_note(struct notifier *notifier, const struct note *note);
 
-/* Once a second: what the node sees. `warnings` as status has them; both borrowed for the call. */
+/* Once a second: what the node sees, and the acknowledgements that it heard of. `warnings` as status has them; both
+ * borrowed for the call. */
 void notifier_look(struct notifier *notifier, const struct view_service *views, const json_t *warnings);
 
 /* Somebody takes care of an incident, said at that wall time, on whichever node: its own control socket or another
  * node's word. False: no such incident is open here, or that word is older than it. Twice is as good as once. */
 bool notifier_acknowledged(struct notifier *notifier, uint64_t incident, const char *by, int64_t wall_us) CHECKED;
+
+/* The service (index) of an incident that is open here; 0 if it is of none, or there is none. */
+uint8_t notifier_service_of(const struct notifier *notifier, uint64_t incident);
 
 /* Sends a test over that channel (by name) at once, past its queue. `done` on the control loop, exactly once if this is
  * true; false with the fault set: there is no such channel, or it can't be started. */

@@ -1,7 +1,7 @@
 /* From what the core says and what the node sees to incidents.
  *
  * Notes are told as they happen, and are of operations that this node carries out. What every node sees (a region
- * that a majority suspects, an operation in the ledger, a warning of status, a node that is lost) is looked at once a
+ * that a majority suspects, an operation or a proposal in the ledger, a warning of status, a node that is lost) is looked at once a
  * second. A new kind of event is a row in `happenings`, or in notify_events.c where status warns of it.
  */
 #include <string.h>
@@ -18,8 +18,8 @@
 
 /* ---- notes ----------------------------------------------------------------------------------- */
 
-/* What becomes an event of the operation's incident. `a` is what the note's a has to be; -1: anything. A note of a
- * proposal that waits for approval belongs here, as CONFIG_EVENT_PROPOSAL. */
+/* What becomes an event of the operation's incident. `a` is what the note's a has to be; -1: anything. Of what is
+ * proposed every node notes the same, so that is looked at instead (notifier_proposals.c). */
 static const struct {
     enum note_kind kind;
     int64_t a;
@@ -155,6 +155,20 @@ static bool majority_doubts(const struct view_service *view, size_t region, cons
     return doubts >= view->voters_needed;
 }
 
+void notifier_end_when_well(struct notifier *n, struct incident *incident, const struct view_service *view)
+{
+    region_id writer = view->ledger.writer;
+    struct incident_time now = notifier_now();
+    bool well = writer < POLICY_REGIONS_MAX && view->quorum &&
+                !majority_doubts(view, writer, n->settings.cluster);
+    if (!well)
+        incident->well_us = 0;
+    else if (incident->well_us == 0)
+        incident->well_us = now.us;
+    else if (now.us - incident->well_us >= WELL_US)
+        incidents_over(n->incidents, incident->id, "the service is well again", now);
+}
+
 /* What became of an operation that is not in the ledger any more. */
 static void look_back(struct notifier *n, struct incident *incident, const struct view_service *view)
 {
@@ -172,8 +186,12 @@ static void look_back(struct notifier *n, struct incident *incident, const struc
                                   .text = text };
     if (!view->ledger_known || (ledger->operation.kind != OPERATION_NONE && ledger->operation.id == incident->id))
         return;
+    if ((incident->seen & incident_bit(CONFIG_EVENT_BEGIN, STEP_NONE)) == 0 && ledger->last_operation != incident->id) {
+        notifier_look_back_at_proposal(n, incident, view);
+        return;
+    }
     bool aborted = ledger->last_operation == incident->id && ledger->last_outcome == OUTCOME_ABORTED;
-    bool failed = aborted || (incident->seen >> CONFIG_EVENT_FAILED & 1u) != 0;
+    bool failed = aborted || (incident->seen & incident_bit(CONFIG_EVENT_FAILED, STEP_NONE)) != 0;
     if (ledger->operation.kind != OPERATION_NONE || (ledger->last_operation != incident->id && !failed)) {
         incidents_over(n->incidents, incident->id, "another operation took its place", now);
     } else if (!failed) {
@@ -186,14 +204,7 @@ static void look_back(struct notifier *n, struct incident *incident, const struc
         text_appendf(&words, "the operation went back: %s is the writer again", name_region(cluster, ledger->writer));
         fact.event = CONFIG_EVENT_FAILED;
         incidents_event(n->incidents, &fact, now);
-        bool well = ledger->writer < POLICY_REGIONS_MAX && view->quorum &&
-                    !majority_doubts(view, ledger->writer, cluster);
-        if (!well)
-            incident->well_us = 0;
-        else if (incident->well_us == 0)
-            incident->well_us = now.us;
-        else if (now.us - incident->well_us >= WELL_US)
-            incidents_over(n->incidents, incident->id, "the service is well again", now);
+        notifier_end_when_well(n, incident, view);
     }
 }
 
@@ -208,8 +219,8 @@ static void look_back_at_all(struct notifier *n, const struct view_service *view
 
 /* ---- regions --------------------------------------------------------------------------------- */
 
-static void append_doubts(struct text *text, const struct notifier *n, const struct view_service *view, size_t service,
-                          size_t region)
+void notifier_append_doubts(struct text *text, const struct notifier *n, const struct view_service *view, size_t service,
+                            size_t region)
 {
     const struct cluster_config *cluster = n->settings.cluster;
     const struct view_observer *worst = NULL;
@@ -245,7 +256,7 @@ static void look_at_regions(struct notifier *n, const struct view_service *view,
             continue;
         struct text text = TEXT_OF(sentence);
         bool writer = view->ledger_known && view->ledger.writer == r;
-        append_doubts(&text, n, view, service, r);
+        notifier_append_doubts(&text, n, view, service, r);
         struct incident_fact fact = suspicion_of(n, service, r, sentence);
         /* In manual mode nothing will happen by itself. */
         fact.person = writer && config->mode == CONFIG_MODE_MANUAL &&
@@ -304,6 +315,14 @@ static void look_at_node(struct notifier *n, node_id node)
     incidents_stands(n->incidents, &fact, notifier_now());
 }
 
+/* What any node was told, this one too. It is looked at again and again, so it counts also for an incident that opens
+ * here later than there. */
+static void look_at_ack(struct notifier *n, const struct ack *ack)
+{
+    bool taken = ack->incident != 0 && notifier_acknowledged(n, ack->incident, ack->by.s, ack->at.us);
+    (void)taken; /* else it is not open here, or is another one than was meant */
+}
+
 void notifier_look(struct notifier *n, const struct view_service *views, const json_t *warnings)
 {
     const struct cluster_config *cluster = n->settings.cluster;
@@ -314,6 +333,7 @@ void notifier_look(struct notifier *n, const struct view_service *views, const j
         if (views[s].ledger_known)
             n->epochs[s] = views[s].ledger.epoch;
         look_at_operation(n, &views[s], s);
+        notifier_look_at_proposal(n, &views[s], s);
         look_at_regions(n, &views[s], s);
     }
     look_back_at_all(n, views);
@@ -322,5 +342,7 @@ void notifier_look(struct notifier *n, const struct view_service *views, const j
     for (node_id node = 0; node < cluster->node_count && node < POLICY_NODES_MAX; node++)
         if (!node_in(n->peers.heard, node))
             look_at_node(n, node);
+    for (size_t s = 0; s < cluster->service_count; s++)
+        look_at_ack(n, &views[s].ack);
     incidents_tick(n->incidents, notifier_now());
 }

@@ -2,6 +2,7 @@
 #ifndef FAILOVERD_NOTIFY_NOTIFIER_PARTS_H
 #define FAILOVERD_NOTIFY_NOTIFIER_PARTS_H
 
+#include "coordinator/base/text.h"
 #include "coordinator/notify/courier.h"
 #include "coordinator/notify/incidents.h"
 #include "coordinator/notify/notifier.h"
@@ -47,5 +48,16 @@ struct notifier_peers notifier_peers(const struct cluster_config *cluster, size_
 bool notifier_tells(const struct notifier_peers *peers, size_t self, const struct incident *incident);
 
 struct incident_time notifier_now(void);
+
+/* notifier_facts.c */
+void notifier_append_doubts(struct text *text, const struct notifier *notifier, const struct view_service *view,
+                            size_t service, size_t region);
+/* What failed needs a person until its service was well for a while. */
+void notifier_end_when_well(struct notifier *notifier, struct incident *incident, const struct view_service *view);
+
+/* notifier_proposals.c: what is put down in the ledger, and what became of it when it did not begin. */
+void notifier_look_at_proposal(struct notifier *notifier, const struct view_service *view, size_t service);
+void notifier_look_back_at_proposal(struct notifier *notifier, struct incident *incident,
+                                    const struct view_service *view);
 
 #endif

@@ -10,7 +10,7 @@
 
 static const struct notify_event events[CONFIG_EVENT_COUNT] = {
     [CONFIG_EVENT_SUSPICION]   = { "error", false, LOOK },
-    [CONFIG_EVENT_PROPOSAL]    = { "critical", true, "failoverctl approve or decline" },
+    [CONFIG_EVENT_PROPOSAL]    = { "critical", true, "failoverctl approve {incident}, or failoverctl decline {incident} --reason TEXT" },
     [CONFIG_EVENT_BEGIN]       = { "warning", false, WATCH },
     [CONFIG_EVENT_STEP]        = { "info", false, WATCH },
     [CONFIG_EVENT_DONE]        = { "info", false, "failoverctl history {service}" },
@@ -21,10 +21,12 @@ static const struct notify_event events[CONFIG_EVENT_COUNT] = {
     [CONFIG_EVENT_READINESS]   = { "warning", false, "failoverctl status" },
     [CONFIG_EVENT_CERTIFICATE] = { "warning", false, "put a new certificate in its place and reload failoverd" },
     [CONFIG_EVENT_AUDIT]       = { "error", true, "make room on the disk of the audit trail, or mend it" },
+    [CONFIG_EVENT_GLASS]       = { "critical", true, "failoverctl status {service}" },
 };
 
-/* Not told: what a person has chosen (paused, manual_mode, fence_guarded), what passes by itself (loop_stalled),
- * and what an operation tells anyway (operation_overdue, fence_not_proven). */
+/* Not told: what a person has chosen (manual_mode, fence_guarded, traffic_sent_back, voters_even), what passes by itself
+ * (loop_stalled), and what is told anyway (operation_overdue, fence_not_proven; switchover_scheduled when it is late).
+ * What a person has chosen and may have forgotten is told after a while. */
 static const struct notify_warning warnings[] = {
     { "fence_failed", CONFIG_EVENT_FENCE, NOTIFY_SHARED, 0 },
     { "remote_hook_doubt", CONFIG_EVENT_FENCE, NOTIFY_OWN, 0 },
@@ -48,6 +50,13 @@ static const struct notify_warning warnings[] = {
     { "notification_failing", CONFIG_EVENT_READINESS, NOTIFY_OWN, S(60) }, /* over the others */
     { "certificate", CONFIG_EVENT_CERTIFICATE, NOTIFY_OWN, 0 },
     { "audit_failing", CONFIG_EVENT_AUDIT, NOTIFY_OWN, 0 },
+    { "glass_broken", CONFIG_EVENT_GLASS, NOTIFY_SHARED, 0 },
+    { "reconcile_needed", CONFIG_EVENT_GLASS, NOTIFY_SHARED, S(10) },
+    { "home_got_worse", CONFIG_EVENT_STUCK, NOTIFY_SHARED, 0 },
+    { "operation_held", CONFIG_EVENT_STUCK, NOTIFY_SHARED, S(300) },
+    { "paused", CONFIG_EVENT_READINESS, NOTIFY_SHARED, S(8 * 60 * 60) },
+    { "voter_lost_store", CONFIG_EVENT_READINESS, NOTIFY_SHARED, S(60) },
+    { "voter_change", CONFIG_EVENT_READINESS, NOTIFY_SHARED, S(300) },
 };
 
 const struct notify_event *notify_event_row(enum config_event event)

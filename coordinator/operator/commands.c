@@ -28,11 +28,13 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --to REGION         the region that would become the writer (default: the best candidate; for a\n"
       "                      failback the initial_writer of cluster.json)\n"
       "  --skip-gate GATE    as if this gate were skipped (may be given more than once)\n"
-      "  --accept-loss BYTES as if this much might be lost (failover only)\n"
+      "  --accept-loss BYTES|TIME\n"
+      "                      as if this much might be lost: 16MiB, 90s (failover only)\n"
       "  Exit code 0: it would begin; 3: it would be refused. A failback is a rejoin of the old primary and then\n"
       "  a switchover to where the service began; it says which of the two is ready.\n",
       { { "operation", PARAMETER_PLANNED, true, false }, SERVICE_PARAMETER, { "to", PARAMETER_NAME, false, false },
-        { "skip_gates", PARAMETER_GATES, false, false }, { "accept_loss_bytes", PARAMETER_BYTES, false, false } } },
+        { "skip_gates", PARAMETER_GATES, false, false }, { "accept_loss_bytes", PARAMETER_BYTES, false, false },
+        { "accept_loss_ms", PARAMETER_LOST, false, false } } },
     [COMMAND_FAILOVER] = { COMMAND_FAILOVER, "failover",
       "SERVICE --to REGION --reason TEXT [options]", ROLE_OPERATE, true, true,
       "make REGION the writer: fence the old one, promote, change DNS",
@@ -40,8 +42,10 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --reason TEXT         why; goes into the audit trail with your name\n"
       "  --skip-gate GATE      go on although this gate is shut (may be given more than once; needs\n"
       "                        the role force). Forcing a healthy writer out needs majority_failed\n"
-      "  --accept-loss BYTES   up to this much may be lost instead of the service's RPO: 4096, 16MiB\n"
-      "                        (role force)\n"
+      "  --accept-loss BYTES|TIME\n"
+      "                        up to this much may be lost instead of the service's RPO: 4096, 16MiB, 90s, 10m\n"
+      "                        (role force). Give it twice for both; of a kind not given the RPO holds. A time\n"
+      "                        that is not known is never accepted this way: --skip-gate loss_within_rpo\n"
       "  --dry-run             show the gates and the steps, change nothing\n"
       "  --yes                 don't ask for the region's name\n"
       "  --no-wait             return as soon as the operation has begun (exit code 6)\n"
@@ -52,7 +56,7 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --old-is-dead TEXT    how you know that the old database is dead; with --yes it has to be given\n",
       { SERVICE_PARAMETER, { "to", PARAMETER_NAME, true, false },
         { "reason", PARAMETER_TEXT, false, false }, { "skip_gates", PARAMETER_GATES, false, true },
-        { "accept_loss_bytes", PARAMETER_BYTES, false, true },
+        { "accept_loss_bytes", PARAMETER_BYTES, false, true }, { "accept_loss_ms", PARAMETER_LOST, false, true },
         { "dry_run", PARAMETER_FLAG, false, false }, { "break_glass", PARAMETER_FLAG, false, true },
         { "old_is_dead", PARAMETER_TEXT, false, true } } },
     [COMMAND_SWITCHOVER] = { COMMAND_SWITCHOVER, "switchover",
@@ -180,9 +184,10 @@ static const struct command commands[COMMAND_COUNT] = {
       "say that you take care of an incident, so that nobody else is called for it",
       "  ID             as messages and failoverctl incidents have it\n"
       "  --reason TEXT  goes into the audit trail with your name\n"
-      "  It counts on the node that is asked: ask the one whose messages you get (failoverctl incidents there shows what\n"
-      "  it told). Nothing else changes: an operation goes on, and the incident is over when it is over. Exit code 2: no\n"
-      "  such incident is open here.\n",
+      "  Any node may be asked: it tells the others, and failoverctl incidents shows on each who takes care. A node that\n"
+      "  can't be heard now learns of it when it is back. Nothing else changes: an operation goes on, and the incident is\n"
+      "  over when it is over. Exit code 1: it is not open on this node; the others were told all the same, and failoverctl\n"
+      "  incidents on the node that sent the message shows whether it was known there.\n",
       { { "incident", PARAMETER_HEX, true, false }, { "reason", PARAMETER_TEXT, false, false } } },
     [COMMAND_NOTIFY_TEST] = { COMMAND_NOTIFY_TEST, "notify test", "CHANNEL", ROLE_OPERATE, true, true,
       "send a test over one channel now, from this node, and say what came back",
@@ -397,6 +402,7 @@ static bool check_string(const struct command_parameter *parameter, const char *
     case PARAMETER_TEXT:
     case PARAMETER_GATES:
     case PARAMETER_BYTES:
+    case PARAMETER_LOST:
     case PARAMETER_COUNT:
     case PARAMETER_FLAG:
     case PARAMETER_PLANNED:
@@ -522,6 +528,11 @@ static bool parse_parameter(const struct command_parameter *parameter, const jso
     case PARAMETER_BYTES:
         return parse_integer(parameter->key, value, 0, INT64_MAX / 2,
                              &arguments->accepted_loss_bytes, fault);
+    case PARAMETER_LOST:
+        if (!parse_integer(parameter->key, value, 0, INT64_MAX / 2 / 1000, &arguments->accepted_loss_us, fault))
+            return false;
+        arguments->accepted_loss_us *= 1000;
+        return true;
     case PARAMETER_SEQ:
         return parse_integer(parameter->key, value, 0, INT64_MAX - 1, &arguments->after, fault);
     case PARAMETER_COUNT:
@@ -569,6 +580,11 @@ static const struct command_parameter *find_parameter(const struct command *comm
     return NULL;
 }
 
+static bool accepts_loss(const struct command_arguments *arguments)
+{
+    return arguments->accepted_loss_bytes >= 0 || arguments->accepted_loss_us >= 0;
+}
+
 /* Nobody is asked about gates, and nothing is known of what would be lost. */
 static bool check_glass(const struct command_arguments *arguments, struct fault *fault)
 {
@@ -576,8 +592,9 @@ static bool check_glass(const struct command_arguments *arguments, struct fault 
         return arguments->old_is_dead == NULL ||
                fault_set(fault, "old_is_dead belongs to break_glass: with a majority nobody has to be taken at "
                                 "their word");
-    if (arguments->skipped_gates != 0 || arguments->accepted_loss_bytes >= 0)
-        return fault_set(fault, "break_glass goes past every gate: it takes no skip_gates and no accept_loss_bytes");
+    if (arguments->skipped_gates != 0 || accepts_loss(arguments))
+        return fault_set(fault, "break_glass goes past every gate: it takes no skip_gates, no accept_loss_bytes and no "
+                                "accept_loss_ms");
     return arguments->dry_run || arguments->old_is_dead != NULL ||
            fault_set(fault, "break_glass needs old_is_dead: how you know that the old database is dead");
 }
@@ -588,7 +605,7 @@ bool command_parse(const struct command *command, const json_t *request,
     const char *key;
     json_t *value;
     *arguments = (struct command_arguments){
-        .accepted_loss_bytes = -1, .after = -1, .role = command->role,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1, .after = -1, .role = command->role,
         .shift = { .count = 3, .percent = { 10, 50, SHARE_ALL }, .hold_us = INT64_C(1000000) * COMMAND_HOLD_S },
     };
     json_object_foreach((json_t *)request, key, value) {
@@ -608,8 +625,9 @@ bool command_parse(const struct command *command, const json_t *request,
             return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
     bool planned = command->id == COMMAND_SWITCHOVER || command->id == COMMAND_FAILBACK ||
                    (command->id == COMMAND_PLAN && arguments->planned != PLANNED_FAILOVER);
-    if (planned && arguments->accepted_loss_bytes >= 0)
-        return fault_set(fault, "a switchover loses nothing or goes back: it takes no accept_loss_bytes");
+    if (planned && accepts_loss(arguments))
+        return fault_set(fault, "a switchover loses nothing or goes back: it takes no accept_loss_bytes and no "
+                                "accept_loss_ms");
     /* It would begin, stop the writes, and go back: nothing but that confirmation says what was acknowledged last. */
     if (planned && (arguments->skipped_gates >> GATE_FENCE & 1u) != 0)
         return fault_set(fault, "switchover can't do without the old writer's confirmed fence, so the gate %s can't be "

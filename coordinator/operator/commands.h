@@ -61,6 +61,7 @@ enum parameter_kind {
     PARAMETER_TEXT,   /* at most COMMAND_TEXT_MAX, no control characters */
     PARAMETER_GATES,  /* array of gate names */
     PARAMETER_BYTES,  /* integer, 0 or more */
+    PARAMETER_LOST,   /* integer, ms: 0 or more */
     PARAMETER_COUNT,  /* integer, 1..1000 */
     PARAMETER_FLAG,   /* boolean */
     PARAMETER_PLANNED, /* "failover", "switchover", "failback" */
@@ -124,6 +125,7 @@ struct command_arguments {
     const char *region;
     uint32_t skipped_gates; /* bit per enum gate_id */
     int64_t accepted_loss_bytes; /* -1: left out */
+    int64_t accepted_loss_us;    /* likewise */
     int64_t limit;          /* 0: left out */
     int64_t after;          /* -1: left out */
     const char *incident;

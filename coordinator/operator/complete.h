@@ -2,7 +2,8 @@
  *
  * Purpose: `failoverctl complete WORD...` prints one candidate a line; the few lines of etc/bash-completion/failoverctl
  * call it. Everything comes from the help texts of the command table (options, what they take, what stands where) and
- * from the daemon's status (names of services and regions), so there is no list here that could fall behind.
+ * from the daemon's status (names, and the ids that the command can do something with), so there is no list here that
+ * could fall behind.
  * Pure: the caller asks the daemon. Whatever the words are, nothing worse comes of it than no candidates.
  */
 #ifndef FAILOVERD_OPERATOR_COMPLETE_H
@@ -18,7 +19,8 @@ struct complete_line {
     size_t count;
 };
 
-/* Whether names of services or regions may come next; then *socket_path becomes what --socket says, if it was given. */
+/* Whether something may come next that the status tells; then *socket_path becomes what --socket says, if it was
+ * given. */
 bool complete_needs_status(struct complete_line line, const char **socket_path);
 
 /* Each candidate once, in a fixed order. `status` is the answer to the command of that name, or NULL; it may be

@@ -28,16 +28,6 @@ static enum order_kind order_kind_of(enum command_id command)
     }
 }
 
-static void say_later(struct text *text, struct text *todo)
-{
-    text_clear(text);
-    text_append(text, "put down for later: a majority of voters knows of it. It begins at its time if every gate is "
-                      "open then or within 5 minutes, else it is withdrawn, as by whatever moves the writer before");
-    text_clear(todo);
-    text_append(todo, "failoverctl status shows it at every node, and the journal tells when it begins or is "
-                      "withdrawn. failoverctl decline ID cancels it.");
-}
-
 void control_answer_order(struct control_server *server, uint64_t ticket,
                           const struct cluster_config *cluster,
                           const struct message_order_reply *reply)
@@ -55,11 +45,16 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     enum order_kind kind = order_kind_of(control_asked(server, ticket));
     if (asked != NULL && asked->break_glass)
         kind = ORDER_BREAK;
-    order_answer_text(&text, kind, reply);
-    order_answer_todo(&next, kind, reply);
-    if (reply->answer == ANSWER_ACCEPTED && control_asked_later(server, ticket))
-        say_later(&text, &next);
-    const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
+    const struct order_answer_row *row =
+        control_asked_later(server, ticket) ? order_answer_row_later(kind, reply->answer) : NULL;
+    if (row != NULL) {
+        text_append(&text, row->text);
+        text_append(&next, row->todo);
+    } else {
+        row = order_answer_row_of(kind, reply->answer);
+        order_answer_text(&text, kind, reply);
+        order_answer_todo(&next, kind, reply);
+    }
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
     if (reply->operation != 0)
@@ -70,6 +65,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
         (void)json_object_set_new(more, "value", gate_number(gate, reply->value));
         (void)json_object_set_new(more, "limit", gate_number(gate, reply->limit));
         (void)json_object_set_new(more, "unit", json_string(gate_unit(gate)));
+        if (gate == GATE_LOSS_WITHIN_RPO) {
+            (void)json_object_set_new(more, "value_seconds", json_of_seconds(reply->value_us));
+            (void)json_object_set_new(more, "limit_seconds", json_of_seconds(reply->limit_us));
+        }
     }
     if (reply->answer == ANSWER_ACCEPTED) {
         (void)json_object_set_new(more, "answer", json_string(code));
@@ -127,7 +126,7 @@ void control_answer_of(const struct control_request *request, struct order *orde
     if (!parse_hex(request->arguments.operation, &id)) /* checked when it was parsed */
         id = 0;
     *order = (struct order){ .kind = order_kind_of(request->command->id), .to = REGION_NONE,
-                             .operation = id, .accepted_loss_bytes = -1 };
+                             .operation = id, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     control_sign(request, order);
 }
 
@@ -172,6 +171,7 @@ bool control_order(struct control_server *server, const struct control_request *
         .operation = operation,
         .skipped_gates = arguments->skipped_gates,
         .accepted_loss_bytes = arguments->accepted_loss_bytes,
+        .accepted_loss_us = arguments->accepted_loss_us,
     };
     order->at.us = arguments->at_us;
     bool in_stages = arguments->shift.count > 1; /* one alone is all of it, at once */

@@ -20,7 +20,7 @@ struct control_end {
 const struct command_arguments *control_arguments(struct control_server *server, uint64_t ticket);
 enum command_id control_asked(struct control_server *server, uint64_t ticket);
 
-/* ...and it is for a time to come. */
+/* ...and it is about a switchover for a time to come: its own order, or what control_about_later() was told of. */
 bool control_asked_later(struct control_server *server, uint64_t ticket);
 
 /* Answers and ends the request; a ticket that is nobody's is dropped. */

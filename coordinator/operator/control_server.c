@@ -34,6 +34,7 @@ struct connection {
     bool dispatching;
     bool closing;
     bool audited;
+    bool about_later;       /* see control_about_later() */
     uint64_t asked;         /* its number in the audit trail; 0: none */
     json_t *object;         /* the request being answered */
     struct control_request request;
@@ -190,6 +191,7 @@ static void answer(struct connection *connection, bool ok, json_t *body, const c
     connection->object = NULL;
     connection->request = (struct control_request){ .who = connection->request.who };
     connection->audited = false;
+    connection->about_later = false;
     connection->asked = 0;
     if (!sent) {
         connection_close_soon(connection);
@@ -227,7 +229,14 @@ enum command_id control_asked(struct control_server *server, uint64_t ticket)
 bool control_asked_later(struct control_server *server, uint64_t ticket)
 {
     struct connection *connection = find_ticket(server, ticket);
-    return connection != NULL && connection->request.arguments.at_us != 0;
+    return connection != NULL && (connection->about_later || connection->request.arguments.at_us != 0);
+}
+
+void control_about_later(struct control_server *server, uint64_t ticket)
+{
+    struct connection *connection = find_ticket(server, ticket);
+    if (connection != NULL)
+        connection->about_later = true;
 }
 
 const char *control_asked_service(struct control_server *server, uint64_t ticket)

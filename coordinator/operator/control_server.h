@@ -82,6 +82,9 @@ void control_server_free(struct control_server *server);
  * is dropped. */
 void control_reply(struct control_server *server, uint64_t ticket, json_t *result);
 
+/* What that ticket asks is about a switchover that is put down for a time: its answer is worded for that. */
+void control_about_later(struct control_server *server, uint64_t ticket);
+
 /* A refusal: { "id", "ok": false, "error": {"code", "text", "todo", "exit", ...more} }. `more` is stolen,
  * may be NULL. */
 void control_refuse(struct control_server *server, uint64_t ticket, const char *code,

@@ -165,12 +165,20 @@ static bool set_number(struct line *line, const char *key, const char *text)
     return text_parse_u64(text, INT64_MAX / 2, &value) && set(line, key, json_integer((json_int_t)value));
 }
 
-/* A number of bytes, or a size as cluster.json has them. */
-static bool set_bytes(struct line *line, const char *key, const char *text)
+/* A number of bytes, or a size or a time as cluster.json has them; once of each kind, since nobody can tell which of two
+ * sizes is meant. */
+static bool set_loss(struct line *line, const char *text)
 {
     struct fault fault;
+    int64_t us;
     int64_t bytes;
-    return set_number(line, key, text) || (value_size(text, &bytes, &fault) && set(line, key, json_integer(bytes)));
+    if (value_duration(text, &us, &fault))
+        return json_object_get(line->request, "accept_loss_ms") == NULL &&
+               set(line, "accept_loss_ms", json_integer(us / CLOCK_US_PER_MS));
+    if (json_object_get(line->request, "accept_loss_bytes") != NULL)
+        return false;
+    return set_number(line, "accept_loss_bytes", text) ||
+           (value_size(text, &bytes, &fault) && set(line, "accept_loss_bytes", json_integer(bytes)));
 }
 
 static bool add_gate(struct line *line, const char *name)
@@ -277,7 +285,7 @@ static bool take_option(struct line *line, int option, const char *value)
     case OPTION_TO: return set(line, "to", json_string(value));
     case OPTION_REASON: return set(line, "reason", json_string(value));
     case OPTION_SKIP_GATE: return add_gate(line, value);
-    case OPTION_ACCEPT_LOSS: return set_bytes(line, "accept_loss_bytes", value);
+    case OPTION_ACCEPT_LOSS: return set_loss(line, value);
     case OPTION_YES: line->settings.yes = true; return true;
     case OPTION_WAIT: return set_wait(line, value);
     case OPTION_NO_WAIT: line->settings.no_wait = true; return true;
@@ -532,7 +540,9 @@ static int read_line(struct line *line, int argc, char **argv)
         if (option == '?' || seen_count == sizeof seen / sizeof seen[0])
             return usage("the command line can't be read", NULL);
         if (!take_option(line, option, optarg))
-            return usage("this option's value is wrong", optarg);
+            return usage(option == OPTION_ACCEPT_LOSS
+                             ? "--accept-loss takes BYTES (4096, 16MiB) or a time (90s, 10m), each at most once"
+                             : "this option's value is wrong", optarg);
         seen[seen_count++] = option;
     }
     if (optind == argc)

@@ -1,4 +1,4 @@
-/* How failoverctl shows things to people. The only file beside its .c that knows libsmartcols.
+/* How failoverctl shows things to people. Drawn in failoverctl_cells.c, which knows libsmartcols.
  *
  * What is shown came over a socket: whatever is missing or of another type shows as "?" or not at all,
  * and nothing with control characters reaches the terminal. */

@@ -1,6 +1,7 @@
 /* What the answer to an order means: see order_answer.h. */
 #include "coordinator/operator/order_answer.h"
 
+#include "coordinator/base/clock.h"
 #include "coordinator/status/names.h"
 
 static const struct order_answer_row rows[] = {
@@ -176,6 +177,40 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
       "Look at failoverctl status before you try again." } },
 };
 
+/* A switchover for a time to come stands where a proposal would, and nothing of it is about a region that failed. */
+static const struct { enum order_kind kind; struct order_answer_row row; } later[] = {
+    { ORDER_SWITCHOVER, { ANSWER_ACCEPTED, EXIT_DONE,
+      "put down for later: a majority of voters knows of it. It begins at its time if every gate is open then or within "
+      "5 minutes, else it is withdrawn, as by whatever moves the writer before",
+      "failoverctl status shows it at every node, and the journal tells when it begins or is withdrawn. failoverctl "
+      "decline ID cancels it." } },
+    { ORDER_DECLINE, { ANSWER_ACCEPTED, EXIT_DONE,
+      "cancelled: the switchover that was put down for later does not begin. The writer stays as it is",
+      "If it is wanted at another time: failoverctl switchover SERVICE --to REGION --at TIME." } },
+    { ORDER_DECLINE, { ANSWER_ALREADY, EXIT_GATE, "refused: it is cancelled already, or it has begun",
+      "failoverctl status shows which; what has begun goes back with failoverctl operation abort ID, while that is "
+      "possible." } },
+    { ORDER_DECLINE, { ANSWER_NO_OPERATION, EXIT_USAGE,
+      "refused: no such switchover waits for its time any more: it was cancelled, was withdrawn, or is over",
+      "failoverctl status shows what waits; failoverctl history SERVICE what ran." } },
+    { ORDER_DECLINE, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
+      "no majority of voters answered in time, so it is not known whether the switchover is cancelled",
+      LOOK_BEFORE } },
+    { ORDER_APPROVE, { ANSWER_ALREADY, EXIT_GATE,
+      "refused: a person has ordered this switchover for a time to come, so nobody has to approve it",
+      "It begins by itself at its time; failoverctl status shows when." } },
+    { ORDER_APPROVE, { ANSWER_DECLINED, EXIT_GATE, "refused: somebody has cancelled this switchover, and that stays so",
+      "If it is wanted: failoverctl switchover SERVICE --to REGION, with --at TIME or at once." } },
+};
+
+const struct order_answer_row *order_answer_row_later(enum order_kind kind, enum order_answer answer)
+{
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (later[i].kind == kind && later[i].row.answer == answer)
+            return &later[i].row;
+    return NULL;
+}
+
 const struct order_answer_row *order_answer_row_of(enum order_kind kind, enum order_answer answer)
 {
     for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
@@ -190,6 +225,26 @@ const struct order_answer_row *order_answer_row(enum order_answer answer)
         if (rows[i].answer == answer)
             return &rows[i];
     return NULL;
+}
+
+static const char *time_text(char *buffer, size_t size, int64_t us)
+{
+    return us >= TIME_FOREVER_US ? "for ever" : base_format_duration(buffer, size, us);
+}
+
+/* By which of the two it is too much people have to see. */
+static void loss_refused(struct text *text, const struct message_order_reply *reply)
+{
+    char bytes[NAME_BYTES_MAX];
+    char time[CLOCK_DURATION_TEXT_MAX];
+    text_appendf(text, "refused by the gate %s: ", gate_name(GATE_LOSS_WITHIN_RPO));
+    if (reply->value < 0)
+        text_append(text, "what would be lost is not known");
+    else
+        text_appendf(text, "%s (%s) would be lost", format_bytes(bytes, sizeof bytes, reply->value),
+                     reply->value_us < 0 ? "of nobody knows how long" : time_text(time, sizeof time, reply->value_us));
+    text_appendf(text, "; up to %s (%s) may be. Nothing was changed", format_bytes(bytes, sizeof bytes, reply->limit),
+                 time_text(time, sizeof time, reply->limit_us));
 }
 
 void order_answer_text(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
@@ -210,6 +265,10 @@ void order_answer_text(struct text *text, enum order_kind kind, const struct mes
         return;
     }
     enum gate_id gate = (enum gate_id)reply->gate;
+    if (gate == GATE_LOSS_WITHIN_RPO) {
+        loss_refused(text, reply);
+        return;
+    }
     text_appendf(text, "refused by the gate %s: it stands at ", gate_name(gate));
     text_gate_value(text, gate, reply->value);
     text_append(text, ", its limit is ");
@@ -228,8 +287,27 @@ static void reconcile_todo(struct text *text, enum gate_id gate)
         text_appendf(text, "failoverctl status shows why. If you know better: --skip-gate %s.", gate_name(gate));
 }
 
-static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind)
+/* A number accepts what is known and nothing else. It is rounded up, so that what was asked for is enough. */
+static void loss_todo(struct text *text, const struct message_order_reply *reply)
 {
+    if (reply->value < 0 || reply->value_us < 0) {
+        text_appendf(text, "What is not known no --accept-loss covers. If you know better: --skip-gate %s.",
+                     gate_name(GATE_LOSS_WITHIN_RPO));
+        return;
+    }
+    text_append(text, "If as much may be lost:");
+    if (reply->value > reply->limit)
+        text_appendf(text, " --accept-loss %lld", (long long)reply->value);
+    if (reply->value_us > reply->limit_us)
+        text_appendf(text, " --accept-loss %llds", (long long)(reply->value_us / CLOCK_US_PER_S + 1));
+    if (reply->value <= reply->limit && reply->value_us <= reply->limit_us)
+        text_append(text, " --accept-loss BYTES, --accept-loss TIME, or both");
+    text_append(text, ".");
+}
+
+static void gate_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
+{
+    enum gate_id gate = (enum gate_id)reply->gate;
     if (gate == GATE_NO_MARK) {
         text_append(text, "A person has to say which side is kept: failoverctl reconcile SERVICE --keep REGION "
                           "--reason TEXT.");
@@ -248,16 +326,17 @@ static void gate_todo(struct text *text, enum gate_id gate, enum order_kind kind
                           "that writer is lost, it is a failover.");
     else if (gate == GATE_BLAST_RADIUS)
         text_append(text, "Wait until the others are promoted (failoverctl status), or --skip-gate blast_radius.");
+    else if (gate == GATE_LOSS_WITHIN_RPO && !planned)
+        loss_todo(text, reply);
     else
-        text_appendf(text, "If you know better: --skip-gate %s%s.", gate_name(gate),
-                     gate == GATE_LOSS_WITHIN_RPO && !planned ? " or --accept-loss BYTES" : "");
+        text_appendf(text, "If you know better: --skip-gate %s.", gate_name(gate));
 }
 
 void order_answer_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
 {
     const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
     if (reply->answer == ANSWER_GATE && reply->gate < GATE_COUNT) {
-        gate_todo(text, (enum gate_id)reply->gate, kind);
+        gate_todo(text, kind, reply);
         return;
     }
     if (reply->answer == ANSWER_BUSY && reply->operation != 0) {

@@ -299,6 +299,7 @@ static void walk_order(struct codec *codec, struct message *message)
     codec_u64(codec, "operation", &order->operation);
     codec_u32(codec, "skipped_gates", (1u << GATE_COUNT) - 1, &order->skipped_gates);
     codec_i64(codec, "accepted_loss_bytes", -1, INT64_MAX, &order->accepted_loss_bytes);
+    codec_i64(codec, "accepted_loss_us", -1, INT64_MAX, &order->accepted_loss_us);
     codec_us(codec, "at", &order->at.us); /* becomes the end of a pause, which no ledger has before 1970 */
     codec_shift(codec, &order->shift);
     codec_u32(codec, "items", UINT32_MAX, &order->items);
@@ -315,6 +316,8 @@ static void walk_order_reply(struct codec *codec, struct message *message)
     codec_u8(codec, "gate", &reply->gate);
     codec_i64(codec, "value", INT64_MIN, INT64_MAX, &reply->value);
     codec_i64(codec, "limit", INT64_MIN, INT64_MAX, &reply->limit);
+    codec_i64(codec, "value_us", -1, INT64_MAX, &reply->value_us);
+    codec_i64(codec, "limit_us", 0, INT64_MAX, &reply->limit_us);
     codec_u64(codec, "operation", &reply->operation);
     if (reply->answer == ANSWER_GATE && reply->gate >= GATE_COUNT)
         codec_refuse(codec, "gate", "this version has no gate number %u", reply->gate);

@@ -188,6 +188,7 @@ static void walk_operation(struct codec *codec, struct ledger_operation *operati
     codec_bool(codec, "forced", &operation->forced);
     codec_u32(codec, "skipped_gates", (1u << GATE_COUNT) - 1, &operation->skipped_gates);
     codec_i64(codec, "accepted_loss_bytes", -1, INT64_MAX, &operation->accepted_loss_bytes);
+    codec_i64(codec, "accepted_loss_us", -1, INT64_MAX, &operation->accepted_loss_us);
     codec_wall(codec, "begun", &operation->begun);
     codec_u64(codec, "mark", &operation->mark);
     CODEC_WORD(codec, "wish", wish_words, operation->wish);

@@ -71,7 +71,7 @@ static const struct vocabulary_row rows[] = {
       "step {step}: {a} {b} after {c}[: {detail}]", NULL },
     { NOTE_OPERATION_ABORTED, "operation_aborted", LOG_LEVEL_ERROR,
       { { "at_step", WORD_STEP }, { "gate", WORD_GATE } },
-      "the operation goes back at step {a} (gate {b}); the old writer is named again[: {detail}]", NULL },
+      "the operation goes back at step {a}[ (gate {b})]; the old writer is named again[: {detail}]", NULL },
     { NOTE_OPERATION_DONE, "operation_done", LOG_LEVEL_WARNING,
       { { "took", WORD_DURATION }, { "lost_bytes", WORD_BYTES }, { "lost", WORD_DURATION } },
       "operation done in {a}: {region} is the writer at epoch {epoch}; estimated loss {b}, {c}", NULL },
@@ -116,10 +116,10 @@ static const struct vocabulary_row rows[] = {
     { NOTE_DNS_STOPPED, "dns_stopped", LOG_LEVEL_ERROR, { { "ruling", WORD_DNS_RULING } },
       "DNS is not changed: {a}", NULL },
     { NOTE_ORDER, "order_taken", LOG_LEVEL_WARNING, { { "order", WORD_ORDER } },
-      "order {a} for {region}[ by {detail}]", NULL },
+      "ordered[ by {detail}]: {a}[, region {region}]", NULL },
     { NOTE_ORDER_REFUSED, "order_refused", LOG_LEVEL_WARNING,
       { { "answer", WORD_ANSWER }, { "gate", WORD_GATE } },
-      "the order for {region} was refused: {a}, gate {b}", NULL },
+      "the order[ for {region}] was refused[ by the gate {b}]: {a}", NULL },
     { NOTE_PAUSED, "paused", LOG_LEVEL_WARNING, { { "left", WORD_DURATION } },
       "{service} is paused for {a}: no failover begins by itself[; {detail}]",
       "{service} is paused until somebody resumes it: no failover begins by itself[; {detail}]" },
@@ -257,6 +257,8 @@ static const char *sentence_of(enum vocabulary_kind kind, int64_t value)
         return name_mute_text(small);
     if (kind == WORD_DNS_RULING)
         return name_dns_ruling_text(small);
+    if (kind == WORD_ORDER)
+        return name_order_text(small);
     return NULL;
 }
 
@@ -322,6 +324,28 @@ static void append_placeholder(struct text *text, const struct cluster_config *c
         ensure(!"a placeholder that there is not");
 }
 
+/* Whether what a placeholder of [...] stands for is there. */
+static bool is_there(const struct vocabulary_row *row, const struct note *note, const char *at)
+{
+    for (size_t i = 0; i < 3; i++)
+        if (at[0] == "abc"[i] && at[1] == '}')
+            return row->fields[i].kind != WORD_GATE || value_of(note, i) != GATE_COUNT;
+    if (strncmp(at, "region}", strlen("region}")) == 0)
+        return note->region != REGION_NONE;
+    if (strncmp(at, "node}", strlen("node}")) == 0)
+        return note->node != NODE_NONE;
+    return note->detail.s[0] != '\0';
+}
+
+/* [...] is left out where something that it tells is not there. `at`: behind the bracket. */
+static bool is_left_out(const struct vocabulary_row *row, const struct note *note, const char *at)
+{
+    for (; *at != '\0' && *at != ']'; at++)
+        if (*at == '{' && !is_there(row, note, at + 1))
+            return true;
+    return false;
+}
+
 void vocabulary_sentence(struct text *text, const struct cluster_config *cluster,
                          const struct note *note)
 {
@@ -334,7 +358,7 @@ void vocabulary_sentence(struct text *text, const struct cluster_config *cluster
     const char *at = note->a == 0 && row->sentence_zero != NULL ? row->sentence_zero : row->sentence;
     for (; *at != '\0'; at++) {
         if (*at == '[') {
-            skip = note->detail.s[0] == '\0';
+            skip = is_left_out(row, note, at + 1);
         } else if (*at == ']') {
             skip = false;
         } else if (*at == '{') {

@@ -216,6 +216,27 @@ static const char *const order_kinds[] = {
 _Static_assert(sizeof order_kinds / sizeof order_kinds[0] == ORDER_KIND_COUNT,
                "an order without a name");
 
+static const char *const order_texts[] = {
+    [ORDER_FAILOVER] = "a failover",
+    [ORDER_ADOPT] = "adopt the DNS records",
+    [ORDER_SWITCHOVER] = "a switchover",
+    [ORDER_FAILBACK] = "a failback",
+    [ORDER_PAUSE] = "a pause",
+    [ORDER_RESUME] = "end the pause",
+    [ORDER_APPROVE] = "approve what is proposed",
+    [ORDER_DECLINE] = "decline what is proposed, or put down for later",
+    [ORDER_HOLD] = "hold the operation",
+    [ORDER_GO] = "let the operation go on",
+    [ORDER_BACK] = "send the operation back",
+    [ORDER_SKIP] = "the next stage of the traffic now",
+    [ORDER_TICK] = "tick an item of the runbook",
+    [ORDER_ACK] = "acknowledge an incident",
+    [ORDER_BREAK] = "break the glass",
+    [ORDER_RECONCILE] = "reconcile",
+};
+_Static_assert(sizeof order_texts / sizeof order_texts[0] == ORDER_KIND_COUNT,
+               "an order without words");
+
 static const char *const order_answers[] = {
     [ANSWER_ACCEPTED] = "accepted",
     [ANSWER_GATE] = "gate",
@@ -297,6 +318,7 @@ const char *name_dns_mark(int mark) { return LOOKUP(dns_marks, mark); }
 const char *name_dns_ruling(int ruling) { return LOOKUP(dns_rulings, ruling); }
 const char *name_dns_ruling_text(int ruling) { return LOOKUP(dns_ruling_texts, ruling); }
 const char *name_order_kind(int kind) { return LOOKUP(order_kinds, kind); }
+const char *name_order_text(int kind) { return LOOKUP(order_texts, kind); }
 const char *name_order_answer(int answer) { return LOOKUP(order_answers, answer); }
 const char *name_message_kind(int kind) { return LOOKUP(message_kinds, kind); }
 const char *name_wish(int wish) { return LOOKUP(wishes, wish); }
@@ -497,6 +519,8 @@ json_t *gate_number(enum gate_id gate, int64_t value)
 {
     if ((int)gate >= 0 && gate < GATE_COUNT && gate_measures[gate] == MEASURE_US)
         return json_of_ms_or_null(value);
+    if ((int)gate >= 0 && gate < GATE_COUNT && gate_measures[gate] == MEASURE_BYTES && value < 0)
+        return json_null();
     return json_integer(value);
 }
 
@@ -546,9 +570,9 @@ static void gate_loss(struct text *text, const struct gate *gate)
     }
     text_appendf(text, "%s", format_bytes(value, sizeof value, gate->value));
     if (gate->value_us >= 0) {
-        text_append(text, " (");
+        text_append(text, gate->at_least ? " (at least " : " (");
         append_duration(text, gate->value_us);
-        text_append(text, ")");
+        text_append(text, gate->at_least ? ", and it is not known how much more)" : ")");
     }
     text_appendf(text, " of what is known would be lost; up to %s", format_bytes(limit, sizeof limit, gate->limit));
     if (gate->limit_us > 0) {

@@ -42,6 +42,7 @@ const char *name_dns_mark(int mark);
 const char *name_dns_ruling(int ruling);
 const char *name_dns_ruling_text(int ruling);
 const char *name_order_kind(int kind);
+const char *name_order_text(int kind); /* as in "ordered by ada: a failover" */
 const char *name_order_answer(int answer);
 const char *name_message_kind(int kind);
 const char *name_wish(int wish);

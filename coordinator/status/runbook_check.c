@@ -6,6 +6,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "policy/quorum/majority.h"
 
 struct look {
     const struct status_service *service;
@@ -59,6 +60,19 @@ static bool guard_heard(const struct look *look, const struct view_region *regio
         return false;
     const struct view_node *node = &look->service->view->nodes[region->guard_node];
     return region->guard_node == look->service->input->self || (node->heard && fresh(look, node->heard_age_us));
+}
+
+/* Who votes now; while that changes, majorities of both sets are needed. */
+static struct electorate voters_of(const struct look *look)
+{
+    const struct status_input *input = look->service->input;
+    node_set voters = 0;
+    if (input->voters != NULL)
+        return voters_electorate(&input->voters->set);
+    for (node_id n = 0; n < input->cluster->node_count && n < POLICY_NODES_MAX; n++)
+        if (look->service->view->nodes[n].voter)
+            voters = (node_set)(voters | node_bit(n));
+    return electorate_of(voters);
 }
 
 /* The writer by the ledger; REGION_NONE, with the reason told. */
@@ -162,7 +176,7 @@ static enum runbook_answer all_voters(struct look *look)
     unsigned missing = 0;
     for (size_t i = 0; i < input->cluster->node_count && i < POLICY_NODES_MAX; i++) {
         const struct view_node *node = &look->service->view->nodes[i];
-        if (!input->cluster->nodes[i].voter)
+        if (!node->voter)
             continue;
         voters++;
         bool heard = i == input->self || (node->heard && fresh(look, node->heard_age_us));
@@ -171,6 +185,10 @@ static enum runbook_answer all_voters(struct look *look)
         if (!heard || !votes)
             text_appendf(&look->text, "%s%s %s", missing++ == 0 ? "" : ", ", input->cluster->nodes[i].name,
                          heard ? "does not vote" : "is not heard");
+    }
+    if (voters == 0) {
+        text_append(&look->text, "who votes is not known here");
+        return RUNBOOK_UNKNOWN;
     }
     if (missing == 0)
         text_appendf(&look->text, "all %u voters are heard and vote", voters);
@@ -304,21 +322,22 @@ static enum runbook_answer writes_work(struct look *look)
 static enum runbook_answer writer_healthy(struct look *look)
 {
     const struct cluster_config *cluster = look->service->input->cluster;
+    struct electorate voters = voters_of(look);
     region_id writer = writer_of(look);
-    unsigned healthy = 0;
+    node_set healthy = 0;
     if (writer == REGION_NONE)
         return look->service->view->ledger_known ? RUNBOOK_NO : RUNBOOK_UNKNOWN;
-    for (size_t i = 0; i < cluster->node_count && i < POLICY_NODES_MAX; i++) {
-        const struct view_observer *observer = &look->service->view->regions[writer].observers[i];
-        if (!cluster->nodes[i].voter || !observer->present || observer->verdict != VERDICT_HEALTHY ||
+    for (node_id n = 0; n < cluster->node_count && n < POLICY_NODES_MAX; n++) {
+        const struct view_observer *observer = &look->service->view->regions[writer].observers[n];
+        if (!node_in(electorate_all(voters), n) || !observer->present || observer->verdict != VERDICT_HEALTHY ||
             !fresh(look, observer->age_us))
             continue;
         rests_on(look, observer->age_us);
-        healthy++;
+        healthy = (node_set)(healthy | node_bit(n));
     }
-    text_appendf(&look->text, "%u of %zu voters see %s healthy, %u are needed", healthy, cluster->voter_count,
-                 region_of(look, writer), (unsigned)look->service->view->voters_needed);
-    return healthy >= look->service->view->voters_needed ? RUNBOOK_YES : RUNBOOK_NO;
+    text_appendf(&look->text, "%u of %u voters see %s healthy, %u are needed", electorate_counted(voters, healthy),
+                 set_size(electorate_all(voters)), region_of(look, writer), electorate_needed(voters));
+    return electorate_has(voters, healthy) ? RUNBOOK_YES : RUNBOOK_NO;
 }
 
 static enum runbook_answer commit_lease_attached(struct look *look)

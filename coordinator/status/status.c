@@ -95,6 +95,14 @@ static const struct view_node *heard_of(const struct status_input *input, size_t
     return best;
 }
 
+/* Under the set in force, which the file only says of a new cluster. */
+static bool has_vote(const struct status_input *input, node_id node)
+{
+    if (input->voters == NULL)
+        return input->cluster->nodes[node].voter;
+    return node_in(electorate_all(voters_electorate(&input->voters->set)), node);
+}
+
 static json_t *render_peer(const struct status_input *input, size_t node)
 {
     const struct node_config *config = &input->cluster->nodes[node];
@@ -106,7 +114,7 @@ static json_t *render_peer(const struct status_input *input, size_t node)
     json_t *object = json_object();
     put(object, "node", json_of_text(config->name));
     put(object, "region", json_of_text(config->region_name));
-    put(object, "voter", json_boolean(config->voter));
+    put(object, "voter", json_boolean(has_vote(input, (node_id)node)));
     put(object, "voting", heard != NULL ? json_boolean(heard->voting) : json_null());
     put(object, "heard", json_boolean(heard != NULL));
     put(object, "heard_ms", heard != NULL ? json_of_ms_or_null(heard->heard_age_us) : json_null());

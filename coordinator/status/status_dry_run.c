@@ -4,6 +4,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/config/values.h"
 #include "coordinator/config/weights.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/status_parts.h"
@@ -14,11 +15,12 @@ static void apply_order(struct view_region *region, const struct order *order)
     if (order->kind != ORDER_FAILOVER)
         memcpy(region->gates, region->planned_gates, sizeof region->gates);
     struct gate *loss = &region->gates[GATE_LOSS_WITHIN_RPO];
-    if (order->accepted_loss_bytes >= 0 && loss->known && loss->value <= order->accepted_loss_bytes) {
-        loss->open = true;
+    if (order->accepted_loss_bytes >= 0)
         loss->limit = order->accepted_loss_bytes;
-        loss->limit_us = 0;
-    }
+    if (order->accepted_loss_us >= 0)
+        loss->limit_us = order->accepted_loss_us;
+    if (order->accepted_loss_bytes >= 0 || order->accepted_loss_us >= 0)
+        loss->open = loss->known && !loss->at_least && loss->value <= loss->limit && loss->value_us <= loss->limit_us;
     for (int i = 0; i < GATE_COUNT; i++)
         if ((order->skipped_gates >> i & 1u) != 0 && !region->gates[i].open)
             region->gates[i].skipped = true;
@@ -148,6 +150,11 @@ static json_t *render_command(const struct status_service *service, const struct
             text_appendf(&text, " --skip-gate %s", gate_name((enum gate_id)i));
     if (order->accepted_loss_bytes >= 0)
         text_appendf(&text, " --accept-loss %lld", (long long)order->accepted_loss_bytes);
+    if (order->accepted_loss_us >= 0) {
+        char time[CLOCK_DURATION_TEXT_MAX];
+        value_duration_text(order->accepted_loss_us, time, sizeof time);
+        text_appendf(&text, " --accept-loss %s", time);
+    }
     return json_of_text(line);
 }
 
@@ -159,7 +166,11 @@ static json_t *render_todo(const struct order *order, const struct view_region *
     for (int i = 0; i < GATE_COUNT && weighed; i++) {
         if (region->gates[i].open || region->gates[i].skipped || gate_is_automatic(i))
             continue;
-        struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i };
+        const struct gate *gate = &region->gates[i];
+        struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i,
+                                             .value = gate->known ? gate->value : -1, .limit = gate->limit,
+                                             .value_us = gate->known && !gate->at_least ? gate->value_us : -1,
+                                             .limit_us = gate->limit_us };
         order_answer_todo(&text, order->kind, &reply);
         return json_of_text(sentence);
     }

@@ -40,7 +40,8 @@ static json_t *render_loss(const struct status_service *service, const struct vi
         else
             text_appendf(&text, "A failover to %s now would lose %s (%s) of what %s was known to have %s ago",
                          region_of(service, target), format_bytes(bytes, sizeof bytes, region->lag_bytes),
-                         base_format_duration(seconds, sizeof seconds, region->lag_us > 0 ? region->lag_us : 0),
+                         region->lag_us < 0 ? "of nobody knows how long"
+                                            : base_format_duration(seconds, sizeof seconds, region->lag_us),
                          writer, age);
         text_append(&text, "; what it wrote in that time is not known.");
     }

@@ -90,9 +90,18 @@ void status_glass_warnings(const struct status_service *service, json_t *warning
             continue;
         text_clear(&text);
         mark_text(service, mark, &text);
-        text_append(&text, ". ");
-        todo_text(service, mark, &text);
+        if (!service->view->quorum) {
+            text_append(&text, ". ");
+            todo_text(service, mark, &text);
+        }
         status_warn(warnings, "glass_broken", service->config->name, "%s", words);
+        const struct ledger_operation *runs = &service->view->ledger.operation;
+        bool ending = service->view->ledger_known && runs->kind != OPERATION_NONE && runs->mark == mark->id;
+        if (!service->view->quorum || ending)
+            continue;
+        text_clear(&text);
+        todo_text(service, mark, &text);
+        status_warn(warnings, "reconcile_needed", service->config->name, "%s", words);
     }
 }
 

@@ -460,7 +460,7 @@ static void warn_held(const struct status_service *service, json_t *warnings)
         return;
     append_said(&text, &ledger->operation.said);
     (void)format_hex(id, ledger->operation.id);
-    status_warn(warnings, "operation_held", service->config->name,
+    status_warn(warnings, status_is_its_own(service) ? "home_got_worse" : "operation_held", service->config->name,
                 "operation %s is held%s. %sfailoverctl operation resume %s --reason TEXT lets it go on%s", id, sentence,
                 ledger->writer == REGION_NONE ? "No region writes meanwhile. " : "", id,
                 ledger_may_abort(ledger) ? ", operation abort sends it back" : "");
@@ -496,7 +496,8 @@ static void warn_quorum(const struct status_service *service, json_t *warnings)
              "a region failed; look at this node's own network");
     if (view->settings_differ)
         status_warn(warnings, "settings_differ", name,
-             "%s runs with other settings of this service: bring cluster.json in line on all nodes",
+             "%s runs with other settings of this service, or of who is told (notify): bring cluster.json in line "
+             "on all nodes",
              name_node(service->input->cluster, view->settings_differ_node));
     if (view->lease_differs)
         status_warn(warnings, "lease_differs", name,
@@ -579,11 +580,25 @@ void status_service_warnings(const struct status_service *service, json_t *warni
     warn_returned(service, warnings);
 }
 
+/* For long, and it waits for something that does not come; until it ends both sets of voters count. */
+static void warn_voter_change(const struct status_input *input, json_t *warnings)
+{
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    if (input->voters->set.change == VOTER_NONE)
+        return;
+    status_voter_change_text(input, &text);
+    status_warn(warnings, "voter_change", NULL, "a change of the voters is under way (%s %s) and waits for this: %s",
+                name_voter_change((int)input->voters->set.change), name_node(input->cluster, input->voters->set.node),
+                sentence);
+}
+
 static void warn_voters(const struct status_input *input, json_t *warnings)
 {
     const struct node_voters *v = input->voters;
     if (v == NULL)
         return;
+    warn_voter_change(input, warnings);
     if (v->set.change == VOTER_NONE && set_size(v->set.voters) % 2 == 0)
         status_warn(warnings, "voters_even", NULL,
                     "%u voters: one more may be lost with 5 of them, and no fewer with 3. failoverctl voter add or remove",

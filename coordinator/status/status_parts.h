@@ -100,6 +100,10 @@ bool status_proposal_text(const struct status_service *service, struct text *tex
 bool status_shifts(const struct status_service *service);
 void status_shift_text(const struct status_service *service, struct text *text);
 json_t *status_shift(const struct status_service *service);
+/* A failback's traffic was sent back, or held, by failoverd itself: nobody has said a word yet. */
+bool status_is_its_own(const struct status_service *service);
+/* What a change of the voters that is under way waits for. */
+void status_voter_change_text(const struct status_input *input, struct text *text);
 void status_shift_warn(const struct status_service *service, json_t *warnings);
 json_t *status_shift_plan(const struct status_service *service, region_id home, const struct shift *shift);
 

@@ -156,7 +156,7 @@ static json_t *render_differs(const struct status_service *service)
     struct text text = TEXT_OF(sentence);
     if (!service->view->settings_differ)
         return json_null();
-    text_appendf(&text, "%s runs with other settings of this service: if its runbook is another one, marks given there may "
+    text_appendf(&text, "%s runs with other settings: if its runbook is another one, marks given there may "
                         "show at other items here", name_node(service->input->cluster, service->view->settings_differ_node));
     return json_of_text(sentence);
 }

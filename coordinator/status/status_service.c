@@ -350,6 +350,8 @@ static json_t *render_operation(const struct status_service *service)
     put(object, "skipped_gates", render_skipped(ledger->skipped_gates));
     put(object, "accepted_loss_bytes",
         ledger->accepted_loss_bytes >= 0 ? json_integer(ledger->accepted_loss_bytes) : json_null());
+    put(object, "accepted_loss_seconds",
+        ledger->accepted_loss_us >= 0 ? json_of_seconds(ledger->accepted_loss_us) : json_null());
     put(object, "begun", status_wall(ledger->begun));
     put(object, "wish", json_string(name_wish((int)ledger->wish)));
     put(object, "said", render_said(&ledger->said));

@@ -1,8 +1,12 @@
 /* How a failback's traffic stands, for every node: what the ledger asks for, what is in force (known where it is
  * carried out), what comes next and what a person can say. And what a failback would do, before it begins. */
+#include <string.h>
+
 #include "coordinator/base/clock.h"
 #include "coordinator/config/weights.h"
 #include "coordinator/status/status_parts.h"
+
+#define CORE_SIGNS "failoverd" /* its own words in the ledger */
 
 #define DURATION(name, us) base_format_duration(name, sizeof name, us)
 
@@ -108,6 +112,12 @@ json_t *status_shift(const struct status_service *service)
     return object;
 }
 
+bool status_is_its_own(const struct status_service *service)
+{
+    const struct ledger_operation *op = &service->view->ledger.operation;
+    return op->kind == OPERATION_FAILBACK && op->wish != WISH_GO && strcmp(op->said.by.s, CORE_SIGNS) == 0;
+}
+
 void status_shift_warn(const struct status_service *service, json_t *warnings)
 {
     char sentence[STATUS_SENTENCE_MAX];
@@ -115,7 +125,8 @@ void status_shift_warn(const struct status_service *service, json_t *warnings)
     if (!status_shifts(service) || service->view->ledger.operation.wish != WISH_BACK)
         return;
     say_sent_back(service, &text);
-    status_warn(warnings, "traffic_sent_back", service->config->name, "%s", sentence);
+    status_warn(warnings, status_is_its_own(service) ? "home_got_worse" : "traffic_sent_back", service->config->name, "%s",
+                sentence);
 }
 
 /* ---- before it begins ----------------------------------------------------------------------- */

@@ -69,6 +69,11 @@ static void say_waits_for(const struct status_input *input, const struct node_vo
         text_append(text, "nothing; it ends now");
 }
 
+void status_voter_change_text(const struct status_input *input, struct text *text)
+{
+    say_waits_for(input, input->voters, text);
+}
+
 static json_t *render_change(const struct status_input *input, const struct node_voters *v)
 {
     char sentence[STATUS_SENTENCE_MAX];

@@ -198,7 +198,7 @@ static void watch_target(struct service *s, const struct turn *turn, const struc
     bool lost = false;
     if (s->guard.mine && p->to != s->home) {
         struct gate gates[GATE_COUNT];
-        gates_judge(s, turn, p->to, false, 0, -1, gates);
+        gates_judge(s, turn, p->to, false, 0, NULL, gates);
         lost = !gates[GATE_TARGET_HEALTHY].open || !gates[GATE_TARGET_COORDINATOR].open ||
                !gates[GATE_TARGET_STREAMING].open;
     }

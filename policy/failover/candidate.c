@@ -114,7 +114,7 @@ static void end_confirmation(struct service *s, struct turn *turn, bool won)
         return;
     struct note *note = service_note(s, turn, NOTE_CONFIRM_FAILED);
     note->region = c->region;
-    note->a = set_size(c->failed);
+    note->a = electorate_counted(turn->voters, c->failed);
     note->b = electorate_needed(turn->voters);
 }
 
@@ -141,7 +141,7 @@ static void begin(struct service *s, struct turn *turn, const struct ledger *l)
         .to = s->home,
         .executor = turn_self(turn),
         .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
-        .accepted_loss_bytes = -1,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1,
         .wall = turn->wall,
         .said = said_of(turn, p),
     });
@@ -178,7 +178,7 @@ void candidate_run(struct service *s, struct turn *turn)
         return;
     }
     struct gate gates[GATE_COUNT];
-    gates_judge(s, turn, s->home, false, 0, -1, gates);
+    gates_judge(s, turn, s->home, false, 0, NULL, gates);
     enum gate_id shut = gates_first_shut(gates);
     note_shut_gate(s, turn, gates, shut);
     bool ask = shut == GATE_APPROVED && approval_may_ask(s, turn, l); /* it is judged last: all others are open */

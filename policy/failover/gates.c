@@ -95,12 +95,12 @@ static const struct sighting *standby_seen(const struct service *s, node_id node
 }
 
 static void judge_data(const struct service *s, const struct turn *turn, region_id target,
-                       node_id node, int64_t accepted, struct gate *streaming, struct gate *rpo)
+                       node_id node, const struct loss_accepted *accepted, struct gate *streaming, struct gate *rpo)
 {
     const struct sighting *seen = standby_seen(s, node, target);
     const struct loss_series *series = &s->health.writer_series;
-    rpo->limit = accepted >= 0 ? accepted : s->policy->rpo_bytes;
-    rpo->limit_us = s->policy->rpo_us;
+    rpo->limit = accepted != NULL && accepted->bytes >= 0 ? accepted->bytes : s->policy->rpo_bytes;
+    rpo->limit_us = accepted != NULL && accepted->us >= 0 ? accepted->us : s->policy->rpo_us;
     streaming->limit = series->timeline;
     if (seen == NULL)
         return;
@@ -127,7 +127,10 @@ static void judge_data(const struct service *s, const struct turn *turn, region_
     rpo->value = loss.bytes;
     rpo->value_us = loss.us;
     rpo->age_us = loss.age_us;
-    bool in_time = accepted >= 0 || (loss.us <= s->policy->rpo_us && !loss.at_least);
+    rpo->at_least = loss.at_least;
+    /* Who accepts one kind has said nothing of the other, and no number accepts a time that nobody knows: that takes
+     * the gate's name. */
+    bool in_time = loss.us <= rpo->limit_us && !loss.at_least;
     rpo->open = loss.bytes <= rpo->limit && in_time;
 }
 
@@ -226,7 +229,7 @@ static void judge_planned(const struct service *s, const struct turn *turn, cons
 }
 
 void gates_judge(const struct service *s, const struct turn *turn, region_id target, bool planned,
-                 uint32_t skipped, int64_t accepted_loss_bytes, struct gate gates[GATE_COUNT])
+                 uint32_t skipped, const struct loss_accepted *accepted, struct gate gates[GATE_COUNT])
 {
     for (size_t g = 0; g < GATE_COUNT; g++)
         gates[g] = (struct gate){ .observer = turn_self(turn), .age_us = 0 };
@@ -238,8 +241,7 @@ void gates_judge(const struct service *s, const struct turn *turn, region_id tar
                    &gates[GATE_OUTAGE_MIN]);
     judge_healthy(s, turn, target, node, &gates[GATE_TARGET_HEALTHY]);
     judge_coordinator(s, turn, node, &gates[GATE_TARGET_COORDINATOR]);
-    judge_data(s, turn, target, node, accepted_loss_bytes, &gates[GATE_TARGET_STREAMING],
-               &gates[GATE_LOSS_WITHIN_RPO]);
+    judge_data(s, turn, target, node, accepted, &gates[GATE_TARGET_STREAMING], &gates[GATE_LOSS_WITHIN_RPO]);
     judge_pace(s, turn, ledger, &gates[GATE_COOLDOWN], &gates[GATE_NOT_PAUSED]);
     judge_fence(s, turn, ledger, target, &gates[GATE_FENCE]);
     judge_same_region(s, ledger, target, gates);

@@ -34,6 +34,13 @@ struct gate {
     int64_t value_us;  /* LOSS_WITHIN_RPO: the same loss in time; APPROVED: how long it waits for an answer */
     int64_t limit_us;
     int64_t age_us;
+    bool at_least;     /* LOSS_WITHIN_RPO: it goes further back than is known, and value_us may be any more */
+};
+
+/* What a person agrees to lose, of each kind by itself; -1: what the service's RPO says of it. */
+struct loss_accepted {
+    int64_t bytes;
+    int64_t us;
 };
 
 /* How it is known, or how it could become known, that the old writer cannot acknowledge a write. */

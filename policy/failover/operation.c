@@ -241,7 +241,7 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
     note->region = l->writer;
     note->a = mono_since(turn->now, run->started);
     note->b = run->loss.known ? run->loss.bytes : run->kind == OPERATION_ADOPT ? 0 : -1;
-    note->c = run->loss.us;
+    note->c = run->kind == OPERATION_ADOPT ? 0 : loss_time(&run->loss);
     if (!run->went_back) /* else said then */
         cut_off_note_left(s, turn);
     run->active = false;

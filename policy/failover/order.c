@@ -23,6 +23,11 @@ static void answer(struct service *s, struct turn *turn, enum order_answer code,
     if (gate != NULL) {
         reply.value = gate->value;
         reply.limit = gate->limit;
+        if (id == GATE_LOSS_WITHIN_RPO) {
+            reply.value = gate->known ? gate->value : -1;
+            reply.value_us = gate->known && !gate->at_least ? gate->value_us : -1;
+            reply.limit_us = gate->limit_us;
+        }
     }
     if (code != ANSWER_ACCEPTED) {
         struct note *note = service_note(s, turn, NOTE_ORDER_REFUSED);
@@ -220,7 +225,8 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
     }
     struct gate gates[GATE_COUNT];
     uint32_t skipped = o->order.skipped_gates | PACE_GATES;
-    gates_judge(s, turn, o->order.to, planned, skipped, o->order.accepted_loss_bytes, gates);
+    struct loss_accepted accepted = { o->order.accepted_loss_bytes, o->order.accepted_loss_us };
+    gates_judge(s, turn, o->order.to, planned, skipped, &accepted, gates);
     enum gate_id shut = gates_first_shut(gates);
     if (shut != GATE_COUNT) {
         if (o->version == 0) /* else what was put forward while it was open may be chosen yet: its time is not over */
@@ -240,6 +246,7 @@ static void propose_failover(struct service *s, struct turn *turn, const struct 
         .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
         .skipped_gates = skipped,
         .accepted_loss_bytes = o->order.accepted_loss_bytes,
+        .accepted_loss_us = o->order.accepted_loss_us,
         .wall = turn->wall,
         .said = { o->given, o->order.by, o->order.why },
         .shift = stages_of(s, o, l),

@@ -76,7 +76,7 @@ static void keep_marked(struct service *s, struct turn *turn, const struct ledge
     struct pending_order *o = &s->order;
     struct gate gates[GATE_COUNT];
     uint32_t skipped = o->order.skipped_gates | SAID_GATES;
-    gates_judge(s, turn, o->order.to, false, skipped, -1, gates);
+    gates_judge(s, turn, o->order.to, false, skipped, NULL, gates);
     gates[GATE_NO_MARK].open = glass_count(s, m->id) == 0;
     enum gate_id shut = gates_first_shut(gates);
     if (shut != GATE_COUNT) {
@@ -94,7 +94,7 @@ static void keep_marked(struct service *s, struct turn *turn, const struct ledge
         .forced = true,
         .granted_wrote = l->writer != REGION_NONE && service_seen_primary(s, l->writer),
         .skipped_gates = skipped,
-        .accepted_loss_bytes = -1,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1,
         .mark = m->id,
         .wall = turn->wall,
         .said = { o->given, o->order.by, o->order.why },

@@ -45,7 +45,7 @@ static void begin(struct service *s, struct turn *turn, const struct ledger *l)
         .executor = turn_self(turn),
         .forced = true,
         .skipped_gates = p->skipped_gates,
-        .accepted_loss_bytes = -1,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1,
         .wall = turn->wall,
         .said = p->said,
     });
@@ -83,7 +83,7 @@ void scheduled_run(struct service *s, struct turn *turn)
         return;
     }
     struct gate gates[GATE_COUNT];
-    gates_judge(s, turn, s->home, true, p->skipped_gates | PACE_GATES, -1, gates);
+    gates_judge(s, turn, s->home, true, p->skipped_gates | PACE_GATES, NULL, gates);
     enum gate_id shut = gates_first_shut(gates);
     if (shut == GATE_COUNT) {
         begin(s, turn, l);

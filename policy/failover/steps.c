@@ -103,8 +103,8 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
         not_again |= (1u << GATE_MAJORITY_FAILED) | (1u << GATE_NOT_PAUSED) | (1u << GATE_BLAST_RADIUS);
     if (l->operation.forced) /* a person's goes before all that begin by themselves: see brake.c */
         not_again |= 1u << GATE_BLAST_RADIUS;
-    gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again,
-                l->operation.accepted_loss_bytes, gates);
+    struct loss_accepted accepted = { l->operation.accepted_loss_bytes, l->operation.accepted_loss_us };
+    gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again, &accepted, gates);
     if (glass_count(s, l->operation.mark) == 0) /* it ends the only mark that there is */
         gates[GATE_NO_MARK].open = true;
     /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
@@ -354,7 +354,7 @@ static enum step_said step_compare(struct service *s, struct turn *turn)
     }
     struct note *note = service_note(s, turn, NOTE_LOSS_ESTIMATED);
     note->a = run->loss.known ? run->loss.bytes : -1;
-    note->b = run->loss.us;
+    note->b = loss_time(&run->loss);
     note->c = run->loss.age_us;
     note_ahead(s, turn, &r->database);
     return STEP_IS_DONE;

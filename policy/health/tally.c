@@ -32,10 +32,10 @@ struct vote_count tally_failed(struct electorate voters, const struct opinion *o
             continue;
         standing[n] = mono_since(now, opinion->verdict.since);
         count.failed = (node_set)(count.failed | node_bit(n));
-        count.votes++;
         if (age > count.oldest_us)
             count.oldest_us = age;
     }
+    count.votes = electorate_counted(voters, count.failed);
     count.majority = electorate_has(voters, count.failed);
     count.standing_us = standing_of_majority(voters, count.failed, standing);
     return count;

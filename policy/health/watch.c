@@ -181,7 +181,9 @@ static void feed_series(struct service *s, const struct turn *turn)
 }
 
 /* Bytes and seconds are measured against the series. Where a later region was granted and never seen to
- * be a primary, it may have become one since it was last looked at: the knowledge is as old as that look. */
+ * be a primary, it may have become one since it was last looked at: the knowledge is as old as that look. Where that
+ * look shows a primary, and it is not known to be of since the grant, it may as well have written ever since that, on
+ * a timeline that the standby never had: of that nothing is known. */
 struct loss watch_loss(const struct service *s, const struct turn *turn, region_id target, uint64_t lsn)
 {
     struct loss loss = loss_estimate(&s->health.writer_series, lsn, turn->now);
@@ -192,7 +194,7 @@ struct loss watch_loss(const struct service *s, const struct turn *turn, region_
     if (granted == s->health.series_region || granted == target)
         return loss;
     const struct sighting *seen = service_sighting(s, granted, NULL);
-    if (seen == NULL)
+    if (seen == NULL || !seen->facts.in_recovery)
         return (struct loss){ .known = false, .age_us = -1 };
     int64_t age = mono_since(turn->now, seen->at);
     loss.age_us = age > loss.age_us ? age : loss.age_us;

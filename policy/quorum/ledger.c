@@ -61,7 +61,8 @@ static bool operation_equal(const struct ledger_operation *a, const struct ledge
            a->to == b->to && a->executor == b->executor &&
            a->may_return == b->may_return && a->forced == b->forced &&
            a->skipped_gates == b->skipped_gates &&
-           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us && a->mark == b->mark &&
+           a->accepted_loss_bytes == b->accepted_loss_bytes && a->accepted_loss_us == b->accepted_loss_us &&
+           a->begun.us == b->begun.us && a->mark == b->mark &&
            a->wish == b->wish && said_equal(&a->said, &b->said) && shift_equal(&a->shift, &b->shift);
 }
 
@@ -91,7 +92,7 @@ bool ledger_equal(const struct ledger *a, const struct ledger *b)
 
 static const struct ledger_operation no_operation = {
     .kind = OPERATION_NONE, .phase = PHASE_NONE, .from = REGION_NONE, .to = REGION_NONE,
-    .executor = NODE_NONE, .accepted_loss_bytes = -1,
+    .executor = NODE_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1,
 };
 
 static const struct ledger_proposal no_proposal = {
@@ -333,6 +334,7 @@ struct ledger ledger_begin(const struct ledger *now, const struct begin_terms *t
         .forced = terms->forced,
         .skipped_gates = terms->skipped_gates,
         .accepted_loss_bytes = terms->accepted_loss_bytes,
+        .accepted_loss_us = terms->accepted_loss_us,
         .begun = terms->wall,
         .mark = terms->mark,
         .said = terms->said,
@@ -440,7 +442,7 @@ struct ledger ledger_adopt(const struct ledger *now, uint64_t id, node_id execut
         .to = now->writer,
         .executor = executor,
         .forced = true,
-        .accepted_loss_bytes = -1,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1,
         .begun = wall,
     };
     return next;

@@ -143,6 +143,7 @@ struct ledger_operation {
     bool forced;             /* a person asked for it by name */
     uint32_t skipped_gates;  /* bit per enum gate_id, each skipped by name by a person */
     int64_t accepted_loss_bytes; /* what a person agreed to lose; -1: the service's RPO holds */
+    int64_t accepted_loss_us;    /* likewise, in time */
     struct wall_time begun;
     uint64_t mark;           /* the mark that it reconciles, by naming its region; 0: none (mark.h) */
     enum operation_wish wish;
@@ -194,6 +195,7 @@ struct begin_terms {
     bool granted_wrote;  /* on top of a grant: the granted region was seen as a primary */
     uint32_t skipped_gates;
     int64_t accepted_loss_bytes;
+    int64_t accepted_loss_us;
     uint64_t mark;       /* what it reconciles: then there is no way back, see ledger_begin() */
     struct wall_time wall;
     struct said said;

@@ -55,3 +55,19 @@ uint8_t electorate_needed(struct electorate e)
     uint8_t now = needed_now(e), next = majority_of(e.next);
     return now > next ? now : next;
 }
+
+static unsigned missing(unsigned needed, node_set voters, node_set yes)
+{
+    unsigned have = set_size((node_set)(voters & yes));
+    return needed > have ? needed - have : 0;
+}
+
+/* Who is in both sets is missing once. There are always enough of them: two sets differ in one voter. */
+uint8_t electorate_counted(struct electorate e, node_set yes)
+{
+    unsigned now = missing(needed_now(e), e.now, yes), next = missing(majority_of(e.next), e.next, yes);
+    unsigned more = now > next ? now : next, needed = electorate_needed(e);
+    if (more == 0)
+        return set_size((node_set)(electorate_all(e) & yes));
+    return (uint8_t)(needed > more ? needed - more : 0);
+}

@@ -43,4 +43,8 @@ bool electorate_lost(struct electorate electorate, node_set no);
 /* How many voters it takes at least, for people. */
 uint8_t electorate_needed(struct electorate electorate);
 
+/* How far `yes` gets, for people: below what is needed by as many as are missing still, and not below if none is.
+ * With two sets that is not how many there are: two of {a, b} and {a, b, c'} may be a and c', and b is missing. */
+uint8_t electorate_counted(struct electorate electorate, node_set yes);
+
 #endif

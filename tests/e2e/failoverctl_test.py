@@ -551,6 +551,11 @@ class Ordering(Ctl):
                                            "--accept-loss", "4096"], 3)
         self.assertEqual(daemon.requests[0]["skip_gates"], ["fence", "loss_within_rpo"])
         self.assertEqual(daemon.requests[0]["accept_loss_bytes"], 4096)
+        self.assertNotIn("accept_loss_ms", daemon.requests[0])
+        daemon, _, _ = self.check(script(failover=refusal("gate", 3)),
+                                  ORDER + ["--yes", "--accept-loss", "10m", "--accept-loss", "16MiB"], 3)
+        self.assertEqual(daemon.requests[0]["accept_loss_bytes"], 16 << 20)
+        self.assertEqual(daemon.requests[0]["accept_loss_ms"], 600000)
 
     def test_dry_run_changes_nothing(self):
         daemon, _, _ = self.check(script(dry_run=good(DRY)), ORDER + ["--dry-run"], 0, "it would begin", "promote*", "2 KiB")
@@ -604,6 +609,16 @@ class Ordering(Ctl):
         for size, number in (("0", 0), ("16MiB", 16 << 20), ("5B", 5), ("1KiB", 1024)):
             daemon, _, _ = self.check(script(plan=good(PLAN)), ["plan", "failover", "shop", "--accept-loss", size], 0)
             self.assertEqual(daemon.requests[0]["accept_loss_bytes"], number)
+        for time, number in (("0s", 0), ("90s", 90000), ("2500ms", 2500), ("1d", 86400000)):
+            daemon, _, _ = self.check(script(plan=good(PLAN)), ["plan", "failover", "shop", "--accept-loss", time], 0)
+            self.assertEqual(daemon.requests[0]["accept_loss_ms"], number)
+            self.assertNotIn("accept_loss_bytes", daemon.requests[0])
+        for twice in (("1s", "2s"), ("5", "1KiB"), ("1KiB", "5")):
+            words = [word for value in twice for word in ("--accept-loss", value)]
+            code, _, err = self.run_ctl("/nonexistent", "plan", "failover", "shop", *words)
+            self.assertTrue(code == 2 and "each at most once" in err, err)
+        for size in ("-30s", "1.5s", "NaN", "nans", "infs", "s", "9223372036854775807d", "30S", "1e3s", "0x10s", " 30s"):
+            self.assertEqual(self.run_ctl("/nonexistent", "plan", "failover", "shop", "--accept-loss", size)[0], 2, size)
         for size in ("16MB", "MiB", "-1B", "1.5MiB", "16 MiB", "99999999999TiB", ""):
             self.assertEqual(self.run_ctl("/nonexistent", "plan", "failover", "shop", "--accept-loss", size)[0], 2, size)
         daemon, _, _ = self.check(script(plan=good({**PLAN, "would_run": False})),
@@ -819,13 +834,15 @@ class Hostile(Ctl):
         return done.stdout.split()
 
     def test_the_shell_completes(self):
-        daemon = self.daemon(script(status=good(status())))
+        daemon = self.daemon(script(status=good(running())))
         self.assertEqual(self.complete(daemon.path, "swi"), ["switchover"])
         self.assertEqual(self.complete(daemon.path, "switchover", "s"), ["shop"])
         self.assertEqual(self.complete(daemon.path, "switchover", "shop", "--to", "us-"), ["us-east-1", "us-west-2"])
         self.assertIn("--dry-run", self.complete(daemon.path, "switchover", "shop", "--"))
         self.assertIn("majority_failed", self.complete(daemon.path, "failover", "shop", "--skip-gate", ""))
         self.assertEqual(self.complete(daemon.path, "switchover", "shop", "--reason", ""), [])
+        self.assertEqual(self.complete(daemon.path, "operation", "abort", ""), [running()["services"][0]["operation"]["id"]])
+        self.assertEqual(self.complete(daemon.path, "pause", ""), ["shop", "--all"])
 
     def test_the_shell_completes_without_a_daemon(self):
         self.assertEqual(self.complete("/nonexistent/socket", "status", ""), [])

@@ -180,6 +180,12 @@ def test_later(suite, lab):
     for when, wanted in (("25:00", "value is wrong"), ("2026-02-30T10:00Z", "value is wrong"), ("2001-01-01T00:00Z", "within the next 7 days")):
         code, output = moves.switchover(lab, WEST, WEST, "--reason", "x", "--yes", "--at", when)
         suite.expect(code == 2 and wanted in output, f"--at {when}: exit code 2", output)
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    code, output = moves.switchover(lab, WEST, WEST, "--reason", "at night", "--yes", "--at", later)
+    waiting = output.split()[output.split().index("operation") + 1]
+    code, output = say(lab, WITNESS, "decline", waiting, "--reason", "not tonight")
+    suite.expect(code == 0 and "cancelled" in output and "region was well" not in output, "decline cancels it at another node, and says so", output)
+    everywhere(lab, lambda r: e2e.status_of(lab, r).get("scheduled") is None, "no node shows it any more")
     due_s = time.time() + 8
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(due_s))
     code, output = moves.switchover(lab, WITNESS, WEST, "--reason", "at night", "--yes", "--at", when)

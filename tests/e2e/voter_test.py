@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """A voter loses its store: it is mute until a person gives the vote to its new one; what is refused on the way; and
-the old store, which turns up again and has no vote.
+the old store, which turns up again and has no vote. And a node that no set named yet: it gets a vote, a dead voter
+loses its own, and those who are left carry a failover.
 
     voter_test.py [WORD...]      only the cases whose title holds one of the words
 """
 import json
 import shutil
+import threading
 import time
 
 import e2e
@@ -14,6 +16,8 @@ from e2e import EAST, NAMES, WEST, WITNESS
 LEASE_S = e2e.BRISK_LEASE_S
 REASON = "the disk of the witness was lost"
 ELSEWHERE = "lhr1-a"            # in cluster.json, and never started
+FOURTH = "euw1-b"               # beside the witness, and started
+FOURTH_PORT = 7401
 
 
 def one_more_node(content):
@@ -121,5 +125,80 @@ def test_replace(suite, lab):
     e2e.expect_one_writer(suite, lab, client, EAST, lost_at_most=0)
 
 
+def fourth_address(lab):
+    return f"{lab.network.address[WITNESS]}:{FOURTH_PORT}"
+
+
+def start_fourth(lab):
+    """A coordinator more in the witness's region, with a new store."""
+    folder = lab.folder / WITNESS / "fourth"
+    (folder / "state").mkdir(parents=True, mode=0o700)
+    e2e.labs.network.run(["sh", str(e2e.labs.REPOSITORY / "tests/pki/make-ca.sh"), str(lab.pki), FOURTH], timeout_s=60)
+    node = e2e.cluster_files.node(lab, WITNESS) | {
+        "name": FOURTH, "state_dir": str(folder / "state"), "listen": fourth_address(lab),
+        "control_socket": str(folder / "control.sock"), "journal": str(folder / "journal.jsonl"),
+        "audit": str(folder / "audit.jsonl")}
+    node["tls"] |= {"certificate": str(lab.pki / f"{FOURTH}.pem"), "key": str(lab.pki / f"{FOURTH}.key")}
+    files = ["--cluster", lab.cluster_path, "--node", e2e.cluster_files.write(folder / "node.json", node)]
+    lab.run(WITNESS, [e2e.labs.BUILD / "failoverd", "--format", *files])
+    lab.spawn(WITNESS, FOURTH, [e2e.labs.BUILD / "failoverd", *files])
+
+
+def of_the_list(lab, at, name):
+    return next((v for v in voters(lab, at).get("voters", []) if v["node"] == name), {})
+
+
+def changed(suite, lab, at, version, count, *words):
+    code, said = e2e.order(lab, at, "voter", *words, "--reason", REASON, "--yes")
+    seen = voters(lab, at)
+    suite.expect(code == 0 and seen["version"] == version and len(seen["voters"]) == count and seen["change"] is None,
+                 f"voter {' '.join(words)}: {count} voters, version {version}", f"{code}: {said} {seen}")
+
+
+def test_add_and_remove(suite, lab):
+    def with_the_fourth(content):
+        content["nodes"][FOURTH] = {"region": WITNESS, "address": fourth_address(lab)}
+    client = e2e.bring_up(lab, change=with_the_fourth, more=lambda: start_fourth(lab))
+    refused(suite, lab, 3, "no voter", EAST, "remove", FOURTH)
+    began = time.monotonic()
+    done = []
+    adds = threading.Thread(target=lambda: done.append(e2e.order(lab, EAST, "voter", "add", FOURTH, "--reason", REASON,
+                                                                 "--yes")))
+    adds.start()
+    lab.wait_for(lambda: (voters(lab, WEST).get("change") or {}).get("kind") == "add", 10, "the change has begun")
+    refused(suite, lab, 3, "one at a time", WEST, "remove", NAMES[WITNESS])
+    adds.join(60)
+    seen = voters(lab, EAST)
+    suite.expect(done and done[0][0] == 0 and time.monotonic() - began >= LEASE_S and seen["version"] == 3
+                 and len(seen["voters"]) == 4 and seen["needed"] == 3, "voter add: four voters after a full wait",
+                 (done, seen))
+    lab.wait_for(lambda: of_the_list(lab, EAST, FOURTH).get("voting"), 10, "the new one votes")
+
+    lab.coordinators[WEST].kill()
+    lab.wait_for(lambda: not voter(lab, EAST, WEST)["voting"], 10, "one of the others is gone")
+    changed(suite, lab, EAST, 5, 3, "remove", NAMES[WEST])
+    lab.start_coordinator(WEST)
+    lab.wait_for(lambda: (e2e.node_status(lab, WEST).get("mute") or {}).get("reason") == "no_vote", 10,
+                 "it comes back, and is told that it has no vote any more")
+    peers = {p["node"]: p["voter"] for p in e2e.node_status(lab, EAST)["peers"]}
+    suite.expect(peers == {NAMES[WEST]: False, NAMES[WITNESS]: True, FOURTH: True},
+                 "status names the voters of the set in force, not those of cluster.json", peers)
+
+    lab.wait_for(lambda: e2e.status_of(lab, WEST).get("writer") == EAST, 15, "it knows the writer")
+    lab.kill_region(EAST)
+    e2e.wait_for_writes_in(lab, client, WEST, 30)
+    e2e.wait_until_done(lab, WEST, 30)
+    suite.expect(True, "the writer's region is lost: the two voters that are left carry the failover")
+    refused(suite, lab, 3, "fewer than 3", WITNESS, "remove", NAMES[EAST])
+    changed(suite, lab, WEST, 7, 4, "add", NAMES[WEST])
+    changed(suite, lab, WEST, 9, 3, "remove", NAMES[EAST])
+    lab.coordinators[WITNESS].kill()
+    lab.wait_for(lambda: not voter(lab, WEST, WITNESS)["voting"], 10, "the witness is gone")
+    suite.expect(e2e.writes_in(lab, client, WEST), "two of three carry the writer's lease")
+    client.process.end()
+    e2e.expect_one_writer(suite, lab, client, WEST)
+
+
 if __name__ == "__main__":
-    e2e.main("voters", [("a voter's store is lost and replaced", test_replace, 100, e2e.brisk())])
+    e2e.main("voters", [("a voter's store is lost and replaced", test_replace, 100, e2e.brisk()),
+                        ("a voter is added, a dead one removed", test_add_and_remove, 120, e2e.brisk())])

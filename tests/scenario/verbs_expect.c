@@ -168,6 +168,14 @@ static bool accepted_operation(struct match *m)
 
 static bool accepted_none(struct match *m) { return !accepted_operation(m); }
 
+/* The version after the one that its disk has, likewise. */
+static bool accepted_voters(struct match *m)
+{
+    return match_host(m, 0)->disk.durable.voters.accepted.present;
+}
+
+static bool accepted_no_voters(struct match *m) { return !accepted_voters(m); }
+
 /* It was asked for by the step in the midst of which the coordinator stands still. */
 static bool stands_before(struct match *m)
 {
@@ -308,6 +316,8 @@ const struct condition expect_rows[] = {
     { "coordinator % stands before act %", stands_before },
     { "an operation accepted by %", accepted_operation },
     { "no operation accepted by %", accepted_none },
+    { "a change of the voters accepted by %", accepted_voters },
+    { "no change of the voters accepted by %", accepted_no_voters },
     { "lease %", is_lease },
     { "answer %", was_answer },
     { "refused by gate %", was_refused_by },

@@ -240,7 +240,29 @@ static void order(struct match *m, struct host *at, struct order o)
 static struct order failover_to(struct match *m, unsigned to)
 {
     return (struct order){ .kind = ORDER_FAILOVER, .to = match_region(m, to),
-                           .accepted_loss_bytes = -1 };
+                           .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
+}
+
+static void order_accepting_bytes(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    o.accepted_loss_bytes = match_number(m, 2);
+    order(m, match_host(m, 0), o);
+}
+
+static void order_accepting_time(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    o.accepted_loss_us = match_duration(m, 2);
+    order(m, match_host(m, 0), o);
+}
+
+static void order_accepting_both(struct match *m)
+{
+    struct order o = failover_to(m, 1);
+    o.accepted_loss_bytes = match_number(m, 2);
+    o.accepted_loss_us = match_duration(m, 3);
+    order(m, match_host(m, 0), o);
 }
 
 static void order_switchover(struct match *m)
@@ -300,7 +322,7 @@ static void reconcile(struct match *m, uint32_t skipped)
 {
     struct host *h = match_host(m, 0);
     struct order o = { .kind = ORDER_RECONCILE, .to = match_region(m, 1), .skipped_gates = skipped,
-                       .accepted_loss_bytes = -1 };
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     struct view_service view;
     if (h->alive) {
         node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
@@ -314,14 +336,15 @@ static void reconcile_skipping(struct match *m) { reconcile(m, 1u << GATE_FENCE)
 
 static void order_adopt(struct match *m)
 {
-    order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT, .accepted_loss_bytes = -1 });
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_ADOPT,
+                                               .accepted_loss_bytes = -1, .accepted_loss_us = -1 });
 }
 
 /* By the calendar of the coordinator that they are given to. */
 static void pause_for(struct match *m, int64_t us)
 {
     struct host *h = match_host(m, 0);
-    struct order o = { .kind = ORDER_PAUSE, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_PAUSE, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     o.at.us = us > 0 ? host_wall(match_world(m), h) + us : 0;
     order(m, h, o);
 }
@@ -331,14 +354,15 @@ static void order_pause_for_good(struct match *m) { pause_for(m, 0); }
 
 static void order_resume(struct match *m)
 {
-    order(m, match_host(m, 0), (struct order){ .kind = ORDER_RESUME, .to = REGION_NONE, .accepted_loss_bytes = -1 });
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_RESUME, .to = REGION_NONE,
+                                               .accepted_loss_bytes = -1, .accepted_loss_us = -1 });
 }
 
 /* About the operation that runs, or ran last. */
 static void order_about(struct match *m, enum order_kind kind)
 {
     const struct ledger *l = world_ledger(match_world(m), 0);
-    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     if (l != NULL)
         o.operation = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
     order(m, match_host(m, 0), o);
@@ -353,7 +377,7 @@ static void tick(struct match *m, uint64_t operation)
 {
     uint32_t items = UINT32_C(1) << (match_number(m, 1) & 31);
     order(m, match_host(m, 0), (struct order){ .kind = ORDER_TICK, .to = REGION_NONE, .operation = operation,
-                                               .accepted_loss_bytes = -1, .items = items });
+                                               .accepted_loss_bytes = -1, .accepted_loss_us = -1, .items = items });
 }
 
 /* An item of the operation that runs, or of the last. */
@@ -377,7 +401,8 @@ static void answer(struct match *m, enum order_kind kind, bool former)
         m->play->proposal = l->proposal.id;
     if (m->play->proposal == 0)
         play_fail(m->play, "there is no proposal yet");
-    order(m, match_host(m, 0), (struct order){ .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1,
+    order(m, match_host(m, 0), (struct order){ .kind = kind, .to = REGION_NONE,
+                                               .accepted_loss_bytes = -1, .accepted_loss_us = -1,
                                                .operation = m->play->proposal });
 }
 
@@ -452,6 +477,9 @@ const struct row when_rows[] = {
     { "the mark in dns becomes %", zone_mark },
     { "a person at % orders failover to %", order_failover },
     { "a person at % orders failover to % skipping %", order_skipping },
+    { "a person at % orders failover to % accepting %", order_accepting_time },
+    { "a person at % orders failover to % accepting % bytes", order_accepting_bytes },
+    { "a person at % orders failover to % accepting % bytes and %", order_accepting_both },
     { "a person at % orders switchover to %", order_switchover },
     { "a person at % orders switchover to % in %", order_switchover_later },
     { "a person at % orders failback to % in % of %", order_failback },

@@ -275,6 +275,8 @@ static void draw_order(struct brew *b, struct fault *f)
         f->bits |= 1u << GATE_FENCE;
     if (draw_percent(d, 25))
         f->value = draw_small(d, 0, 1000000);
+    if (draw_percent(d, 25))
+        f->time_us = draw_small(d, 1, 1000) * US_PER_S;
 }
 
 static void draw_traffic(struct brew *b, struct fault *f)

@@ -100,7 +100,8 @@ static bool same_operation(const struct ledger_operation *a, const struct ledger
     return a->id == b->id && a->kind == b->kind && a->phase == b->phase && a->from == b->from &&
            a->to == b->to && a->executor == b->executor && a->may_return == b->may_return &&
            a->forced == b->forced && a->skipped_gates == b->skipped_gates &&
-           a->accepted_loss_bytes == b->accepted_loss_bytes && a->begun.us == b->begun.us && a->wish == b->wish &&
+           a->accepted_loss_bytes == b->accepted_loss_bytes && a->accepted_loss_us == b->accepted_loss_us &&
+           a->begun.us == b->begun.us && a->wish == b->wish &&
            a->mark == b->mark &&
            a->said.at.us == b->said.at.us && a->shift.at == b->shift.at && a->shift.count == b->shift.count &&
            memcmp(a->shift.percent, b->shift.percent, sizeof a->shift.percent) == 0 &&

@@ -82,15 +82,18 @@ void truth_proposed(struct world *w, uint8_t service, const struct ledger *befor
     bool answered = new->state == PROPOSAL_APPROVED || new->state == PROPOSAL_DECLINED;
     if (answered && (new->id != old->id || new->state != old->state))
         check_word(w, t, new);
-    bool over = old->state == PROPOSAL_DECLINED && new->id != old->id && l->epoch == before->epoch;
+    /* A no to a switchover that was put down for later is about that alone: it ends it. */
+    bool over = old->state == PROPOSAL_DECLINED && !operation_planned(old->kind) && new->id != old->id &&
+                l->epoch == before->epoch;
     region_id source = before->writer != REGION_NONE ? before->writer : before->operation.from;
     if (!over || old->from != source)
         return;
-    unsigned seen = 0;
+    node_set seen = 0;
     for (uint8_t n = 0; n < w->host_count; n++)
-        seen += node_in(truth_voters(w), n) && has_answered(w, service, n, old->from);
-    unsigned voters = truth_count(truth_voters(w));
-    if (seen <= voters - (voters / 2 + 1))
+        if (has_answered(w, service, n, old->from))
+            seen = (node_set)(seen | node_bit(n));
+    if (!truth_can_block(w, seen))
         world_break(w, INVARIANT_EVIDENCE, "that people declined a failover of %s is forgotten, and only %u voters "
-                    "have seen it answer since", truth_region(w, old->from), seen);
+                    "have seen it answer since", truth_region(w, old->from),
+                    truth_count((node_set)(seen & truth_voters(w))));
 }

@@ -82,6 +82,7 @@ static void may_return(struct ledger *l) { l->operation.may_return = !l->operati
 static void forced(struct ledger *l) { l->operation.forced = !l->operation.forced; }
 static void skipped(struct ledger *l) { l->operation.skipped_gates ^= 1; }
 static void accepted_loss(struct ledger *l) { l->operation.accepted_loss_bytes ^= 1; }
+static void accepted_time(struct ledger *l) { l->operation.accepted_loss_us ^= 1; }
 static void begun(struct ledger *l) { l->operation.begun.us++; }
 static void other_stages(struct ledger *l) { l->operation.shift.percent[SHIFT_STAGES_MAX - 1] ^= 1; }
 static void last_operation(struct ledger *l) { l->last_operation++; }
@@ -139,6 +140,7 @@ static const struct wrong wrongs[] = {
     { "a person's word", NOTICED_IF_COMPARED, forced },
     { "other gates skipped", NOTICED_IF_COMPARED, skipped },
     { "another loss accepted", NOTICED_IF_COMPARED, accepted_loss },
+    { "another time of loss accepted", NOTICED_IF_COMPARED, accepted_time },
     { "another time of begin", NOTICED_IF_COMPARED, begun },
     { "other stages", NOTICED_BUT_AT_BEGIN, other_stages },
     { "another last operation", NOTICED_IF_COMPARED, last_operation },

@@ -88,6 +88,32 @@ void check_marks(struct world *w, const struct host *h, uint8_t service, const s
     }
 }
 
+/* The world's doing, like a voter's forgotten promise: nobody else has seen the store that had it. Found once more by
+ * another node's word, or never; from here on it is held to what it found. */
+void check_forgot(struct world *w, const struct host *h)
+{
+    uint8_t n = host_index(w, h);
+    for (uint8_t s = 0; s < w->service_count; s++)
+        for (region_id r = 0; r < w->options.region_count; r++) {
+            struct truth *t = w->services[s].truth;
+            struct truth_known *known = &t->known[n][r];
+            struct truth_glass *glass = &t->glasses[r];
+            const struct mark *found = &h->disk.durable.services[s].marks[r];
+            bool own = r == h->region && known->id != 0 && glass->id == known->id && glass->host == n;
+            bool other = found->state == MARK_NONE || found->id != known->id;
+            bool less = own && !other && found->state < glass->state;
+            if (known->id == 0 || known->instance != h->disk.instance || (!other && !less))
+                continue;
+            world_say(w, h, "has forgotten a broken glass");
+            w->beyond[BEYOND_DISK] = true;
+            if (less)
+                glass->state = found->state;
+            else
+                *known = (struct truth_known){ .id = found->state != MARK_NONE ? found->id : 0, .at_us = found->at.us,
+                                               .instance = known->instance, .since_us = w->now_us };
+        }
+}
+
 /* Others open on the word that a mark was given up and its database shut. */
 void check_told(struct world *w, const struct host *h, const struct message *m)
 {

@@ -77,20 +77,24 @@ static bool skipped(const struct ledger_operation *op, enum gate_id gate)
     return (op->skipped_gates >> gate & 1u) != 0;
 }
 
+/* How much earlier than it was heard a position may have been read. */
+static int64_t looked_late_us(const struct world *w, uint8_t service, const struct truth_loss *said)
+{
+    const struct service_policy *policy = &w->hosts[said->host].config.services[service];
+    for (uint8_t c = 0; c < policy->check_count; c++)
+        if (policy->checks[c].kind == CHECK_POSTGRES)
+            return policy->checks[c].interval_us + truth_slack_us(w);
+    return truth_slack_us(w);
+}
+
 /* What an estimate allows: the bytes said, and all that the writer can have written since it was looked at. */
 static uint64_t allowed_by(const struct world *w, uint8_t service, const struct truth_loss *said)
 {
     if (said == NULL || said->bytes < 0)
         return 0;
     const struct host *h = &w->hosts[said->host];
-    const struct service_policy *policy = &h->config.services[service];
     int64_t age = said->age_us > 0 ? truth_longest_us(h, said->age_us) : 0;
-    for (uint8_t c = 0; c < policy->check_count; c++)
-        if (policy->checks[c].kind == CHECK_POSTGRES) {
-            age += policy->checks[c].interval_us;
-            break;
-        }
-    age += truth_slack_us(w);
+    age += looked_late_us(w, service, said);
     return (uint64_t)said->bytes + (uint64_t)(age / US_PER_S + 1) * WORLD_WRITE_BYTES_PER_S;
 }
 
@@ -118,6 +122,24 @@ static bool follows_its_own_grant(const struct world *w, uint8_t service, const 
     return guard < w->host_count && w->hosts[guard].region == op->to;
 }
 
+/* Of the time that was allowed. Clients write at one pace and no faster, so that the bytes tell how long it took to
+ * write them, whatever the operation says. A time that nobody knew nobody allowed. */
+static void check_time(struct world *w, uint8_t service, const struct ledger_operation *op,
+                       const struct truth_loss *said)
+{
+    const struct host *h = &w->hosts[said->host];
+    int64_t rpo = h->config.services[service].rpo_us;
+    rpo = w->services[service].policy.rpo_us > rpo ? w->services[service].policy.rpo_us : rpo;
+    int64_t limit = op->accepted_loss_us >= 0 ? op->accepted_loss_us : rpo;
+    int64_t took = said->bytes / WORLD_WRITE_BYTES_PER_S * US_PER_S;
+    if (said->us < 0 && said->bytes > 0)
+        world_break(w, INVARIANT_LOSS, "%lld bytes are said to be lost, and nobody knew of how long",
+                    (long long)said->bytes);
+    else if (said->us > limit || took > truth_longest_us(h, limit) + looked_late_us(w, service, said))
+        world_break(w, INVARIANT_LOSS, "%.1fs are said to be lost, it took %.1fs to write that, and %.1fs were allowed",
+                    (double)said->us / 1e6, (double)took / 1e6, (double)limit / 1e6);
+}
+
 static void check_estimate(struct world *w, uint8_t service, const struct loss *loss,
                            const struct ledger_operation *op, const struct truth_loss *said)
 {
@@ -128,7 +150,10 @@ static void check_estimate(struct world *w, uint8_t service, const struct loss *
     rpo = w->services[service].policy.rpo_bytes > rpo ? w->services[service].policy.rpo_bytes : rpo;
     int64_t limit = op->accepted_loss_bytes >= 0 ? op->accepted_loss_bytes : rpo;
     /* Another guard of a region that was granted already: what is lost was lost before. */
-    if (said->bytes > limit && !follows_its_own_grant(w, service, op) && !skipped(op, GATE_LOSS_WITHIN_RPO))
+    if (follows_its_own_grant(w, service, op) || skipped(op, GATE_LOSS_WITHIN_RPO))
+        return;
+    check_time(w, service, op, said);
+    if (said->bytes > limit)
         world_break(w, INVARIANT_LOSS, "%lld bytes are said to be lost, and %lld were allowed",
                     (long long)said->bytes, (long long)limit);
 }
@@ -152,7 +177,7 @@ static void check_lost(struct world *w, uint8_t service, region_id region, const
     }
     bool by_name = skipped(op, GATE_LOSS_WITHIN_RPO) || skipped(op, GATE_TARGET_STREAMING);
     if (w->options.synchronous && loss->followed && !by_name && !skipped(op, GATE_FENCE) &&
-        op->accepted_loss_bytes < 0) {
+        op->accepted_loss_bytes < 0 && op->accepted_loss_us < 0) {
         world_break(w, INVARIANT_LOSS, "%llu acknowledged bytes of synchronous commits are lost",
                     (unsigned long long)loss->bytes);
         return;

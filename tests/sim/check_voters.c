@@ -113,14 +113,27 @@ bool truth_majority_since(const struct world *w, uint64_t version, node_set yes)
 }
 
 /* Who counts may do so by an older set than the newest: by any that some disk still has. */
-bool truth_is_majority(const struct world *w, node_set yes)
+static uint64_t oldest_set(const struct world *w)
 {
     uint64_t oldest = w->sets->top;
     for (uint8_t n = 0; n < w->host_count; n++) {
         uint64_t has = w->hosts[n].voters_version;
         oldest = w->hosts[n].alive && has < oldest ? has : oldest;
     }
-    return truth_majority_since(w, oldest, yes);
+    return oldest;
+}
+
+bool truth_is_majority(const struct world *w, node_set yes)
+{
+    return truth_majority_since(w, oldest_set(w), yes);
+}
+
+bool truth_can_block(const struct world *w, node_set no)
+{
+    for (uint64_t v = oldest_set(w); v <= w->sets->top; v++)
+        if (!has_majority(set_of(w, v), (node_set)~no))
+            return true;
+    return false;
 }
 
 /* ---- what becomes chosen ---- */

@@ -110,6 +110,7 @@ struct fault {
     int64_t at_us;       /* since the end of the warm-up */
     int64_t for_us;      /* then it is undone; 0: there is nothing to undo */
     int64_t value;
+    int64_t time_us;     /* HIT_ORDER, HIT_SWITCHOVER: time of loss accepted; 0: none */
     uint32_t bits;
     uint8_t service, zone;
     uint8_t one, other;

@@ -287,7 +287,8 @@ static bool order(struct strike *k)
     struct host *h = strike_host(k);
     struct order o = { .kind = k->fault->kind == HIT_SWITCHOVER ? ORDER_SWITCHOVER : ORDER_FAILOVER,
                        .to = strike_other_region(k),
-                       .skipped_gates = k->fault->bits, .accepted_loss_bytes = k->fault->value };
+                       .skipped_gates = k->fault->bits, .accepted_loss_bytes = k->fault->value,
+                       .accepted_loss_us = k->fault->time_us > 0 ? k->fault->time_us : -1 };
     return person_orders(k->world, h, k->fault->service, &o);
 }
 
@@ -311,7 +312,7 @@ static struct shift stages(const struct fault *f)
 static bool failback(struct strike *k)
 {
     struct order o = { .kind = ORDER_FAILBACK, .to = k->world->options.policy.initial_writer,
-                       .accepted_loss_bytes = -1, .shift = stages(k->fault) };
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1, .shift = stages(k->fault) };
     return person_orders(k->world, strike_host(k), k->fault->service, &o);
 }
 
@@ -322,7 +323,7 @@ static bool traffic(struct strike *k)
 
 static bool adopt(struct strike *k)
 {
-    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     return person_orders(k->world, strike_host(k), k->fault->service, &o);
 }
 
@@ -330,7 +331,8 @@ static bool scheduled(struct strike *k)
 {
     struct host *h = strike_host(k);
     struct order o = { .kind = ORDER_SWITCHOVER, .to = strike_other_region(k), .skipped_gates = k->fault->bits,
-                       .accepted_loss_bytes = -1, .at = { host_wall(k->world, h) + k->fault->value * US_PER_S } };
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1,
+                       .at = { host_wall(k->world, h) + k->fault->value * US_PER_S } };
     return person_orders(k->world, h, k->fault->service, &o);
 }
 
@@ -354,7 +356,7 @@ static bool tick(struct strike *k)
         return false;
     bool runs = l->operation.kind != OPERATION_NONE && k->fault->value == 0;
     struct order o = { .kind = ORDER_TICK, .to = REGION_NONE, .operation = runs ? l->operation.id : l->last_operation,
-                       .accepted_loss_bytes = -1, .items = k->fault->bits };
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1, .items = k->fault->bits };
     return o.operation != 0 && person_orders(k->world, strike_host(k), k->fault->service, &o);
 }
 

@@ -137,6 +137,8 @@ static void say_order(struct speaker *s)
     }
     if (f->value >= 0)
         say(s, ", accepting to lose %lld bytes", (long long)f->value);
+    if (f->time_us > 0)
+        say(s, ", accepting to lose %llds", (long long)(f->time_us / US_PER_S));
 }
 
 static const char *const write_words[] = {

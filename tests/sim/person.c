@@ -170,7 +170,7 @@ bool person_adopts(struct world *w, uint8_t service, bool stopped)
     bool left_behind = l->operation.kind == OPERATION_NONE && l->dns_epoch > 0 && zones_differ(w, service, l);
     if (!stopped && !left_behind)
         return false;
-    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_ADOPT, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     return person_orders(w, &w->hosts[l->guard.node], service, &o);
 }
 
@@ -185,7 +185,8 @@ bool person_answers(struct world *w, struct host *h, uint8_t service, enum order
         id = former;
         break;
     }
-    struct order o = { .kind = answer, .to = REGION_NONE, .operation = id, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = answer, .to = REGION_NONE, .operation = id,
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     return id != 0 && person_orders(w, h, service, &o);
 }
 
@@ -208,7 +209,8 @@ bool person_tells_traffic(struct world *w, struct host *h, uint8_t service, enum
     bool granted = l != NULL && (l->operation.phase == PHASE_GRANTED || !l->operation.may_return);
     if (!granted || l->operation.kind != OPERATION_FAILBACK || l->operation.shift.count == 0)
         return false;
-    struct order o = { .kind = kind, .to = REGION_NONE, .operation = l->operation.id, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = kind, .to = REGION_NONE, .operation = l->operation.id,
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     return person_orders(w, h, service, &o);
 }
 
@@ -241,7 +243,7 @@ bool person_says(struct world *w, struct host *h, uint8_t service, enum order_ki
     const struct ledger *l = check_newest(w, service);
     if (l == NULL)
         return false;
-    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = kind, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     o.operation = l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation;
     if (kind == ORDER_PAUSE && for_us > 0)
         o.at.us = host_wall(w, h) + for_us;
@@ -292,7 +294,7 @@ bool person_rescues(struct world *w, uint8_t service)
 {
     const struct ledger *l = check_newest(w, service);
     struct order o = { .kind = ORDER_FAILOVER, .skipped_gates = RESCUE_SKIPS,
-                       .accepted_loss_bytes = INT64_MAX / 4 };
+                       .accepted_loss_bytes = INT64_MAX / 4, .accepted_loss_us = INT64_MAX / 4 };
     world_settle(w);
     /* One that waits for a person's word hears it where it is carried out. */
     bool waits = l != NULL && operation_moves(l->operation.kind) &&
@@ -322,18 +324,16 @@ bool person_breaks(struct world *w, uint8_t service, region_id region, bool what
         dead = dead && (r == region || is_dead(w, service, r));
     if (h == NULL || (!dead && !whatever))
         return false;
-    struct order o = { .kind = ORDER_BREAK, .to = region, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_BREAK, .to = region, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     (void)snprintf(o.proof.s, sizeof o.proof.s, "seen with my own eyes");
     return person_orders(w, h, service, &o);
 }
 
-bool person_reconciles(struct world *w, uint8_t service, region_id keep, bool whatever)
+static bool reconciles(struct world *w, uint8_t service, const struct mark *m, region_id keep, bool whatever)
 {
-    const struct mark *m = shown_mark(w, service, REGION_NONE, false);
-    if (m == NULL)
-        return false;
     world_settle(w);
-    struct order o = { .kind = ORDER_RECONCILE, .to = keep, .operation = m->id, .accepted_loss_bytes = -1 };
+    struct order o = { .kind = ORDER_RECONCILE, .to = keep, .operation = m->id,
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     /* A person who says that it is dead has looked. */
     if (whatever && m->region != keep && !world_acknowledges(w, service, m->region))
         o.skipped_gates = 1u << GATE_FENCE;
@@ -343,13 +343,22 @@ bool person_reconciles(struct world *w, uint8_t service, region_id keep, bool wh
     return false;
 }
 
-bool person_ends_marks(struct world *w, uint8_t service, unsigned tries)
+bool person_reconciles(struct world *w, uint8_t service, region_id keep, bool whatever)
 {
     const struct mark *m = shown_mark(w, service, REGION_NONE, false);
+    return m != NULL && reconciles(w, service, m, keep, whatever);
+}
+
+/* One after the other: what is refused for one of two, since its maker has no vote, may be done for the other. */
+bool person_ends_marks(struct world *w, uint8_t service, unsigned tries)
+{
     const struct ledger *l = check_newest(w, service);
+    const struct mark *m = NULL;
+    for (region_id i = 0; i < w->options.region_count && m == NULL; i++)
+        m = shown_mark(w, service, (region_id)((tries / 4 + i) % w->options.region_count), true);
     if (m == NULL || l == NULL)
         return false;
     region_id other = l->writer != REGION_NONE ? l->writer : l->operation.from;
     region_id keep = ((m->id >> 1) + tries / 2) % 2 == 0 ? m->region : other;
-    return person_reconciles(w, service, keep, tries > 2);
+    return reconciles(w, service, m, keep, tries > 2);
 }

@@ -156,6 +156,8 @@ unsigned truth_count(node_set set);
  * that somebody may still count by, by one version's, or by any since that. */
 node_set truth_voters(const struct world *world);
 bool truth_is_majority(const struct world *world, node_set yes);
+/* By some such set, the others without these can't be one. */
+bool truth_can_block(const struct world *world, node_set no);
 bool truth_majority_of(const struct world *world, uint64_t version, node_set yes);
 bool truth_majority_since(const struct world *world, uint64_t version, node_set yes);
 const struct voter_set *truth_set(const struct world *world); /* the newest truly chosen */

@@ -204,6 +204,8 @@ void world_host_start(struct world *w, struct host *h)
     /* Opening a store writes to it. Without one the process is a stranger to everybody, and mute. */
     bool opens = !h->disk.fails;
     h->disk.restarts += opens;
+    if (h->disk.forgot)
+        check_forgot(w, h);
     h->disk.forgot = false; /* whatever it was, this life never knew it */
     h->persist_asked = h->persist_done = 0;
     h->store_failed = !opens;
@@ -221,6 +223,7 @@ void world_host_start(struct world *w, struct host *h)
     h->outdated = false;
     h->voters_version = opens && h->disk.durable.voters.set.version > 0 ? h->disk.durable.voters.set.version : 1;
     h->config = h->config_next;
+    h->config.seed += (h->life - 1) * UINT64_C(0xd1342543de82ef95); /* as the kernel gives each process another */
     h->config.instance = opens ? h->disk.instance : STRANGERS + h->life * POLICY_NODES_MAX + host_index(w, h);
     free(h->node);
     h->node = calloc(1, node_size(h->config.service_count));

@@ -10,7 +10,7 @@ static struct gate gates[GATE_COUNT];
 static enum gate_id first_shut(const struct service *s, int64_t now_s, bool planned)
 {
     struct turn turn = turn_at(now_s);
-    gates_judge(s, &turn, 1, planned, 0, -1, gates);
+    gates_judge(s, &turn, 1, planned, 0, NULL, gates);
     return gates_first_shut(gates);
 }
 

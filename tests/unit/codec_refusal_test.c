@@ -37,7 +37,9 @@ static const char *const null_contradicts[] = { ".proposal.from", ".proposal.to"
 static const char *const negative_contradicts[] = { ".pause.until", NULL };
 /* Their zero would be the null that says that there is none. */
 static const char *const never_zero[] = { ".shift.count", ".guard.last.epoch", ".ack.incident", NULL };
-static const char *const may_be_huge[] = { ".accepted_loss_bytes", ".value", ".limit", NULL };
+static const char *const may_be_huge[] = {
+    ".accepted_loss_bytes", ".accepted_loss_us", ".value", ".limit", ".value_us", ".limit_us", NULL,
+};
 
 static json_t *document;
 static size_t mutants;
@@ -275,7 +277,7 @@ static void use_order(void)
 {
     use_example();
     struct message sent = { .voters_version = 1, .kind = MESSAGE_ORDER, .service = 0 };
-    sent.as.order.order.accepted_loss_bytes = -1;
+    sent.as.order.order.accepted_loss_bytes = sent.as.order.order.accepted_loss_us = -1;
     memcpy(sent.as.order.order.why.s, "because", 7);
     CU_ASSERT_FATAL(encode(&sent));
 }

@@ -13,31 +13,31 @@
 static const struct { const char *name; size_t is, known; } sizes[] = {
     SIZE(ballot, 16),
     SIZE(instance, 16),
-    SIZE(ledger_operation, 288),
-    SIZE(ledger, 904),
-    SIZE(register_report, 928),
+    SIZE(ledger_operation, 296),
+    SIZE(ledger, 912),
+    SIZE(register_report, 936),
     SIZE(message_prepare, 16),
-    SIZE(message_promise, 944),
-    SIZE(message_accept, 920),
-    SIZE(message_accepted, 952),
+    SIZE(message_promise, 952),
+    SIZE(message_accept, 928),
+    SIZE(message_accepted, 960),
     SIZE(message_reject, 32),
     SIZE(message_renew, 32),
-    SIZE(message_grant, 960),
+    SIZE(message_grant, 968),
     SIZE(message_release, 32),
     SIZE(message_confirm, 16),
     SIZE(message_verdict, 32),
     SIZE(database_facts, 40),
     SIZE(gossip_region, 168),
     SIZE(mark, 368),
-    SIZE(message_gossip, 2856),
-    SIZE(order, 360),
-    SIZE(message_order, 368),
-    SIZE(message_order_reply, 40),
+    SIZE(message_gossip, 2864),
+    SIZE(order, 368),
+    SIZE(message_order, 376),
+    SIZE(message_order_reply, 56),
     SIZE(message_generation, 16),
     SIZE(voter_set, 160),
     SIZE(voter_report, 184),
     SIZE(message_voters, 216),
-    SIZE(message, 2904),
+    SIZE(message, 2912),
 };
 
 static void no_field_was_added_unseen(void)
@@ -164,7 +164,7 @@ static void words_are_cut_between_characters(void)
     use_example();
     struct message sent = { .voters_version = 1, .kind = MESSAGE_ORDER, .service = 0 }, got;
     struct order *order = &sent.as.order.order;
-    order->accepted_loss_bytes = -1;
+    order->accepted_loss_bytes = order->accepted_loss_us = -1;
     order->to = REGION_NONE;
     memset(order->by.s, 'x', sizeof order->by.s);      /* without an end */
     memset(order->why.s, 'x', sizeof order->why.s - 1);
@@ -174,7 +174,7 @@ static void words_are_cut_between_characters(void)
     CU_ASSERT(strlen(got.as.order.order.why.s) == POLICY_TEXT_MAX - 3);
 
     memset(order, 0, sizeof *order);
-    order->accepted_loss_bytes = -1;
+    order->accepted_loss_bytes = order->accepted_loss_us = -1;
     memcpy(order->by.s, "a\xff" "b\xc0\x80" "c\xed\xa0\x80" "d", 11);
     memcpy(order->why.s, "\xe2\x82", 2); /* cut short, but not by the end of the room */
     CU_ASSERT_FATAL(encode(&sent) && decode(0, &got));

@@ -105,6 +105,7 @@ static void a_switchover_is_understood(void)
     static const char *const bad[] = {
         "{\"service\":\"s\",\"to\":\"r\"}", "{\"service\":\"s\",\"reason\":\"x\"}", "{\"to\":\"r\",\"reason\":\"x\"}",
         "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":5}", /* it loses nothing */
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":0}",
         "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"skip_gates\":[\"target_healthy\",\"fence\"]}",
         "{\"service\":\"s\",\"to\":\"r\",\"dry_run\":true,\"skip_gates\":[\"fence\"]}",
     };
@@ -133,6 +134,7 @@ static void a_plan_is_understood_by_everybody(void)
         "{\"operation\":\"switchover\",\"service\":\"s\",\"skip_gates\":[\"fence\"]}",
         "{\"operation\":\"failback\",\"service\":\"s\",\"skip_gates\":[\"fence\"]}",
         "{\"operation\":\"failback\",\"service\":\"s\",\"accept_loss_bytes\":5}",
+        "{\"operation\":\"switchover\",\"service\":\"s\",\"accept_loss_ms\":5}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CU_ASSERT_FALSE(parse(COMMAND_PLAN, bad[i], &a, &fault));
@@ -192,6 +194,13 @@ static void skipping_and_losing_need_force(void)
                                &fault));
     CU_ASSERT_EQUAL(a.role, ROLE_FORCE);
     CU_ASSERT_EQUAL(a.accepted_loss_bytes, 5);
+    CU_ASSERT_EQUAL(a.accepted_loss_us, -1);
+    CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILOVER,
+                               "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":90000}", &a,
+                               &fault));
+    CU_ASSERT_EQUAL(a.role, ROLE_FORCE);
+    CU_ASSERT_EQUAL(a.accepted_loss_us, INT64_C(90000000));
+    CU_ASSERT_EQUAL(a.accepted_loss_bytes, -1);
     /* Looking is for everybody. */
     CU_ASSERT_TRUE_FATAL(parse(COMMAND_FAILOVER,
                                "{\"service\":\"s\",\"to\":\"r\",\"dry_run\":true,\"skip_gates\":[\"fence\"]}",
@@ -218,6 +227,13 @@ static void hostile_requests_are_refused(void)
         "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":-1}",
         "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":1.5}",
         "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_bytes\":9223372036854775807}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":-1}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":0.5}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":4611686018427388}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":null}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":[]}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":\"NaN\"}",
+        "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"accept_loss_ms\":\"30s\"}",
         "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"dry_run\":1}",
         "{\"service\":\"s\",\"to\":\"r\",\"reason\":\"x\",\"wipe\":true}",
     };
@@ -352,6 +368,67 @@ static void an_answers_words_fit_the_order(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "--skip-gate blast_radius"));
 }
 
+static const char *loss_words(void (*say)(struct text *, enum order_kind, const struct message_order_reply *),
+                              int64_t value, int64_t value_us)
+{
+    static char words[512];
+    struct text text = TEXT_OF(words);
+    struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = GATE_LOSS_WITHIN_RPO,
+                                         .value = value, .value_us = value_us,
+                                         .limit = 16 << 20, .limit_us = 60000000 };
+    text_clear(&text);
+    say(&text, ORDER_FAILOVER, &reply);
+    return words;
+}
+
+static bool said(const char *words, const char *what)
+{
+    return strstr(words, what) != NULL;
+}
+
+/* By which of the two it is too much, and what would be enough; never a number for what is not known. */
+static void a_loss_too_large_says_by_what(void)
+{
+    const char *words = loss_words(order_answer_text, 4096, 90500000);
+    CU_ASSERT(said(words, "4 KiB (1m30s) would be lost; up to 16 MiB (1m) may be"));
+    words = loss_words(order_answer_todo, 4096, 90500000);
+    CU_ASSERT(said(words, "--accept-loss 91s."));
+    CU_ASSERT(!said(words, "4096"));
+    words = loss_words(order_answer_todo, 32 << 20, 1000000);
+    CU_ASSERT(said(words, "--accept-loss 33554432."));
+    words = loss_words(order_answer_todo, 32 << 20, 61000000);
+    CU_ASSERT(said(words, "--accept-loss 33554432 --accept-loss 62s."));
+    words = loss_words(order_answer_text, 32 << 20, -1);
+    CU_ASSERT(said(words, "32 MiB (of nobody knows how long) would be lost"));
+    words = loss_words(order_answer_todo, 32 << 20, -1);
+    CU_ASSERT(said(words, "--skip-gate loss_within_rpo") && !said(words, "--accept-loss 3"));
+    words = loss_words(order_answer_text, -1, -1);
+    CU_ASSERT(said(words, "what would be lost is not known"));
+    words = loss_words(order_answer_todo, -1, -1);
+    CU_ASSERT(said(words, "--skip-gate loss_within_rpo"));
+}
+
+/* Of a switchover that waits for its time nothing is said about regions that fail, and exit codes stay. */
+static void what_is_put_down_for_later_has_its_own_words(void)
+{
+    for (int i = ANSWER_ACCEPTED; i < ANSWER_COUNT; i++)
+        for (int kind = 0; kind < ORDER_KIND_COUNT; kind++) {
+            const struct order_answer_row *row = order_answer_row_later((enum order_kind)kind, (enum order_answer)i);
+            if (row == NULL)
+                continue;
+            CU_ASSERT_EQUAL((int)row->answer, i);
+            CU_ASSERT_EQUAL(row->exit, order_answer_row_of((enum order_kind)kind, (enum order_answer)i)->exit);
+            CU_ASSERT_PTR_NULL(strstr(row->text, "failover"));
+            CU_ASSERT_PTR_NULL(strstr(row->text, "region was well"));
+            CU_ASSERT(strlen(row->todo) > 10);
+        }
+    static const enum order_answer own[] = { ANSWER_ACCEPTED, ANSWER_ALREADY, ANSWER_NO_OPERATION, ANSWER_NO_QUORUM };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        CU_ASSERT_PTR_NOT_NULL(order_answer_row_later(ORDER_DECLINE, own[i]));
+    CU_ASSERT_PTR_NULL(order_answer_row_later(ORDER_DECLINE, ANSWER_GATE));
+    CU_ASSERT_PTR_NULL(order_answer_row_later(ORDER_PAUSE, ANSWER_ACCEPTED));
+}
+
 static void every_answer_has_its_words(void)
 {
     for (int kind = 0; kind < ORDER_KIND_COUNT; kind++)
@@ -415,4 +492,5 @@ SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood),
            TEST(hostile_requests_are_refused), TEST(a_probe_names_its_check), TEST(ids_times_and_cursors_are_checked),
            TEST(words_are_understood),
            TEST(an_answer_names_the_proposal_and_a_no_its_reason), TEST(an_answers_words_fit_the_order),
+           TEST(a_loss_too_large_says_by_what), TEST(what_is_put_down_for_later_has_its_own_words),
            TEST(every_answer_has_its_words))

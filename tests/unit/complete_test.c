@@ -47,8 +47,10 @@ static const char *next(const char *words, const char *status)
 
 static bool has(const char *candidates, const char *word)
 {
-    const char *at = strstr(candidates, word);
-    return at != NULL && (at == candidates || at[-1] == ' ') && at[strlen(word)] == ' ';
+    for (const char *at = strstr(candidates, word); at != NULL; at = strstr(at + 1, word))
+        if ((at == candidates || at[-1] == ' ') && at[strlen(word)] == ' ')
+            return true;
+    return false;
 }
 
 static void every_command_is_offered(void)
@@ -60,6 +62,7 @@ static void every_command_is_offered(void)
         CU_ASSERT(has(next(first, NULL), first));
     }
     CU_ASSERT_STRING_EQUAL(next("swit", NULL), "switchover ");
+    CU_ASSERT_STRING_EQUAL(next("op", NULL), "operation ");
     CU_ASSERT_STRING_EQUAL(next("dn", NULL), "dns ");
     CU_ASSERT_STRING_EQUAL(next("dns/", NULL), "adopt ");
     CU_ASSERT_STRING_EQUAL(next("dns/b", NULL), "");
@@ -114,7 +117,90 @@ static void proposals_come_from_the_status(void)
     CU_ASSERT_STRING_EQUAL(next("approve/", status), "00c0ffee00c0ffee ");
     CU_ASSERT_STRING_EQUAL(next("decline/00c", status), "00c0ffee00c0ffee ");
     CU_ASSERT_STRING_EQUAL(next("decline/00c0ffee00c0ffee/--reason/", status), "");
-    CU_ASSERT_STRING_EQUAL(next("wait/", status), "");
+    CU_ASSERT_STRING_EQUAL(next("wait/", status), "00c0ffee00c0ffee ");
+    CU_ASSERT_STRING_EQUAL(next("operation/abort/", status), "");
+}
+
+/* Of all that has an id, each command is offered what it can do something with. */
+static void ids_fit_the_command(void)
+{
+    static const char status[] =
+        "{\"services\":[{\"name\":\"shop\",\"operation\":{\"id\":\"00000000000000aa\"},\"scheduled\":null,"
+        "\"last_operation\":{\"id\":\"00000000000000bb\"},\"proposal\":null,"
+        "\"runbook\":{\"operation\":\"00000000000000aa\"}},"
+        "{\"name\":\"desk\",\"operation\":null,\"scheduled\":{\"id\":\"00000000000000cc\"},"
+        "\"proposal\":{\"id\":\"00000000000000dd\"},\"last_operation\":{\"id\":\"\"},\"runbook\":7}],"
+        "\"notify\":{\"incidents\":[{\"id\":\"00000000000000ee\"},{\"id\":\"a b\"},3],"
+        "\"channels\":[{\"name\":\"pager\"},"
+        "{\"name\":\"$(x)\"},{\"name\":\"chat\"},null]}}";
+    static const char *const words[] = { "pause", "resume", "abort", "skip" };
+    char line[64];
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        (void)snprintf(line, sizeof line, "operation/%s/", words[i]);
+        CU_ASSERT_STRING_EQUAL(next(line, status), "00000000000000aa ");
+    }
+    CU_ASSERT_STRING_EQUAL(next("operation/tick/", status), "00000000000000aa ");
+    CU_ASSERT_STRING_EQUAL(next("wait/", status),
+                           "00000000000000aa 00000000000000bb 00000000000000dd 00000000000000cc ");
+    CU_ASSERT_STRING_EQUAL(next("operation/show/", status), next("wait/", status));
+    CU_ASSERT_STRING_EQUAL(next("approve/", status), "00000000000000dd ");
+    CU_ASSERT_STRING_EQUAL(next("decline/", status), "00000000000000dd 00000000000000cc ");
+    CU_ASSERT_STRING_EQUAL(next("ack/", status), "00000000000000ee ");
+    CU_ASSERT_STRING_EQUAL(next("wait/00000000000000a", status), "00000000000000aa ");
+    CU_ASSERT_STRING_EQUAL(next("notify/test/", status), "pager chat ");
+    CU_ASSERT_STRING_EQUAL(next("notify/test/p", status), "pager ");
+    CU_ASSERT_STRING_EQUAL(next("notify/test/pager/", status), "");
+}
+
+static void items_are_those_of_the_operation(void)
+{
+    static const char status[] =
+        "{\"services\":[{\"name\":\"desk\",\"runbook\":{\"operation\":\"00000000000000bb\",\"list\":["
+        "{\"id\":\"other\",\"by\":\"person\",\"state\":\"open\"}]}},"
+        "{\"name\":\"shop\",\"runbook\":{\"operation\":\"00000000000000aa\",\"list\":["
+        "{\"id\":\"tell-people\",\"by\":\"person\",\"state\":\"open\"},"
+        "{\"id\":\"done-one\",\"by\":\"person\",\"state\":\"done\"},"
+        "{\"id\":\"lag\",\"by\":\"failoverd\",\"state\":\"open\"},"
+        "{\"id\":\"tidy-up\",\"by\":\"person\",\"state\":\"later\"},"
+        "{\"id\":\"`x`\",\"by\":\"person\",\"state\":\"open\"},{\"id\":\"half\"},9]}}]}";
+    CU_ASSERT_STRING_EQUAL(next("operation/tick/00000000000000aa/", status), "tell-people tidy-up ");
+    CU_ASSERT_STRING_EQUAL(next("operation/tick/00000000000000bb/", status), "other ");
+    CU_ASSERT_STRING_EQUAL(next("operation/tick/00000000000000aa/te", status), "tell-people ");
+    CU_ASSERT_STRING_EQUAL(next("operation/tick/00000000000000cc/", status), "");
+    CU_ASSERT_STRING_EQUAL(next("operation/tick/00000000000000aa/tell-people/", status), "");
+}
+
+static void votes_go_to_who_has_none(void)
+{
+    static const char status[] =
+        "{\"node\":\"here\",\"peers\":[{\"node\":\"a\"},{\"node\":\"b\"},{\"node\":\"$(x)\"},{\"node\":\"c\"}],"
+        "\"voters\":{\"voters\":[{\"node\":\"a\"},{\"node\":\"c\"},{\"node\":7},null]}}";
+    CU_ASSERT_STRING_EQUAL(next("voter/add/", status), "here b ");
+    CU_ASSERT_STRING_EQUAL(next("voter/remove/", status), "a c ");
+    CU_ASSERT_STRING_EQUAL(next("voter/replace/c", status), "c ");
+    CU_ASSERT_STRING_EQUAL(next("voter/add/b/", status), "");
+    CU_ASSERT_STRING_EQUAL(next("voter/", status), "list add remove replace ");
+}
+
+/* SERVICE|--all: names, not the word SERVICE. */
+static void what_stands_for_a_value_is_never_offered(void)
+{
+    CU_ASSERT_STRING_EQUAL(next("pause/", shop_and_desk), "shop desk --all ");
+    CU_ASSERT_STRING_EQUAL(next("pause/--a", shop_and_desk), "--all ");
+    CU_ASSERT_STRING_EQUAL(next("pause/shop/--for/", shop_and_desk), "");
+    CU_ASSERT_STRING_EQUAL(next("pause/--for/30m/", shop_and_desk), "shop desk --all ");
+    CU_ASSERT_STRING_EQUAL(next("events/--since/", shop_and_desk), "");
+    CU_ASSERT_STRING_EQUAL(next("plan/", NULL), "failover switchover failback ");
+    CU_ASSERT_STRING_EQUAL(next("plan/failback/", shop_and_desk), "shop desk ");
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        char line[128] = "";
+        strncat(line, command_row((enum command_id)i)->name, sizeof line - 2);
+        char *space = strchr(line, ' ');
+        if (space != NULL)
+            *space = '/';
+        strncat(line, "/", sizeof line - strlen(line) - 1);
+        CU_ASSERT_PTR_NULL(strpbrk(next(line, NULL), "ABCDEFGHIJKLMNOPQRSTUVWXYZ|"));
+    }
 }
 
 static void checks_are_those_of_the_service(void)
@@ -152,6 +238,10 @@ static void the_daemon_is_asked_only_for_names(void)
     CU_ASSERT_FALSE(complete_needs_status((struct complete_line){ commands, 1 }, &socket_path));
     CU_ASSERT_STRING_EQUAL(socket_path, "default");
     CU_ASSERT_TRUE(complete_needs_status((struct complete_line){ elsewhere, 6 }, &socket_path));
+    static const char *const asking[][3] = { { "voter", "add", "" }, { "operation", "abort", "" },
+                                             { "notify", "test", "" }, { "pause", "" }, { "ack", "" } };
+    for (size_t i = 0; i < sizeof asking / sizeof asking[0]; i++)
+        CU_ASSERT_TRUE(complete_needs_status((struct complete_line){ asking[i], i < 3 ? 3 : 2 }, &socket_path));
     CU_ASSERT_STRING_EQUAL(socket_path, "/tmp/x");
 }
 
@@ -166,6 +256,10 @@ static void anything_may_be_said(void)
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         (void)next("status/", statuses[i]);
         (void)next("switchover/shop/--to/", statuses[i]);
+        (void)next("operation/tick/00000000000000aa/", statuses[i]);
+        (void)next("wait/", statuses[i]);
+        (void)next("voter/add/", statuses[i]);
+        (void)next("notify/test/", statuses[i]);
     }
     CU_ASSERT_STRING_EQUAL(next(long_word, NULL), "");
     snprintf(line, sizeof line, "%s/", long_word);
@@ -179,6 +273,8 @@ static void anything_may_be_said(void)
 }
 
 SUITE_MAIN("complete", TEST(every_command_is_offered), TEST(options_are_those_of_the_command), TEST(each_option_once),
-           TEST(names_come_from_the_status), TEST(proposals_come_from_the_status),
+           TEST(names_come_from_the_status), TEST(proposals_come_from_the_status), TEST(ids_fit_the_command),
+           TEST(items_are_those_of_the_operation), TEST(votes_go_to_who_has_none),
+           TEST(what_stands_for_a_value_is_never_offered),
            TEST(checks_are_those_of_the_service), TEST(other_values_are_the_persons),
            TEST(the_daemon_is_asked_only_for_names), TEST(anything_may_be_said))

@@ -228,6 +228,8 @@ static void digests_are_of_what_is_meant(void)
         { "\"192.0.2.2\"]", "\"192.0.2.3\"]", true, false },
         { "\"type\": \"postgres\" }", "\"type\": \"postgres\", \"rise\": 3 }", true, false },
         { "\"initial_writer\"", RUNBOOK("a", "after", "look") "\"initial_writer\"", true, false }, /* all of it: */
+        { "\"cluster\": \"test\",",
+          "\"cluster\": \"test\", \"notify\": { \"escalation\": { \"level_3\": \"2h\" } },", false, true },
         { "\"cluster\": \"test\"", "\"cluster\": \"tesu\"", false, true },
         { "192.0.2.1:7400", "192.0.2.1:7401", false, true },
         { "\"cluster\": \"test\",", "\"cluster\": \"test\", \"heartbeat\": \"2s\",", false, true },
@@ -243,6 +245,8 @@ static void digests_are_of_what_is_meant(void)
         } else {
             CU_ASSERT_EQUAL(other->digest == c->digest, cases[i].cluster_same);
             CU_ASSERT_EQUAL(other->service_digests[0] == c->service_digests[0], cases[i].service_same);
+            bool notify = strstr(cases[i].to, "notify") != NULL;
+            CU_ASSERT_EQUAL(config_digest_notify(other) != config_digest_notify(c), notify);
         }
         config_cluster_free(other);
         config_problems_free(&problems);

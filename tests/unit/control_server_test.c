@@ -22,6 +22,7 @@
 #include "tests/unit/suite.h"
 
 #define WAIT_MS 10000
+#define LATER 0x1a7e4 /* what is put down for a time has this id */
 
 static char folder[64];
 static char path[100];
@@ -71,6 +72,14 @@ static bool handle(void *arg, const struct control_request *request)
         return true;
     }
     case ORDERS:
+        if (command_answers(request->command->id)) {
+            struct message_order_reply reply = { .answer = ANSWER_ACCEPTED, .operation = 0xaa, .gate = GATE_COUNT };
+            control_answer_of(request, &ordered);
+            if (ordered.operation == LATER)
+                control_about_later(server, request->ticket);
+            control_answer_order(server, request->ticket, fixture_cluster(), &reply);
+            return true;
+        }
         if (control_order(server, request, fixture_cluster(), &service, &order)) {
             ordered = order;
             struct message_order_reply reply = { .answer = ANSWER_ACCEPTED, .operation = 0xaa,
@@ -204,6 +213,8 @@ static void expect_good(json_t *reply)
 
 #define SWITCHOVER(to, more)                                                                      \
     "{\"id\":1,\"command\":\"switchover\",\"service\":\"shop\",\"to\":\"" to "\",\"reason\":\"new disks\"" more "}\n"
+
+#define DECLINE(id) "{\"command\":\"decline\",\"operation\":\"" id "\",\"reason\":\"not tonight\"}\n"
 
 static bool until(bool (*happened)(void))
 {
@@ -580,6 +591,32 @@ static void a_switchover_is_ordered_as_one(void)
     stop();
 }
 
+/* To cancel what waits for its time is no word about a region that failed. */
+static void what_is_put_down_for_later_is_answered_as_such(void)
+{
+    start(false, 0);
+    behaviour = ORDERS;
+    int fd = dial();
+    json_t *reply = ask(fd, DECLINE("000000000001a7e4"));
+    const json_t *result = json_object_get(reply, "result");
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(result, "text", ""), "cancelled: the switchover"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(result, "todo", ""), "--at TIME"));
+    expect_good(reply);
+    /* The next on the same connection is another matter. */
+    reply = ask(fd, DECLINE("00000000000000aa"));
+    result = json_object_get(reply, "result");
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(result, "text", ""), "before the region was well again"));
+    expect_good(reply);
+    char order[256];
+    (void)snprintf(order, sizeof order, SWITCHOVER("us-west-2", ",\"at_ms\":%lld"),
+                   (long long)(base_wall_us() / 1000 + 3600000));
+    reply = ask(fd, order);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(reply, "result"), "text", ""), "put down for later"));
+    expect_good(reply);
+    close(fd);
+    stop();
+}
+
 static void roles_go_by_numbers(void)
 {
     const char *read_items[] = { "group:daemon" };
@@ -650,5 +687,5 @@ SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers
            TEST(orders_are_on_record), TEST(an_order_that_cannot_be_kept_is_refused),
            TEST(an_order_outlived_by_its_line_is_not_done),
            TEST(a_denied_order_is_on_record), TEST(a_switchover_is_ordered_as_one),
-           TEST(roles_go_by_numbers),
+           TEST(what_is_put_down_for_later_is_answered_as_such), TEST(roles_go_by_numbers),
            TEST(a_stale_socket_is_replaced_and_a_live_one_is_not))

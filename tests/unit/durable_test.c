@@ -88,7 +88,7 @@ static bool fault_says(const char *what)
 static void sizes_are_known(void)
 {
     /* As in codec_test.c: what is added has to be walked in durable.c first. */
-    CU_ASSERT_EQUAL(sizeof(struct durable_service), 944u + POLICY_REGIONS_MAX * sizeof(struct mark));
+    CU_ASSERT_EQUAL(sizeof(struct durable_service), 952u + POLICY_REGIONS_MAX * sizeof(struct mark));
     CU_ASSERT_EQUAL(sizeof(struct durable), 624u + POLICY_SERVICES_MAX * sizeof(struct durable_service));
 }
 
@@ -138,7 +138,7 @@ static struct durable one_register(void)
             .version = 5, .epoch = 3, .writer = 2, .guard = { .id = 77, .node = 2 },
             .guard_epoch = 3, .lease_us = 10000000, .longest_lease_us = 10000000,
             .operation = { .from = REGION_NONE, .to = REGION_NONE, .executor = NODE_NONE,
-                           .accepted_loss_bytes = -1 },
+                           .accepted_loss_bytes = -1, .accepted_loss_us = -1 },
         },
     };
     return durable;

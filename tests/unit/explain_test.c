@@ -280,7 +280,8 @@ static void an_operation_says_what_it_waits_for(void)
     all_well();
     view.ledger.writer = REGION_NONE;
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN, .id = 0xc0ffee,
-        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_FENCE, .step_us = 420000,
         .wait_left_us = 900000, .loss_bytes = -1, .overdue = true };
     (void)text_copy(view.operation.detail.s, sizeof view.operation.detail.s, "use1-a is silent");
@@ -327,7 +328,7 @@ static void commits_hang_only_where_that_is_seen(void)
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
-static const struct order anywhere = { .to = REGION_NONE, .accepted_loss_bytes = -1 };
+static const struct order anywhere = { .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
 
 static json_t *plan(enum planned planned)
 {
@@ -362,11 +363,12 @@ static void a_plan_chooses_the_region_and_names_the_command(void)
     struct status_input given = input();
     struct order order = { .to = FIXTURE_WEST,
                            .skipped_gates = 1u << GATE_MAJORITY_FAILED,
-                           .accepted_loss_bytes = 4096 };
+                           .accepted_loss_bytes = 4096, .accepted_loss_us = 90000000 };
     answer = status_plan(&given, 0, PLANNED_FAILOVER, &order);
     CU_ASSERT_TRUE(peek_yes(answer, "would_run") && !peek_yes(answer, "chosen"));
     CU_ASSERT_STRING_EQUAL(peek_str(answer, "command", ""), "failoverctl failover shop --to us-west-2 --reason \"...\" "
-                                                           "--skip-gate majority_failed --accept-loss 4096");
+                                                           "--skip-gate majority_failed --accept-loss 4096 "
+                                                           "--accept-loss 90s");
     json_decref(answer);
     view.regions[FIXTURE_WEST].candidate = false;
     for (int planned = PLANNED_FAILOVER; planned <= PLANNED_SWITCHOVER; planned++) {

@@ -154,6 +154,15 @@ static void wrong_requests_are_refused_at_once(void)
         struct fetch_request request = request_for(urls[i]);
         CU_ASSERT_PTR_NULL(fetch_start(pool, &request, &fault));
     }
+    /* What is wrong is told, but nothing of the URL that may be a secret. */
+    static const char *const secret[] = { "ftp://a/s3cret", "http://s3cret:s3cret@a/", "s3cret",
+                                         "gopher://s3cret@a?s3cret" };
+    for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++) {
+        struct fetch_request request = request_for(secret[i]);
+        CU_ASSERT_PTR_NULL(fetch_start(pool, &request, &fault));
+        CU_ASSERT_TRUE(fault.text[0] != '\0');
+        CU_ASSERT_PTR_NULL(strstr(fault.text, "s3cret"));
+    }
     struct fetch_request request = request_for("http://shop.example.com/");
     request.connect_address = NULL; /* would need a name looked up */
     CU_ASSERT_PTR_NULL(fetch_start(pool, &request, &fault));

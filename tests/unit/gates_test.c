@@ -6,16 +6,23 @@
 
 static struct gate gates[GATE_COUNT];
 
-static enum gate_id first_shut_of(const struct service *s, uint32_t skipped, int64_t accepted)
+static enum gate_id first_shut_accepting(const struct service *s, int64_t bytes, int64_t us)
 {
     struct turn turn = turn_at(NOW);
-    gates_judge(s, &turn, 1, false, skipped, accepted, gates);
+    gates_judge(s, &turn, 1, false, 0, &(struct loss_accepted){ bytes, us }, gates);
+    return gates_first_shut(gates);
+}
+
+static enum gate_id first_shut_of(const struct service *s, uint32_t skipped)
+{
+    struct turn turn = turn_at(NOW);
+    gates_judge(s, &turn, 1, false, skipped, NULL, gates);
     return gates_first_shut(gates);
 }
 
 static enum gate_id first_shut(const struct service *s)
 {
-    return first_shut_of(s, 0, -1);
+    return first_shut_of(s, 0);
 }
 
 static void every_gate_can_be_open(void)
@@ -99,13 +106,45 @@ static void loss_within_rpo(void)
     CU_ASSERT_EQUAL(first_shut(s), GATE_LOSS_WITHIN_RPO);
     CU_ASSERT_EQUAL(gates[GATE_LOSS_WITHIN_RPO].value, 301);
     CU_ASSERT_EQUAL(gates[GATE_LOSS_WITHIN_RPO].limit, 300);
-    CU_ASSERT_EQUAL(first_shut_of(s, 0, 301), GATE_COUNT); /* a person agreed to as much */
-    CU_ASSERT_EQUAL(first_shut_of(s, 0, 300), GATE_LOSS_WITHIN_RPO);
-    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_LOSS_WITHIN_RPO, -1), GATE_COUNT);
+    CU_ASSERT_EQUAL(first_shut_accepting(s, 301, -1), GATE_COUNT); /* a person agreed to as much */
+    CU_ASSERT_EQUAL(first_shut_accepting(s, 300, -1), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_LOSS_WITHIN_RPO), GATE_COUNT);
     behind.lsn = 4700;
     see(s, 1, 1, behind, NOW);
     fixture_config.services[0].rpo_us = SECONDS(2); /* it is 3 s behind */
     CU_ASSERT_EQUAL(first_shut(s), GATE_LOSS_WITHIN_RPO);
+}
+
+/* Each kind that a person accepts takes the place of that kind's limit, and of no other. */
+static void loss_accepted_of_each_kind(void)
+{
+    struct service *s = service_all_open(NOW);
+    fixture_config.services[0].rpo_bytes = 299;
+    fixture_config.services[0].rpo_us = SECONDS(2);
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 4700 }, NOW);
+    CU_ASSERT_EQUAL(first_shut(s), GATE_LOSS_WITHIN_RPO); /* it is 300 bytes and 3 s behind */
+    CU_ASSERT_EQUAL(first_shut_accepting(s, 300, -1), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_EQUAL(gates[GATE_LOSS_WITHIN_RPO].limit_us, SECONDS(2));
+    CU_ASSERT_EQUAL(first_shut_accepting(s, -1, SECONDS(3)), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_EQUAL(gates[GATE_LOSS_WITHIN_RPO].limit, 299);
+    CU_ASSERT_EQUAL(first_shut_accepting(s, 300, SECONDS(3)), GATE_COUNT);
+    CU_ASSERT_EQUAL(first_shut_accepting(s, 300, SECONDS(3) - 1), GATE_LOSS_WITHIN_RPO);
+    fixture_config.services[0].rpo_bytes = 300;
+    CU_ASSERT_EQUAL(first_shut_accepting(s, -1, SECONDS(3)), GATE_COUNT);
+    CU_ASSERT_EQUAL(gates[GATE_LOSS_WITHIN_RPO].limit_us, SECONDS(3));
+    fixture_config.services[0].rpo_us = SECONDS(10);
+    CU_ASSERT_EQUAL(first_shut_accepting(s, -1, 0), GATE_LOSS_WITHIN_RPO); /* less than the RPO holds as well */
+}
+
+/* Behind all that is known of the writer: no number that a person gives is known to cover it. */
+static void unknown_time_is_not_accepted(void)
+{
+    struct service *s = service_all_open(NOW);
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 1, .lsn = 1 }, NOW);
+    CU_ASSERT_EQUAL(first_shut_accepting(s, INT64_MAX, -1), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_TRUE(gates[GATE_LOSS_WITHIN_RPO].at_least);
+    CU_ASSERT_EQUAL(first_shut_accepting(s, INT64_MAX, INT64_MAX), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_LOSS_WITHIN_RPO), GATE_COUNT);
 }
 
 static void outage_min(void)
@@ -163,7 +202,7 @@ static void fence(void)
 static enum gate_id first_shut_of_a_switchover(const struct service *s)
 {
     struct turn turn = turn_at(NOW);
-    gates_judge(s, &turn, 1, true, 0, -1, gates);
+    gates_judge(s, &turn, 1, true, 0, NULL, gates);
     return gates_first_shut(gates);
 }
 
@@ -219,8 +258,8 @@ static void skipping_is_by_name(void)
 {
     struct service *s = service_all_open(NOW);
     s->learner.chosen.pause.on = true;
-    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_COOLDOWN, -1), GATE_NOT_PAUSED);
-    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_NOT_PAUSED, -1), GATE_COUNT);
+    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_COOLDOWN), GATE_NOT_PAUSED);
+    CU_ASSERT_EQUAL(first_shut_of(s, 1u << GATE_NOT_PAUSED), GATE_COUNT);
     CU_ASSERT(gates[GATE_NOT_PAUSED].skipped);
     CU_ASSERT_FALSE(gates[GATE_NOT_PAUSED].open);
     for (int g = 0; g < GATE_COUNT; g++)
@@ -261,11 +300,57 @@ static void what_a_check_read_is_as_old_as_its_beginning(void)
     CU_ASSERT_EQUAL(s->health.sightings[0][1].at.us, SECONDS(NOW - 3));
 }
 
+/* Region 1 was granted while region 0 had written, on timeline 2. */
+static struct service *service_granted(void)
+{
+    struct service *s = service_of(2, fixture_granted(), NOW);
+    loss_init(&s->health.writer_series, SECONDS(1));
+    s->health.series_region = 0;
+    loss_sample(&s->health.writer_series, 2, 5000, AT(NOW - 30));
+    s->guard_known_at = AT(NOW - 20);
+    return s;
+}
+
+static const struct database_facts primary_of_1 = { .timeline = 1, .lsn = 9000 };
+
+/* A promotion gives a newer timeline; a primary that was named as it was keeps its own. */
+static void a_granted_primary_is_seen_by_its_timeline_or_since_the_grant(void)
+{
+    struct service *s = service_granted();
+    CU_ASSERT_FALSE(service_seen_primary(s, 1));
+    see(s, 1, 1, primary_of_1, NOW - 21);
+    CU_ASSERT_FALSE(service_seen_primary(s, 1)); /* of a former life */
+    see(s, 1, 1, (struct database_facts){ .timeline = 3, .lsn = 5000 }, NOW - 21);
+    CU_ASSERT_TRUE(service_seen_primary(s, 1));
+    see(s, 1, 1, primary_of_1, NOW - 19);
+    CU_ASSERT_TRUE(service_seen_primary(s, 1));
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 3, .lsn = 5000 }, NOW - 19);
+    CU_ASSERT_FALSE(service_seen_primary(s, 1));
+}
+
+/* Against the series of the region before nothing is measured that a primary of another timeline may have written. */
+static void what_a_granted_primary_wrote_unseen_is_not_nothing(void)
+{
+    struct service *s = service_granted();
+    struct turn turn = turn_at(NOW);
+    CU_ASSERT_FALSE(watch_loss(s, &turn, 2, 5000).known); /* never looked at */
+    see(s, 1, 1, (struct database_facts){ .in_recovery = true, .timeline = 2, .lsn = 5000 }, NOW - 21);
+    struct loss loss = watch_loss(s, &turn, 2, 4000);
+    CU_ASSERT(loss.known);
+    CU_ASSERT_EQUAL(loss.bytes, 1000);
+    CU_ASSERT_EQUAL(loss.age_us, SECONDS(30));
+    see(s, 1, 1, primary_of_1, NOW - 21);
+    CU_ASSERT_FALSE(watch_loss(s, &turn, 2, 4000).known);
+}
+
 SUITE_MAIN("gates", TEST(every_gate_can_be_open),
            TEST(what_a_check_read_is_as_old_as_its_beginning), TEST(majority_failed), TEST(target_healthy),
            TEST(target_coordinator), TEST(target_streaming_and_timeline),
-           TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo), TEST(outage_min),
+           TEST(a_standby_cut_off_long_before), TEST(loss_within_rpo),
+           TEST(loss_accepted_of_each_kind), TEST(unknown_time_is_not_accepted), TEST(outage_min),
            TEST(cooldown_and_pause), TEST(fence),
            TEST(a_switchover_needs_the_writers_guard_and_no_votes), TEST(nothing_known_opens_nothing),
            TEST(a_node_that_suspects_itself_abstains), TEST(skipping_is_by_name),
-           TEST(a_look_told_again_is_no_newer))
+           TEST(a_look_told_again_is_no_newer),
+           TEST(a_granted_primary_is_seen_by_its_timeline_or_since_the_grant),
+           TEST(what_a_granted_primary_wrote_unseen_is_not_nothing))

@@ -5,7 +5,8 @@
 #define NOW 100
 #define TICKET 5
 
-static const struct order break_glass = { .kind = ORDER_BREAK, .to = 1, .accepted_loss_bytes = -1 };
+static const struct order break_glass = { .kind = ORDER_BREAK, .to = 1,
+                                          .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
 
 static const struct message_order_reply *reply(void)
 {
@@ -305,7 +306,8 @@ static void only_a_chosen_ledger_ends_it(void)
 
 /* ---- reconciling ---- */
 
-static const struct order set_aside = { .kind = ORDER_RECONCILE, .to = 0, .operation = 9, .accepted_loss_bytes = -1 };
+static const struct order set_aside = { .kind = ORDER_RECONCILE, .to = 0, .operation = 9,
+                                        .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
 
 static void the_mark_is_set_aside_only_when_it_is_shut_and_on_disk(void)
 {
@@ -369,10 +371,10 @@ static void no_failover_begins_while_it_is_broken(void)
     struct service *s = service_all_open(NOW);
     struct gate gates[GATE_COUNT];
     struct turn turn = turn_at(NOW);
-    gates_judge(s, &turn, 1, false, 0, -1, gates);
+    gates_judge(s, &turn, 1, false, 0, NULL, gates);
     CU_ASSERT_EQUAL(gates_first_shut(gates), GATE_COUNT);
     s->marks[0] = mark_of(0, MARK_SHUT);
-    gates_judge(s, &turn, 1, false, UINT32_MAX, -1, gates);
+    gates_judge(s, &turn, 1, false, UINT32_MAX, NULL, gates);
     CU_ASSERT(gates_first_shut(gates) == GATE_NO_MARK && !gates[GATE_NO_MARK].skipped);
 }
 

@@ -10,6 +10,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/report/journal.h"
 #include "coordinator/report/vocabulary.h"
+#include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 #include "tests/unit/cluster_fixture.h"
 #include "tests/unit/suite.h"
@@ -317,7 +318,55 @@ static void odd_files_are_refused(void)
     teardown();
 }
 
+static const char *sentence(char *out, size_t size, const struct note *note)
+{
+    struct text text = text_over(out, size);
+    vocabulary_sentence(&text, fixture_cluster(), note);
+    return out;
+}
+
+/* Nobody reads of "none", and what is there is told. */
+static void sentences_leave_out_what_is_not_there(void)
+{
+    char words[512];
+    struct note note = note_of(NOTE_ORDER);
+    note.a = ORDER_TICK;
+    note.region = REGION_NONE;
+    CU_ASSERT(text_copy(note.detail.s, sizeof note.detail.s, "ada"));
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note), "ordered by ada: tick an item of the runbook");
+    note.a = ORDER_FAILOVER;
+    note.region = FIXTURE_WEST;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note), "ordered by ada: a failover, region us-west-2");
+    note.detail.s[0] = '\0';
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note), "ordered: a failover, region us-west-2");
+    note = note_of(NOTE_ORDER_REFUSED);
+    note.a = ANSWER_BUSY;
+    note.b = GATE_COUNT;
+    note.region = REGION_NONE;
+    note.detail.s[0] = '\0';
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note), "the order was refused: busy");
+    note.a = ANSWER_GATE;
+    note.b = GATE_FENCE;
+    note.region = FIXTURE_WEST;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note),
+                           "the order for us-west-2 was refused by the gate fence: gate");
+    note = note_of(NOTE_VOTERS);
+    note.a = 4;
+    note.b = VOTER_ADD;
+    note.c = 4;
+    note.node = 0;
+    note.detail.s[0] = '\0';
+    CU_ASSERT_PTR_NOT_NULL(strstr(sentence(words, sizeof words, &note), "under way: add of "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, name_node(fixture_cluster(), 0)));
+    note.b = VOTER_NONE;
+    note.node = NODE_NONE;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note),
+                           "version 4 of the voters is in force; under way: none; 4 voters when it is over");
+    for (int kind = 0; kind < ORDER_KIND_COUNT; kind++)
+        CU_ASSERT(strlen(name_order_text(kind)) > 5);
+}
+
 SUITE_MAIN("journal", TEST(every_note_becomes_a_line), TEST(the_newest_lines_are_at_hand), TEST(names_are_stable_and_unique),
            TEST(goes_on_after_a_restart_and_a_torn_line), TEST(follows_a_file_that_was_moved_away),
            TEST(a_full_disk_is_said_and_outlived), TEST(an_order_becomes_a_line),
-           TEST(odd_files_are_refused))
+           TEST(odd_files_are_refused), TEST(sentences_leave_out_what_is_not_there))

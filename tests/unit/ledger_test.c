@@ -352,7 +352,8 @@ static void equality_sees_every_field(void)
     SEEN(clock_error_ppm); SEEN(dns_epoch); SEEN(operation.kind); SEEN(operation.phase);
     SEEN(operation.id); SEEN(operation.from); SEEN(operation.to); SEEN(operation.executor);
     SEEN(operation.may_return); SEEN(operation.forced); SEEN(operation.skipped_gates);
-    SEEN(operation.accepted_loss_bytes); SEEN(operation.begun.us); SEEN(last_operation);
+    SEEN(operation.accepted_loss_bytes); SEEN(operation.accepted_loss_us);
+    SEEN(operation.begun.us); SEEN(last_operation);
     SEEN(last_outcome); SEEN(last_finished.us); SEEN(pause.until.us); SEEN(pause.said.at.us);
     SEEN(pause.said.by.s[0]); SEEN(pause.said.why.s[0]); SEEN(proposal.state); SEEN(proposal.kind);
     SEEN(proposal.id); SEEN(proposal.from); SEEN(proposal.to); SEEN(proposal.proposer);

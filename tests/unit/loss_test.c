@@ -78,6 +78,24 @@ static void close_samples_do_not_push_out_the_old_ones(void)
     CU_ASSERT(l.us >= SECONDS(39) && l.us <= SECONDS(42));
 }
 
+/* For a day, of which the RPO is a minute: the standby that stopped hours ago is known to be hours behind, by more than
+ * it is and never by less, and what the RPO is judged on is as fine as ever. */
+static void it_reaches_back_as_far_as_anybody_looked(void)
+{
+    struct loss_series s;
+    loss_init(&s, SECONDS(60) / (LOSS_SAMPLES / 2));
+    for (int64_t i = 0; i <= 86400; i++)
+        loss_sample(&s, 1, (uint64_t)(1000 + i), AT(i));
+    CU_ASSERT_EQUAL(s.count, LOSS_SAMPLES);
+    for (int64_t behind = 1; behind <= 86400; behind++) {
+        struct loss l = loss_estimate(&s, (uint64_t)(1000 + 86400 - behind), AT(86400));
+        int64_t most = SECONDS(behind <= 60 ? behind + 2 : behind + behind / 2);
+        if (l.at_least || l.bytes != behind || l.us < SECONDS(behind) || l.us > most)
+            CU_FAIL_FATAL("a standby is judged wrongly");
+    }
+    CU_ASSERT_TRUE(loss_estimate(&s, 999, AT(86400)).at_least);
+}
+
 static void absurd_positions_do_not_overflow(void)
 {
     struct loss_series s;
@@ -93,4 +111,5 @@ SUITE_MAIN("loss", TEST(nothing_known_is_no_loss_known),
            TEST(a_newer_timeline_starts_afresh_and_an_older_one_is_late),
            TEST(late_and_backward_samples_change_nothing),
            TEST(close_samples_do_not_push_out_the_old_ones),
+           TEST(it_reaches_back_as_far_as_anybody_looked),
            TEST(absurd_positions_do_not_overflow))

@@ -475,6 +475,152 @@ static void one_that_went_back_needs_a_person_until_all_is_well(void)
     end_looking();
 }
 
+/* ---- what is proposed ------------------------------------------------------------------------ */
+
+static void propose(uint64_t id, enum proposal_state state)
+{
+    view.ledger.proposal = (struct ledger_proposal){ .state = state, .kind = OPERATION_FAILOVER, .id = id,
+                                                     .from = FIXTURE_EAST, .to = FIXTURE_WEST, .proposer = 2 };
+}
+
+static const char *text_of(uint64_t id)
+{
+    const struct incident *incident = incidents_find(notifier->incidents, id);
+    return incident != NULL ? incident->text : "";
+}
+
+static void a_proposal_waits_for_a_person(void)
+{
+    begin_looking();
+    doubt(FIXTURE_EAST, 2, VERDICT_FAILED);
+    propose(9, PROPOSAL_WAITS);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "proposal:1:1 suspicion:1:0 ");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text_of(9), "does not begin until somebody approves it"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text_of(9), "of 3 voters 2 say failed"));
+    look("[]");
+    propose(9, PROPOSAL_APPROVED);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "proposal:1:0 suspicion:1:0 ");
+    propose(0, PROPOSAL_NONE);
+    begin_operation(9);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "begin:1:0 suspicion:1:0 "); /* the same incident goes on */
+    end_operation(9, OUTCOME_DONE);
+    look("[]");
+    CU_ASSERT_PTR_NULL(incidents_find(notifier->incidents, 9));
+    end_looking();
+}
+
+static void a_proposal_ends_with_its_answer(void)
+{
+    begin_looking();
+    propose(9, PROPOSAL_WAITS);
+    look("[]");
+    propose(9, PROPOSAL_DECLINED);
+    look("[]");
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "");
+    propose(11, PROPOSAL_WAITS);
+    look("[]");
+    propose(13, PROPOSAL_WAITS); /* another candidate's in its place */
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "proposal:1:1 ");
+    CU_ASSERT_PTR_NOT_NULL(incidents_find(notifier->incidents, 13));
+    propose(0, PROPOSAL_NONE); /* withdrawn */
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "");
+    view.nodes[0].voting = false; /* now it is not for this node to tell */
+    looked_service.on_no_answer = CONFIG_NO_ANSWER_GO;
+    looked_service.approve_within_us = 600000000;
+    propose(15, PROPOSAL_WAITS);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "proposal:0:1 ");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text_of(15), "begins by itself if nobody answers within 10m"));
+    end_looking();
+}
+
+static void a_switchover_that_does_not_begin_calls(void)
+{
+    begin_looking();
+    propose(9, PROPOSAL_SCHEDULED);
+    view.ledger.proposal.kind = OPERATION_SWITCHOVER;
+    view.ledger.proposal.due.us = base_wall_us() - 5 * US_PER_S;
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "");
+    view.ledger.proposal.due.us = base_wall_us() - 30 * US_PER_S;
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "stuck:1:1 ");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text_of(9), "failoverctl plan switchover shop --to us-west-2"));
+    propose(0, PROPOSAL_NONE);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "failed:1:1 "); /* that it went is no good news */
+    incidents_find(notifier->incidents, 9)->well_us -= 61 * US_PER_S;
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "");
+    propose(11, PROPOSAL_SCHEDULED);
+    view.ledger.proposal.due.us = base_wall_us() - 30 * US_PER_S;
+    look("[]");
+    propose(0, PROPOSAL_NONE);
+    begin_operation(11); /* late, but it does */
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(open_incidents(), "begin:1:0 ");
+    end_looking();
+}
+
+/* ---- who takes care -------------------------------------------------------------------------- */
+
+static const char *taken_by(uint64_t id)
+{
+    const struct incident *incident = incidents_find(notifier->incidents, id);
+    return incident != NULL && incident->acknowledged ? incident->by : "";
+}
+
+static void hear_ack(uint64_t id, const char *by, int64_t ago_s)
+{
+    view.ack = (struct ack){ .incident = id, .at = { base_wall_us() - ago_s * US_PER_S } };
+    CU_ASSERT_TRUE(text_copy(view.ack.by.s, sizeof view.ack.by.s, by));
+}
+
+static void what_another_node_was_told_counts_here(void)
+{
+    begin_looking();
+    hear_ack(9, "ann", 3600); /* before anything of it is known here */
+    look("[]");
+    propose(9, PROPOSAL_WAITS);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(taken_by(9), "ann");
+    CU_ASSERT_EQUAL(incidents_find(notifier->incidents, 9)->level, 0);
+    hear_ack(9, "bob", 0);
+    look("[]");
+    CU_ASSERT_STRING_EQUAL(taken_by(9), "ann"); /* the first one counts */
+    hear_ack(77, "eve", 0);
+    look("[{\"code\": \"fence_failed\", \"service\": \"shop\", \"text\": \"open\"}]");
+    uint64_t fence = incident_id(looked_at.cluster, "shop", "fence_failed", NULL, view.ledger.epoch);
+    CU_ASSERT_STRING_EQUAL(taken_by(fence), "");
+    CU_ASSERT_EQUAL(notifier_service_of(notifier, fence), 0);
+    hear_ack(fence, "eve", 3600); /* of one that had the same id an hour ago */
+    look("[{\"code\": \"fence_failed\", \"service\": \"shop\", \"text\": \"open\"}]");
+    CU_ASSERT_STRING_EQUAL(taken_by(fence), "");
+    hear_ack(fence, "eve", 1);
+    look("[{\"code\": \"fence_failed\", \"service\": \"shop\", \"text\": \"open\"}]");
+    CU_ASSERT_STRING_EQUAL(taken_by(fence), "eve");
+    end_looking();
+}
+
+/* Every escalation that is due is judged after what was heard. */
+static void what_is_heard_in_time_calls_nobody(void)
+{
+    begin_looking();
+    propose(9, PROPOSAL_WAITS);
+    look("[]");
+    incidents_find(notifier->incidents, 9)->person_us -= 1000 * US_PER_S;
+    hear_ack(9, "ann", 0);
+    look("[]");
+    CU_ASSERT_EQUAL(incidents_find(notifier->incidents, 9)->level, 0);
+    end_looking();
+}
+
 static void tested_channels_are_found_by_name(void)
 {
     begin_looking();
@@ -487,6 +633,8 @@ static void tested_channels_are_found_by_name(void)
 SUITE_MAIN("notifier", TEST(warnings_that_matter_are_told), TEST(a_majority_that_suspects_is_told),
            TEST(an_operation_elsewhere_is_left_to_its_executor),
            TEST(one_that_went_back_needs_a_person_until_all_is_well),
-           TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
+           TEST(a_proposal_waits_for_a_person), TEST(a_proposal_ends_with_its_answer),
+           TEST(a_switchover_that_does_not_begin_calls), TEST(what_another_node_was_told_counts_here),
+           TEST(what_is_heard_in_time_calls_nobody), TEST(tested_channels_are_found_by_name), TEST(answers_and_what_they_come_to), TEST(a_secret_has_to_be_one),
            TEST(pagerduty_gets_its_key_in_the_body), TEST(a_program_gets_the_object_on_its_stdin),
            TEST(ends_with_work_under_way), TEST(notes_reach_the_receiver_in_order))

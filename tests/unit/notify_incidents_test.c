@@ -227,6 +227,15 @@ static void a_word_about_an_earlier_one_does_not_count(void)
     end();
 }
 
+/* Its id never comes again, so a node that was restarted since takes the word that it hears again. */
+static void of_an_operation_any_word_counts(void)
+{
+    begin();
+    happens(CONFIG_EVENT_FAILED, STEP_NONE, 1000);
+    CU_ASSERT_TRUE(incidents_acknowledge(set, OPERATION, "ann", at(0).wall_us, at(1000)));
+    end();
+}
+
 static void who_becomes_the_teller_tells_how_it_stands(void)
 {
     begin();
@@ -284,6 +293,25 @@ static void ids_are_the_same_on_all_nodes(void)
     CU_ASSERT_NOT_EQUAL(id, incident_id("demo", "shop", "suspicion", "us-west-2", 7));
     CU_ASSERT_NOT_EQUAL(incident_id("demo", "ab", "c", NULL, 0), incident_id("demo", "a", "bc", NULL, 0));
     CU_ASSERT_NOT_EQUAL(incident_id("demo", NULL, "c", "", 0), incident_id("demo", "c", "", "", 0));
+}
+
+static void what_is_proposed_waits_for_a_person(void)
+{
+    begin();
+    happens(CONFIG_EVENT_PROPOSAL, STEP_NONE, 0);
+    CU_ASSERT_STRING_EQUAL(last.todo, "failoverctl approve 00c0ffee00c0ffee, or failoverctl decline 00c0ffee00c0ffee "
+                                      "--reason TEXT");
+    CU_ASSERT_STRING_EQUAL(last.severity, "critical");
+    CU_ASSERT_TRUE(incidents_find(set, OPERATION)->person);
+    ticks(0, 900);
+    expect("0:proposal 2:proposal ");
+    incidents_goes_on(set, OPERATION); /* approved */
+    CU_ASSERT_FALSE(incidents_find(set, OPERATION)->person);
+    incidents_find(set, OPERATION)->person = true; /* or nobody answered, and it goes on by itself */
+    happens(CONFIG_EVENT_BEGIN, STEP_NONE, 901);
+    ticks(901, 4000);
+    expect("0:begin 2:begin ");
+    end();
 }
 
 static void todos_name_the_service(void)
@@ -359,7 +387,27 @@ static void who_is_heard_comes_from_the_view(void)
 /* A code that status does not have any more would silently tell nobody. */
 static void warnings_have_their_event(void)
 {
-    CU_ASSERT_PTR_NULL(notify_warning_row("paused"));
+    CU_ASSERT_PTR_NULL(notify_warning_row("manual_mode"));
+    CU_ASSERT_PTR_NULL(notify_warning_row("traffic_sent_back"));
+    static const struct {
+        const char *code;
+        enum config_event event;
+        int64_t hold_us;
+        bool calls;
+    } rows[] = {
+        { "glass_broken", CONFIG_EVENT_GLASS, 0, true },       { "reconcile_needed", CONFIG_EVENT_GLASS, S(10), true },
+        { "home_got_worse", CONFIG_EVENT_STUCK, 0, true },     { "operation_held", CONFIG_EVENT_STUCK, S(300), true },
+        { "paused", CONFIG_EVENT_READINESS, S(28800), false }, { "mute", CONFIG_EVENT_READINESS, S(30), false },
+        { "voter_change", CONFIG_EVENT_READINESS, S(300), false },
+        { "voter_lost_store", CONFIG_EVENT_READINESS, S(60), false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct notify_warning *row = notify_warning_row(rows[i].code);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+        CU_ASSERT_TRUE(row->event == rows[i].event && row->hold_us == rows[i].hold_us);
+        CU_ASSERT_EQUAL(notify_event_row(row->event)->person, rows[i].calls);
+    }
+    CU_ASSERT_STRING_EQUAL(notify_event_row(CONFIG_EVENT_GLASS)->severity, "critical");
     CU_ASSERT_EQUAL(notify_warning_row("no_quorum")->event, CONFIG_EVENT_NO_QUORUM);
     CU_ASSERT_EQUAL(notify_warning_row("certificate")->view, NOTIFY_OWN);
     CU_ASSERT_EQUAL(notify_warning_row("fence_failed")->event, CONFIG_EVENT_FENCE);
@@ -371,6 +419,7 @@ SUITE_MAIN("notify_incidents", TEST(an_operation_is_told_once_and_in_order), TES
            TEST(a_condition_has_to_stand_and_may_flap), TEST(the_next_level_is_called_until_somebody_takes_care),
            TEST(taken_care_of_in_time_nobody_else_is_called), TEST(what_needs_nobody_calls_nobody),
            TEST(a_step_that_goes_on_calls_nobody_any_more), TEST(a_word_about_an_earlier_one_does_not_count),
+           TEST(of_an_operation_any_word_counts), TEST(what_is_proposed_waits_for_a_person),
            TEST(who_becomes_the_teller_tells_how_it_stands), TEST(they_are_bounded),
            TEST(a_change_of_epoch_makes_no_new_incident), TEST(ids_are_the_same_on_all_nodes),
            TEST(todos_name_the_service), TEST(one_of_those_who_hear_each_other_tells),

@@ -5,7 +5,8 @@
 #define NOW 100 /* what is ordered then is answered by 110 */
 #define TICKET 77
 
-static const struct order to_region_1 = { .kind = ORDER_FAILOVER, .to = 1, .accepted_loss_bytes = -1 };
+static const struct order to_region_1 = { .kind = ORDER_FAILOVER, .to = 1,
+                                          .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
 
 static const struct message_order_reply *reply(void)
 {
@@ -253,7 +254,7 @@ static struct service *with_operations(bool runs)
 static void tick(struct service *s, uint64_t operation, uint32_t items)
 {
     give(s, 1, &(struct order){ .kind = ORDER_TICK, .to = REGION_NONE, .operation = operation, .items = items,
-                                .accepted_loss_bytes = -1 });
+                                .accepted_loss_bytes = -1, .accepted_loss_us = -1 });
     if (reply() == NULL)
         run(s, NOW);
 }

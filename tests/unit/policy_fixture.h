@@ -57,7 +57,7 @@ static inline struct ledger fixture_first(void)
 static inline struct begin_terms fixture_terms(uint64_t id, region_id to, node_id executor)
 {
     return (struct begin_terms){ .id = id, .kind = OPERATION_FAILOVER, .to = to, .executor = executor,
-                                 .accepted_loss_bytes = -1 };
+                                 .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
 }
 
 static inline struct ledger fixture_begun(void)

@@ -148,7 +148,7 @@ static inline void dice_operation(struct dice *dice, const struct codec_names *n
     operation->kind = (enum operation_kind)dice_below(dice, OPERATION_KIND_COUNT);
     operation->from = operation->to = REGION_NONE;
     operation->executor = NODE_NONE;
-    operation->accepted_loss_bytes = -1;
+    operation->accepted_loss_bytes = operation->accepted_loss_us = -1;
     if (operation->kind == OPERATION_NONE)
         return;
     operation->id = dice_wide(dice) | 1;
@@ -159,6 +159,7 @@ static inline void dice_operation(struct dice *dice, const struct codec_names *n
     operation->forced = dice_bool(dice);
     operation->skipped_gates = dice_below(dice, 1u << GATE_COUNT);
     operation->accepted_loss_bytes = dice_bool(dice) ? (int64_t)(dice_wide(dice) >> 1) : -1;
+    operation->accepted_loss_us = dice_bool(dice) ? (int64_t)(dice_wide(dice) >> 1) : -1;
     operation->begun.us = dice_any_us(dice);
     operation->phase = PHASE_GRANTED;
     if (operation->kind == OPERATION_ADOPT)
@@ -302,6 +303,7 @@ static inline void dice_order(struct dice *dice, const struct codec_names *names
     order->order.to = dice_bool(dice) ? dice_region(dice, names) : REGION_NONE;
     order->order.skipped_gates = dice_below(dice, 1u << GATE_COUNT);
     order->order.accepted_loss_bytes = dice_bool(dice) ? (int64_t)(dice_wide(dice) >> 1) : -1;
+    order->order.accepted_loss_us = dice_bool(dice) ? (int64_t)(dice_wide(dice) >> 1) : -1;
     order->order.operation = dice_wide(dice);
     order->order.at.us = dice_us(dice);
     order->order.items = (uint32_t)dice_wide(dice);
@@ -319,6 +321,8 @@ static inline void dice_reply(struct dice *dice, struct message_order_reply *rep
     reply->gate = (uint8_t)dice_below(dice, reply->answer == ANSWER_GATE ? GATE_COUNT : 256);
     reply->value = (int64_t)dice_wide(dice);
     reply->limit = (int64_t)dice_wide(dice);
+    reply->value_us = dice_bool(dice) ? (int64_t)(dice_wide(dice) >> 1) : -1;
+    reply->limit_us = (int64_t)(dice_wide(dice) >> 1);
     reply->operation = dice_wide(dice);
 }
 

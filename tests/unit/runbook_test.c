@@ -19,6 +19,7 @@ static struct audit_status audit;
 static struct tls_expiry certificate;
 static struct commit_status commit;
 static struct history *history;
+static const struct node_voters *voters; /* NULL: those of the view */
 
 static struct runbook_item book[] = {
     { "tell", CONFIG_RUNBOOK_BEFORE, "Tell them.", CONFIG_RUNBOOK_PERSON, EVERY_KIND },
@@ -43,6 +44,7 @@ static void all_well(void)
     cluster.services = &service;
     audit = (struct audit_status){ .seq = 12 };
     certificate = (struct tls_expiry){ .days_left = 90, .ca_days_left = 900 };
+    voters = NULL;
     commit = (struct commit_status){ .enabled = true, .held_here = true, .phase = COMMIT_IN_FORCE };
 }
 
@@ -50,14 +52,14 @@ static struct status_input input(void)
 {
     return (struct status_input){ .cluster = &cluster, .version = "0.0.1", .self = FIXTURE_EAST, .now_mono_us = 9000000,
                                   .views = &view, .audit = &audit, .certificate = &certificate, .commits = &commit,
-                                  .history = history };
+                                  .history = history, .voters = voters };
 }
 
 static void runs(enum operation_kind kind, enum operation_phase phase)
 {
     view.ledger.operation = (struct ledger_operation){ .kind = kind, .phase = phase, .id = ID, .from = FIXTURE_EAST,
                                                        .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
-                                                       .accepted_loss_bytes = -1 };
+                                                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     view.ledger.writer = phase == PHASE_BEGUN ? REGION_NONE : FIXTURE_WEST;
 }
 
@@ -215,7 +217,8 @@ static void a_dry_run_has_what_is_for_before(void)
 {
     all_well();
     struct status_input given = input();
-    struct order order = { .kind = ORDER_FAILOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    struct order order = { .kind = ORDER_FAILOVER, .to = FIXTURE_WEST,
+                           .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     json_t *plan = status_dry_run(&given, 0, &order);
     const json_t *list = json_object_get(plan, "runbook");
     CU_ASSERT_EQUAL(json_array_size(json_object_get(list, "list")), 2);
@@ -347,6 +350,22 @@ static void of_the_nodes(void)
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_COMMIT_LEASE, "known on usw2-a"), RUNBOOK_UNKNOWN);
 }
 
+/* The file says who votes in a new cluster, and nothing of this one. */
+static void of_the_voters_in_force(void)
+{
+    all_well();
+    view.nodes[FIXTURE_WEST].voter = view.nodes[FIXTURE_WEST].voting = false;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_ALL_VOTERS, "all 2 voters are heard"), RUNBOOK_YES);
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_WRITER_HEALTHY, "2 of 2 voters"), RUNBOOK_YES);
+    struct node_voters told = { .set = voters_first(0x7) };
+    told.set = voters_changing(&told.set, VOTER_REPLACE, FIXTURE_EU, 7);
+    voters = &told;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_WRITER_HEALTHY, "3 of 3 voters"), RUNBOOK_YES);
+    view.regions[FIXTURE_EAST].observers[FIXTURE_WEST].verdict = VERDICT_SUSPECT; /* no majority of the former set */
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_WRITER_HEALTHY, "1 of 3 voters see us-east-1 healthy, 2 are"), RUNBOOK_NO);
+    voters = NULL;
+}
+
 static void of_the_old_primary(void)
 {
     all_well();
@@ -446,4 +465,5 @@ SUITE_MAIN("runbook", TEST(there_is_none_before_the_first_operation), TEST(while
            TEST(marks_are_those_of_that_operation), TEST(when_it_is_over), TEST(the_history_tells_the_kind_of_the_last),
            TEST(another_nodes_settings_are_told_of), TEST(a_dry_run_has_what_is_for_before),
            TEST(a_tick_is_for_a_persons_item_of_this_operation), TEST(of_the_target), TEST(of_the_nodes),
-           TEST(of_the_old_primary), TEST(of_the_writer), TEST(of_the_traffic), TEST(unseen_is_never_yes))
+           TEST(of_the_voters_in_force), TEST(of_the_old_primary), TEST(of_the_writer), TEST(of_the_traffic),
+           TEST(unseen_is_never_yes))

@@ -203,7 +203,20 @@ static void what_is_not_weighted_waits_for_all_of_it(void)
     config_cluster_free(cluster);
 }
 
+/* A store that was put back has the same identity and counts its restarts from before once more. */
+static void each_process_draws_ids_of_its_own(void)
+{
+    static struct policy_config policy;
+    struct cluster_config *cluster = load();
+    policy_setup(&policy, cluster, 1, 77);
+    uint64_t former = policy.seed;
+    policy_setup(&policy, cluster, 1, 77);
+    CU_ASSERT_NOT_EQUAL(policy.seed, former);
+    config_cluster_free(cluster);
+}
+
 SUITE_MAIN("setup", TEST(the_core_gets_what_the_file_says),
            TEST(only_the_kernel_first_and_without_keep_is_enforced),
            TEST(records_follow_the_writer_and_are_never_empty), TEST(weighted_sets_are_in_between),
-           TEST(what_is_not_weighted_waits_for_all_of_it))
+           TEST(what_is_not_weighted_waits_for_all_of_it),
+           TEST(each_process_draws_ids_of_its_own))

@@ -111,7 +111,7 @@ static void states_by_what_matters_most(void)
     CU_ASSERT_STRING_EQUAL(state(), "no_writer");
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER,
         .phase = PHASE_BEGUN, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
-        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     CU_ASSERT_STRING_EQUAL(state(), "operation");
     view.quorum = false;
     CU_ASSERT_STRING_EQUAL(state(), "no_quorum");
@@ -139,7 +139,8 @@ static void an_operation_shows_its_step(void)
     view.ledger.writer = REGION_NONE;
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER,
         .phase = PHASE_BEGUN, .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST,
-        .executor = FIXTURE_WEST, .accepted_loss_bytes = -1, .skipped_gates = 1u << GATE_FENCE };
+        .executor = FIXTURE_WEST,
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1, .skipped_gates = 1u << GATE_FENCE };
     view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_FENCE,
         .attempt = 1, .step_us = 420000, .total_us = 500000, .wait_left_us = 900000,
         .loss_bytes = -1, .proof = PROOF_PERSON };
@@ -197,7 +198,7 @@ static void a_pause_and_a_held_operation_are_told(void)
         fixture_view(&view);
         view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN,
             .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
-            .accepted_loss_bytes = -1 };
+            .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
         view.ledger.pause = (struct ledger_pause){ true, { 1000000000 + left_s * 1000000 },
                                                    { { 5000000 }, { "alice" }, { "works" } } };
         view.ledger.operation.wish = WISH_HOLD;
@@ -343,7 +344,7 @@ static void a_dry_run_tells_and_changes_nothing(void)
     struct view_service before = view;
     struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
                                   .self = FIXTURE_EAST, .views = &view };
-    struct order order = { .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    struct order order = { .to = FIXTURE_WEST, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     json_t *plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_FALSE(peek_yes(plan, "would_run")); /* a healthy writer: has to be named */
     CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(json_object_get(plan, "shut"), 0)),
@@ -367,6 +368,48 @@ static void a_dry_run_tells_and_changes_nothing(void)
     json_decref(plan);
 }
 
+static json_t *weighed(int64_t bytes, int64_t us)
+{
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
+                                  .self = FIXTURE_EAST, .views = &view };
+    struct order order = { .to = FIXTURE_WEST, .skipped_gates = 1u << GATE_MAJORITY_FAILED,
+                           .accepted_loss_bytes = bytes, .accepted_loss_us = us };
+    return status_dry_run(&input, 0, &order);
+}
+
+static bool would_run(int64_t bytes, int64_t us)
+{
+    json_t *plan = weighed(bytes, us);
+    bool runs = peek_yes(plan, "would_run");
+    json_decref(plan);
+    return runs;
+}
+
+/* As the order would be judged: each kind by itself, and a time that is not known by none. */
+static void a_dry_run_weighs_what_is_accepted(void)
+{
+    fixture_view(&view);
+    struct gate *loss = &view.regions[FIXTURE_WEST].gates[GATE_LOSS_WITHIN_RPO];
+    *loss = (struct gate){ .known = true, .value = 32 << 20, .limit = 16 << 20,
+                           .value_us = 9000000, .limit_us = 5000000, .observer = FIXTURE_WEST };
+    CU_ASSERT_FALSE(would_run(-1, -1));
+    CU_ASSERT_FALSE(would_run(64 << 20, -1));
+    CU_ASSERT_FALSE(would_run(-1, 9000000));
+    CU_ASSERT_FALSE(would_run(64 << 20, 8000000));
+    CU_ASSERT_TRUE(would_run(64 << 20, 9000000));
+    json_t *plan = weighed(64 << 20, -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "todo", ""), "--accept-loss 10s."));
+    json_decref(plan);
+    loss->at_least = true;
+    CU_ASSERT_FALSE(would_run(64 << 20, INT64_MAX));
+    plan = weighed(64 << 20, INT64_MAX);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "todo", ""), "--skip-gate loss_within_rpo"));
+    json_decref(plan);
+    *loss = (struct gate){ .open = true, .known = true, .value = 5, .limit = 16 << 20, .limit_us = 5000000 };
+    CU_ASSERT_TRUE(would_run(-1, 0));
+    CU_ASSERT_FALSE(would_run(4, -1)); /* less than the RPO allows */
+}
+
 static const char *step_text(const json_t *plan, const char *name)
 {
     size_t index;
@@ -382,7 +425,8 @@ static void a_dry_run_of_a_switchover_has_its_own_gates(void)
     fixture_view(&view);
     struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1",
                                   .self = FIXTURE_EAST, .views = &view };
-    struct order order = { .kind = ORDER_SWITCHOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    struct order order = { .kind = ORDER_SWITCHOVER, .to = FIXTURE_WEST,
+                           .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     int64_t number = -1;
     json_t *plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_TRUE(peek_yes(plan, "would_run")); /* a writer that is well is what it is for */
@@ -404,7 +448,8 @@ static void a_dry_run_of_a_switchover_has_its_own_gates(void)
     CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "text", ""), "the writer already"));
     json_decref(plan);
-    order = (struct order){ .kind = ORDER_FAILOVER, .to = FIXTURE_WEST, .accepted_loss_bytes = -1 };
+    order = (struct order){ .kind = ORDER_FAILOVER, .to = FIXTURE_WEST,
+                            .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
     plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_STRING_EQUAL(peek_str(plan, "kind", ""), "failover");
     CU_ASSERT_PTR_NULL(step_text(plan, "catch_up"));
@@ -417,7 +462,7 @@ static void a_switchover_says_what_it_waits_for(void)
     view.ledger.writer = REGION_NONE;
     view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_SWITCHOVER, .phase = PHASE_BEGUN,
         .id = 0xc0ffee, .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST,
-        .accepted_loss_bytes = -1, .may_return = true };
+        .accepted_loss_bytes = -1, .accepted_loss_us = -1, .may_return = true };
     view.operation = (struct view_operation){ .running = true, .here = true, .step = STEP_CATCH_UP, .loss_bytes = -1 };
     json_t *status = render();
     int64_t number = 0;
@@ -522,6 +567,45 @@ static void an_old_primary_that_is_back_is_warned_of(void)
     json_decref(rejoin);
 }
 
+/* What failoverd did by itself is not told as if a person had wanted it. */
+static void who_sent_traffic_back_is_told_apart(void)
+{
+    static const struct {
+        const char *by;
+        enum operation_wish wish;
+        const char *code;
+    } cases[] = { { "failoverd", WISH_BACK, "home_got_worse" }, { "ann", WISH_BACK, "traffic_sent_back" },
+                  { "failoverd", WISH_HOLD, "home_got_worse" }, { "ann", WISH_HOLD, "operation_held" } };
+    static const char *const codes[] = { "home_got_worse", "traffic_sent_back", "operation_held" };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_view(&view);
+        view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILBACK, .phase = PHASE_GRANTED, .id = 7,
+            .from = FIXTURE_WEST, .to = FIXTURE_EAST, .executor = FIXTURE_EAST, .wish = cases[i].wish,
+            .shift = { .count = 2, .percent = { 50, 100 }, .hold_us = 1000000 }, .accepted_loss_bytes = -1 };
+        (void)snprintf(view.ledger.operation.said.by.s, sizeof view.ledger.operation.said.by.s, "%s", cases[i].by);
+        json_t *status = render();
+        for (size_t k = 0; k < sizeof codes / sizeof codes[0]; k++)
+            CU_ASSERT_EQUAL(warned(status, codes[k]), strcmp(codes[k], cases[i].code) == 0);
+        json_decref(status);
+    }
+}
+
+/* A change that does not end leaves two sets of voters to be asked; what it waits for is said. */
+static void a_change_of_the_voters_is_told_while_it_lasts(void)
+{
+    struct node_voters voters = { .set = { .voters = 7, .change = VOTER_REMOVE, .node = FIXTURE_WEST } };
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST, .views = &view,
+                                  .voters = &voters };
+    fixture_view(&view);
+    json_t *status = status_render(&input, NULL);
+    CU_ASSERT_TRUE(warned(status, "voter_change"));
+    json_decref(status);
+    voters.set.change = VOTER_NONE;
+    status = status_render(&input, NULL);
+    CU_ASSERT_FALSE(warned(status, "voter_change"));
+    json_decref(status);
+}
+
 /* Said at every node, in red, with both sides and the command, and until it is reconciled. */
 static void a_broken_glass_is_never_silent(void)
 {
@@ -533,7 +617,7 @@ static void a_broken_glass_is_never_silent(void)
     const json_t *service = service_of(status);
     const json_t *mark = json_array_get(json_object_get(json_object_get(service, "break_glass"), "marks"), 0);
     CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "glass_broken");
-    CU_ASSERT_TRUE(warned(status, "glass_broken"));
+    CU_ASSERT_TRUE(warned(status, "glass_broken") && warned(status, "reconcile_needed"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "headline", ""), "nothing proves that it is the only writer"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "reconcile shop --keep us-west-2"));
     CU_ASSERT_STRING_EQUAL(peek_str(mark, "state", ""), "stands");
@@ -550,6 +634,7 @@ static void a_broken_glass_is_never_silent(void)
     CU_ASSERT_STRING_EQUAL(peek_str(service, "state", ""), "glass_broken");
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "headline", ""), "is shut since us-east-1 writes"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service, "outlook", ""), "majority of the voters back"));
+    CU_ASSERT_TRUE(warned(status, "glass_broken") && !warned(status, "reconcile_needed")); /* nobody can yet */
     json_decref(status);
     /* The operation that ends it is what matters then. */
     view.quorum = true;
@@ -558,7 +643,7 @@ static void a_broken_glass_is_never_silent(void)
         .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .mark = 0xc0ffee };
     status = render();
     CU_ASSERT_STRING_EQUAL(peek_str(service_of(status), "state", ""), "operation");
-    CU_ASSERT_TRUE(warned(status, "glass_broken"));
+    CU_ASSERT_TRUE(warned(status, "glass_broken") && !warned(status, "reconcile_needed"));
     json_decref(status);
 }
 
@@ -668,8 +753,10 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(unknown_is_null_and_never_zero),
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(a_pause_and_a_held_operation_are_told),
-           TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent), TEST(warnings_say_what_is_wrong),
+           TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent), TEST(who_sent_traffic_back_is_told_apart),
+           TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
-           TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_of_a_switchover_has_its_own_gates),
+           TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_weighs_what_is_accepted),
+           TEST(a_dry_run_of_a_switchover_has_its_own_gates),
            TEST(a_switchover_says_what_it_waits_for), TEST(every_step_has_its_words),
            TEST(text_survives_anything), TEST(units))

@@ -72,6 +72,26 @@ static void a_new_identity_has_no_vote_in_the_old_set(void)
     CU_ASSERT(electorate_has(voters_electorate(&next), 0x7));
 }
 
+/* What people read never says that enough are there while they are not, nor the other way round. */
+static void people_are_told_how_far_a_count_gets(void)
+{
+    struct voter_set set = three(), replaced = voters_changing(&set, VOTER_REPLACE, 2, 13);
+    CU_ASSERT_EQUAL(electorate_counted(voters_electorate(&set), 0x5), 2);
+    CU_ASSERT_EQUAL(electorate_counted(voters_electorate(&replaced), 0x5), 1); /* one more, of the old set */
+    CU_ASSERT_EQUAL(electorate_counted(voters_electorate(&replaced), 0x4), 0);
+    CU_ASSERT_EQUAL(electorate_counted(voters_electorate(&replaced), 0x7), 3);
+    struct voter_set sets[] = { three(), replaced, voters_changing(&set, VOTER_ADD, 3, 14), voters_first(0xf),
+                                voters_first(0x1f) };
+    sets[3] = voters_changing(&sets[3], VOTER_ADD, 4, 15);
+    sets[4] = voters_changing(&sets[4], VOTER_REMOVE, 4, 0);
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        struct electorate e = voters_electorate(&sets[i]);
+        for (unsigned yes = 0; yes < 1u << NODES; yes++)
+            CU_ASSERT_EQUAL(electorate_has(e, (node_set)yes),
+                            electorate_counted(e, (node_set)yes) >= electorate_needed(e));
+    }
+}
+
 /* Any two majorities of versions next to each other have somebody in common. */
 static void majorities_next_to_each_other_meet(void)
 {
@@ -308,6 +328,7 @@ static void orders_that_make_no_sense_are_refused(void)
 
 SUITE_MAIN("voters", TEST(the_first_set_knows_no_identities), TEST(a_vote_belongs_to_an_identity),
            TEST(both_sets_count_while_one_is_added), TEST(a_new_identity_has_no_vote_in_the_old_set),
+           TEST(people_are_told_how_far_a_count_gets),
            TEST(majorities_next_to_each_other_meet), TEST(one_step_follows_another),
            TEST(sizes_and_nonsense_are_refused),
            TEST(what_is_accepted_by_others_goes_on), TEST(a_voter_keeps_its_word),
