@@ -95,7 +95,7 @@ def test_yes_and_no(suite, lab):
     proposal = lambda region: (e2e.status_of(lab, region).get("proposal") or {}).get("id")
     lab.wait_for(lambda: proposal(WEST) and proposal(WEST) == proposal(WITNESS), 40, "a failover is proposed")
     one = proposal(WEST)
-    told = at_once(lab, (WEST, "approve", one, "--reason", "go"), (WITNESS, "decline", one, "--reason", "stay"))
+    told = at_once(lab, (WITNESS, "approve", one, "--reason", "go"), (WEST, "decline", one, "--reason", "stay"))
     (yes, _), (no, _) = told
     refused = [document["error"]["code"] for code, document in told if code != 0]
     suite.expect(0 in (yes, no) and {yes, no} <= {0, 3} and set(refused) <= {"declined", "already"},
