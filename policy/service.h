@@ -515,6 +515,8 @@ void glass_on_disk(struct service *service, const struct mark *mark);
 /* The next to tell; and whose lease may run by our own grant. */
 struct mark glass_tell(struct service *service);
 node_id glass_granting(const struct service *service, const struct turn *turn);
+/* That guard's lease may run by our own grant, or by that of a voter that is heard. */
+bool glass_is_granted(const struct service *service, const struct turn *turn, node_id guard);
 
 /* Our own guard's mark; NULL: none. */
 const struct mark *glass_own(const struct service *service);

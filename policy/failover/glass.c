@@ -10,13 +10,17 @@
  *   open     guard.c holds it open, ten minutes at a time, by its live guard alone
  *
  * While the marked node meets nobody, that person's word is the only proof of one writer, and everything says so.
- * From the first contact on the nodes have to see to it themselves. Two rules do, whoever is met first:
+ * From the first contact on the nodes have to see to it themselves. Three rules do, whoever is met first:
  *
  *  - Nobody opens anew who knows of a mark, but for whom it was given up, once its database is known shut: a guard
  *    opens nothing on any lease, a voter begins no lease (glass_refuses). The mark is told on, and kept on the disk of
  *    each that heard of it, so it makes no difference whether the old writer's region meets its maker or only a voter
  *    that did. A voter that never heard of it and meets nobody who did can't refuse: no promise is made where no node
  *    is reachable that shows the mark.
+ *  - What is open, and no lease can hold it, is shut as well: under a guarded fence a database writes on when its guard
+ *    is dead, or has come back as another after it lost its store, and that one's lease nobody renews. Whoever looks
+ *    after that database, and hears of nobody who holds it or may have leased it, shuts it: the marked side, which
+ *    hears neither, has nobody to give way to, and would go on beside it (guard.c, is_left_open).
  *  - What is open under a lease by then stays open: it is the majority's, its clients write, and shutting it would take
  *    a healthy writer down for one that never had a lease. The marked side gives its mark up instead, for good and on
  *    its disk, as soon as it hears of such a lease: from that guard (open, or its lease runs) or from any voter by
@@ -185,15 +189,29 @@ bool glass_refuses(const struct service *s, const struct turn *turn, const struc
     return barred && !goes_on;
 }
 
+/* What it last said of its guard may be older than what it was last heard by. */
+static bool has_news(const struct service *s, const struct turn *turn, node_id n)
+{
+    const struct remote *r = &s->remotes[n];
+    bool news = r->heard && mono_since(turn->now, r->at) <= SILENT_HEARTBEATS * turn->config->heartbeat_us;
+    return n != turn_self(turn) && turn_heard(turn, n) && news;
+}
+
+bool glass_is_granted(const struct service *s, const struct turn *turn, node_id guard)
+{
+    bool granted = glass_granting(s, turn) == guard;
+    for (node_id n = 0; n < turn->config->node_count; n++)
+        granted = granted || (has_news(s, turn, n) && s->remotes[n].granting == guard);
+    return granted;
+}
+
 /* A node of another region that is heard says that its database is open, or leased, or that it may have leased one to
  * another region; NODE_NONE: nobody does. */
 static node_id who_leads(const struct service *s, const struct turn *turn)
 {
     for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct remote *r = &s->remotes[n];
-        /* What it last said of its guard may be older than what it was last heard by. */
-        bool news = r->heard && mono_since(turn->now, r->at) <= SILENT_HEARTBEATS * turn->config->heartbeat_us;
-        if (n == turn_self(turn) || !turn_heard(turn, n) || !news)
+        if (!has_news(s, turn, n))
             continue;
         bool elsewhere = turn->config->region_of[n] != s->home;
         if (elsewhere && (r->fence == FENCE_OPEN || !mono_reached(turn->now, r->lease_until)))

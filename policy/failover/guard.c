@@ -10,7 +10,8 @@
  *   another guard of our region is named                                 nothing: it is not ours
  *   our own mark stands (glass.c)                                        HOLD, by a person's word alone
  *   another region's mark stands                                         what is open under its lease stays so,
- *                                                                        and nothing is opened
+ *                                                                        nothing is opened, and what nobody
+ *                                                                        holds open is shut
  *
  * Why no two regions acknowledge writes: HOLD is asked for only with a deadline that a majority of
  * voters granted to us by name, counted from before we asked (lease.h), and the shell opens nothing
@@ -188,10 +189,25 @@ static enum act_kind wanted_by_ledger(const struct service *s, const struct turn
     return (never_held && grace) || asks ? ACT_COMPARE : ACT_FENCE_SHUT;
 }
 
+/* We leave our region's database as it is, which may be open, and by all that we hear nobody holds it so: its guard is
+ * not heard, or was this very node before it lost its store, and so is dead; no other coordinator holds it, and no
+ * voter knows of a lease that may run. Or it is said to be new, and has a mark beside it. */
+static bool is_left_open(const struct service *s, const struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (others_tend(s, turn))
+        return false;
+    if (l == NULL)
+        return turn->brand_new;
+    node_id n = l->guard.node;
+    return l->writer == s->home && (n == turn_self(turn) || !turn_heard(turn, n)) && !glass_is_granted(s, turn, n);
+}
+
 /* A person's word stands over the ledger, in both ways (glass.c has the whole argument): what holds a mark of its own
  * is open without a lease, and never opens again by a mark that was given up, only by a lease; and where another
  * region's mark is known nothing is opened, whatever its lease. What is open under one by then stays open: it was
- * first, a majority has it, and the mark's maker shuts as soon as it hears that. */
+ * first, a majority has it, and the mark's maker shuts as soon as it hears that. What nobody holds open has no majority
+ * behind it of which that maker could hear: it is shut here. */
 static enum act_kind wanted(const struct service *s, const struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
@@ -204,7 +220,7 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
         return ACT_COMPARE;
     enum act_kind want = wanted_by_ledger(s, turn);
     bool opens = want == ACT_FENCE_HOLD && s->guard.wanted != ACT_FENCE_HOLD;
-    bool lets = want == ACT_COMPARE && named;
+    bool lets = want == ACT_COMPARE && (named || is_left_open(s, turn));
     return glass_bars(s, s->home) != NULL && (opens || lets) ? ACT_FENCE_SHUT : want;
 }
 

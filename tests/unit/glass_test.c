@@ -218,6 +218,67 @@ static void open_stays_open_and_shut_stays_shut(void)
     CU_ASSERT_EQUAL(wanted_with_a_mark(false), ACT_FENCE_SHUT);
 }
 
+/* At the writer's region, which has a second coordinator (node 1); the ledger names another guard than this. */
+static struct service *unnamed(struct instance named)
+{
+    struct ledger l = fixture_first();
+    l.guard = named;
+    struct service *s = service_of(0, l, NOW);
+    fixture_config.region_of[1] = 0;
+    fixture_config.services[0].regions[0].guards = node_bit(0) | node_bit(1);
+    s->guard.wanted = ACT_COMPARE;
+    s->guard.known_epoch = 1;
+    s->guard.clock_mono = AT(NOW);
+    s->guard.clock_wall.us = SECONDS(1000000 + NOW);
+    s->marks[2] = mark_of(2, MARK_STANDS);
+    s->remotes[1] = s->remotes[2] = (struct remote){ .heard = true, .at = AT(NOW), .granting = NODE_NONE };
+    return s;
+}
+
+static enum act_kind wanted_by(struct service *s, bool brand_new)
+{
+    struct turn turn = turn_at(NOW);
+    turn.brand_new = brand_new;
+    guard_run(s, &turn);
+    return s->guard.wanted;
+}
+
+static void what_nobody_holds_open_is_shut(void)
+{
+    struct instance former = { 4242, 0 }, second = { 1001, 1 };
+    struct service *s = unnamed(former);
+    s->marks[2] = mark_of(2, MARK_NONE);
+    CU_ASSERT_EQUAL(wanted_by(s, false), ACT_COMPARE); /* without a mark it is not ours */
+    CU_ASSERT_EQUAL(wanted_by(unnamed(former), false), ACT_FENCE_SHUT);
+    s = unnamed(former);
+    s->remotes[2].granting = 0; /* a voter may have leased it */
+    CU_ASSERT_EQUAL(wanted_by(s, false), ACT_COMPARE);
+    s->remotes[2].at = AT(NOW - 30);
+    CU_ASSERT_EQUAL(wanted_by(s, false), ACT_FENCE_SHUT);
+    s = unnamed(former);
+    s->remotes[1].fence = FENCE_OPEN; /* under a later ledger than we know */
+    CU_ASSERT_EQUAL(wanted_by(s, false), ACT_COMPARE);
+    s = unnamed(former);
+    s->guard.start = AT(NOW); /* it may not have been heard yet */
+    CU_ASSERT_EQUAL(wanted_by(s, false), ACT_COMPARE);
+    CU_ASSERT_EQUAL(wanted_by(unnamed(second), false), ACT_COMPARE); /* that one sees to it itself */
+    s = unnamed(second);
+    fixture_peers[1].heard = false;
+    CU_ASSERT_EQUAL(wanted_by(s, false), ACT_FENCE_SHUT);
+}
+
+static void a_new_installation_beside_a_mark_is_none(void)
+{
+    struct instance former = { 4242, 0 };
+    for (int marked = 0; marked < 2; marked++) {
+        struct service *s = unnamed(former);
+        s->learner.known = false;
+        if (!marked)
+            s->marks[2] = mark_of(2, MARK_NONE);
+        CU_ASSERT_EQUAL(wanted_by(s, true), marked ? ACT_FENCE_SHUT : ACT_COMPARE);
+    }
+}
+
 static void a_voter_begins_no_lease_and_breaks_none_off(void)
 {
     struct service *s = service_of(2, fixture_first(), NOW);
@@ -381,7 +442,8 @@ static void no_failover_begins_while_it_is_broken(void)
 SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a_disk_that_takes_nothing_is_said),
            TEST(it_is_refused_where_it_is_not_right), TEST(it_gives_way_to_whoever_is_open_or_leased),
            TEST(what_was_given_up_is_shut_and_stays_so), TEST(a_mark_bars_all_but_for_whom_it_was_given_up),
-           TEST(open_stays_open_and_shut_stays_shut), TEST(a_voter_begins_no_lease_and_breaks_none_off),
+           TEST(open_stays_open_and_shut_stays_shut), TEST(what_nobody_holds_open_is_shut),
+           TEST(a_new_installation_beside_a_mark_is_none), TEST(a_voter_begins_no_lease_and_breaks_none_off),
            TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
            TEST(only_a_chosen_ledger_ends_it), TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
            TEST(the_marked_side_is_begun_with_no_way_back), TEST(there_is_only_the_mark_that_was_seen),
