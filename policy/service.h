@@ -537,6 +537,8 @@ void glass_give(struct service *service, struct turn *turn, node_id node, region
 /* How many marks there are besides `mark` (0: none is left out). */
 uint8_t glass_count(const struct service *service, uint64_t mark);
 const struct mark *glass_find(const struct service *service, uint64_t mark);
+/* For all that is known here, its maker may open by it, now or after a restart: nobody told of its being given up. */
+bool glass_may_stand(const struct service *service, const struct ledger *ledger, uint64_t mark);
 
 /* ---- failover/reconcile.c: the order that ends a mark ---- */
 

@@ -73,6 +73,12 @@ const struct mark *glass_find(const struct service *s, uint64_t mark)
     return NULL;
 }
 
+bool glass_may_stand(const struct service *s, const struct ledger *l, uint64_t mark)
+{
+    const struct mark *m = glass_find(s, mark);
+    return mark != 0 && !ledger_is_reconciled(l, mark) && (m == NULL || m->state == MARK_STANDS);
+}
+
 uint8_t glass_count(const struct service *s, uint64_t mark)
 {
     uint8_t count = 0;

@@ -248,13 +248,21 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
 }
 
 /* A silent executor's operation is taken over by another coordinator of the target region, the
- * first of them that is heard, after a pause that grows with its rank. */
+ * first of them that is heard, after a pause that grows with its rank.
+ *
+ * One that ends a mark is its maker's for as long as the mark may stand: nobody else can give it up, and a grant to
+ * another coordinator of the region would leave a disk that says to open without a lease. Silent is not gone: back,
+ * alone with its disk, the maker would open beside whoever a majority has named by then; back among the others it would
+ * hold open what its successor waits to see shut. So it waits for the maker, which goes on from its disk as soon as it
+ * runs. Given up, the mark opens nothing any more, and whoever heard of that (it is told from the maker's disk only)
+ * may carry the operation on. */
 static bool may_take_over(struct service *s, struct turn *turn, const struct ledger *l)
 {
     node_id executor = l->operation.executor;
     /* An adoption goes with the named guard's lease: nobody else could carry it out. */
     if (!operation_moves(l->operation.kind) || !s->guard.mine || !s->guard.ready ||
-        l->operation.to != s->home || executor == turn_self(turn) || service_able(s, turn, executor))
+        l->operation.to != s->home || executor == turn_self(turn) || service_able(s, turn, executor) ||
+        glass_may_stand(s, l, l->operation.mark))
         return false;
     for (node_id n = 0; n < turn_self(turn); n++)
         if (n != executor && node_in(s->policy->regions[s->home].guards, n) &&

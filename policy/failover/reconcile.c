@@ -8,7 +8,8 @@
  *                           ledger says that the mark is ended. What only the marked database has stays there, to be
  *                           listed and rejoined like any old primary's.
  *
- * The mark's maker carries both out, since what has to be shut first is its own. Where it is gone a mark can still be
+ * The mark's maker carries both out, since what has to be shut first is its own; while the mark stands no other
+ * coordinator takes that over from it (operation.c). Where it is gone before a person said so, a mark can still be
  * set aside by whoever can propose: when it was known shut before, or at the word of a person who skips the fence by
  * name. Each is a compare-and-set on the ledger, so of two people who say the opposite one is told that the other was
  * first.

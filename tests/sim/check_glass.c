@@ -280,10 +280,11 @@ void check_reconciled(struct world *w, uint8_t service, const struct ledger *bef
     if (!keeps)
         return;
     region_id marked = region_of_mark(t, mark);
-    if (marked != REGION_NONE && t->glasses[marked].state == MARK_STANDS &&
-        t->glasses[marked].instance == l->guard.id)
-        world_break(w, INVARIANT_LEASE, "the marked side is granted, and its disk says that it may open without a "
-                                        "lease");
+    const struct truth_glass *g = marked != REGION_NONE ? &t->glasses[marked] : NULL;
+    /* Whichever of its coordinators is granted. Only a maker that lost its store can open by the mark no more. */
+    if (g != NULL && g->state == MARK_STANDS && w->hosts[g->host].disk.instance == g->instance)
+        world_break(w, INVARIANT_LEASE, "the marked side is granted, and its maker's disk says that it may open "
+                                        "without a lease");
     for (uint64_t v = t->top; v > 0; v--) { /* the outgoing guard, in its own epoch */
         const struct ledger *old = &t->chosen[v];
         if (old->epoch != before->guard_epoch || old->writer == REGION_NONE)

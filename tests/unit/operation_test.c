@@ -447,6 +447,34 @@ static void a_silent_executor_is_taken_over_from(void)
     CU_ASSERT_FALSE(proposes());
 }
 
+/* What ends a mark is left to the mark's maker for as long as the mark may stand. */
+static void what_ends_a_mark_is_taken_over_once_it_was_given_up(void)
+{
+    const struct {
+        enum mark_state state;
+        uint64_t id, reconciled;
+        bool taken;
+    } cases[] = {
+        { MARK_STANDS, 9, 0, false }, { MARK_GIVEN, 9, 0, true },  { MARK_SHUT, 9, 0, true },
+        { MARK_NONE, 0, 0, false },   { MARK_SHUT, 8, 0, false },  { MARK_NONE, 0, 9, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ledger l = fixture_begun();
+        l.operation.executor = 2;
+        l.operation.mark = 9;
+        l.operation.may_return = false;
+        l.reconciled[0] = cases[i].reconciled;
+        struct service *s = at_step(l, STEP_GRANT);
+        s->run.active = false;
+        s->marks[1] = (struct mark){ .state = cases[i].state, .id = cases[i].id, .maker = { 1002, 2 }, .region = 1,
+                                     .yields = REGION_NONE, .at = { 7 } };
+        fixture_config.services[0].regions[1].guards = 6;
+        fixture_peers[2] = (struct peer){ .heard = true, .heard_at = AT(NOW - 5) };
+        run(s, NOW);
+        CU_ASSERT_EQUAL(proposes(), cases[i].taken);
+    }
+}
+
 /* ---- a person's word ---- */
 
 /* The ledger as it is after `wish` was chosen on top of what `s` knows. */
@@ -637,4 +665,5 @@ SUITE_MAIN("operation", TEST(grant_with_proof_and_a_shut_target),
            TEST(a_word_has_the_wait_learnt_again), TEST(a_release_needs_no_wait_after_a_word_either),
            TEST(sent_back_it_goes_back_from_any_step_before_the_grant), TEST(a_remote_hook_and_a_persons_word),
            TEST(a_pause_leads_back_what_began_by_itself_alone), TEST(held_it_is_not_called_back_and_sent_back_it_is),
-           TEST(a_silent_executor_is_taken_over_from), TEST(plans_are_sound_tables))
+           TEST(a_silent_executor_is_taken_over_from),
+           TEST(what_ends_a_mark_is_taken_over_once_it_was_given_up), TEST(plans_are_sound_tables))
