@@ -593,6 +593,22 @@ static void warn_voter_change(const struct status_input *input, json_t *warnings
                 sentence);
 }
 
+/* Of a settled set: with one region that has a majority of it, that region's loss is nobody's to fail over. */
+static void warn_crowded_region(const struct status_input *input, json_t *warnings)
+{
+    node_set voters = input->voters->set.voters;
+    for (size_t r = 0; r < input->cluster->region_count; r++) {
+        unsigned here = 0;
+        for (node_id n = 0; n < input->cluster->node_count && n < POLICY_NODES_MAX; n++)
+            here += node_in(voters, n) && input->cluster->nodes[n].region == r;
+        if (here > set_size(voters) / 2)
+            status_warn(warnings, "voters_in_one_region", NULL,
+                        "%u of %u voters are in %s: when it is lost there is no majority, and nothing fails over. "
+                        "failoverctl voter add and remove give others a vote", here, set_size(voters),
+                        input->cluster->regions[r].name);
+    }
+}
+
 static void warn_voters(const struct status_input *input, json_t *warnings)
 {
     const struct node_voters *v = input->voters;
@@ -603,6 +619,8 @@ static void warn_voters(const struct status_input *input, json_t *warnings)
         status_warn(warnings, "voters_even", NULL,
                     "%u voters: one more may be lost with 5 of them, and no fewer with 3. failoverctl voter add or remove",
                     set_size(v->set.voters));
+    if (v->set.change == VOTER_NONE)
+        warn_crowded_region(input, warnings);
     for (node_id n = 0; n < input->cluster->node_count && n < POLICY_NODES_MAX; n++) {
         uint64_t named = voters_identity(&v->set, n);
         if (n != input->self && node_in(v->set.voters, n) && v->heard[n] && named != 0 && v->identities[n] != named)

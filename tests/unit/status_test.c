@@ -606,6 +606,30 @@ static void a_change_of_the_voters_is_told_while_it_lasts(void)
     json_decref(status);
 }
 
+/* What nobody would choose: an even number of voters, and a region whose loss takes the majority along. */
+static void a_poor_set_of_voters_is_warned_of(void)
+{
+    struct cluster_config crowded = *fixture_cluster();
+    struct node_config nodes[3] = { crowded.nodes[0], crowded.nodes[1], crowded.nodes[2] };
+    struct node_voters voters = { .set = { .version = 3, .voters = 7 } };
+    struct status_input input = { .cluster = &crowded, .version = "0.0.1", .self = FIXTURE_EAST, .views = &view,
+                                  .voters = &voters };
+    crowded.nodes = nodes;
+    fixture_view(&view);
+    json_t *status = status_render(&input, NULL);
+    CU_ASSERT_FALSE(warned(status, "voters_even") || warned(status, "voters_in_one_region"));
+    json_decref(status);
+    nodes[1].region = nodes[0].region;
+    status = status_render(&input, NULL);
+    CU_ASSERT_TRUE(warned(status, "voters_in_one_region"));
+    json_decref(status);
+    voters.set.voters = 5; /* one in each of two regions */
+    status = status_render(&input, NULL);
+    CU_ASSERT_TRUE(warned(status, "voters_even"));
+    CU_ASSERT_FALSE(warned(status, "voters_in_one_region"));
+    json_decref(status);
+}
+
 /* Said at every node, in red, with both sides and the command, and until it is reconciled. */
 static void a_broken_glass_is_never_silent(void)
 {
@@ -755,7 +779,8 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(a_pause_and_a_held_operation_are_told),
            TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent),
            TEST(who_sent_traffic_back_is_told_apart),
-           TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(warnings_say_what_is_wrong),
+           TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(a_poor_set_of_voters_is_warned_of),
+           TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
            TEST(a_dry_run_tells_and_changes_nothing), TEST(a_dry_run_weighs_what_is_accepted),
            TEST(a_dry_run_of_a_switchover_has_its_own_gates),
