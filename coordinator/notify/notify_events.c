@@ -26,8 +26,8 @@ static const struct notify_event events[CONFIG_EVENT_COUNT] = {
 
 /* Not told: what a person has chosen (manual_mode, fence_guarded, traffic_sent_back, voters_even,
  * voters_in_one_region), what passes by itself (loop_stalled), and what is told anyway (operation_overdue,
- * fence_not_proven; switchover_scheduled when it is late). What a person has chosen and may have forgotten is told after
- * a while. */
+ * fence_not_proven; switchover_scheduled when it is late). What a person has chosen and may have forgotten is told
+ * after a while. */
 static const struct notify_warning warnings[] = {
     { "fence_failed", CONFIG_EVENT_FENCE, NOTIFY_SHARED, 0 },
     { "remote_hook_doubt", CONFIG_EVENT_FENCE, NOTIFY_OWN, 0 },
