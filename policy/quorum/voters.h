@@ -29,6 +29,10 @@
  *       v+1, one of them is among those who report, and what a voter accepted never goes down. And everything after
  *       v+2 asks a majority of S', which has it. So what was chosen is not lost (and what was promised to a round of
  *       v is worth nothing: it can't end).
+ *       A store that is lost after its report is as one that never answers again: each later majority of S' meets
+ *       those who reported in another, since nobody votes in its place. Another store of its node has no vote where
+ *       the set names an identity, is told by its generation where it names none, and is named by a change only:
+ *       that one needs a majority of S' without it, and of those (2) again.
  *   (3) one full wait after (1), as long as the longest lease of any service may last by any clock (lease.h). A lease
  *       whose grants were counted under v was granted before (1) by one at least, so it is over. One that was
  *       counted under v+1 was granted by a majority of S', which whoever waits one out under v+2 asks how long ago.

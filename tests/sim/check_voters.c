@@ -153,7 +153,13 @@ static int64_t longest_lease_us(const struct world *w)
     return longest;
 }
 
-/* What is chosen is with a majority of those who decide alone from now on: the set before need not meet them. */
+/* What is chosen is with a majority of those who decide alone from now on: the set before need not meet them.
+ *
+ * A store that held it and was lost since counts as one that holds it. What is looked at is that no majority of the
+ * set can decide without it, and nobody votes in the lost one's place: where the set names its identity, another
+ * store of that host has no vote (it gets one by a change only, which counts without the old one); where it names
+ * none, another is told by its generation. What the truth keeps of a voter is of the last store that voted, and is
+ * taken back by check_voting() as soon as one votes that has forgotten it. */
 static void check_held(struct world *w, const struct voter_set *changing)
 {
     for (uint8_t s = 0; s < w->service_count; s++) {
@@ -161,14 +167,14 @@ static void check_held(struct world *w, const struct voter_set *changing)
         node_set holders = 0, next = after(changing);
         for (uint8_t n = 0; n < w->host_count; n++) {
             const struct truth_voter *voter = &t->voters[n];
-            bool its_own = voter->identity == 0 || voter->identity == w->hosts[n].disk.instance;
-            if (its_own && truth_has_vote(w, &w->hosts[n], changing->version) &&
+            if (truth_identity_has_vote(w, n, voter->identity, changing->version) &&
                 truth_ballots(voter->accepted, t->top_ballot) >= 0)
                 holders = (node_set)(holders | (1u << n));
         }
         if (t->top > 0 && truth_count((node_set)(holders & next)) * 2 <= truth_count(next))
-            world_break(w, INVARIANT_REGISTER, "a change of the voters ends, and too few of those who are left hold version "
-                        "%llu", (unsigned long long)t->top);
+            world_break(w, INVARIANT_REGISTER,
+                        "a change of the voters ends, and too few of those who are left hold version %llu",
+                        (unsigned long long)t->top);
     }
 }
 
