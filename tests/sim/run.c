@@ -434,12 +434,14 @@ static void lose(struct run *r, region_id gone)
         check_rest(w, lost);
 }
 
+/* By the register; or by a broken glass that could not be reconciled, since its maker has no vote: while that mark
+ * stands it is the writer, and when it is lost nobody may follow before a person says so. */
 static bool writes_somewhere(const struct world *w, region_id region)
 {
     bool any = false;
     for (uint8_t s = 0; s < w->service_count; s++) {
         const struct ledger *l = check_newest(w, s);
-        any = any || l == NULL || l->writer == REGION_NONE || l->writer == region;
+        any = any || l == NULL || l->writer == REGION_NONE || l->writer == region || world_acknowledges(w, s, region);
     }
     return any;
 }
