@@ -258,6 +258,8 @@ static void hear(struct node *node, const struct turn *turn, const struct messag
     if (m->from != node->config->self && tell)
         send_generation(node, turn->effects, m->from);
     remember_generation(node, m);
+    if (peer->identity != m->identity) /* what another store's gossip said is not its vote: a change names who votes */
+        peer->says_votes = false;
     peer->identity = m->identity;
     if (says_stored(node, m))
         voter_register_stored(&node->voters, turn, m->from, m->voters_version);

@@ -166,6 +166,25 @@ static void a_new_process_is_told_what_is_known_of_its_store(void)
     CU_ASSERT_EQUAL(sent(MESSAGE_GENERATION)->as.send.message.as.generation_seen.seen, 12);
 }
 
+/* A change writes down the identities of those who vote: that of a store which has forgotten its word never gets there
+ * by what the one before it said of itself. */
+static void a_new_store_does_not_vote_by_the_word_of_the_one_before(void)
+{
+    struct node_voters seen;
+    fresh(0);
+    struct message m = { .kind = MESSAGE_GOSSIP, .service = 0, .from = 1, .restarts = 3, .generation = 12,
+                         .identity = 1001, .voters_version = 1, .as.gossip.voting = true };
+    say(0, m, 2);
+    node_voters(nodes[0], AT(2), &seen);
+    CU_ASSERT(seen.voting[1] && seen.identities[1] == 1001);
+    m = (struct message){ .kind = MESSAGE_GENERATION, .service = SERVICE_NONE, .from = 1, .restarts = 1,
+                          .identity = 2001, .voters_version = 1 };
+    say(0, m, 3);
+    node_voters(nodes[0], AT(3), &seen);
+    CU_ASSERT_EQUAL(seen.identities[1], 2001);
+    CU_ASSERT_FALSE(seen.voting[1]);
+}
+
 static void one_that_is_no_voter_promises_nothing(void)
 {
     fresh(0);
@@ -323,6 +342,7 @@ SUITE_MAIN("node", TEST(a_voter_is_silent_until_its_store_is_confirmed),
            TEST(a_store_that_went_back_stays_mute), TEST(a_late_contradiction_ends_the_vote),
            TEST(a_missing_store_is_never_confirmed), TEST(a_failed_write_is_final),
            TEST(a_new_process_is_told_what_is_known_of_its_store),
+           TEST(a_new_store_does_not_vote_by_the_word_of_the_one_before),
            TEST(one_that_is_no_voter_promises_nothing), TEST(nonsense_is_dropped),
            TEST(an_accept_of_nonsense_is_refused), TEST(a_renewal_for_another_node_is_not_answered),
            TEST(what_an_unconfirmed_voter_writes_leaves_its_generation),
