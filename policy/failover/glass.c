@@ -131,11 +131,23 @@ void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
     /* Of our own nobody knows better; another of our region is about the same database. */
     if (ended || m == own_mark(s))
         return;
-    bool same = m->state != MARK_NONE && m->id == told->id;
-    bool newer = same ? told->state > m->state : m->state == MARK_NONE || told->at.us > m->at.us;
+    /* We made it, and our disk doesn't show it: it is over, and whoever tells of it has not heard that; or our disk
+     * went back to before it. In neither case do we open by it, which only what is on our own disk allows: what is
+     * over bars nobody else any more, and what we forgot we may have given up, and another opened for that. As long
+     * as nothing is known of the ledger it is taken to be over (it is told again, and a database that is open under a
+     * former process's lease is not shut for it). A ledger that doesn't say so shows that we forgot: then it counts as
+     * given up, so that we shut and a person can end it. */
+    struct mark heard = *told;
+    if (instance_equal(told->maker, s->guard.self)) {
+        if (l == NULL)
+            return;
+        heard.state = told->state > MARK_GIVEN ? told->state : MARK_GIVEN;
+    }
+    bool same = m->state != MARK_NONE && m->id == heard.id;
+    bool newer = same ? heard.state > m->state : m->state == MARK_NONE || heard.at.us > m->at.us;
     if (!newer)
         return;
-    *m = *told;
+    *m = heard;
     keep(turn);
     if (!same)
         note_mark(s, turn, NOTE_MARK_HEARD, m);

@@ -79,6 +79,9 @@ void check_marks(struct world *w, const struct host *h, uint8_t service, const s
         if (!own)
             continue;
         struct truth_glass *glass = &t->glasses[r];
+        /* What its disk forgot, or the ledger ended, is heard of once more: as given up, and shut anew. */
+        if (m->state == MARK_GIVEN && glass->state == MARK_SHUT && (glass->forgot || is_reconciled(t, id)))
+            continue;
         if (m->state < glass->state)
             world_break(w, INVARIANT_EVIDENCE, "%s takes back that it gave a mark up", h->name);
         if (m->state != MARK_STANDS && glass->state == MARK_STANDS)
@@ -106,6 +109,7 @@ void check_forgot(struct world *w, const struct host *h)
                 continue;
             world_say(w, h, "has forgotten a broken glass");
             w->beyond[BEYOND_DISK] = true;
+            glass->forgot = glass->forgot || (own && other);
             if (less)
                 glass->state = found->state;
             else

@@ -128,6 +128,15 @@ bool truth_is_majority(const struct world *w, node_set yes)
     return truth_majority_since(w, oldest_set(w), yes);
 }
 
+bool truth_may_go_on(const struct world *w, node_set voting)
+{
+    uint64_t newest = 1;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].alive && w->hosts[n].voters_version > newest)
+            newest = w->hosts[n].voters_version;
+    return has_majority(set_of(w, newest), voting);
+}
+
 bool truth_can_block(const struct world *w, node_set no)
 {
     for (uint64_t v = oldest_set(w); v <= w->sets->top; v++)

@@ -354,11 +354,6 @@ static node_set voting(const struct world *w)
     return set;
 }
 
-static bool majority_votes(const struct world *w, node_set voting)
-{
-    return truth_majority_of(w, truth_set(w)->version, voting);
-}
-
 static bool is_served(const struct world *w, uint8_t service)
 {
     bool any = false;
@@ -423,7 +418,7 @@ static void lose(struct run *r, region_id gone)
     for (uint8_t n = 0; n < w->host_count; n++)
         if (w->hosts[n].region == gone)
             left = (node_set)(left & ~node_bit(n));
-    if (!majority_votes(w, left))
+    if (!truth_may_go_on(w, left))
         return; /* too few of them have their disks */
     lost[gone] = true;
     r->tally->lost_for_good++;
@@ -468,7 +463,7 @@ static void liveness_phase(struct run *r)
     heal(r);
     if (world_broken(w) != NULL || !settle(r, r->mix->settle_us))
         return;
-    if (!majority_votes(w, voting(w))) {
+    if (!truth_may_go_on(w, voting(w))) {
         if (majority_has_its_disks(r))
             world_break(w, INVARIANT_CONVERGES, "no majority votes, though one has its disks");
         r->tally->not_held++;

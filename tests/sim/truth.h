@@ -86,6 +86,7 @@ struct truth_glass {
     uint8_t host;
     enum mark_state state;
     region_id yields;
+    bool forgot;               /* its maker's disk went back to before it */
     int64_t given_us;
     region_id met;             /* whose open database it hears of... */
     int64_t met_us, last_us;   /* ...since when without a silence, and last */
@@ -156,6 +157,12 @@ unsigned truth_count(node_set set);
  * that somebody may still count by, by one version's, or by any since that. */
 node_set truth_voters(const struct world *world);
 bool truth_is_majority(const struct world *world, node_set yes);
+/* By the newest set that anybody who runs counts by. It need not be the newest that was chosen: where the only one that
+ * saw a change end loses its disk before it told anybody, the change goes on for all others, and goes on needing a
+ * majority of the former set. Of three voters, one that the change replaces and that one lost, there is none left. An
+ * end that was put forward and never chosen would look the same to the third, so it may not go by the next set alone:
+ * a former set that lost its majority while it still counted is a person's to get over, like any. */
+bool truth_may_go_on(const struct world *world, node_set voting);
 /* By some such set, the others without these can't be one. */
 bool truth_can_block(const struct world *world, node_set no);
 bool truth_majority_of(const struct world *world, uint64_t version, node_set yes);

@@ -345,6 +345,27 @@ static void of_our_own_nobody_knows_better(void)
     CU_ASSERT(s->marks[1].state == MARK_STANDS && glass_own(s) == NULL && !glass_stands(s));
 }
 
+/* Our disk shows none: it is over, or forgotten. */
+static void nobody_opens_by_hearsay(void)
+{
+    const enum mark_state as[] = { MARK_GIVEN, MARK_GIVEN, MARK_SHUT };
+    for (int state = MARK_STANDS; state <= MARK_SHUT; state++) {
+        struct service *s = alone();
+        struct turn turn = turn_at(NOW);
+        struct mark told = mark_of(1, (enum mark_state)state);
+        s->learner.known = false; /* it may be over, for all that a process that starts knows */
+        glass_hear(s, &turn, &told);
+        CU_ASSERT_PTR_NULL(glass_own(s));
+        s->learner.known = true;
+        glass_hear(s, &turn, &told);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(glass_own(s));
+        CU_ASSERT_EQUAL(glass_own(s)->state, as[state - MARK_STANDS]);
+        CU_ASSERT(fixture_persist);
+        run(s, NOW);
+        CU_ASSERT_PTR_NULL(act_sent(ACT_COMPARE));
+    }
+}
+
 static void only_a_chosen_ledger_ends_it(void)
 {
     struct service *s = broken();
@@ -445,6 +466,7 @@ SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a
            TEST(open_stays_open_and_shut_stays_shut), TEST(what_nobody_holds_open_is_shut),
            TEST(a_new_installation_beside_a_mark_is_none), TEST(a_voter_begins_no_lease_and_breaks_none_off),
            TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
+           TEST(nobody_opens_by_hearsay),
            TEST(only_a_chosen_ledger_ends_it), TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
            TEST(the_marked_side_is_begun_with_no_way_back), TEST(there_is_only_the_mark_that_was_seen),
            TEST(no_failover_begins_while_it_is_broken))
