@@ -5,7 +5,11 @@
  * change of it needs a newer version of the ledger, and the mark carries the version that it rests on, so of two marks
  * the older is always known, and no mark comes twice: a change that was sent long ago finds another mark than it was
  * to replace, and is void. Whoever submits it has had its lease confirmed after this reading (cut_over.c), so nobody
- * else is the executor by then; one who was replaced finds a newer epoch here. */
+ * else is the executor by then; one who was replaced finds a newer epoch here.
+ *
+ * An adoption moves no traffic, so its mark has no version. It still comes after every mark of ours in our epoch: it is
+ * chosen when we are over, with all of the traffic, and whatever moves traffic next has a newer epoch. As it names
+ * another operation, a change of ours that was sent long ago is void there too. */
 static enum dns_ruling rule_own(const struct ledger *ledger, const struct act_result *read, bool adopting)
 {
     if (read->mark_share == ledger_share(ledger))

@@ -300,7 +300,12 @@ void check_zone(struct world *w, struct host *h, const struct act *act, uint8_t 
     if (!is_chosen_share(w->services[service].truth, act))
         world_break(w, INVARIANT_DNS, "%s wants %u percent at %s, which version %llu does not say", h->name, act->share,
                     truth_region(w, act->region), (unsigned long long)act->version);
-    if (!zone->rolled_back && zone->highest_epoch == epoch && zone->highest_version > zone->now.version)
+    /* Versions order the shares of one operation. The mark of an adoption has none (its share is all, which
+     * is_chosen_share() holds), and it comes after any share of its epoch: it is chosen when the operation that moved
+     * the writer is over, with all of the traffic. That such a mark is not replaced by one of the operation before is
+     * looked at below. */
+    if (!zone->rolled_back && zone->highest_epoch == epoch && zone->highest_operation == zone->now.operation &&
+        zone->highest_version > zone->now.version)
         world_break(w, INVARIANT_DNS, "the share of zone %u went back behind version %llu", z,
                     (unsigned long long)zone->highest_version);
     if (ours && before->epoch == epoch && before->operation == zone->now.operation) {

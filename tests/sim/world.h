@@ -226,7 +226,8 @@ struct zone {
     uint64_t change;              /* id of the last change; ids are never used twice */
     int64_t insync_at;
     uint64_t highest_epoch;
-    uint64_t highest_version;     /* within it */
+    uint64_t highest_operation;   /* of the newest mark of it: an adoption follows what moved the writer */
+    uint64_t highest_version;     /* within both: an adoption has none, and is newer than any share before it */
     bool rolled_back;             /* the modelled loss happened and has not healed yet */
 };
 

@@ -23,7 +23,8 @@ void zone_init(struct world *w, uint8_t service)
             .share = 100,
         };
         s->zones[z] =
-            (struct zone){ .now = start, .former = start, .highest_epoch = start.epoch };
+            (struct zone){ .now = start, .former = start, .highest_epoch = start.epoch,
+                           .highest_operation = start.operation };
     }
 }
 
@@ -33,11 +34,13 @@ static bool hears(const struct host *h, const struct world_act *a)
     return h->alive && h->life == a->life && !a->reported && a->fault != FAULT_LOST_REPLY;
 }
 
-/* A loss of the control plane is made good when what was lost is there again, or something newer. */
+/* A loss of the control plane is made good when what was lost is there again, or something newer. Versions order the
+ * shares of one operation only. */
 static bool is_behind(const struct zone *z)
 {
     return z->now.epoch < z->highest_epoch ||
-           (z->now.epoch == z->highest_epoch && z->now.version < z->highest_version);
+           (z->now.epoch == z->highest_epoch && z->now.operation == z->highest_operation &&
+            z->now.version < z->highest_version);
 }
 
 static void heal(struct zone *z)
@@ -45,6 +48,7 @@ static void heal(struct zone *z)
     if (is_behind(z))
         return;
     z->highest_epoch = z->now.epoch;
+    z->highest_operation = z->now.operation;
     z->highest_version = z->now.version;
     z->rolled_back = false;
 }

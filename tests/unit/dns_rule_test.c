@@ -79,6 +79,9 @@ static void an_adoption_vouches_for_all_but_a_newer_epoch(void)
     CU_ASSERT_EQUAL(rule(l, DNS_MARK_OURS, 3, 5), DNS_SUBMIT);
     CU_ASSERT_EQUAL(rule(l, DNS_MARK_OURS, 3, 7), DNS_APPLIED);
     CU_ASSERT_EQUAL(rule(l, DNS_MARK_OURS, 4, 7), DNS_STALE);
+    struct act_result share = { .mark = DNS_MARK_OURS, .mark_epoch = 3, .mark_operation = 5, .mark_share = 50,
+                                .mark_version = 12 };
+    CU_ASSERT_EQUAL(dns_rule(&l, &share, true), DNS_SUBMIT); /* whatever version it had: that operation is over */
 }
 
 SUITE_MAIN("dns_rule", TEST(a_failover_replaces_only_an_older_mark_of_ours),
