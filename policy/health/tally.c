@@ -35,6 +35,8 @@ struct vote_count tally_failed(struct electorate voters, const struct opinion *o
         if (age > count.oldest_us)
             count.oldest_us = age;
     }
+    if (count.failed == 0) /* nearly always; of nobody is no majority */
+        return count;
     count.votes = electorate_counted(voters, count.failed);
     count.majority = electorate_has(voters, count.failed);
     count.standing_us = standing_of_majority(voters, count.failed, standing);
