@@ -65,15 +65,30 @@ static bool is_member(const struct node *node)
     return voters_may_vote(&node->voters.d.set, node->config->self, own_identity(node));
 }
 
-/* One node's ballots never meet, whichever of its stores they come from: a store's identity is random, and so sets
- * its count of restarts apart from that of the one before. An old store that was lost and is given the vote once more
- * may have restarted as often before; but never under this version of the voters. */
+/* Whether the set in force names this node as a voter, by whichever of its stores. */
+static bool is_named(const struct node *node)
+{
+    return node_in(electorate_all(voters_electorate(&node->voters.d.set)), node->config->self);
+}
+
+/* One node's ballots never meet, whichever of its stores they come from, and however old that store has become.
+ *   - A voter proposes only after others have confirmed that its store is the newest, so its restarts are counted well.
+ *     A store's identity is random, and so sets its count apart from that of the one before. An old store that was
+ *     lost and is given the vote once more may have restarted as often before; but never under this version of the
+ *     voters.
+ *   - Nobody confirms the store of a node without a vote. Put back to an older copy it counts a restart that it has
+ *     counted before, and the counter of its rounds, which no disk keeps, begins where it began then: above what the
+ *     voters accepted. So it could ask for another value by a ballot that the voters have promised already, and they
+ *     would promise it again. Therefore its ballots carry its process's own random number too: that is on no disk,
+ *     so none brings it back.
+ * Which of the two a node is changes with the version of the voters only, and so do its ballots. */
 #define BALLOTS_APART UINT32_C(0x9e3779b1) /* multiples of it by small numbers lie far from each other */
 
 static uint32_t ballots_of(const struct node *node)
 {
+    uint32_t process = is_named(node) ? 0 : (uint32_t)node->config->seed;
     return node->restarts + (uint32_t)node->config->instance +
-           (uint32_t)node->voters.d.set.version * BALLOTS_APART;
+           (uint32_t)node->voters.d.set.version * BALLOTS_APART + process;
 }
 
 static struct turn turn_for(struct node *node, struct mono_time now, struct wall_time wall,
@@ -93,9 +108,10 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .random = &node->random,
         .brand_new = node->brand_new,
         .voting = node->mute == MUTE_NOT,
-        /* A node without a sound and confirmed store may have lost count of its restarts, and so use a
-         * ballot twice. One without a vote has nobody to confirm it; its own store has to do. */
-        .may_propose = node->mute == MUTE_NOT || node->mute == MUTE_STORE_FAILED ||
+        /* A voter without a sound and confirmed store may have lost count of its restarts, and so use a ballot
+         * twice. One whose store failed was confirmed before, or not: a disk that went back may fail as well. One
+         * without a vote has nobody to confirm it, and ballots that do not rest on its count: ballots_of(). */
+        .may_propose = node->mute == MUTE_NOT || (node->mute == MUTE_STORE_FAILED && node->confirmed) ||
                        (node->mute == MUTE_NO_VOTE && node->sound),
         .stores = node->sound && node->mute != MUTE_STORE_FAILED,
         .restarts = node->restarts,
@@ -270,8 +286,7 @@ static void hear(struct node *node, const struct turn *turn, const struct messag
 /* Why this node may not vote under the set in force; MUTE_NOT if it may as soon as its store is confirmed. */
 static enum mute_reason mute_by_set(const struct node *node)
 {
-    node_id self = node->config->self;
-    if (!node_in(electorate_all(voters_electorate(&node->voters.d.set)), self))
+    if (!is_named(node))
         return MUTE_NO_VOTE;
     if (!node->sound)
         return MUTE_STORE_BAD;

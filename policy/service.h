@@ -95,7 +95,7 @@ struct turn {
     bool voting;          /* this node is a voter, its store sound and confirmed */
     bool stores;          /* its disk takes what is asked of it, confirmed or not */
     uint32_t restarts;
-    uint32_t ballots;     /* what our ballots carry: the restarts, and apart for each identity of this node */
+    uint32_t ballots;     /* what our ballots carry, which no process of this node has had before: node.c */
     bool *persist;        /* set by whoever changed durable state */
 };
 

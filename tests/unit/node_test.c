@@ -198,6 +198,53 @@ static void one_that_is_no_voter_promises_nothing(void)
     CU_ASSERT_PTR_NULL(sent(MESSAGE_PROMISE));
 }
 
+/* The ballot of the round by which the node finds out what became of a value that one voter accepted; all zero: it
+ * asks nobody. */
+static struct ballot asks(node_id n)
+{
+    struct message m = { .kind = MESSAGE_GOSSIP, .service = 0, .from = 1, .restarts = 1 };
+    m.as.gossip.granting = NODE_NONE;
+    m.as.gossip.voting = true;
+    m.as.gossip.report = (struct register_report){ true, ballot_of(5, 1), fixture_first() };
+    for (int64_t s = 3; s < 12; s++) {
+        say(n, m, s);
+        const struct effect *e = sent(MESSAGE_PREPARE);
+        if (e != NULL)
+            return e->as.send.message.as.prepare.ballot;
+    }
+    return BALLOT_ZERO;
+}
+
+/* Its disk went back, and so its restarts are counted as before, and nobody tells it. */
+static void one_that_is_no_voter_asks_by_no_ballot_twice(void)
+{
+    struct ballot ballots[2];
+    for (unsigned life = 0; life < 2; life++) {
+        fresh(0);
+        configs[0].voters = (node_set)6;
+        configs[0].seed = 11 + life;
+        memset(nodes[0], 0, node_size(1));
+        node_init(nodes[0], &configs[0], &stores[0], AT(1), (struct wall_time){ 0 }, &effects);
+        CU_ASSERT_EQUAL(node_mute(nodes[0]), MUTE_NO_VOTE);
+        ballots[life] = asks(0);
+        CU_ASSERT_EQUAL(ballots[life].counter, 6);
+    }
+    CU_ASSERT_NOT_EQUAL(ballot_compare(ballots[0], ballots[1]), 0);
+}
+
+/* A disk that went back may fail as well; what it says of the restarts is no better by that. */
+static void a_store_that_fails_unconfirmed_asks_nobody(void)
+{
+    for (int confirmed = 0; confirmed < 2; confirmed++) {
+        fresh(0);
+        if (confirmed != 0)
+            generation(0, 1, 0);
+        step(0, (struct node_event){ .kind = EVENT_STORE_FAILED }, 2);
+        CU_ASSERT_EQUAL(node_mute(nodes[0]), MUTE_STORE_FAILED);
+        CU_ASSERT_EQUAL(asks(0).counter, confirmed != 0 ? 6 : 0);
+    }
+}
+
 /* Input from peers never aborts: unknown senders, services, regions, steps and checks. */
 static void nonsense_is_dropped(void)
 {
@@ -343,7 +390,8 @@ SUITE_MAIN("node", TEST(a_voter_is_silent_until_its_store_is_confirmed),
            TEST(a_missing_store_is_never_confirmed), TEST(a_failed_write_is_final),
            TEST(a_new_process_is_told_what_is_known_of_its_store),
            TEST(a_new_store_does_not_vote_by_the_word_of_the_one_before),
-           TEST(one_that_is_no_voter_promises_nothing), TEST(nonsense_is_dropped),
+           TEST(one_that_is_no_voter_promises_nothing), TEST(one_that_is_no_voter_asks_by_no_ballot_twice),
+           TEST(a_store_that_fails_unconfirmed_asks_nobody), TEST(nonsense_is_dropped),
            TEST(an_accept_of_nonsense_is_refused), TEST(a_renewal_for_another_node_is_not_answered),
            TEST(what_an_unconfirmed_voter_writes_leaves_its_generation),
            TEST(a_restart_keeps_promise_and_value), TEST(the_timer_lies_ahead), TEST(free_nodes))
