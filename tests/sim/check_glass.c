@@ -58,8 +58,8 @@ static bool is_leased(const struct world *w, uint8_t service, const struct host 
     return l != NULL && l->writer == h->region && truth_leased_until_us(w, service, l) + truth_slack_us(w) > w->now_us;
 }
 
-/* With on_quorum_loss keep it may be open after its lease, and its guard holds it on from time to time. The kernel still
- * shows the last of these. */
+/* With on_quorum_loss keep it may be open after its lease, and its guard holds it on from time to time. The kernel
+ * still shows the last of these. */
 static bool is_kept_open(const struct world *w, uint8_t service, const struct host *h)
 {
     const struct world_service *s = &w->services[service];
