@@ -26,7 +26,9 @@
  *    its disk, as soon as it hears of such a lease: from that guard (open, or its lease runs) or from any voter by
  *    whose grant it may run. A voter that would refuse a new lease does not break a running one off, so both sides go
  *    by the same fact. Where that fact is wrong (a grant that never made a majority), both are shut and a person
- *    decides: never two.
+ *    decides: never two. With on_quorum_loss keep the guard that the ledger names needs no lease to stay open, and no
+ *    voter renews one for it beside a mark: there the fact is that it is open, and whoever hears that from it tells it
+ *    on like a grant of its own (is_kept_open), since the marked side may hear that node and not the guard.
  *
  * So with the old writer dead and the ledger as it was, the marked side goes on and nobody else opens. With a majority
  * that went on without it, the marked side is shut at contact, keeps all that it has, and is never opened by that mark
@@ -193,11 +195,6 @@ static bool may_run(const struct service *s, const struct turn *turn)
     return !mono_reached(turn->now, until);
 }
 
-node_id glass_granting(const struct service *s, const struct turn *turn)
-{
-    return may_run(s, turn) ? s->acceptor.granted.node : NODE_NONE;
-}
-
 bool glass_refuses(const struct service *s, const struct turn *turn, const struct message_renew *renew)
 {
     node_id n = renew->instance.node;
@@ -213,6 +210,23 @@ static bool has_news(const struct service *s, const struct turn *turn, node_id n
     const struct remote *r = &s->remotes[n];
     bool news = r->heard && mono_since(turn->now, r->at) <= SILENT_HEARTBEATS * turn->config->heartbeat_us;
     return n != turn_self(turn) && turn_heard(turn, n) && news;
+}
+
+/* By the guard that the ledger names, lease or not, as it allows: we hear that guard say so. */
+static bool is_kept_open(const struct service *s, const struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    if (l == NULL || !l->keep_on_quorum_loss || l->writer == REGION_NONE || !has_news(s, turn, l->guard.node))
+        return false;
+    const struct remote *r = &s->remotes[l->guard.node];
+    return r->fence == FENCE_OPEN && instance_equal(r->instance, l->guard);
+}
+
+node_id glass_granting(const struct service *s, const struct turn *turn)
+{
+    if (may_run(s, turn))
+        return s->acceptor.granted.node;
+    return is_kept_open(s, turn) ? service_ledger(s)->guard.node : NODE_NONE;
 }
 
 bool glass_is_granted(const struct service *s, const struct turn *turn, node_id guard)

@@ -58,6 +58,17 @@ static bool is_leased(const struct world *w, uint8_t service, const struct host 
     return l != NULL && l->writer == h->region && truth_leased_until_us(w, service, l) + truth_slack_us(w) > w->now_us;
 }
 
+/* With on_quorum_loss keep it may be open after its lease, and its guard holds it on from time to time. The kernel
+ * still shows the last of these. */
+static bool is_kept_open(const struct world *w, uint8_t service, const struct host *h)
+{
+    const struct world_service *s = &w->services[service];
+    const struct truth *t = s->truth;
+    const struct ledger *l = t->top > 0 ? &t->chosen[t->top] : NULL;
+    return l != NULL && l->writer == h->region && l->keep_on_quorum_loss && l->guard.node == host_index(w, h) &&
+           l->guard.id == h->config.instance && w->now_us < s->databases[h->region].fence_until;
+}
+
 void check_marks(struct world *w, const struct host *h, uint8_t service, const struct mark marks[POLICY_REGIONS_MAX])
 {
     struct truth *t = w->services[service].truth;
@@ -72,7 +83,8 @@ void check_marks(struct world *w, const struct host *h, uint8_t service, const s
             world_break(w, INVARIANT_EVIDENCE, "%s forgets a broken glass that nobody has reconciled", h->name);
         if (known->id != id || known->instance != h->config.instance)
             *known = (struct truth_known){ .id = id, .instance = h->config.instance, .at_us = m->at.us,
-                                           .since_us = w->now_us, .leased = is_leased(w, service, h) };
+                                           .since_us = w->now_us, .leased = is_leased(w, service, h),
+                                           .kept = is_kept_open(w, service, h), .restarts = h->disk.restarts };
         known->bars = id != 0 && !(m->state == MARK_SHUT && m->yields == h->region);
         if (own && t->glasses[r].id != id)
             made(w, t, h, m);
@@ -167,7 +179,8 @@ void check_glass_promotion(struct world *w, const struct host *h, const struct a
 }
 
 /* Whose region had no lease when the mark got to its disk opens nothing by one that it gets since; what is open may
- * go on. (A door may be opened late, for a process that died.) */
+ * go on. (A door may be opened late, for a process that died.) What the ledger lets its guard keep open without a lease
+ * is open as well: that very process, which never let go of it, may hold it on, and it opens nothing by that. */
 void check_barred(struct world *w, const struct host *h, const struct act *act)
 {
     const struct truth *t = w->services[act->key.service].truth;
@@ -175,7 +188,8 @@ void check_barred(struct world *w, const struct host *h, const struct act *act)
         return;
     for (region_id r = 0; r < w->options.region_count; r++) {
         const struct truth_known *known = &t->known[host_index(w, h)][r];
-        bool found = known->bars && !known->leased && known->instance == h->config.instance;
+        bool goes_on = known->leased || (known->kept && known->restarts == h->disk.restarts);
+        bool found = known->bars && !goes_on && known->instance == h->config.instance;
         const struct truth_glass *g = &t->glasses[r];
         bool shut = g->id == known->id && g->state == MARK_SHUT && g->yields == h->region; /* and told */
         if (r != h->region && found && !shut && !h->store_was_lost && !is_reconciled(t, known->id))

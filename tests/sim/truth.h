@@ -99,6 +99,8 @@ struct truth_known {
     int64_t at_us;             /* as the mark says */
     int64_t since_us;
     bool leased;               /* the host's region held, or could hold, a lease when the mark got there */
+    bool kept;                 /* its guard, this host, held it open without one, as the ledger says... */
+    uint32_t restarts;         /* ...by the process that ran then */
     bool bars;
 };
 

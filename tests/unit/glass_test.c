@@ -279,6 +279,32 @@ static void a_new_installation_beside_a_mark_is_none(void)
     }
 }
 
+/* What needs no lease to be open no grant tells of: whoever hears it tells. */
+static void a_writer_kept_open_is_told_on(void)
+{
+    struct remote open = { .heard = true, .at = AT(NOW), .fence = FENCE_OPEN, .instance = guard_of_0,
+                           .granting = NODE_NONE };
+    struct remote shut = open, other = open, stale = open;
+    shut.fence = FENCE_CONFIRMED;
+    other.instance.id = 4242;
+    stale.at = AT(NOW - 30);
+    struct { const struct remote *said; bool keep, named; node_id told; } cases[] = {
+        { &open, true, true, 0 },          { &open, false, true, NODE_NONE },  { &open, true, false, NODE_NONE },
+        { &shut, true, true, NODE_NONE },  { &other, true, true, NODE_NONE },  { &stale, true, true, NODE_NONE },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ledger l = fixture_first();
+        l.keep_on_quorum_loss = cases[i].keep;
+        l.writer = cases[i].named ? l.writer : REGION_NONE;
+        struct service *s = service_of(2, l, NOW);
+        fixture_peers[0].heard = true;
+        s->remotes[0] = *cases[i].said;
+        struct turn turn = turn_at(NOW);
+        CU_ASSERT_EQUAL(glass_granting(s, &turn), cases[i].told);
+        CU_ASSERT_EQUAL(glass_is_granted(s, &turn, 0), cases[i].told == 0);
+    }
+}
+
 static void a_voter_begins_no_lease_and_breaks_none_off(void)
 {
     struct service *s = service_of(2, fixture_first(), NOW);
@@ -465,6 +491,7 @@ SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a
            TEST(what_was_given_up_is_shut_and_stays_so), TEST(a_mark_bars_all_but_for_whom_it_was_given_up),
            TEST(open_stays_open_and_shut_stays_shut), TEST(what_nobody_holds_open_is_shut),
            TEST(a_new_installation_beside_a_mark_is_none), TEST(a_voter_begins_no_lease_and_breaks_none_off),
+           TEST(a_writer_kept_open_is_told_on),
            TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
            TEST(nobody_opens_by_hearsay),
            TEST(only_a_chosen_ledger_ends_it), TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
