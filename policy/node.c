@@ -114,6 +114,7 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .may_propose = node->mute == MUTE_NOT || (node->mute == MUTE_STORE_FAILED && node->confirmed) ||
                        (node->mute == MUTE_NO_VOTE && node->sound),
         .stores = node->sound && node->mute != MUTE_STORE_FAILED,
+        .older = node->mute == MUTE_STORE_OLDER,
         .restarts = node->restarts,
         .ballots = ballots_of(node),
         .persist = &node->persist,

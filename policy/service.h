@@ -38,7 +38,8 @@
 #define GUARD_LOOK_DEADLINE_US (5 * US_PER_S)
 #define GUARD_RETRY_US (250 * US_PER_MS)
 #define GUARD_ASK_US (2 * US_PER_S) /* a few round trips and handshakes between regions */
-/* How long a guard that starts anew waits for the nodes that it has not heard: as long as links take to come back. */
+/* How long a guard that starts anew waits for the nodes that it has not heard, and a mark's maker before it goes on by
+ * its mark: as long as links take to come back. */
 #define GUARD_HEAR_US (6 * US_PER_S)
 #define GUARD_RETRY_MAX_US (5 * US_PER_S)
 /* By how much more than the clock error allows the calendar may run ahead between two readings. */
@@ -94,6 +95,7 @@ struct turn {
     bool may_propose;     /* its ballots are its own: not with a lost or unconfirmed store */
     bool voting;          /* this node is a voter, its store sound and confirmed */
     bool stores;          /* its disk takes what is asked of it, confirmed or not */
+    bool older;           /* it went back to how it was before, as others know */
     uint32_t restarts;
     uint32_t ballots;     /* what our ballots carry, which no process of this node has had before: node.c */
     bool *persist;        /* set by whoever changed durable state */

@@ -403,9 +403,31 @@ void glass_act_done(struct service *s, struct turn *turn, const struct act_resul
     service_wake(s, g->retry_at);
 }
 
+/* A mark that a process finds on its disk need not be in force any more: it may have been ended while the maker was
+ * away, or the disk is one of yesterday, from before it was given up. In both cases another is open by now, and whoever
+ * is reachable can say so. So nothing is done by it before they had the time to, and nothing where they know that our
+ * disk went back: what it forgot may be just that, and what it says is a person's to end. Until then the database is
+ * left as it is; what a former process holds open by the mark has minutes left. A maker that meets nobody who knows
+ * better goes on by what it finds. */
+static bool may_be_over(struct service *s, struct turn *turn)
+{
+    struct mono_time hears_until = mono_after(s->start, GUARD_HEAR_US);
+    if (turn->older) {
+        policy_text_set(&s->glass.detail, "the store here went back to before: nothing is opened by the mark on it");
+        return true;
+    }
+    if (mono_reached(turn->now, hears_until))
+        return false;
+    policy_text_set(&s->glass.detail, "hearing first whether the others know the mark ended");
+    service_wake(s, hears_until);
+    return true;
+}
+
 static void work(struct service *s, struct turn *turn)
 {
     struct glass *g = &s->glass;
+    if (g->stage == GLASS_LOOK && !g->in_flight && may_be_over(s, turn))
+        return;
     switch (g->stage) {
     case GLASS_LOOK: send_act(s, turn, ACT_COMPARE); return;
     case GLASS_SHUT:

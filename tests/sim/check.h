@@ -116,6 +116,8 @@ void check_marks(struct world *world, const struct host *host, uint8_t service,
                  const struct mark marks[POLICY_REGIONS_MAX]);
 /* ...a host starts whose disk forgot the last write of its life before. */
 void check_forgot(struct world *world, const struct host *host);
+/* ...a host starts whose store was put back once. */
+void check_went_back(struct world *world, const struct host *host);
 void check_glass_promotion(struct world *world, const struct host *host, const struct act *act);
 void check_barred(struct world *world, const struct host *host, const struct act *act);
 void check_told(struct world *world, const struct host *host, const struct message *message);

@@ -131,7 +131,7 @@ void check_opened(struct world *w, struct host *h, const struct act *act, int64_
         return;
     }
     /* By a person's word, without a lease: then by the mark alone. A door may be opened after who asked died. */
-    if (truth_held_by_mark(w, service, h))
+    if (check_held_by_mark(w, service, h))
         return;
     const struct ledger *l = truth_of_epoch(t, act->key.epoch);
     /* A kernel's element is set by the very process that asked; a door may be opened after that died

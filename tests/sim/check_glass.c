@@ -4,6 +4,8 @@
  * while the marked side has met nobody: that is counted as a risk that was accepted. What the nodes can see to they
  * are held to:
  *   - nothing is promoted or opened by a mark that is not on its maker's disk;
+ *   - nothing is opened, right after a start, by a mark that stands again because the disk went back: who knows better
+ *     is heard first;
  *   - from the first contact of two that write on there is one, after the time that hearing and shutting take;
  *   - who has such a mark on its disk and starts anew opens nothing by a lease;
  *   - a mark goes from a disk, and into the ledger as reconciled, only at a person's order, the way that was ordered;
@@ -14,6 +16,9 @@
 
 /* How long two of two regions have to be out of hearing to have lost each other, in heartbeats. */
 #define APART_BEATS 5
+
+/* For how long at least a process hears others before it goes by a mark on its disk. */
+#define HEARS_US (5 * US_PER_S)
 
 static bool is_listed(const struct ledger *l, uint64_t mark)
 {
@@ -69,6 +74,19 @@ static bool is_kept_open(const struct world *w, uint8_t service, const struct ho
            l->guard.id == h->config.instance && w->now_us < s->databases[h->region].fence_until;
 }
 
+/* The maker knows now that what its old disk says is over. */
+static void stood_again(const struct world *w, struct truth *t, uint8_t n, region_id r, const struct mark *m)
+{
+    struct truth_glass *glass = &t->glasses[r];
+    if (glass->back_us == 0 || glass->host != n || m->state == MARK_STANDS)
+        return;
+    glass->back_us = 0;
+    if (m->state != MARK_NONE)
+        return;
+    glass->state = MARK_SHUT;
+    glass->given_us = w->now_us;
+}
+
 void check_marks(struct world *w, const struct host *h, uint8_t service, const struct mark marks[POLICY_REGIONS_MAX])
 {
     struct truth *t = w->services[service].truth;
@@ -88,6 +106,7 @@ void check_marks(struct world *w, const struct host *h, uint8_t service, const s
         known->bars = id != 0 && !(m->state == MARK_SHUT && m->yields == h->region);
         if (own && t->glasses[r].id != id)
             made(w, t, h, m);
+        stood_again(w, t, n, r, m);
         if (!own)
             continue;
         struct truth_glass *glass = &t->glasses[r];
@@ -128,6 +147,27 @@ void check_forgot(struct world *w, const struct host *h)
                 *known = (struct truth_known){ .id = found->state != MARK_NONE ? found->id : 0, .at_us = found->at.us,
                                                .instance = known->instance, .since_us = w->now_us };
         }
+}
+
+/* Put back, the store shows less of its own mark than it did: how it stood before it was given up, or ended; or none. The
+ * process can only go by what it finds, once it had the time to hear who knows better. */
+void check_went_back(struct world *w, const struct host *h)
+{
+    uint8_t n = host_index(w, h);
+    for (uint8_t s = 0; s < w->service_count; s++) {
+        struct truth_glass *glass = &w->services[s].truth->glasses[h->region];
+        const struct mark *found = &h->disk.durable.services[s].marks[h->region];
+        if (glass->id == 0 || glass->host != n || glass->instance != h->disk.instance)
+            continue;
+        bool found_it = found->state != MARK_NONE && found->id == glass->id;
+        glass->forgot = glass->forgot || !found_it;
+        bool back = found_it && found->state == MARK_STANDS && (glass->state > MARK_STANDS || glass->back_us > 0);
+        if (back)
+            world_say(w, h, "finds its mark as it stood before");
+        glass->back_us = back ? w->now_us : 0;
+        if (found_it && found->state < glass->state)
+            glass->state = found->state;
+    }
 }
 
 /* Others open on the word that a mark was given up and its database shut. */
@@ -171,9 +211,30 @@ bool truth_is_marked(const struct world *w, uint8_t service, region_id r)
     return g->id != 0 && (g->state != MARK_SHUT || !is_reconciled(t, g->id));
 }
 
+/* An old disk's mark: it went by it too soon; or nobody told it better, and it can't know. */
+static void check_stood_again(struct world *w, const struct truth *t, const struct host *h)
+{
+    int64_t back_us = t->glasses[h->region].back_us;
+    if (back_us == 0)
+        return;
+    w->beyond[BEYOND_DISK] = true;
+    if (w->now_us - back_us < HEARS_US)
+        world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and has not heard the others",
+                    h->name);
+}
+
+bool check_held_by_mark(struct world *w, uint8_t service, const struct host *h)
+{
+    if (!truth_held_by_mark(w, service, h))
+        return false;
+    check_stood_again(w, w->services[service].truth, h);
+    return true;
+}
+
 void check_glass_promotion(struct world *w, const struct host *h, const struct act *act)
 {
     const struct truth *t = w->services[act->key.service].truth;
+    check_stood_again(w, t, h);
     if (!covered_by_mark(w, t, h) || t->glasses[h->region].id != act->key.operation)
         world_break(w, INVARIANT_EVIDENCE, "%s promotes by a broken glass that is not on its disk", h->name);
 }

@@ -87,6 +87,7 @@ struct truth_glass {
     enum mark_state state;
     region_id yields;
     bool forgot;               /* its maker's disk went back to before it */
+    int64_t back_us;           /* > 0: it went back to when it stood; since when its process knows that mark */
     int64_t given_us;
     region_id met;             /* whose open database it hears of... */
     int64_t met_us, last_us;   /* ...since when without a silence, and last */
@@ -231,6 +232,8 @@ void truth_braked(struct world *world, uint8_t service, const struct ledger *bef
 /* ---- check_glass.c ---- */
 
 /* A host's guard may hold its database by a mark of its own, which is on its disk. */
+/* The same of an opening, which is judged. */
+bool check_held_by_mark(struct world *world, uint8_t service, const struct host *host);
 bool truth_held_by_mark(const struct world *world, uint8_t service, const struct host *host);
 /* The glass was broken for that region, and the mark may be stood by: not known shut, or not reconciled. */
 bool truth_is_marked(const struct world *world, uint8_t service, region_id region);

@@ -206,6 +206,8 @@ void world_host_start(struct world *w, struct host *h)
     h->disk.restarts += opens;
     if (h->disk.forgot)
         check_forgot(w, h);
+    if (h->store_was_lost)
+        check_went_back(w, h);
     h->disk.forgot = false; /* whatever it was, this life never knew it */
     h->persist_asked = h->persist_done = 0;
     h->store_failed = !opens;

@@ -392,6 +392,31 @@ static void nobody_opens_by_hearsay(void)
     }
 }
 
+/* The service started at 1 s. What it finds on its disk may be over, and whoever is there has the time to say so. */
+static void a_process_that_starts_hears_others_before_it_goes_by_its_mark(void)
+{
+    struct service *s = broken();
+    s->glass.stage = GLASS_LOOK;
+    run(s, 6);
+    CU_ASSERT(act_sent(ACT_COMPARE) == NULL && glass_wants(s) == ACT_COMPARE);
+    CU_ASSERT(s->timer_at.us <= AT(7).us && s->glass.detail.s[0] != '\0');
+    run(s, 7);
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_COMPARE));
+}
+
+static void an_old_disk_opens_nothing_by_its_mark(void)
+{
+    struct service *s = broken();
+    s->glass.stage = GLASS_LOOK;
+    struct turn turn = turn_at(NOW);
+    turn.older = true;
+    glass_run(s, &turn);
+    CU_ASSERT(act_sent(ACT_COMPARE) == NULL && glass_wants(s) == ACT_COMPARE && glass_stands(s));
+    s->glass.stage = GLASS_OPEN; /* known too late: who is open by now, or hears another, is what decides */
+    glass_run(s, &turn);
+    CU_ASSERT_EQUAL(glass_wants(s), ACT_FENCE_HOLD);
+}
+
 static void only_a_chosen_ledger_ends_it(void)
 {
     struct service *s = broken();
@@ -494,6 +519,7 @@ SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a
            TEST(a_writer_kept_open_is_told_on),
            TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
            TEST(nobody_opens_by_hearsay),
-           TEST(only_a_chosen_ledger_ends_it), TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
+           TEST(a_process_that_starts_hears_others_before_it_goes_by_its_mark),
+           TEST(an_old_disk_opens_nothing_by_its_mark), TEST(only_a_chosen_ledger_ends_it), TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
            TEST(the_marked_side_is_begun_with_no_way_back), TEST(there_is_only_the_mark_that_was_seen),
            TEST(no_failover_begins_while_it_is_broken))
