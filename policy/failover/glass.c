@@ -3,7 +3,7 @@
  * On a node of the target a person states that the old database is dead. The mark goes to this node's disk first, and
  * only when it is known to be there (a message to ourselves that the shell lets out from there) is anything done:
  *
- *   look     is it a primary already (a restart behind a mark)? then open
+ *   look     is it a primary already (a restart behind a mark, once others had time to say it is over)? then open
  *   shut     our own fence is confirmed, so a promotion that completes late gives a database nobody can enter
  *   freeze   what the mark says of the fork is what is promoted
  *   promote

@@ -149,8 +149,8 @@ void check_forgot(struct world *w, const struct host *h)
         }
 }
 
-/* Put back, the store shows less of its own mark than it did: how it stood before it was given up, or ended; or none. The
- * process can only go by what it finds, once it had the time to hear who knows better. */
+/* Put back, the store shows less of its own mark than it did: how it stood before it was given up, or ended; or none.
+ * The process can only go by what it finds, once it had the time to hear who knows better. */
 void check_went_back(struct world *w, const struct host *h)
 {
     uint8_t n = host_index(w, h);

@@ -520,6 +520,7 @@ SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a
            TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
            TEST(nobody_opens_by_hearsay),
            TEST(a_process_that_starts_hears_others_before_it_goes_by_its_mark),
-           TEST(an_old_disk_opens_nothing_by_its_mark), TEST(only_a_chosen_ledger_ends_it), TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
+           TEST(an_old_disk_opens_nothing_by_its_mark), TEST(only_a_chosen_ledger_ends_it),
+           TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
            TEST(the_marked_side_is_begun_with_no_way_back), TEST(there_is_only_the_mark_that_was_seen),
            TEST(no_failover_begins_while_it_is_broken))
