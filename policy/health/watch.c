@@ -76,6 +76,16 @@ static region_id leased_region(const struct service *s, const struct turn *turn,
     return begun && !guard_is_able(s, turn, l) ? l->operation.from : REGION_NONE;
 }
 
+/* A voter grants by what it has accepted. With a newer value than the one that is known chosen, which names another
+ * writer or none, it grants nothing, however often it is asked; and while the writer has its lease from the others
+ * that value is left alone (register.c), for hours maybe. What it does not grant it can't miss, so it takes the
+ * guard's word for its lease then. A guard that is not heard, or has none, has lapsed as ever. */
+static bool others_grant(const struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    const struct register_report *own = &s->acceptor.accepted;
+    return l->writer != REGION_NONE && own->present && own->ledger.version > l->version && guard_is_leased(s, turn, l);
+}
+
 /* Our probes may come from an address that the fence lets through (a standby's host streams from
  * there), so a writer whose guard is dead looks well to them while the kernel lets no client in. A
  * voter knows better: it has not been asked to renew that lease for longer than it can run. */
@@ -84,7 +94,7 @@ static void judge_lapse(struct service *s, const struct turn *turn, struct regio
     const struct ledger *l = service_ledger(s);
     region_id region = leased_region(s, turn, l);
     /* A voter that is left behind what is chosen grants nothing, however often it is asked. */
-    if (region == REGION_NONE || register_is_behind(s))
+    if (region == REGION_NONE || register_is_behind(s) || others_grant(s, turn, l))
         return;
     struct mono_time last = mono_later(s->acceptor.last_grant, s->guard_known_at);
     struct mono_time lapsed = lease_wait_until(l, 0, last);

@@ -277,6 +277,19 @@ static bool knows_a_mark(struct match *m)
 
 static bool knows_no_mark(struct match *m) { return !knows_a_mark(m); }
 
+/* Says so itself, or has it from nobody. */
+static bool says_failed(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    struct view_service view;
+    if (!h->alive)
+        return false;
+    node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
+    return view.regions[match_region(m, 1)].observers[h->config.self].verdict == VERDICT_FAILED;
+}
+
+static bool says_not_failed(struct match *m) { return !says_failed(m); }
+
 /* The newest version that any coordinator counts by, and by which each of those that are up does. */
 static uint64_t newest_set(struct match *m)
 {
@@ -352,6 +365,8 @@ const struct condition expect_rows[] = {
     { "standby % can't follow", cannot_follow },
     { "item % ticked", is_ticked },
     { "item % not ticked", is_unticked },
+    { "coordinator % says % failed", says_failed },
+    { "coordinator % says % not failed", says_not_failed },
     { "coordinator % shows a mark", knows_a_mark },
     { "coordinator % shows no mark", knows_no_mark },
     { NULL, NULL },
