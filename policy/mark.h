@@ -33,6 +33,7 @@ struct mark {
     region_id writer;
     uint32_t timeline;         /* where the database was when it was promoted, and so where it left the others */
     uint64_t lsn;
+    bool promoted;             /* its maker saw the database as a primary since: this mark promotes none again */
 };
 
 #endif

@@ -33,6 +33,7 @@ void codec_mark(struct codec *codec, const char *key, struct mark *mark)
     codec_region_or_none(codec, "writer", &mark->writer);
     codec_u32(codec, "timeline", UINT32_MAX, &mark->timeline);
     codec_u64(codec, "lsn", &mark->lsn);
+    codec_bool(codec, "promoted", &mark->promoted);
     if (!codec->failed && (mark->state == MARK_NONE || mark->id == 0))
         codec_refuse(codec, "", "is a mark without a state or an id, which is written as null");
     codec_leave(codec, &in);

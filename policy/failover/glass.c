@@ -369,6 +369,19 @@ static void note_fork(struct service *s, struct turn *turn, const struct databas
     s->gossip_now = true;
 }
 
+/* A mark promotes once. Its maker's store may be lost and the database made a standby again, by somebody who knew of no
+ * mark any more; when the old disk then turns up, its mark still stands. What the person said of the old writer was
+ * said of another time, and what was promoted by it is gone: such a mark is given up, and a person decides. A crash
+ * before this is on the disk leaves a primary, which is what the next process finds. */
+static void note_promoted(struct service *s, struct turn *turn)
+{
+    struct mark *m = own_mark(s);
+    if (m->promoted)
+        return;
+    m->promoted = true;
+    keep(turn);
+}
+
 static enum glass_stage after(enum act_kind kind, bool primary)
 {
     if (primary || kind == ACT_PROMOTE)
@@ -390,9 +403,16 @@ void glass_act_done(struct service *s, struct turn *turn, const struct act_resul
     note->operation = glass_own(s)->id;
     if (result->database.known)
         s->health.sightings[s->home][turn_self(turn)] = (struct sighting){ true, turn->now, result->database };
+    bool primary = result->database.known && !result->database.in_recovery;
+    bool standby = result->database.known && result->database.in_recovery;
+    if (g->stage == GLASS_LOOK && standby && glass_own(s)->promoted) {
+        glass_give(s, turn, NODE_NONE, REGION_NONE);
+        return;
+    }
     if (g->stage != GLASS_PROMOTE)
         note_fork(s, turn, &result->database);
-    bool primary = result->database.known && !result->database.in_recovery;
+    if (primary || (result->kind == ACT_PROMOTE && result->outcome == ACT_DONE))
+        note_promoted(s, turn);
     if (result->outcome == ACT_DONE || primary) {
         enter(s, turn, after(result->kind, primary));
         return;

@@ -194,7 +194,7 @@ bool words_of_note(const struct world *w, const struct note *n, char *line, size
     case NOTE_MARK_MADE: SAY("the glass is broken for %s", at);
     case NOTE_MARK_OPENED: SAY("holds %s open by a person's word", at);
     case NOTE_MARK_HEARD: SAY("hears that the glass is broken for %s", at);
-    case NOTE_MARK_GIVEN: SAY("gives its mark up: %s", n->a ? node(w, n->node) : "a person reconciles");
+    case NOTE_MARK_GIVEN: SAY("gives its mark up: %s", n->a ? node(w, n->node) : "a person decides");
     case NOTE_MARK_SHUT: SAY("%s is shut, its mark waits to be reconciled", at);
     case NOTE_MARK_ENDED: SAY("knows the mark of %s reconciled", at);
     case NOTE_VOTERS:

@@ -417,6 +417,36 @@ static void an_old_disk_opens_nothing_by_its_mark(void)
     CU_ASSERT_EQUAL(glass_wants(s), ACT_FENCE_HOLD);
 }
 
+static struct service *looked(enum glass_stage stage, bool promoted, bool in_recovery)
+{
+    struct service *s = broken();
+    s->marks[1].promoted = promoted;
+    s->glass.stage = stage;
+    s->glass.in_flight = true;
+    s->glass.flying = stage == GLASS_LOOK ? ACT_COMPARE : ACT_PROMOTE;
+    struct act_result result = { .kind = s->glass.flying, .key = { .attempt = s->glass.attempt }, .outcome = ACT_DONE,
+                                 .database = { .known = true, .in_recovery = in_recovery, .timeline = 2, .lsn = 9 } };
+    struct turn turn = turn_at(NOW);
+    fixture_persist = false;
+    glass_act_done(s, &turn, &result);
+    return s;
+}
+
+static void a_mark_promotes_once(void)
+{
+    struct service *s = looked(GLASS_PROMOTE, false, false);
+    CU_ASSERT(s->marks[1].promoted && fixture_persist && s->glass.stage == GLASS_OPEN);
+    s = looked(GLASS_LOOK, false, false); /* the process died before it had written that down */
+    CU_ASSERT(s->marks[1].promoted && fixture_persist && s->glass.stage == GLASS_OPEN);
+    s = looked(GLASS_LOOK, false, true);
+    CU_ASSERT(glass_stands(s) && !s->marks[1].promoted && s->glass.stage == GLASS_SHUT);
+    s = looked(GLASS_LOOK, true, false);
+    CU_ASSERT(glass_stands(s) && s->glass.stage == GLASS_OPEN);
+    s = looked(GLASS_LOOK, true, true); /* made a standby since */
+    CU_ASSERT(s->marks[1].state == MARK_GIVEN && s->marks[1].yields == REGION_NONE && fixture_persist);
+    CU_ASSERT(s->marks[1].lsn != 9);
+}
+
 static void only_a_chosen_ledger_ends_it(void)
 {
     struct service *s = broken();
@@ -520,7 +550,8 @@ SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a
            TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
            TEST(nobody_opens_by_hearsay),
            TEST(a_process_that_starts_hears_others_before_it_goes_by_its_mark),
-           TEST(an_old_disk_opens_nothing_by_its_mark), TEST(only_a_chosen_ledger_ends_it),
+           TEST(an_old_disk_opens_nothing_by_its_mark), TEST(a_mark_promotes_once),
+           TEST(only_a_chosen_ledger_ends_it),
            TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
            TEST(the_marked_side_is_begun_with_no_way_back), TEST(there_is_only_the_mark_that_was_seen),
            TEST(no_failover_begins_while_it_is_broken))

@@ -261,6 +261,7 @@ static inline void dice_mark(struct dice *dice, const struct codec_names *names,
     mark->writer = dice_bool(dice) ? dice_region(dice, names) : REGION_NONE;
     mark->timeline = (uint32_t)dice_wide(dice);
     mark->lsn = dice_wide(dice);
+    mark->promoted = dice_bool(dice);
 }
 
 static inline void dice_gossip(struct dice *dice, const struct codec_names *names, uint8_t service,
