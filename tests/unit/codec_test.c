@@ -28,8 +28,8 @@ static const struct { const char *name; size_t is, known; } sizes[] = {
     SIZE(message_verdict, 32),
     SIZE(database_facts, 40),
     SIZE(gossip_region, 168),
-    SIZE(mark, 368),
-    SIZE(message_gossip, 2864),
+    SIZE(mark, 376),
+    SIZE(message_gossip, 2872),
     SIZE(order, 368),
     SIZE(message_order, 376),
     SIZE(message_order_reply, 56),
@@ -37,7 +37,7 @@ static const struct { const char *name; size_t is, known; } sizes[] = {
     SIZE(voter_set, 160),
     SIZE(voter_report, 184),
     SIZE(message_voters, 216),
-    SIZE(message, 2912),
+    SIZE(message, 2920),
 };
 
 static void no_field_was_added_unseen(void)
