@@ -150,14 +150,12 @@ static void walk_durable(struct codec *codec, const json_t *root, struct durable
         return;
     int64_t format = DURABLE_FORMAT;
     codec_i64(codec, "format", 0, INT64_MAX, &format);
-    if (format != DURABLE_FORMAT && format != DURABLE_FORMAT_BEFORE)
+    if (format != DURABLE_FORMAT)
         codec_refuse(codec, "format", "is %lld, which another release of failoverd wrote; this one "
-                     "reads formats %d and %d: start that release", (long long)format, DURABLE_FORMAT_BEFORE,
-                     DURABLE_FORMAT);
+                     "reads format %d: start that release", (long long)format, DURABLE_FORMAT);
     codec_u64(codec, "generation", &durable->generation);
     walk_seen(codec, "seen", durable->seen_generation);
-    if (format != DURABLE_FORMAT_BEFORE)
-        walk_seen(codec, "seen_stores", durable->seen_identity);
+    walk_seen(codec, "seen_stores", durable->seen_identity);
     if (codec->reading ? codec_has(codec, "voters") : durable->voters.set.version != 0)
         walk_voters(codec, &durable->voters);
     walk_services(codec, durable);

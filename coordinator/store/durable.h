@@ -26,7 +26,6 @@
 #include "policy/node.h"
 
 #define DURABLE_FORMAT 2
-#define DURABLE_FORMAT_BEFORE 1 /* without the voters: those of the configuration hold, as version 1 */
 #define DURABLE_BYTES_MAX STORE_PAYLOAD_MAX
 
 /* Writes the blob for store_save(); *length is set. False with the fault set when it does not fit

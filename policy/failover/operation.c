@@ -323,17 +323,15 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (l == NULL)
         return;
     bool ours = l->operation.kind != OPERATION_NONE && l->operation.executor == turn_self(turn);
-    /* Another carried it out, if only for a while: an approved one has its id before it begins, whoever begins it. */
-    if (s->proposed_operation == l->operation.id && !ours)
+    /* Another carries it out, if only for a while (an approved one has its id before it begins, whoever begins it):
+     * should it come to us, what was done of it since is not known here. */
+    if (l->operation.kind != OPERATION_NONE && s->proposed_operation == l->operation.id && !ours)
         s->proposed_operation = 0;
     bool lost_grant = ours && operation_moves(l->operation.kind) &&
                       l->operation.phase == PHASE_GRANTED &&
                       !instance_equal(l->guard, s->guard.self);
     if (run->active && (!ours || l->operation.id != run->id))
         leave(s, turn, l);
-    /* Another node has it: should it come (back) to us, what was done of it since is not known here. */
-    if (!ours && l->operation.kind != OPERATION_NONE && l->operation.id == s->proposed_operation)
-        s->proposed_operation = 0;
     if (ours && s->guard.mine && lost_grant) {
         /* Granted to this node before it lost its store: another instance, another wait. */
         struct ledger goal = ledger_takeover(l, s->guard.self);

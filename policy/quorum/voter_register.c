@@ -11,7 +11,7 @@ void voter_register_init(struct voter_register *v, const struct durable_voters *
                          node_id self, uint32_t restarts)
 {
     *v = (struct voter_register){ .d = *durable, .ballot = { 0, restarts, self } };
-    if (v->d.set.version == 0) /* a new store, or one of a release that had no such register */
+    if (v->d.set.version == 0) /* a new store */
         v->d.set = voters_first(first);
     v->highest = v->d.promised;
 }
