@@ -32,7 +32,10 @@ void check_released(struct world *w, const struct host *h, const struct message 
 {
     const struct message_release *release = &m->as.release;
     struct message_release *newest = &w->services[m->service].truth->voters[host_index(w, h)].released;
-    if (!truth_same_instance(newest->instance, release->instance) || release->epoch > newest->epoch)
+    bool newer = release->epoch > newest->epoch ||
+                 /* A process whose disk went back may ask for that epoch once more, and gives it back once more. */
+                 (release->epoch == newest->epoch && release->nonce > newest->nonce);
+    if (!truth_same_instance(newest->instance, release->instance) || newer)
         *newest = *release;
 }
 
