@@ -68,7 +68,7 @@ static bool is_member(const struct node *node)
 /* Whether the set in force names this node as a voter, by whichever of its stores. */
 static bool is_named(const struct node *node)
 {
-    return node_in(electorate_all(voters_electorate(&node->voters.d.set)), node->config->self);
+    return node_in(electorate_all(node->voters.electorate), node->config->self);
 }
 
 /* One node's ballots never meet, whichever of its stores they come from, and however old that store has become.
@@ -99,7 +99,7 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .said_at = now,
         .wall = wall,
         .config = node->config,
-        .voters = voters_electorate(&node->voters.d.set),
+        .voters = node->voters.electorate,
         .changing = voter_register_changing(&node->voters),
         .member = is_member(node),
         .peers = node->peers,
@@ -158,7 +158,7 @@ static void send_generation(struct node *node, struct effects *effects, node_id 
 static bool is_confirmed(const struct node *node)
 {
     node_set self = node_bit(node->config->self);
-    struct electorate e = voters_electorate(&node->voters.d.set);
+    struct electorate e = node->voters.electorate;
     if (!node->doubt)
         return electorate_has(e, (node_set)(node->confirmed_by | self));
     struct electorate others = { (node_set)(e.now & ~self), (node_set)(e.next & ~self), e.gone };
@@ -591,14 +591,14 @@ static void dispatch(struct turn *turn, const struct node_event *event,
 }
 
 /* A message as far as it is about the node as a whole. False: it ends here. */
-static bool take_message(struct node *node, struct turn *turn, const struct message *m)
+static bool take_message(struct node *node, struct turn *turn, const struct message *m, bool counted)
 {
     if (m->from >= node->config->node_count || m->sent_us < 0 || m->sent_us > TIME_FOREVER_US)
         return false;
     turn->said_at = said_at(&node->peers[m->from], m, turn->now);
     hear(node, turn, m, turn->said_at);
     tell_voters(node, turn, m);
-    if (!is_counted(node, m) && m->kind != MESSAGE_GOSSIP)
+    if (!counted && m->kind != MESSAGE_GOSSIP)
         return false;
     switch (m->kind) {
     case MESSAGE_GENERATION: on_generation(node, turn->effects, m); return false;
@@ -608,7 +608,7 @@ static bool take_message(struct node *node, struct turn *turn, const struct mess
     case MESSAGE_VOTERS_ACCEPT:
     case MESSAGE_VOTERS_ACCEPTED:
     case MESSAGE_VOTERS_REJECT: on_voters(node, turn, m); return false;
-    case MESSAGE_GOSSIP: node->peers[m->from].says_votes = m->as.gossip.voting && is_counted(node, m); return true;
+    case MESSAGE_GOSSIP: node->peers[m->from].says_votes = m->as.gossip.voting && counted; return true;
     case MESSAGE_PREPARE:
     case MESSAGE_PROMISE:
     case MESSAGE_ACCEPT:
@@ -628,10 +628,10 @@ static bool take_message(struct node *node, struct turn *turn, const struct mess
 }
 
 /* What is about the node as a whole, before any service sees it. False: the event ends here. */
-static bool is_for_services(struct node *node, struct turn *turn, const struct node_event *event)
+static bool is_for_services(struct node *node, struct turn *turn, const struct node_event *event, bool counted)
 {
     switch (event->kind) {
-    case EVENT_MESSAGE: return take_message(node, turn, &event->as.message);
+    case EVENT_MESSAGE: return take_message(node, turn, &event->as.message, counted);
     case EVENT_LINK:
         if (event->as.link.peer < node->config->node_count)
             node->peers[event->as.link.peer].linked = event->as.link.up;
@@ -667,18 +667,20 @@ void node_step(struct node *node, const struct node_event *event, struct effects
     effects->count = 0;
     uint8_t service = service_of(node, event);
     struct turn turn = turn_for(node, event->now, event->wall, effects);
-    if (is_for_services(node, &turn, event) && service != SERVICE_NONE) {
-        /* Made anew after is_for_services: a message may have given us our vote. */
-        struct mono_time said = turn.said_at;
-        turn = turn_for(node, event->now, event->wall, effects);
-        turn.said_at = said;
-        if (event->kind == EVENT_MESSAGE && !is_counted(node, &event->as.message))
-            dispatch_uncounted(&turn, event, &node->services[service]);
-        else
+    /* Only a message about the voters makes another set of them, and that one ends before any service sees it. */
+    bool counted = event->kind != EVENT_MESSAGE || is_counted(node, &event->as.message);
+    bool for_services = is_for_services(node, &turn, event, counted);
+    /* Made anew: a message may have given us our vote, or another set of voters. No service changes what a turn says. */
+    struct mono_time said = turn.said_at;
+    turn = turn_for(node, event->now, event->wall, effects);
+    turn.said_at = said;
+    if (for_services && service != SERVICE_NONE) {
+        if (counted)
             dispatch(&turn, event, &node->services[service]);
+        else
+            dispatch_uncounted(&turn, event, &node->services[service]);
         run_service(node, &turn, service);
     }
-    turn = turn_for(node, event->now, event->wall, effects);
     run_voters(node, &turn);
     finish(node, effects, event->now, earliest(node));
 }
@@ -708,7 +710,7 @@ void node_view(const struct node *node, uint8_t service, struct mono_time now,
         .said_at = now,
         .wall = wall,
         .config = node->config,
-        .voters = voters_electorate(&node->voters.d.set),
+        .voters = node->voters.electorate,
         .changing = voter_register_changing(&node->voters),
         .member = is_member(node),
         .peers = node->peers,

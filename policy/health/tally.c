@@ -21,9 +21,9 @@ static int64_t standing_of_majority(struct electorate voters, node_set failed, c
 struct vote_count tally_failed(struct electorate voters, const struct opinion *opinions, int64_t max_age_us,
                                struct mono_time now)
 {
-    struct vote_count count = { .needed = electorate_needed(voters) };
+    struct vote_count count = { .failed = 0 };
     int64_t standing[POLICY_NODES_MAX];
-    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+    for (node_id n = 0; n < POLICY_NODES_MAX && electorate_all(voters) >> n != 0; n++) {
         if (!node_in(electorate_all(voters), n))
             continue;
         const struct opinion *opinion = &opinions[n];

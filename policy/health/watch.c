@@ -159,7 +159,7 @@ static void note_majority(struct service *s, struct turn *turn, region_id region
         s, turn, tally_won(count) ? NOTE_MAJORITY_FAILED : NOTE_MAJORITY_CLEARED);
     note->region = region;
     note->a = count.votes;
-    note->b = count.needed;
+    note->b = electorate_needed(turn->voters);
 }
 
 /* The writer's positions, whoever saw them. While nobody may write, the one that wrote last. */

@@ -81,10 +81,12 @@ static void round_ended(struct service *s, struct turn *turn, enum proposal_outc
 static void catch_up(struct service *s, struct turn *turn, const struct register_report *report)
 {
     const struct ledger *l = service_ledger(s);
-    if (!turn->voting || !report->present || l == NULL || !ledger_equal(&report->ledger, l))
+    if (!turn->voting || !report->present || l == NULL)
         return;
     if (s->acceptor.accepted.present &&
         ballot_compare(report->ballot, s->acceptor.accepted.ballot) <= 0)
+        return;
+    if (!ledger_equal(&report->ledger, l))
         return;
     node_set same = 0;
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
