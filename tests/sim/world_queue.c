@@ -3,30 +3,39 @@
 
 #include <stdlib.h>
 
-struct message *message_copy(struct world *w, const struct message *m)
+struct letter *letter_write(struct world *w, const struct message *m)
 {
-    struct message *copy =
-        w->spare_count > 0 ? w->spare[--w->spare_count] : malloc(sizeof *copy);
-    if (copy == NULL)
+    struct letter *letter = w->spare_count > 0 ? w->spare[--w->spare_count] : malloc(sizeof *letter);
+    if (letter == NULL)
         abort();
-    *copy = *m;
-    return copy;
+    letter->holders = 1;
+    letter->event.kind = EVENT_MESSAGE;
+    letter->event.as.message = *m;
+    return letter;
 }
 
-void message_free(struct world *w, struct message *m)
+struct letter *letter_hold(struct letter *letter)
 {
-    if (m != NULL && w->spare_count < WORLD_SPARE_MAX)
-        w->spare[w->spare_count++] = m;
+    letter->holders++;
+    return letter;
+}
+
+void letter_drop(struct world *w, struct letter *letter)
+{
+    if (letter == NULL || --letter->holders > 0)
+        return;
+    if (w->spare_count < WORLD_SPARE_MAX)
+        w->spare[w->spare_count++] = letter;
     else
-        free(m);
+        free(letter);
 }
 
 void world_drop(struct world *w, struct world_item *item)
 {
-    message_free(w, item->message);
+    letter_drop(w, item->letter);
     free(item->result);
     free(item->act);
-    item->message = NULL;
+    item->letter = NULL;
     item->result = NULL;
     item->act = NULL;
 }
