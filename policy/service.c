@@ -136,15 +136,8 @@ void service_message(struct service *s, struct turn *turn, const struct message 
 
 void service_sample(struct service *s, struct turn *turn, const struct sample *sample)
 {
-    if (sample->check >= s->policy->check_count)
-        return;
-    const struct check_policy *policy = &s->policy->checks[sample->check];
-    threshold_sample(&s->health.thresholds[sample->check], policy, sample);
-    /* What was read of the database was read at some time of the round, which may have ended with a write that
-     * hung: it is as old as the round's beginning. */
-    if (sample->database.known)
-        s->health.sightings[policy->region][turn_self(turn)] =
-            (struct sighting){ true, mono_after(sample->at, -sample->latency_us), sample->database };
+    if (sample->check < s->policy->check_count)
+        watch_sample(s, turn, sample);
 }
 
 void service_order(struct service *s, struct turn *turn, uint64_t ticket,
@@ -235,9 +228,8 @@ bool service_is_held(const struct service *s)
  * reason to be up, so what its checks saw until now says nothing against the writer. */
 static void forget_unnamed(struct service *s, const struct ledger *l)
 {
-    for (uint8_t c = 0; s->unnamed && c < s->policy->check_count; c++)
-        if (s->policy->checks[c].region == l->writer)
-            s->health.thresholds[c] = (struct threshold){ 0 };
+    if (s->unnamed)
+        watch_forget(s, l->writer);
     s->unnamed = false;
 }
 

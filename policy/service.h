@@ -110,6 +110,8 @@ struct sighting {
 struct health {
     struct threshold thresholds[POLICY_CHECKS_MAX];
     enum verdict check_noted[POLICY_CHECKS_MAX];
+    struct region_verdict judged[POLICY_REGIONS_MAX]; /* by the checks alone */
+    struct mono_time judged_until;                    /* it stands until then, or the next sample: judge_checks() */
     struct opinion opinions[POLICY_REGIONS_MAX][POLICY_NODES_MAX]; /* our own too, after self-distrust */
     struct sighting sightings[POLICY_REGIONS_MAX][POLICY_NODES_MAX];
     bool abstaining;
@@ -461,6 +463,9 @@ void gossip_take(struct service *service, struct turn *turn, node_id from,
 void gossip_confirm(struct service *service, struct turn *turn, node_id from,
                     const struct message_confirm *confirm);
 void watch_run(struct service *service, struct turn *turn);      /* health/watch.c */
+void watch_sample(struct service *service, const struct turn *turn, const struct sample *sample);
+/* As if no check of the region had ever run. */
+void watch_forget(struct service *service, region_id region);
 /* What `target` would be missing, having received `lsn`, of what may have been written. */
 struct loss watch_loss(const struct service *service, const struct turn *turn, region_id target,
                        uint64_t lsn);
