@@ -16,17 +16,6 @@ uint64_t turn_random(struct turn *turn)
     return x * UINT64_C(2685821657736338717);
 }
 
-bool turn_heard(const struct turn *turn, node_id node)
-{
-    if (node == turn_self(turn))
-        return true;
-    if (node >= turn->config->node_count)
-        return false;
-    const struct peer *peer = &turn->peers[node];
-    return peer->heard && mono_since(turn->now, peer->heard_at) <=
-                              SILENT_HEARTBEATS * turn->config->heartbeat_us;
-}
-
 node_set turn_heard_set(const struct turn *turn)
 {
     node_set heard = 0;

@@ -418,7 +418,16 @@ static inline void service_wake(struct service *service, struct mono_time at)
 uint64_t turn_random(struct turn *turn);
 
 /* Whether a node was heard lately. Ourselves always. */
-bool turn_heard(const struct turn *turn, node_id node);
+static inline bool turn_heard(const struct turn *turn, node_id node)
+{
+    if (node == turn_self(turn))
+        return true;
+    if (node >= turn->config->node_count)
+        return false;
+    const struct peer *peer = &turn->peers[node];
+    return peer->heard && mono_since(turn->now, peer->heard_at) <=
+                              SILENT_HEARTBEATS * turn->config->heartbeat_us;
+}
 node_set turn_heard_set(const struct turn *turn);
 
 /* Heard, and able to change the register. A voter whose store keeps it mute for longer than a start takes

@@ -253,7 +253,7 @@ bool world_run_one(struct world *w, int64_t until_us)
     w->now_us = item.at > w->now_us ? item.at : w->now_us;
     w->events++;
     world_mix(w, (uint64_t)w->now_us << 16 ^ (uint64_t)item.kind << 8 ^ item.host);
-    if (item.letter != NULL)
+    if (item.kind == ITEM_MESSAGE)
         world_mix(w, (uint64_t)item.letter->event.as.message.kind << 8 ^ item.to);
     play_item(w, &item);
     world_drop(w, &item);

@@ -235,7 +235,7 @@ void world_host_start(struct world *w, struct host *h)
         abort();
     struct node_store store = { .sound = opens && h->disk.sound, .restarts = h->disk.restarts,
                                 .doubt = opens && h->disk.doubt };
-    if (opens)
+    if (opens) /* else there is nothing durable */
         disk_copy(w, &store.durable, &h->disk.durable);
     for (uint8_t s = 0; s < w->service_count; s++)
         store.held_until[s].us = h->disk.held_until_us[s];

@@ -42,15 +42,17 @@ struct world_item {
     int64_t since;     /* when it set out or was due first; 0: world_push() fills it in */
     uint64_t number;   /* breaks ties, so that equal times keep their order */
     enum item_kind kind;
-    uint8_t host;
     uint32_t life;     /* 0: any */
-    uint64_t needs;    /* MESSAGE held back until this persist is done; PERSISTED, TIMER: which one */
+    uint8_t host;
     uint8_t service;
     uint8_t check;
     uint8_t to;
-    struct letter *letter;
-    struct act_result *result;
-    struct world_act *act;
+    union {            /* what it carries: owned */
+        uint64_t needs;            /* PERSISTED, TIMER: which one */
+        struct letter *letter;     /* MESSAGE */
+        struct act_result *result; /* ACT_DONE */
+        struct world_act *act;     /* ACT_START, ACT_END */
+    };
 };
 
 void world_push(struct world *world, struct world_item item);

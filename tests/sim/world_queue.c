@@ -32,12 +32,19 @@ void letter_drop(struct world *w, struct letter *letter)
 
 void world_drop(struct world *w, struct world_item *item)
 {
-    letter_drop(w, item->letter);
-    free(item->result);
-    free(item->act);
-    item->letter = NULL;
-    item->result = NULL;
-    item->act = NULL;
+    switch (item->kind) {
+    case ITEM_MESSAGE: letter_drop(w, item->letter); break;
+    case ITEM_ACT_DONE: free(item->result); break;
+    case ITEM_ACT_START:
+    case ITEM_ACT_END: free(item->act); break;
+    case ITEM_TIMER:
+    case ITEM_PERSISTED:
+    case ITEM_PROBE:
+    case ITEM_GUARD_READY:
+    case ITEM_WAKE:
+    default: break;
+    }
+    *item = (struct world_item){ .at = item->at };
 }
 
 static bool earlier(const struct world_item *a, const struct world_item *b)
