@@ -97,7 +97,7 @@ struct turn {
     bool stores;          /* its disk takes what is asked of it, confirmed or not */
     bool older;           /* it went back to how it was before, as others know */
     uint32_t restarts;
-    uint32_t ballots;     /* what our ballots carry, which no process of this node has had before: node.c */
+    uint32_t ballots;     /* what our ballots carry, which no process of this node has had before: vote.c */
     bool *persist;        /* set by whoever changed durable state */
 };
 

@@ -202,7 +202,7 @@ static void on_release(struct service *s, struct turn *turn, node_id from,
 
 /* The very first value: proposed by the initial writer's first guard, with a vote or without, once a majority
  * votes and its database is seen to be a primary. An empty register on a majority of voters means a new
- * service; lost disks don't look like that, their voters are mute (node.c) and promise nothing. */
+ * service; lost disks don't look like that, their voters are mute (vote.c) and promise nothing. */
 static void run_bootstrap(struct service *s, struct turn *turn)
 {
     const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];

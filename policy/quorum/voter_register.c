@@ -7,9 +7,8 @@
 /* How many heartbeats a value that somebody accepted may wait for its end before another node settles it. */
 #define VOTER_PATIENCE 4
 
-/* The only place that gives `d.set` a value. Each turn counts by the electorate, of which there are several in an event,
- * so it is worked out here, once for each set. It depends on the set alone: as long as the set is written nowhere else,
- * it cannot be that of another one. */
+/* The only place that gives `d.set` a value. Every turn counts by the electorate, so it is worked out here, once for
+ * each set. It depends on the set alone: as long as the set is written nowhere else, it cannot be another one's. */
 static void put_in_force(struct voter_register *v, const struct durable_voters *d)
 {
     v->d = *d;
