@@ -1,43 +1,12 @@
-/* node: compose and dispatch; and whether this node may vote at all.
- *
- * A voter votes only with a sound store that is not older than what its peers know of it. After a
- * start it stays silent until enough others have told the newest generation of its store that they
- * have seen: as many as it needs for any majority with itself. Whoever knows a newer one than is on
- * disk keeps it mute: the disk was rolled back, and what it forgot may have been promised.
+/* node: compose and dispatch: an event, to the parts that it is for; and what they ask for, in the order in which the
+ * shell carries it out. Whether this node may vote is said in vote.c, what a service does in service.c.
  */
 #include "policy/node.h"
 
-#include "policy/quorum/majority.h"
-#include "policy/service.h"
-
-/* A generation's upper half is the restart count of the process that wrote it. */
-#define GENERATION_SHIFT 32
+#include "policy/node_state.h"
+#include "policy/vote.h"
 
 #define TELL_GENERATION_TIMES 5
-
-struct node {
-    const struct policy_config *config;
-    struct peer peers[POLICY_NODES_MAX];
-    struct durable durable;
-    uint32_t restarts;
-    enum mute_reason mute;
-    bool sound;                  /* the store, as found */
-    bool doubt;                  /* something newer than what was found may have been lost */
-    bool brand_new;              /* nothing was ever written on a sound store of this voter */
-    bool store_failed;
-    bool confirmed;              /* others have said in this process that our store is the newest: it may be written */
-    struct voter_register voters;
-    struct mono_time voters_due;
-    uint64_t start_generation;   /* as found on disk */
-    uint64_t newest_known;       /* by any peer */
-    node_set confirmed_by;
-    uint64_t random;
-    uint64_t writes;             /* asked for by this process */
-    bool persist;
-    struct mono_time due[POLICY_SERVICES_MAX];
-    struct moving moving[POLICY_SERVICES_MAX]; /* as each service's last run left it */
-    struct service services[];   /* as many as are configured */
-};
 
 size_t node_size(uint8_t service_count)
 {
@@ -54,43 +23,6 @@ const struct durable *node_durable(const struct node *node)
     return &node->durable;
 }
 
-/* What others hear of our store; 0: there is none to vote with. */
-static uint64_t own_identity(const struct node *node)
-{
-    return node->sound ? node->config->instance : 0;
-}
-
-static bool is_member(const struct node *node)
-{
-    return voters_may_vote(&node->voters.d.set, node->config->self, own_identity(node));
-}
-
-/* Whether the set in force names this node as a voter, by whichever of its stores. */
-static bool is_named(const struct node *node)
-{
-    return node_in(electorate_all(voters_electorate(&node->voters.d.set)), node->config->self);
-}
-
-/* One node's ballots never meet, whichever of its stores they come from, and however old that store has become.
- *   - A voter proposes only after others have confirmed that its store is the newest, so its restarts are counted well.
- *     A store's identity is random, and so sets its count apart from that of the one before. An old store that was
- *     lost and is given the vote once more may have restarted as often before; but never under this version of the
- *     voters.
- *   - Nobody confirms the store of a node without a vote. Put back to an older copy it counts a restart that it has
- *     counted before, and the counter of its rounds, which no disk keeps, begins where it began then: above what the
- *     voters accepted. So it could ask for another value by a ballot that the voters have promised already, and they
- *     would promise it again. Therefore its ballots carry its process's own random number too: that is on no disk,
- *     so none brings it back.
- * Which of the two a node is changes with the version of the voters only, and so do its ballots. */
-#define BALLOTS_APART UINT32_C(0x9e3779b1) /* multiples of it by small numbers lie far from each other */
-
-static uint32_t ballots_of(const struct node *node)
-{
-    uint32_t process = is_named(node) ? 0 : (uint32_t)node->config->seed;
-    return node->restarts + (uint32_t)node->config->instance +
-           (uint32_t)node->voters.d.set.version * BALLOTS_APART + process;
-}
-
 static struct turn turn_for(struct node *node, struct mono_time now, struct wall_time wall,
                             struct effects *effects)
 {
@@ -99,133 +31,22 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .said_at = now,
         .wall = wall,
         .config = node->config,
-        .voters = voters_electorate(&node->voters.d.set),
+        .voters = node->voters.electorate,
         .changing = voter_register_changing(&node->voters),
-        .member = is_member(node),
+        .member = vote_is_member(node),
         .peers = node->peers,
         .moving = node->moving,
         .effects = effects,
         .random = &node->random,
         .brand_new = node->brand_new,
         .voting = node->mute == MUTE_NOT,
-        /* A voter without a sound and confirmed store may have lost count of its restarts, and so use a ballot
-         * twice. One whose store failed was confirmed before, or not: a disk that went back may fail as well. One
-         * without a vote has nobody to confirm it, and ballots that do not rest on its count: ballots_of(). */
-        .may_propose = node->mute == MUTE_NOT || (node->mute == MUTE_STORE_FAILED && node->confirmed) ||
-                       (node->mute == MUTE_NO_VOTE && node->sound),
+        .may_propose = vote_may_propose(node),
         .stores = node->sound && node->mute != MUTE_STORE_FAILED,
         .older = node->mute == MUTE_STORE_OLDER,
         .restarts = node->restarts,
-        .ballots = ballots_of(node),
+        .ballots = vote_ballots(node),
         .persist = &node->persist,
     };
-}
-
-static struct note *node_note(struct effects *effects, enum note_kind kind)
-{
-    struct note *note = &effects_add(effects, EFFECT_NOTE)->as.note;
-    *note = (struct note){ .kind = kind, .service = SERVICE_NONE, .region = REGION_NONE,
-                           .node = NODE_NONE, .check = CHECK_NONE };
-    return note;
-}
-
-static void set_mute(struct node *node, struct effects *effects, enum mute_reason reason)
-{
-    if (node->mute == reason)
-        return;
-    node->mute = reason;
-    if (reason == MUTE_STORE_OLDER)
-        node->confirmed = false;
-    if (reason == MUTE_NOT) {
-        node_note(effects, NOTE_VOTING);
-        return;
-    }
-    struct note *note = node_note(effects, NOTE_MUTE);
-    note->a = reason;
-    note->b = (int64_t)node->newest_known;
-}
-
-/* ---- generations ---- */
-
-static void send_generation(struct node *node, struct effects *effects, node_id to)
-{
-    effects_send(effects, node_bit(to), false, MESSAGE_GENERATION, SERVICE_NONE)->as.generation_seen =
-        (struct message_generation){ node->durable.seen_identity[to], node->peers[to].former_generation };
-}
-
-/* With a store that shows no sign of damage, as many as make any majority with us. One in doubt needs a
- * majority of the others: any two such sets meet, so who saw what is missing is asked. */
-static bool is_confirmed(const struct node *node)
-{
-    node_set self = node_bit(node->config->self);
-    struct electorate e = voters_electorate(&node->voters.d.set);
-    if (!node->doubt)
-        return electorate_has(e, (node_set)(node->confirmed_by | self));
-    struct electorate others = { (node_set)(e.now & ~self), (node_set)(e.next & ~self), e.gone };
-    return electorate_has(others, node->confirmed_by);
-}
-
-static void on_generation(struct node *node, struct effects *effects, const struct message *m)
-{
-    const struct message_generation *told = &m->as.generation_seen;
-    uint64_t seen = told->seen;
-    /* Once the set of voters names our store, what was seen of another one of this node is not about it. */
-    uint64_t named = voters_identity(&node->voters.d.set, node->config->self);
-    if (named != 0 && told->identity != 0 && told->identity != own_identity(node))
-        seen = 0;
-    if (seen > node->newest_known)
-        node->newest_known = seen;
-    if (node->mute != MUTE_UNCONFIRMED && node->mute != MUTE_NOT)
-        return;
-    /* What a peer saw of a former process of ours has to be on the disk as this one found it; however
-     * late the peer tells. Of this process nobody can have seen more than there is. */
-    bool former = seen >> GENERATION_SHIFT < node->restarts;
-    if (seen > (former ? node->start_generation : node->durable.generation)) {
-        set_mute(node, effects, MUTE_STORE_OLDER);
-        return;
-    }
-    if (node->mute != MUTE_UNCONFIRMED || m->voters_version != node->voters.d.set.version ||
-        !voters_may_vote(&node->voters.d.set, m->from, m->identity))
-        return;
-    node->confirmed_by = (node_set)(node->confirmed_by | node_bit(m->from));
-    if (!is_confirmed(node))
-        return;
-    set_mute(node, effects, MUTE_NOT);
-    node->confirmed = true;
-    if (voters_equal(&node->voters.d.set, &node->durable.voters.set))
-        return;
-    /* What was learnt of the voters before could not be written; now it is, and comes back to us when it is on disk. */
-    node->persist = true;
-    effects_send(effects, node_bit(node->config->self), true, MESSAGE_VOTERS, SERVICE_NONE)->as.voters.report =
-        (struct voter_report){ true, BALLOT_ZERO, node->voters.d.set };
-}
-
-/* What a peer's messages say of its disk is remembered of the store that has the vote; where no identity is
- * written down (version 1, nodes without a vote), of whichever store said the newest. */
-static void remember_generation(struct node *node, const struct message *m)
-{
-    struct peer *peer = &node->peers[m->from];
-    uint64_t named = voters_identity(&node->voters.d.set, m->from);
-    if (named != 0 && m->identity != named)
-        return;
-    bool same = m->generation == peer->seen_generation && node->durable.seen_identity[m->from] == 0;
-    if (m->generation <= peer->seen_generation && !same)
-        return;
-    peer->seen_generation = m->generation;
-    node->durable.seen_generation[m->from] = m->generation; /* written with the next persist */
-    node->durable.seen_identity[m->from] = m->identity;
-}
-
-/* What was seen of a store that has no vote any more says nothing of the one that has. */
-static void forget_generations(struct node *node)
-{
-    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
-        uint64_t named = voters_identity(&node->voters.d.set, n);
-        if (named == 0 || node->durable.seen_identity[n] == named)
-            continue;
-        node->peers[n].seen_generation = node->peers[n].former_generation = 0;
-        node->durable.seen_generation[n] = node->durable.seen_identity[n] = 0;
-    }
 }
 
 /* When a message was said, by our clock. A process that is newer than all before may be on a machine that
@@ -273,8 +94,8 @@ static void hear(struct node *node, const struct turn *turn, const struct messag
     peer->heard_at = mono_later(peer->heard_at, said);
     peer->restarts = m->restarts;
     if (m->from != node->config->self && tell)
-        send_generation(node, turn->effects, m->from);
-    remember_generation(node, m);
+        vote_tell_generation(node, turn->effects, m->from);
+    vote_remember_generation(node, m);
     if (peer->identity != m->identity) /* what another store's gossip said is not its vote: a change names who votes */
         peer->says_votes = false;
     peer->identity = m->identity;
@@ -284,45 +105,11 @@ static void hear(struct node *node, const struct turn *turn, const struct messag
 
 /* ---- the voters ---- */
 
-/* Why this node may not vote under the set in force; MUTE_NOT if it may as soon as its store is confirmed. */
-static enum mute_reason mute_by_set(const struct node *node)
-{
-    if (!is_named(node))
-        return MUTE_NO_VOTE;
-    if (!node->sound)
-        return MUTE_STORE_BAD;
-    return is_member(node) ? MUTE_NOT : MUTE_IDENTITY;
-}
-
-/* The vote came to us, or was taken from us. One that has just got it is confirmed like one that starts; a store that
- * was too old for the vote that this node had may be named as a new voter's, which has nothing to remember. */
-static void mute_again(struct node *node, struct effects *effects, uint64_t named_before)
-{
-    enum mute_reason by_set = mute_by_set(node);
-    uint64_t named = voters_identity(&node->voters.d.set, node->config->self);
-    bool voted_before = node->mute == MUTE_NOT || node->mute == MUTE_UNCONFIRMED || node->mute == MUTE_STORE_OLDER;
-    bool newly = named != named_before && named == own_identity(node) && node->mute == MUTE_STORE_OLDER;
-    if (by_set != MUTE_NOT) {
-        set_mute(node, effects, by_set);
-        return;
-    }
-    if (node->mute == MUTE_UNCONFIRMED)
-        node->confirmed_by = 0; /* those who confirmed have to be of the set in force */
-    if (node->store_failed) {
-        set_mute(node, effects, MUTE_STORE_FAILED);
-    } else if (!voted_before || newly) {
-        node->confirmed_by = 0;
-        node->newest_known = 0;
-        set_mute(node, effects, MUTE_UNCONFIRMED);
-    }
-}
-
 /* A newer set of voters is known chosen. Everything that was counted by the former one is dropped, before anything
  * is counted by this one. */
 static void voters_changed(struct node *node, struct turn *turn, uint64_t named_before)
 {
-    forget_generations(node);
-    mute_again(node, turn->effects, named_before);
+    vote_voters_changed(node, turn->effects, named_before);
     struct turn fresh = turn_for(node, turn->now, turn->wall, turn->effects);
     for (uint8_t s = 0; s < node->config->service_count; s++) {
         service_voters_changed(&node->services[s], &fresh);
@@ -356,7 +143,7 @@ static struct voter_witness witness_of(const struct node *node, const struct tur
     for (node_id n = 0; n < node->config->node_count; n++) {
         bool self = n == node->config->self;
         uint64_t named = voters_identity(&node->voters.d.set, n);
-        w.identities[n] = self ? own_identity(node) : node->peers[n].identity;
+        w.identities[n] = self ? vote_identity(node) : node->peers[n].identity;
         w.former[n] = named != 0 ? named : node->durable.seen_identity[n];
         if (!turn_heard(turn, n))
             continue;
@@ -454,17 +241,10 @@ static void put_durable(struct node *node, uint8_t service)
 /* Effects in their order: persist first, so that the shell holds back what depends on it. */
 static void finish(struct node *node, struct effects *effects, struct mono_time now, struct mono_time timer)
 {
-    /* A store that is not confirmed keeps marks, and its generation: a newer one would hide that it was rolled back.
-     * What is learnt of the voters meanwhile is known for as long as the process lives, and no vote depends on it. */
     bool persist = node->persist && node->sound;
     node->persist = false;
     if (persist) {
-        uint64_t process = (uint64_t)node->restarts << GENERATION_SHIFT;
-        if (node->confirmed) {
-            node->durable.voters = node->voters.d;
-            node->durable.generation =
-                (node->durable.generation > process ? node->durable.generation : process) + 1;
-        }
+        vote_count_write(node);
         effects_add(effects, EFFECT_PERSIST);
         struct effect last = effects->list[effects->count - 1];
         last.as.persist = (struct effect_persist){ node->durable.generation, ++node->writes };
@@ -479,7 +259,7 @@ static void finish(struct node *node, struct effects *effects, struct mono_time 
         e->as.send.message.from = node->config->self;
         e->as.send.message.restarts = node->restarts;
         e->as.send.message.sent_us = now.us;
-        e->as.send.message.identity = own_identity(node);
+        e->as.send.message.identity = vote_identity(node);
         e->as.send.message.voters_version = node->voters.d.set.version;
         e->as.send.message.generation = e->as.send.durable ? node->durable.generation : 0;
     }
@@ -526,7 +306,7 @@ void node_init(struct node *node, const struct policy_config *config,
     node->start_generation = store->durable.generation;
     node->brand_new = store->sound && !store->doubt && store->durable.generation == 0 &&
                       node_in(config->voters, config->self);
-    voter_register_init(&node->voters, &store->durable.voters, config->voters, config->self, ballots_of(node));
+    voter_register_init(&node->voters, &store->durable.voters, config->voters, config->self, vote_ballots(node));
     node->voters_due = now;
     node->random = (config->seed ^ ((uint64_t)store->restarts << 40)) | 1u;
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
@@ -535,8 +315,7 @@ void node_init(struct node *node, const struct policy_config *config,
     struct note *started = node_note(effects, NOTE_STARTED);
     started->a = store->restarts;
     started->b = (int64_t)store->durable.generation;
-    enum mute_reason by_set = mute_by_set(node);
-    set_mute(node, effects, by_set != MUTE_NOT ? by_set : MUTE_UNCONFIRMED);
+    vote_start(node, effects);
     struct turn turn = turn_for(node, now, wall, effects);
     for (uint8_t s = 0; s < config->service_count; s++) {
         service_init(&node->services[s], &turn, s, &store->durable.services[s],
@@ -591,24 +370,24 @@ static void dispatch(struct turn *turn, const struct node_event *event,
 }
 
 /* A message as far as it is about the node as a whole. False: it ends here. */
-static bool take_message(struct node *node, struct turn *turn, const struct message *m)
+static bool take_message(struct node *node, struct turn *turn, const struct message *m, bool counted)
 {
     if (m->from >= node->config->node_count || m->sent_us < 0 || m->sent_us > TIME_FOREVER_US)
         return false;
     turn->said_at = said_at(&node->peers[m->from], m, turn->now);
     hear(node, turn, m, turn->said_at);
     tell_voters(node, turn, m);
-    if (!is_counted(node, m) && m->kind != MESSAGE_GOSSIP)
+    if (!counted && m->kind != MESSAGE_GOSSIP)
         return false;
     switch (m->kind) {
-    case MESSAGE_GENERATION: on_generation(node, turn->effects, m); return false;
+    case MESSAGE_GENERATION: vote_on_generation(node, turn->effects, m); return false;
     case MESSAGE_VOTERS:
     case MESSAGE_VOTERS_PREPARE:
     case MESSAGE_VOTERS_PROMISE:
     case MESSAGE_VOTERS_ACCEPT:
     case MESSAGE_VOTERS_ACCEPTED:
     case MESSAGE_VOTERS_REJECT: on_voters(node, turn, m); return false;
-    case MESSAGE_GOSSIP: node->peers[m->from].says_votes = m->as.gossip.voting && is_counted(node, m); return true;
+    case MESSAGE_GOSSIP: node->peers[m->from].says_votes = m->as.gossip.voting && counted; return true;
     case MESSAGE_PREPARE:
     case MESSAGE_PROMISE:
     case MESSAGE_ACCEPT:
@@ -628,20 +407,15 @@ static bool take_message(struct node *node, struct turn *turn, const struct mess
 }
 
 /* What is about the node as a whole, before any service sees it. False: the event ends here. */
-static bool is_for_services(struct node *node, struct turn *turn, const struct node_event *event)
+static bool is_for_services(struct node *node, struct turn *turn, const struct node_event *event, bool counted)
 {
     switch (event->kind) {
-    case EVENT_MESSAGE: return take_message(node, turn, &event->as.message);
+    case EVENT_MESSAGE: return take_message(node, turn, &event->as.message, counted);
     case EVENT_LINK:
         if (event->as.link.peer < node->config->node_count)
             node->peers[event->as.link.peer].linked = event->as.link.up;
         return false;
-    case EVENT_STORE_FAILED:
-        node->store_failed = true;
-        if (node->mute != MUTE_NO_VOTE)
-            set_mute(node, turn->effects, MUTE_STORE_FAILED);
-        node_note(turn->effects, NOTE_STORE_FAILED);
-        return false;
+    case EVENT_STORE_FAILED: vote_store_failed(node, turn->effects); return false;
     case EVENT_VOTER_ORDER: on_voter_order(node, turn, &event->as.voter_order); return false;
     case EVENT_TIMER:
     case EVENT_SAMPLE:
@@ -667,18 +441,20 @@ void node_step(struct node *node, const struct node_event *event, struct effects
     effects->count = 0;
     uint8_t service = service_of(node, event);
     struct turn turn = turn_for(node, event->now, event->wall, effects);
-    if (is_for_services(node, &turn, event) && service != SERVICE_NONE) {
-        /* Made anew after is_for_services: a message may have given us our vote. */
-        struct mono_time said = turn.said_at;
-        turn = turn_for(node, event->now, event->wall, effects);
-        turn.said_at = said;
-        if (event->kind == EVENT_MESSAGE && !is_counted(node, &event->as.message))
-            dispatch_uncounted(&turn, event, &node->services[service]);
-        else
+    /* Only a message about the voters makes another set of them, and that one ends before any service sees it. */
+    bool counted = event->kind != EVENT_MESSAGE || is_counted(node, &event->as.message);
+    bool for_services = is_for_services(node, &turn, event, counted);
+    /* Made anew: a message may have given us our vote, or another set of voters. No service changes either. */
+    struct mono_time said = turn.said_at;
+    turn = turn_for(node, event->now, event->wall, effects);
+    turn.said_at = said;
+    if (for_services && service != SERVICE_NONE) {
+        if (counted)
             dispatch(&turn, event, &node->services[service]);
+        else
+            dispatch_uncounted(&turn, event, &node->services[service]);
         run_service(node, &turn, service);
     }
-    turn = turn_for(node, event->now, event->wall, effects);
     run_voters(node, &turn);
     finish(node, effects, event->now, earliest(node));
 }
@@ -708,9 +484,9 @@ void node_view(const struct node *node, uint8_t service, struct mono_time now,
         .said_at = now,
         .wall = wall,
         .config = node->config,
-        .voters = voters_electorate(&node->voters.d.set),
+        .voters = node->voters.electorate,
         .changing = voter_register_changing(&node->voters),
-        .member = is_member(node),
+        .member = vote_is_member(node),
         .peers = node->peers,
         .moving = node->moving,
         .random = &random,

@@ -16,17 +16,6 @@ uint64_t turn_random(struct turn *turn)
     return x * UINT64_C(2685821657736338717);
 }
 
-bool turn_heard(const struct turn *turn, node_id node)
-{
-    if (node == turn_self(turn))
-        return true;
-    if (node >= turn->config->node_count)
-        return false;
-    const struct peer *peer = &turn->peers[node];
-    return peer->heard && mono_since(turn->now, peer->heard_at) <=
-                              SILENT_HEARTBEATS * turn->config->heartbeat_us;
-}
-
 node_set turn_heard_set(const struct turn *turn)
 {
     node_set heard = 0;
@@ -136,15 +125,8 @@ void service_message(struct service *s, struct turn *turn, const struct message 
 
 void service_sample(struct service *s, struct turn *turn, const struct sample *sample)
 {
-    if (sample->check >= s->policy->check_count)
-        return;
-    const struct check_policy *policy = &s->policy->checks[sample->check];
-    threshold_sample(&s->health.thresholds[sample->check], policy, sample);
-    /* What was read of the database was read at some time of the round, which may have ended with a write that
-     * hung: it is as old as the round's beginning. */
-    if (sample->database.known)
-        s->health.sightings[policy->region][turn_self(turn)] =
-            (struct sighting){ true, mono_after(sample->at, -sample->latency_us), sample->database };
+    if (sample->check < s->policy->check_count)
+        watch_sample(s, turn, sample);
 }
 
 void service_order(struct service *s, struct turn *turn, uint64_t ticket,
@@ -235,9 +217,8 @@ bool service_is_held(const struct service *s)
  * reason to be up, so what its checks saw until now says nothing against the writer. */
 static void forget_unnamed(struct service *s, const struct ledger *l)
 {
-    for (uint8_t c = 0; s->unnamed && c < s->policy->check_count; c++)
-        if (s->policy->checks[c].region == l->writer)
-            s->health.thresholds[c] = (struct threshold){ 0 };
+    if (s->unnamed)
+        watch_forget(s, l->writer);
     s->unnamed = false;
 }
 

@@ -97,7 +97,7 @@ struct turn {
     bool stores;          /* its disk takes what is asked of it, confirmed or not */
     bool older;           /* it went back to how it was before, as others know */
     uint32_t restarts;
-    uint32_t ballots;     /* what our ballots carry, which no process of this node has had before: node.c */
+    uint32_t ballots;     /* what our ballots carry, which no process of this node has had before: vote.c */
     bool *persist;        /* set by whoever changed durable state */
 };
 
@@ -110,6 +110,8 @@ struct sighting {
 struct health {
     struct threshold thresholds[POLICY_CHECKS_MAX];
     enum verdict check_noted[POLICY_CHECKS_MAX];
+    struct region_verdict judged[POLICY_REGIONS_MAX]; /* by the checks alone */
+    struct mono_time judged_until;                    /* it stands until then, or the next sample: judge_checks() */
     struct opinion opinions[POLICY_REGIONS_MAX][POLICY_NODES_MAX]; /* our own too, after self-distrust */
     struct sighting sightings[POLICY_REGIONS_MAX][POLICY_NODES_MAX];
     bool abstaining;
@@ -416,7 +418,16 @@ static inline void service_wake(struct service *service, struct mono_time at)
 uint64_t turn_random(struct turn *turn);
 
 /* Whether a node was heard lately. Ourselves always. */
-bool turn_heard(const struct turn *turn, node_id node);
+static inline bool turn_heard(const struct turn *turn, node_id node)
+{
+    if (node == turn_self(turn))
+        return true;
+    if (node >= turn->config->node_count)
+        return false;
+    const struct peer *peer = &turn->peers[node];
+    return peer->heard && mono_since(turn->now, peer->heard_at) <=
+                              SILENT_HEARTBEATS * turn->config->heartbeat_us;
+}
 node_set turn_heard_set(const struct turn *turn);
 
 /* Heard, and able to change the register. A voter whose store keeps it mute for longer than a start takes
@@ -461,6 +472,9 @@ void gossip_take(struct service *service, struct turn *turn, node_id from,
 void gossip_confirm(struct service *service, struct turn *turn, node_id from,
                     const struct message_confirm *confirm);
 void watch_run(struct service *service, struct turn *turn);      /* health/watch.c */
+void watch_sample(struct service *service, const struct turn *turn, const struct sample *sample);
+/* As if no check of the region had ever run. */
+void watch_forget(struct service *service, region_id region);
 /* What `target` would be missing, having received `lsn`, of what may have been written. */
 struct loss watch_loss(const struct service *service, const struct turn *turn, region_id target,
                        uint64_t lsn);

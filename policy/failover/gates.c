@@ -38,7 +38,7 @@ static void judge_majority(const struct service *s, const struct turn *turn, reg
                                            s->policy->evidence_max_age_us, turn->now);
     failed->known = outage->known = true;
     failed->value = count.votes;
-    failed->limit = count.needed;
+    failed->limit = electorate_needed(turn->voters);
     failed->age_us = outage->age_us = count.oldest_us;
     failed->open = tally_won(count);
     outage->value = count.standing_us;

@@ -2,18 +2,20 @@
 #include "policy/health/tally.h"
 
 /* The longest that every voter of some majority has seen the region fail for. */
-static int64_t standing_of_majority(struct electorate voters, node_set failed, const int64_t *standing)
+static int64_t standing_of_majority(struct electorate voters, node_set failed, const struct opinion *opinions,
+                                    struct mono_time now)
 {
     int64_t best = 0;
     for (node_id i = 0; i < POLICY_NODES_MAX; i++) {
-        if (!node_in(failed, i) || standing[i] <= best)
+        struct mono_time since = opinions[i].verdict.since;
+        if (!node_in(failed, i) || mono_since(now, since) <= best)
             continue;
         node_set as_long = 0;
         for (node_id j = 0; j < POLICY_NODES_MAX; j++)
-            if (node_in(failed, j) && standing[j] >= standing[i])
+            if (node_in(failed, j) && opinions[j].verdict.since.us <= since.us)
                 as_long = (node_set)(as_long | node_bit(j));
         if (electorate_has(voters, as_long))
-            best = standing[i];
+            best = mono_since(now, since);
     }
     return best;
 }
@@ -21,16 +23,15 @@ static int64_t standing_of_majority(struct electorate voters, node_set failed, c
 struct vote_count tally_failed(struct electorate voters, const struct opinion *opinions, int64_t max_age_us,
                                struct mono_time now)
 {
-    struct vote_count count = { .needed = electorate_needed(voters) };
-    int64_t standing[POLICY_NODES_MAX];
-    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
-        if (!node_in(electorate_all(voters), n))
+    struct vote_count count = { .failed = 0 };
+    node_set all = electorate_all(voters);
+    for (node_id n = 0; all >> n != 0; n++) {
+        if (!node_in(all, n))
             continue;
         const struct opinion *opinion = &opinions[n];
         int64_t age = mono_since(now, opinion->at);
         if (!opinion->heard || opinion->verdict.verdict != VERDICT_FAILED || age > max_age_us)
             continue;
-        standing[n] = mono_since(now, opinion->verdict.since);
         count.failed = (node_set)(count.failed | node_bit(n));
         if (age > count.oldest_us)
             count.oldest_us = age;
@@ -39,7 +40,7 @@ struct vote_count tally_failed(struct electorate voters, const struct opinion *o
         return count;
     count.votes = electorate_counted(voters, count.failed);
     count.majority = electorate_has(voters, count.failed);
-    count.standing_us = standing_of_majority(voters, count.failed, standing);
+    count.standing_us = standing_of_majority(voters, count.failed, opinions, now);
     return count;
 }
 

@@ -19,8 +19,7 @@ struct opinion {
 
 struct vote_count {
     node_set failed;     /* voters that say failed, freshly */
-    uint8_t votes;       /* as far as they get to `needed`: for people (electorate_counted) */
-    uint8_t needed;
+    uint8_t votes;       /* as far as they get to electorate_needed(): for people (electorate_counted) */
     bool majority;       /* they are one, of the set in force and of one that a change leads to */
     int64_t oldest_us;   /* age of the oldest vote counted */
     int64_t standing_us; /* how long the youngest failing run among a majority has lasted */

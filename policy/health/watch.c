@@ -20,15 +20,46 @@ static void note_check(struct service *s, struct turn *turn, uint8_t check, enum
     s->health.check_noted[check] = now;
 }
 
-static void run_checks(struct service *s, struct turn *turn)
+/* What the checks say stays as it is until one of them has a new sample, or is due by itself (threshold_due()): most
+ * events are neither. This file alone gives thresholds anything, and what does asks for a new judgement. */
+static void judge_checks(struct service *s, struct turn *turn)
 {
+    struct health *h = &s->health;
+    h->judged_until = MONO_NEVER;
     for (uint8_t c = 0; c < s->policy->check_count; c++) {
-        struct threshold *t = &s->health.thresholds[c];
+        struct threshold *t = &h->thresholds[c];
         note_check(s, turn, c, threshold_state(t, &s->policy->checks[c], turn->now));
         struct mono_time due = threshold_due(t, &s->policy->checks[c]);
         if (!mono_reached(turn->now, due)) /* what was due has been judged just now */
-            service_wake(s, due);
+            h->judged_until = mono_earlier(h->judged_until, due);
     }
+    for (region_id r = 0; r < turn->config->region_count; r++)
+        h->judged[r] = verdict_of_region(s->policy, h->thresholds, r, turn->now);
+}
+
+static void judge_anew(struct service *s)
+{
+    s->health.judged_until = (struct mono_time){ 0 };
+}
+
+void watch_sample(struct service *s, const struct turn *turn, const struct sample *sample)
+{
+    const struct check_policy *policy = &s->policy->checks[sample->check];
+    threshold_sample(&s->health.thresholds[sample->check], policy, sample);
+    judge_anew(s);
+    /* What was read of the database was read at some time of the round, which may have ended with a write that
+     * hung: it is as old as the round's beginning. */
+    if (sample->database.known)
+        s->health.sightings[policy->region][turn_self(turn)] =
+            (struct sighting){ true, mono_after(sample->at, -sample->latency_us), sample->database };
+}
+
+void watch_forget(struct service *s, region_id region)
+{
+    for (uint8_t c = 0; c < s->policy->check_count; c++)
+        if (s->policy->checks[c].region == region)
+            s->health.thresholds[c] = (struct threshold){ 0 };
+    judge_anew(s);
 }
 
 static void run_distrust(struct service *s, struct turn *turn,
@@ -159,7 +190,7 @@ static void note_majority(struct service *s, struct turn *turn, region_id region
         s, turn, tally_won(count) ? NOTE_MAJORITY_FAILED : NOTE_MAJORITY_CLEARED);
     note->region = region;
     note->a = count.votes;
-    note->b = count.needed;
+    note->b = electorate_needed(turn->voters);
 }
 
 /* The writer's positions, whoever saw them. While nobody may write, the one that wrote last. */
@@ -224,9 +255,14 @@ static void see_own_standby(struct service *s, const struct turn *turn)
 void watch_run(struct service *s, struct turn *turn)
 {
     struct region_verdict verdicts[POLICY_REGIONS_MAX];
-    run_checks(s, turn);
-    for (region_id r = 0; r < turn->config->region_count; r++)
-        verdicts[r] = verdict_of_region(s->policy, s->health.thresholds, r, turn->now);
+    if (mono_reached(turn->now, s->health.judged_until))
+        judge_checks(s, turn);
+    service_wake(s, s->health.judged_until);
+    for (region_id r = 0; r < turn->config->region_count; r++) {
+        verdicts[r] = s->health.judged[r];
+        if (verdicts[r].reason == REASON_NO_CHECKS) /* of what nobody looks at nothing has stood for any time */
+            verdicts[r].since = turn->now;
+    }
     judge_lapse(s, turn, verdicts);
     run_distrust(s, turn, verdicts);
     for (region_id r = 0; r < turn->config->region_count; r++) {

@@ -17,6 +17,9 @@ struct learner {
     bool known;
     struct ledger chosen;         /* the newest value known chosen */
     struct mono_time chosen_at;   /* when a majority was last seen to hold it */
+    node_set holding;             /* the majority that reported it last, at one ballot; 0: there is none. Counted anew
+                                   * whenever a report, the voters or the value known chosen changes: learner.c alone
+                                   * changes them */
 };
 
 void learner_init(struct learner *learner, struct electorate voters);

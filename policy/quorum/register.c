@@ -81,10 +81,12 @@ static void round_ended(struct service *s, struct turn *turn, enum proposal_outc
 static void catch_up(struct service *s, struct turn *turn, const struct register_report *report)
 {
     const struct ledger *l = service_ledger(s);
-    if (!turn->voting || !report->present || l == NULL || !ledger_equal(&report->ledger, l))
+    if (!turn->voting || !report->present || l == NULL)
         return;
     if (s->acceptor.accepted.present &&
         ballot_compare(report->ballot, s->acceptor.accepted.ballot) <= 0)
+        return;
+    if (!ledger_equal(&report->ledger, l))
         return;
     node_set same = 0;
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
@@ -200,7 +202,7 @@ static void on_release(struct service *s, struct turn *turn, node_id from,
 
 /* The very first value: proposed by the initial writer's first guard, with a vote or without, once a majority
  * votes and its database is seen to be a primary. An empty register on a majority of voters means a new
- * service; lost disks don't look like that, their voters are mute (node.c) and promise nothing. */
+ * service; lost disks don't look like that, their voters are mute (vote.c) and promise nothing. */
 static void run_bootstrap(struct service *s, struct turn *turn)
 {
     const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];

@@ -7,13 +7,22 @@
 /* How many heartbeats a value that somebody accepted may wait for its end before another node settles it. */
 #define VOTER_PATIENCE 4
 
+/* The only place that gives `d.set` a value. Every turn counts by the electorate, so it is worked out here, once for
+ * each set. It depends on the set alone: as long as the set is written nowhere else, it cannot be another one's. */
+static void put_in_force(struct voter_register *v, const struct durable_voters *d)
+{
+    v->d = *d;
+    v->electorate = voters_electorate(&d->set);
+}
+
 void voter_register_init(struct voter_register *v, const struct durable_voters *durable, node_set first,
                          node_id self, uint32_t restarts)
 {
-    *v = (struct voter_register){ .d = *durable, .ballot = { 0, restarts, self } };
-    if (v->d.set.version == 0) /* a new store */
-        v->d.set = voters_first(first);
-    v->highest = v->d.promised;
+    struct durable_voters d = *durable;
+    if (d.set.version == 0) /* a new store */
+        d.set = voters_first(first);
+    *v = (struct voter_register){ .ballot = { 0, restarts, self }, .highest = d.promised };
+    put_in_force(v, &d);
 }
 
 static struct message_voters *say(struct turn *turn, node_set to, bool durable, enum message_kind kind)
@@ -48,13 +57,13 @@ static bool take(struct voter_register *v, struct turn *turn, const struct voter
     bool ordered = o->active && set->change == o->order.change && set->node == o->order.node &&
                    set->version == o->version + 1;
     v->ours = ordered;
-    v->d = (struct durable_voters){ .set = *set };
+    put_in_force(v, &(struct durable_voters){ .set = *set });
     v->round = VOTER_ROUND_IDLE;
     v->losses = 0;
     v->stored_by = 0;
     v->stored_at = v->ready_at = v->doubt_at = v->next_at = (struct mono_time){ 0 };
     *turn->persist = true;
-    turn->voters = voters_electorate(set);
+    turn->voters = v->electorate;
     say(turn, turn_everyone(turn), true, MESSAGE_VOTERS)->report = (struct voter_report){ true, BALLOT_ZERO, *set };
     struct voter_set over = set->change != VOTER_NONE ? voters_settled(set) : *set;
     struct note *note = note_of(turn, NOTE_VOTERS, set->node);

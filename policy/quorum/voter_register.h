@@ -50,6 +50,7 @@ struct pending_voter_order {
 
 struct voter_register {
     struct durable_voters d;
+    struct electorate electorate; /* what a count under `d.set` needs; the two change together: put_in_force() */
     enum voter_round round;
     struct ballot ballot;      /* of our round; its counter only grows */
     struct ballot highest;     /* ever seen */

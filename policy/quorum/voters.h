@@ -3,7 +3,7 @@
  * Version 1 is what the configuration says; every later one was chosen by the voters themselves. A voter is a
  * node *and* the identity that its store was made with: a node whose store was lost comes back as another
  * identity, and has no vote until a change names it. (Version 1 knows no identities, 0 here: there a voter
- * whose store was lost is told by its generation, node.c. Each change writes down those it knows.)
+ * whose store was lost is told by its generation, vote.c. Each change writes down those it knows.)
  *
  * A change moves one voter: one is added, one is removed, or one gets a new identity (which is one leaving and
  * another coming in one go, and needs no set of an even size in between). It takes two versions:
@@ -44,7 +44,7 @@
  * and what begins meanwhile does not hold up the end of the change: an operation may wait for hours for a person, and
  * as long as both sets count, more voters are needed than afterwards.
  *
- * (A voter that votes knows its generation to be confirmed under the version it votes under: node.c.)
+ * (A voter that votes knows its generation to be confirmed under the version it votes under: vote.c.)
  *
  * A voter that was removed, or whose identity was replaced, may come back late with the old set: it is at most at v,
  * or v+1, and so is answered by nobody and counted by nobody who went on, while those who did not are too few.

@@ -143,23 +143,25 @@ void world_event(struct world *w, struct host *h, struct node_event *event)
     host_carry_out(w, h, w->effects.list, w->effects.count);
 }
 
+static void play_message(struct world *w, struct host *h, struct world_item *item)
+{
+    check_heard(w, h, item->host, &item->letter->event.as.message);
+    check_met(w, h, item->host, &item->letter->event.as.message);
+    world_event(w, h, &item->letter->event);
+}
+
 static void play_host(struct world *w, struct host *h, struct world_item *item)
 {
-    struct node_event event = { .kind = EVENT_TIMER };
+    struct node_event event; /* large: each kind fills in what it has */
     switch (item->kind) {
     case ITEM_TIMER:
         if (item->needs == h->timer_number) {
             h->timer_waits = false;
+            event.kind = EVENT_TIMER;
             world_event(w, h, &event);
         }
         break;
-    case ITEM_MESSAGE:
-        event.kind = EVENT_MESSAGE;
-        event.as.message = *item->message;
-        check_heard(w, h, item->host, item->message);
-        check_met(w, h, item->host, item->message);
-        world_event(w, h, &event);
-        break;
+    case ITEM_MESSAGE: play_message(w, h, item); break;
     case ITEM_PERSISTED: disk_written(w, h); break;
     case ITEM_PROBE: host_probe(w, h, item->service, item->check); break;
     case ITEM_ACT_DONE:
@@ -207,8 +209,8 @@ static bool is_newest(struct host *h, const struct world_item *item)
 static void play_old_message(struct world *w, struct host *h, struct world_item *item)
 {
     struct check_news news = { .from = item->host, .since_us = item->since,
-                               .service = item->message->service };
-    bool looked = item->message->kind == MESSAGE_GOSSIP && news.service < w->service_count &&
+                               .service = item->letter->event.as.message.service };
+    bool looked = item->letter->event.as.message.kind == MESSAGE_GOSSIP && news.service < w->service_count &&
                   check_before_old_news(w, h, &news, h->newest_us[item->host] - item->since);
     play_host(w, h, item);
     if (looked)
@@ -251,8 +253,8 @@ bool world_run_one(struct world *w, int64_t until_us)
     w->now_us = item.at > w->now_us ? item.at : w->now_us;
     w->events++;
     world_mix(w, (uint64_t)w->now_us << 16 ^ (uint64_t)item.kind << 8 ^ item.host);
-    if (item.message != NULL)
-        world_mix(w, (uint64_t)item.message->kind << 8 ^ item.to);
+    if (item.kind == ITEM_MESSAGE)
+        world_mix(w, (uint64_t)item.letter->event.as.message.kind << 8 ^ item.to);
     play_item(w, &item);
     world_drop(w, &item);
     check_event(w);

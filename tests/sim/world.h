@@ -119,7 +119,7 @@ enum act_fault { FAULT_NONE, FAULT_FAIL, FAULT_LOST_REPLY, FAULT_RETRY, FAULT_HA
 struct world_held {
     uint64_t needs;
     uint8_t to;
-    struct message *message;
+    struct letter *letter;
 };
 
 struct world_item;
@@ -295,7 +295,7 @@ struct world {
     node_set fault_at[ACT_KIND_COUNT]; /* whose acts; 0: all hosts' */
     struct world_item *queue;
     size_t queued;
-    struct message *spare[WORLD_SPARE_MAX]; /* used messages, for the next ones */
+    struct letter *spare[WORLD_SPARE_MAX]; /* used letters, for the next ones */
     size_t spare_count;
     uint64_t serial;
     uint64_t hash;                /* of everything that happened; see world_mix() */

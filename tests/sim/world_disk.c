@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void disk_copy(const struct world *w, struct durable *to, const struct durable *from)
+{
+    memcpy(to, from, offsetof(struct durable, services) + w->service_count * sizeof from->services[0]);
+}
+
 void disk_persist(struct world *w, struct host *h)
 {
     if (h->store_failed)
@@ -14,19 +19,19 @@ void disk_persist(struct world *w, struct host *h)
     if (p == NULL || h->persist_count == WORLD_PERSISTS_MAX)
         abort();
     p->number = ++h->persist_asked;
-    p->durable = *node_durable(h->node);
+    disk_copy(w, &p->durable, node_durable(h->node));
     h->persists[h->persist_count++] = p;
     world_push(w, (struct world_item){ .at = w->now_us + h->disk.latency_us,
                                        .kind = ITEM_PERSISTED, .host = host_index(w, h),
                                        .life = h->life, .needs = p->number });
 }
 
-void disk_send_durable(struct world *w, struct host *h, uint8_t to, const struct message *m)
+void disk_send_durable(struct world *w, struct host *h, uint8_t to, struct letter *letter)
 {
     if (h->store_failed)
         return;
     if (h->persist_done >= h->persist_asked) {
-        network_send(w, h, to, m);
+        network_send(w, h, to, letter);
         return;
     }
     if (h->held_count == h->held_size) {
@@ -36,15 +41,15 @@ void disk_send_durable(struct world *w, struct host *h, uint8_t to, const struct
             abort();
     }
     h->held[h->held_count++] =
-        (struct world_held){ h->persist_asked, to, message_copy(w, m) };
+        (struct world_held){ h->persist_asked, to, letter_hold(letter) };
 }
 
 static void release_held(struct world *w, struct host *h)
 {
     size_t sent = 0;
     while (sent < h->held_count && h->held[sent].needs <= h->persist_done) {
-        network_send(w, h, h->held[sent].to, h->held[sent].message);
-        message_free(w, h->held[sent].message);
+        network_send(w, h, h->held[sent].to, h->held[sent].letter);
+        letter_drop(w, h->held[sent].letter);
         sent++;
     }
     if (sent == 0)
@@ -59,7 +64,7 @@ static void forget(struct world *w, struct host *h)
         free(h->persists[i]);
     h->persist_count = 0;
     for (size_t i = 0; i < h->held_count; i++)
-        message_free(w, h->held[i].message);
+        letter_drop(w, h->held[i].letter);
     h->held_count = 0;
 }
 
@@ -75,7 +80,7 @@ static void take_write(struct world *w, struct host *h)
         /* A slot that was ruined is the next one to be written over, so one good write mends it. */
         h->disk.doubt = h->disk.doubt && h->mute != MUTE_NOT; /* kept until the others have confirmed */
         h->disk.sound = true;
-        h->disk.durable = p->durable;
+        disk_copy(w, &h->disk.durable, &p->durable);
     } else if (fault == DISK_MISDIRECTED) {
         h->disk.sound = false;
     }

@@ -27,14 +27,16 @@ bool host_keeps_element(const struct world *w, const struct host *h)
 
 static void send_to_all(struct world *w, struct host *h, const struct effect_send *send)
 {
+    struct letter *letter = letter_write(w, &send->message);
     for (uint8_t n = 0; n < w->host_count; n++) {
         if (!node_in(send->to, n))
             continue;
         if (send->durable)
-            disk_send_durable(w, h, n, &send->message);
+            disk_send_durable(w, h, n, letter);
         else
-            network_send(w, h, n, &send->message);
+            network_send(w, h, n, letter);
     }
+    letter_drop(w, letter);
 }
 
 void host_arm(struct world *w, struct host *h, int64_t mono_us)
@@ -231,10 +233,10 @@ void world_host_start(struct world *w, struct host *h)
     h->node = calloc(1, node_size(h->config.service_count));
     if (h->node == NULL)
         abort();
-    struct node_store store = { .sound = false, .restarts = h->disk.restarts };
-    if (opens)
-        store = (struct node_store){ .sound = h->disk.sound, .restarts = h->disk.restarts,
-                                     .durable = h->disk.durable, .doubt = h->disk.doubt };
+    struct node_store store = { .sound = opens && h->disk.sound, .restarts = h->disk.restarts,
+                                .doubt = opens && h->disk.doubt };
+    if (opens) /* else there is nothing durable */
+        disk_copy(w, &store.durable, &h->disk.durable);
     for (uint8_t s = 0; s < w->service_count; s++)
         store.held_until[s].us = h->disk.held_until_us[s];
     h->mute = MUTE_UNCONFIRMED;
@@ -321,7 +323,8 @@ void host_probe(struct world *w, struct host *h, uint8_t service, uint8_t check)
 {
     const struct check_policy *policy = &h->config.services[service].checks[check];
     region_id r = policy->region;
-    struct node_event event = { .kind = EVENT_SAMPLE };
+    struct node_event event; /* large: what a sample has is filled in below */
+    event.kind = EVENT_SAMPLE;
     struct sample *sample = &event.as.sample.sample;
     event.as.sample.service = service;
     *sample = (struct sample){ .check = check, .outcome = SAMPLE_FAILED,

@@ -3,7 +3,7 @@
 #include "tests/sim/check.h"
 
 static void deliver(struct world *w, const struct host *from, const struct host *to,
-                    const struct message *m, int64_t extra_us)
+                    struct letter *letter, int64_t extra_us)
 {
     const struct link *link = &w->links[host_index(w, from)][host_index(w, to)];
     int64_t at = w->now_us + 1;
@@ -14,7 +14,7 @@ static void deliver(struct world *w, const struct host *from, const struct host 
     }
     world_push(w, (struct world_item){ .at = at, .kind = ITEM_MESSAGE, .host = host_index(w, from),
                                        .to = host_index(w, to), .life = to->life,
-                                       .message = message_copy(w, m) });
+                                       .letter = letter_hold(letter) });
 }
 
 static int64_t double_is_late_us(struct world *w)
@@ -24,28 +24,35 @@ static int64_t double_is_late_us(struct world *w)
     return kept + (int64_t)world_random(w, (uint64_t)most);
 }
 
-void network_send(struct world *w, struct host *from, uint8_t to, const struct message *m)
+/* A lie is a letter of its own, beside the true one. */
+static void deliver_lie(struct world *w, const struct host *from, const struct host *to, const struct message *m)
+{
+    struct letter *lie = letter_write(w, m);
+    if (world_lie(w, to, &lie->event.as.message))
+        deliver(w, from, to, lie, 0);
+    letter_drop(w, lie);
+}
+
+void network_send(struct world *w, struct host *from, uint8_t to, struct letter *letter)
 {
     struct host *h = &w->hosts[to];
+    const struct message *m = &letter->event.as.message;
     check_sent(w, from, m);
     if (from == h) {
-        deliver(w, from, h, m, 0);
+        deliver(w, from, h, letter, 0);
         return;
     }
     if (w->cut[from->region][h->region] || w->links[host_index(w, from)][to].cut ||
         (w->lose_permille > 0 && world_random(w, 1000) < w->lose_permille))
         return;
     if (w->duplicate_permille > 0 && world_random(w, 1000) < w->duplicate_permille)
-        deliver(w, from, h, m, double_is_late_us(w));
-    if (w->lies_permille > 0 && world_random(w, 1000) < w->lies_permille) {
-        struct message lie = *m;
-        if (world_lie(w, h, &lie))
-            deliver(w, from, h, &lie, 0);
-    }
+        deliver(w, from, h, letter, double_is_late_us(w));
+    if (w->lies_permille > 0 && world_random(w, 1000) < w->lies_permille)
+        deliver_lie(w, from, h, m);
     int64_t late = 0;
     if (w->late_permille > 0 && world_random(w, 1000) < w->late_permille)
         late = (int64_t)world_random(w, (uint64_t)w->late_us + 1);
-    deliver(w, from, h, m, late);
+    deliver(w, from, h, letter, late);
 }
 
 /* What was sent before the cut goes on through other ways, or is lost with it: both happen. */

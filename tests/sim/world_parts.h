@@ -30,28 +30,39 @@ struct world_act {
     uint64_t read_serial; /* DNS_SUBMIT: what the host had read when it asked */
 };
 
+/* A message on its way, as the event that it is to whoever gets it. It is large and mostly goes to everybody, so there
+ * is one for all of them; it is freed when the last lets go of it. */
+struct letter {
+    unsigned holders;
+    struct node_event event;
+};
+
 struct world_item {
     int64_t at;
     int64_t since;     /* when it set out or was due first; 0: world_push() fills it in */
     uint64_t number;   /* breaks ties, so that equal times keep their order */
     enum item_kind kind;
-    uint8_t host;
     uint32_t life;     /* 0: any */
-    uint64_t needs;    /* MESSAGE held back until this persist is done; PERSISTED, TIMER: which one */
+    uint8_t host;
     uint8_t service;
     uint8_t check;
     uint8_t to;
-    struct message *message;
-    struct act_result *result;
-    struct world_act *act;
+    union {            /* what it carries: owned */
+        uint64_t needs;            /* PERSISTED, TIMER: which one */
+        struct letter *letter;     /* MESSAGE */
+        struct act_result *result; /* ACT_DONE */
+        struct world_act *act;     /* ACT_START, ACT_END */
+    };
 };
 
 void world_push(struct world *world, struct world_item item);
 struct world_item world_pop(struct world *world);
 /* Frees what an item carries. */
 void world_drop(struct world *world, struct world_item *item);
-struct message *message_copy(struct world *world, const struct message *message);
-void message_free(struct world *world, struct message *message);
+/* A new one has one holder, the caller; hold: one more. */
+struct letter *letter_write(struct world *world, const struct message *message);
+struct letter *letter_hold(struct letter *letter);
+void letter_drop(struct world *world, struct letter *letter);
 
 /* ---- small words (world.c) ---- */
 
@@ -66,12 +77,13 @@ void world_mix(struct world *world, uint64_t value); /* into the hash */
 /* ---- parts ---- */
 
 void network_send(struct world *world, struct host *from, uint8_t to,            /* world_network.c */
-                  const struct message *message);
+                  struct letter *letter);
 /* Makes a copy of what goes to `to` a lie that the core has to refuse; false: there is none to make of it. */
 bool world_lie(struct world *world, const struct host *to, struct message *message); /* world_lies.c */
 void disk_persist(struct world *world, struct host *host);                       /* world_disk.c */
-void disk_send_durable(struct world *world, struct host *host, uint8_t to,
-                       const struct message *message);
+void disk_send_durable(struct world *world, struct host *host, uint8_t to, struct letter *letter);
+/* As much of it as there are services in this world. */
+void disk_copy(const struct world *world, struct durable *to, const struct durable *from);
 void disk_written(struct world *world, struct host *host);
 void disk_crash(struct world *world, struct host *host, bool writes_first);
 /* Carries out effects in their order, as the shell does. */

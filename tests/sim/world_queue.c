@@ -3,32 +3,48 @@
 
 #include <stdlib.h>
 
-struct message *message_copy(struct world *w, const struct message *m)
+struct letter *letter_write(struct world *w, const struct message *m)
 {
-    struct message *copy =
-        w->spare_count > 0 ? w->spare[--w->spare_count] : malloc(sizeof *copy);
-    if (copy == NULL)
+    struct letter *letter = w->spare_count > 0 ? w->spare[--w->spare_count] : malloc(sizeof *letter);
+    if (letter == NULL)
         abort();
-    *copy = *m;
-    return copy;
+    letter->holders = 1;
+    letter->event.kind = EVENT_MESSAGE;
+    letter->event.as.message = *m;
+    return letter;
 }
 
-void message_free(struct world *w, struct message *m)
+struct letter *letter_hold(struct letter *letter)
 {
-    if (m != NULL && w->spare_count < WORLD_SPARE_MAX)
-        w->spare[w->spare_count++] = m;
+    letter->holders++;
+    return letter;
+}
+
+void letter_drop(struct world *w, struct letter *letter)
+{
+    if (letter == NULL || --letter->holders > 0)
+        return;
+    if (w->spare_count < WORLD_SPARE_MAX)
+        w->spare[w->spare_count++] = letter;
     else
-        free(m);
+        free(letter);
 }
 
 void world_drop(struct world *w, struct world_item *item)
 {
-    message_free(w, item->message);
-    free(item->result);
-    free(item->act);
-    item->message = NULL;
-    item->result = NULL;
-    item->act = NULL;
+    switch (item->kind) {
+    case ITEM_MESSAGE: letter_drop(w, item->letter); break;
+    case ITEM_ACT_DONE: free(item->result); break;
+    case ITEM_ACT_START:
+    case ITEM_ACT_END: free(item->act); break;
+    case ITEM_TIMER:
+    case ITEM_PERSISTED:
+    case ITEM_PROBE:
+    case ITEM_GUARD_READY:
+    case ITEM_WAKE:
+    default: break;
+    }
+    *item = (struct world_item){ .at = item->at };
 }
 
 static bool earlier(const struct world_item *a, const struct world_item *b)
