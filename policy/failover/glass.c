@@ -121,6 +121,15 @@ static void keep(const struct turn *turn)
         *turn->persist = true;
 }
 
+/* What others tell of our own mark they had from us, and not before it was on our disk. That it was given up, where ours
+ * says that it stands, is of a disk that went back since: another may have opened for that. */
+static void hear_own(struct service *s, struct turn *turn, const struct mark *told)
+{
+    const struct mark *own = own_mark(s);
+    if (own->id == told->id && own->state == MARK_STANDS && told->state > MARK_STANDS)
+        glass_give(s, turn, NODE_NONE, told->yields);
+}
+
 void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
 {
     if (told->state <= MARK_NONE || told->state >= MARK_STATE_COUNT || told->id == 0 ||
@@ -130,9 +139,12 @@ void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
     const struct ledger *l = service_ledger(s);
     struct mark *m = &s->marks[told->region];
     bool ended = l != NULL && ledger_is_reconciled(l, told->id);
-    /* Of our own nobody knows better; another of our region is about the same database. */
-    if (ended || m == own_mark(s))
+    if (ended)
         return;
+    if (m == own_mark(s)) { /* another of our region is about the same database */
+        hear_own(s, turn, told);
+        return;
+    }
     /* We made it, and our disk doesn't show it: it is over, and whoever tells of it has not heard that; or our disk
      * went back to before it. In neither case do we open by it, which only what is on our own disk allows: what is
      * over bars nobody else any more, and what we forgot we may have given up, and another opened for that. As long

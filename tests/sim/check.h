@@ -37,6 +37,10 @@ void check_sets_init(struct world *world, node_set voters);
 void check_sets_free(struct world *world);
 /* A host's disk says that this is on it. */
 void check_set(struct world *world, struct host *host, const struct durable *durable);
+/* ...asks for promises about it: by a ballot that no other process, life or store has used. */
+void check_set_ballot(struct world *world, const struct host *host, const struct message *message);
+/* ...starts, and its disk forgot the last write of its life before. */
+void check_set_forgot(struct world *world, const struct host *host);
 
 /* ---- the register (check_register.c) ---- */
 

@@ -5,7 +5,7 @@
  * are held to:
  *   - nothing is promoted or opened by a mark that is not on its maker's disk;
  *   - nothing is opened, right after a start, by a mark that stands again because the disk went back: who knows better
- *     is heard first;
+ *     is heard first; nor by one of which others tell that it was given up;
  *   - from the first contact of two that write on there is one, after the time that hearing and shutting take;
  *   - who has such a mark on its disk and starts anew opens nothing by a lease;
  *   - a mark goes from a disk, and into the ledger as reconciled, only at a person's order, the way that was ordered;
@@ -165,6 +165,7 @@ void check_went_back(struct world *w, const struct host *h)
         if (back)
             world_say(w, h, "finds its mark as it stood before");
         glass->back_us = back ? w->now_us : 0;
+        glass->told = 0;
         if (found_it && found->state < glass->state)
             glass->state = found->state;
     }
@@ -189,12 +190,17 @@ static bool stands(const struct truth *t, region_id r)
     return t->glasses[r].id != 0 && t->glasses[r].state == MARK_STANDS;
 }
 
-/* The act was asked for while the mark stood; giving it up overtakes nothing that is under way. */
+/* For how long what was asked for may still be done: giving a mark up overtakes nothing that is under way. */
+static int64_t act_takes_us(const struct world *w)
+{
+    return 2 * w->act_us[ACT_FENCE_HOLD] + w->act_us[ACT_FENCE_SHUT] + 2 * truth_slack_us(w);
+}
+
+/* The act was asked for while the mark stood. */
 static bool covered_by_mark(const struct world *w, const struct truth *t, const struct host *h)
 {
     const struct truth_glass *g = &t->glasses[h->region];
-    int64_t takes = 2 * w->act_us[ACT_FENCE_HOLD] + w->act_us[ACT_FENCE_SHUT] + 2 * truth_slack_us(w);
-    bool just_given = g->state != MARK_STANDS && w->now_us - g->given_us <= takes;
+    bool just_given = g->state != MARK_STANDS && w->now_us - g->given_us <= act_takes_us(w);
     return g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance &&
            (stands(t, h->region) || just_given);
 }
@@ -214,10 +220,15 @@ bool truth_is_marked(const struct world *w, uint8_t service, region_id r)
 /* An old disk's mark: it went by it too soon; or nobody told it better, and it can't know. */
 static void check_stood_again(struct world *w, const struct truth *t, const struct host *h)
 {
-    int64_t back_us = t->glasses[h->region].back_us;
+    const struct truth_glass *g = &t->glasses[h->region];
+    int64_t back_us = g->back_us;
     if (back_us == 0)
         return;
     w->beyond[BEYOND_DISK] = true;
+    if (g->told > 1 && w->now_us - g->told_us > act_takes_us(w))
+        world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and others have told it that it "
+                                        "was given up",
+                    h->name);
     if (w->now_us - back_us < HEARS_US)
         world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and has not heard the others",
                     h->name);
@@ -262,6 +273,15 @@ void check_barred(struct world *w, const struct host *h, const struct act *act)
 
 /* ---- contact ---- */
 
+static void was_told(const struct world *w, struct truth_glass *g, const struct message *m)
+{
+    const struct mark *told = &m->as.gossip.mark;
+    if (told->id != g->id || told->state <= MARK_STANDS || g->back_us == 0 || g->told > 1)
+        return;
+    g->told++;
+    g->told_us = w->now_us;
+}
+
 void check_met(struct world *w, const struct host *h, uint8_t from, const struct message *m)
 {
     if (m->service >= w->service_count)
@@ -270,6 +290,8 @@ void check_met(struct world *w, const struct host *h, uint8_t from, const struct
     struct truth_glass *g = &t->glasses[h->region];
     const struct host *other = &w->hosts[from];
     bool maker = g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance;
+    if (m->kind == MESSAGE_GOSSIP && maker && other != h)
+        was_told(w, g, m);
     if (m->kind != MESSAGE_GOSSIP || !maker || other->region == h->region || !m->as.gossip.guard)
         return;
     int64_t sent_us = host_true(other, m->sent_us);

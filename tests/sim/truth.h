@@ -88,6 +88,8 @@ struct truth_glass {
     region_id yields;
     bool forgot;               /* its maker's disk went back to before it */
     int64_t back_us;           /* > 0: it went back to when it stood; since when its process knows that mark */
+    uint8_t told;              /* how often others have said to that process that the mark was given up... */
+    int64_t told_us;           /* ...and when for the second time: one may be overtaken by what was said later */
     int64_t given_us;
     region_id met;             /* whose open database it hears of... */
     int64_t met_us, last_us;   /* ...since when without a silence, and last */
