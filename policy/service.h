@@ -134,7 +134,7 @@ struct remote {
     uint64_t released_epoch;
     struct last_word last;
     uint64_t known_version;
-    node_id granting;             /* whose lease may run by its grant, or whom it hears keep open without one */
+    node_id granting;             /* whose lease may run by its grant, or whom it hears hold open */
     uint64_t settings;
     uint32_t order_restarts;      /* its newest order to us: by which process, at what time of its clock */
     int64_t order_sent_us;
@@ -514,7 +514,7 @@ void glass_order_run(struct service *service, struct turn *turn);
 /* Told by another node; and by our own disk, through a message to ourselves that only leaves from there. */
 void glass_hear(struct service *service, struct turn *turn, const struct mark *mark);
 void glass_on_disk(struct service *service, const struct mark *mark);
-/* The next to tell; and whose lease may run by our own grant, or who is heard to keep open without one. */
+/* The next to tell; and whose lease may run by our own grant, or who is heard to hold open. */
 struct mark glass_tell(struct service *service);
 node_id glass_granting(const struct service *service, const struct turn *turn);
 /* We, or a node that is heard, tell so of that guard. */
