@@ -9,7 +9,8 @@
  *   - from the first contact of two that write on there is one, after the time that hearing and shutting take;
  *   - who has such a mark on its disk and starts anew opens nothing by a lease;
  *   - a mark goes from a disk, and into the ledger as reconciled, only at a person's order, the way that was ordered;
- *   - the old lease is over when the marked side is granted one. */
+ *   - the old lease is over when the marked side is granted one; and nobody's word stands for the fence of a writer
+ *     that was named since, but one that said so by name. */
 #include "tests/sim/truth.h"
 
 #include <string.h>
@@ -49,7 +50,8 @@ static bool is_mark(const struct truth *t, uint64_t id)
 static void made(struct world *w, struct truth *t, const struct host *h, const struct mark *m)
 {
     t->glasses[h->region] = (struct truth_glass){ .id = m->id, .host = host_index(w, h), .instance = m->maker.id,
-                                                  .met_us = TRUTH_NEVER_US, .last_us = TRUTH_NEVER_US };
+                                                  .epoch = m->epoch, .met_us = TRUTH_NEVER_US,
+                                                  .last_us = TRUTH_NEVER_US };
     t->mark_ids[t->next_mark] = m->id;
     t->next_mark = (uint8_t)((t->next_mark + 1u) % TRUTH_MARKS);
     w->beyond[BEYOND_RISK] = true;
@@ -334,10 +336,11 @@ const struct host *truth_glass_late(const struct world *w, uint8_t service, regi
 
 /* ---- reconciling ---- */
 
-void check_reconcile_ordered(struct world *w, uint8_t service, uint64_t mark, region_id keep)
+void check_reconcile_ordered(struct world *w, uint8_t service, const struct order *order)
 {
     struct truth *t = w->services[service].truth;
-    t->reconciles[t->next_reconcile] = (struct truth_reconcile){ mark, keep };
+    bool vouched = (order->skipped_gates >> GATE_FENCE & 1u) != 0;
+    t->reconciles[t->next_reconcile] = (struct truth_reconcile){ order->operation, order->to, vouched };
     t->next_reconcile = (uint8_t)((t->next_reconcile + 1u) % TRUTH_MARKS);
 }
 
@@ -345,6 +348,14 @@ static bool was_ordered(const struct truth *t, uint64_t mark, bool keeps_marked,
 {
     for (size_t i = 0; i < TRUTH_MARKS; i++)
         if (t->reconciles[i].mark == mark && mark != 0 && (t->reconciles[i].keep == region) == keeps_marked)
+            return true;
+    return false;
+}
+
+static bool was_vouched(const struct truth *t, uint64_t mark)
+{
+    for (size_t i = 0; i < TRUTH_MARKS; i++)
+        if (t->reconciles[i].mark == mark && t->reconciles[i].vouched)
             return true;
     return false;
 }
@@ -386,6 +397,10 @@ void check_reconciled(struct world *w, uint8_t service, const struct ledger *bef
     if (g != NULL && g->state == MARK_STANDS && w->hosts[g->host].disk.instance == g->instance)
         world_break(w, INVARIANT_LEASE, "the marked side is granted, and its maker's disk says that it may open "
                                         "without a lease");
+    bool skipped = (before->operation.skipped_gates >> GATE_FENCE & 1u) != 0;
+    if (g != NULL && skipped && before->guard_epoch > g->epoch && !was_vouched(t, mark))
+        world_break(w, INVARIANT_LEASE, "the marked side is granted at a person's word that the other is dead, which "
+                                        "was said before that one was named");
     for (uint64_t v = t->top; v > 0; v--) { /* the outgoing guard, in its own epoch */
         const struct ledger *old = &t->chosen[v];
         if (old->epoch != before->guard_epoch || old->writer == REGION_NONE)

@@ -299,8 +299,8 @@ void check_set(struct world *w, struct host *h, const struct durable *durable)
     }
 }
 
-/* The last write of its life before is not there: what that said of the voters is forgotten with it. Whether it may vote
- * like that is check_voting()'s to say. */
+/* The last write of its life before is not there: what that said of the voters is forgotten with it. Whether it may
+ * vote like that is check_voting()'s to say. */
 void check_set_forgot(struct world *w, const struct host *h)
 {
     uint8_t n = host_index(w, h);
@@ -309,8 +309,8 @@ void check_set_forgot(struct world *w, const struct host *h)
         w->sets->host_version[n] = found;
 }
 
-/* Of two processes that ask by one ballot, a node's own lives and stores among them, each could put another set forward
- * by it, and voters that promised it once promise it again. Each version is a decree of its own. */
+/* Of two processes that ask by one ballot, a node's own lives and stores among them, each could put another set
+ * forward by it, and voters that promised it once promise it again. Each version is a decree of its own. */
 void check_set_ballot(struct world *w, const struct host *h, const struct message *m)
 {
     struct truth_sets *t = w->sets;
@@ -320,7 +320,8 @@ void check_set_ballot(struct world *w, const struct host *h, const struct messag
         if (a->version != now.version || truth_ballots(a->ballot, now.ballot) != 0)
             continue;
         if (a->host != now.host || a->life != now.life)
-            world_break(w, INVARIANT_REGISTER, "%s asks about the voters by a ballot that another process used", h->name);
+            world_break(w, INVARIANT_REGISTER, "%s asks about the voters by a ballot that another process used",
+                        h->name);
         return; /* one message, to several */
     }
     t->asked[t->next_asked] = now;

@@ -83,6 +83,7 @@ struct truth_answer {
 struct truth_glass {
     uint64_t id;               /* 0: none ever */
     uint64_t instance;
+    uint64_t epoch;            /* of the register as its maker knew it then */
     uint8_t host;
     enum mark_state state;
     region_id yields;
@@ -110,6 +111,7 @@ struct truth_known {
 struct truth_reconcile {
     uint64_t mark;
     region_id keep;
+    bool vouched;              /* ...for the fence of the side that is given up, by name */
 };
 
 struct truth_step {
