@@ -279,6 +279,7 @@ struct operation_run {
     /* the way back */
     enum gate_id abort_gate;      /* GATE_COUNT: none, a person said so */
     bool went_back;
+    bool resumed;                 /* it was granted before this process took it up */
     /* a person's word: it stands still */
     bool held;
     struct mono_time held_since;
