@@ -106,8 +106,8 @@ struct message_gossip {
     struct last_word last;
     struct ack ack;
     struct mark mark;         /* one of those that it knows of, each in its turn; MARK_NONE: it knows of none */
-    node_id granting;         /* whose lease may still run by a grant of this voter, or whom this node hears keep its
-                               * database open without one; NODE_NONE: nobody's */
+    node_id granting;         /* whose lease may still run by a grant of this voter, or whom this node hears hold its
+                               * database open, by a lease or kept without one; NODE_NONE: nobody's */
     struct gossip_region regions[POLICY_REGIONS_MAX];
 };
 

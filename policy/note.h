@@ -67,7 +67,7 @@ enum note_kind {
     NOTE_MARK_MADE,          /* the glass is broken here; region; operation: the mark; detail: by whom */
     NOTE_MARK_OPENED,        /* our database is open by our mark, without a lease; region */
     NOTE_MARK_HEARD,         /* of another's; region, node: its maker */
-    NOTE_MARK_GIVEN,         /* ours: never opened by again; region; a: 1: node writes, 0: a person reconciles */
+    NOTE_MARK_GIVEN,         /* ours: never opened by again; region; a: 1: node writes, 0: another reason */
     NOTE_MARK_SHUT,          /* ours, given: its database is shut, proven; region */
     NOTE_MARK_ENDED,         /* reconciled, by what is chosen; region, node: its maker */
     NOTE_VOTERS,             /* a newer set of voters is known chosen; a: version, b: enum voter_change under way,

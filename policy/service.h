@@ -136,7 +136,7 @@ struct remote {
     uint64_t released_epoch;
     struct last_word last;
     uint64_t known_version;
-    node_id granting;             /* whose lease may run by its grant, or whom it hears keep open without one */
+    node_id granting;             /* whose lease may run by its grant, or whom it hears hold open */
     uint64_t settings;
     uint32_t order_restarts;      /* its newest order to us: by which process, at what time of its clock */
     int64_t order_sent_us;
@@ -281,6 +281,7 @@ struct operation_run {
     /* the way back */
     enum gate_id abort_gate;      /* GATE_COUNT: none, a person said so */
     bool went_back;
+    bool resumed;                 /* it was granted before this process took it up */
     /* a person's word: it stands still */
     bool held;
     struct mono_time held_since;
@@ -528,7 +529,7 @@ void glass_order_run(struct service *service, struct turn *turn);
 /* Told by another node; and by our own disk, through a message to ourselves that only leaves from there. */
 void glass_hear(struct service *service, struct turn *turn, const struct mark *mark);
 void glass_on_disk(struct service *service, const struct mark *mark);
-/* The next to tell; and whose lease may run by our own grant, or who is heard to keep open without one. */
+/* The next to tell; and whose lease may run by our own grant, or who is heard to hold open. */
 struct mark glass_tell(struct service *service);
 node_id glass_granting(const struct service *service, const struct turn *turn);
 /* We, or a node that is heard, tell so of that guard. */

@@ -16,6 +16,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/log.h"
+#include "coordinator/base/random.h"
 #include "coordinator/base/text.h"
 #include "coordinator/operator/control_parts.h"
 #include "coordinator/operator/control_roles.h"
@@ -582,6 +583,9 @@ struct control_server *control_server_new(struct loop *loop,
     server->audit = settings->audit;
     server->idle_us = (settings->idle_ms > 0 ? settings->idle_ms : CONTROL_IDLE_MS_DEFAULT) *
                       CLOCK_US_PER_MS;
+    /* Counted from anywhere: another node may answer late what a former process of ours forwarded to it, and by its
+     * ticket that would be the answer to the order of another person. */
+    server->last_ticket = base_random_u64() >> 1;
     timer_init(&server->accept_again, loop, on_accept_again, server);
     if (!text_copy(server->path, sizeof server->path, settings->path)) {
         (void)fault_set(fault, "the control socket's path is too long");

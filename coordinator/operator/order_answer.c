@@ -135,7 +135,13 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
       "failoverctl status shows when it is open, and which DNS records to change by hand. When a majority is back: "
       "failoverctl reconcile." } },
     { ORDER_RECONCILE, { ANSWER_ACCEPTED, EXIT_DONE, "a majority of voters knows which side is kept",
-      "failoverctl status shows how it goes on; an old primary then becomes a standby with failoverctl rejoin." } },
+      "failoverctl status shows how it goes on. Should an operation to the other side stand still there, since its node "
+      "is gone: failoverctl failover to the side that is kept. An old primary then becomes a standby with failoverctl "
+      "rejoin." } },
+    { ORDER_RECONCILE, { ANSWER_BUSY, EXIT_GATE,
+      "refused: an operation that ends this mark runs already, or the writer was changed meanwhile. Nothing was changed",
+      "failoverctl status shows what it waits for. If the other side's guard is gone for good and can't confirm its "
+      "fence: the same order with --skip-gate fence, at your word that its database is dead." } },
     /* Who holds the marked database is the one who can say that it is shut. */
     { ORDER_RECONCILE, { ANSWER_NO_COORDINATOR, EXIT_GATE,
       "refused: the node that made the mark is not heard, or does not vote yet, and only it can shut the marked "
@@ -279,10 +285,9 @@ void order_answer_text(struct text *text, enum order_kind kind, const struct mes
 static void reconcile_todo(struct text *text, enum gate_id gate)
 {
     if (gate == GATE_FENCE)
-        text_append(text, "It is not proven that the marked database is shut. Give the order again when "
-                          "failoverctl status shows "
-                          "its fence confirmed; if it is gone for good: --skip-gate fence, at your word that it is "
-                          "dead.");
+        text_append(text, "It is not proven that the database of the side that is given up is shut. Give the order "
+                          "again when failoverctl status shows its fence confirmed; if it is gone for good: --skip-gate "
+                          "fence, at your word that it is dead.");
     else
         text_appendf(text, "failoverctl status shows why. If you know better: --skip-gate %s.", gate_name(gate));
 }

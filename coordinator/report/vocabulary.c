@@ -161,8 +161,9 @@ static const struct vocabulary_row rows[] = {
       "{node} writes, or may, under a majority's lease: our database is shut, keeps what it has, and is not opened "
       "by the "
       "broken glass any more. A person has to reconcile",
-      "our database is not opened by the broken glass any more, and is shut now: a person reconciles, or it was "
-      "made a standby again since the glass was broken for it. Then a person has to reconcile" },
+      "our database is not opened by the broken glass any more, and is shut now: a person reconciles; or it was "
+      "made a standby again since the glass was broken for it, or others know from before this disk went back that it "
+      "was given up. Then a person has to reconcile" },
     { NOTE_MARK_SHUT, "mark_shut", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
       "the database of {region} is shut, proven; what was written by the broken glass stays in it until a person "
       "reconciles",

@@ -26,9 +26,10 @@
  *    its disk, as soon as it hears of such a lease: from that guard (open, or its lease runs) or from any voter by
  *    whose grant it may run. A voter that would refuse a new lease does not break a running one off, so both sides go
  *    by the same fact. Where that fact is wrong (a grant that never made a majority), both are shut and a person
- *    decides: never two. With on_quorum_loss keep the guard that the ledger names needs no lease to stay open, and no
- *    voter renews one for it beside a mark: there the fact is that it is open, and whoever hears that from it tells it
- *    on like a grant of its own (is_kept_open), since the marked side may hear that node and not the guard.
+ *    decides: never two. The marked side may hear neither of these, but a node without a vote that hears the guard. So
+ *    whoever hears the guard that the ledger names say that it is open under its lease tells that on like a grant of
+ *    its own (is_heard_open). With on_quorum_loss keep that guard needs no lease to stay open, and no voter renews one
+ *    for it beside a mark: there the fact is that it is open.
  *
  * So with the old writer dead and the ledger as it was, the marked side goes on and nobody else opens. With a majority
  * that went on without it, the marked side is shut at contact, keeps all that it has, and is never opened by that mark
@@ -121,6 +122,15 @@ static void keep(const struct turn *turn)
         *turn->persist = true;
 }
 
+/* What others tell of our own mark they had from us, and not before it was on our disk. That it was given up, where our
+ * disk says that it stands, was before that went back: another may have opened for it. */
+static void hear_own(struct service *s, struct turn *turn, const struct mark *told)
+{
+    const struct mark *own = own_mark(s);
+    if (own->id == told->id && own->state == MARK_STANDS && told->state > MARK_STANDS)
+        glass_give(s, turn, NODE_NONE, told->yields);
+}
+
 void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
 {
     if (told->state <= MARK_NONE || told->state >= MARK_STATE_COUNT || told->id == 0 ||
@@ -130,9 +140,12 @@ void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
     const struct ledger *l = service_ledger(s);
     struct mark *m = &s->marks[told->region];
     bool ended = l != NULL && ledger_is_reconciled(l, told->id);
-    /* Of our own nobody knows better; another of our region is about the same database. */
-    if (ended || m == own_mark(s))
+    if (ended)
         return;
+    if (m == own_mark(s)) { /* another of our region is about the same database */
+        hear_own(s, turn, told);
+        return;
+    }
     /* We made it, and our disk doesn't show it: it is over, and whoever tells of it has not heard that; or our disk
      * went back to before it. In neither case do we open by it, which only what is on our own disk allows: what is
      * over bars nobody else any more, and what we forgot we may have given up, and another opened for that. As long
@@ -212,21 +225,23 @@ static bool has_news(const struct service *s, const struct turn *turn, node_id n
     return n != turn_self(turn) && turn_heard(turn, n) && news;
 }
 
-/* By the guard that the ledger names, lease or not, as it allows: we hear that guard say so. */
-static bool is_kept_open(const struct service *s, const struct turn *turn)
+/* The guard that the ledger names says to us that it holds its database open: under a lease that runs, or without one,
+ * as the ledger allows. */
+static bool is_heard_open(const struct service *s, const struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
-    if (l == NULL || !l->keep_on_quorum_loss || l->writer == REGION_NONE || !has_news(s, turn, l->guard.node))
+    if (l == NULL || l->writer == REGION_NONE || !has_news(s, turn, l->guard.node))
         return false;
     const struct remote *r = &s->remotes[l->guard.node];
-    return r->fence == FENCE_OPEN && instance_equal(r->instance, l->guard);
+    bool held = l->keep_on_quorum_loss || !mono_reached(turn->now, r->lease_until);
+    return held && r->fence == FENCE_OPEN && instance_equal(r->instance, l->guard);
 }
 
 node_id glass_granting(const struct service *s, const struct turn *turn)
 {
     if (may_run(s, turn))
         return s->acceptor.granted.node;
-    return is_kept_open(s, turn) ? service_ledger(s)->guard.node : NODE_NONE;
+    return is_heard_open(s, turn) ? service_ledger(s)->guard.node : NODE_NONE;
 }
 
 bool glass_is_granted(const struct service *s, const struct turn *turn, node_id guard)

@@ -121,6 +121,17 @@ static void check_overdue(struct service *s, struct turn *turn)
 
 /* ---- a person's word ---- */
 
+/* A process that takes up what was granted before begins at the lease, and on the way to what is held it would say once
+ * more that the database may open. That one was promoted and serves: to hold a step is no reason to shut it. */
+static void keep_open(struct service *s)
+{
+    const struct ledger *l = service_ledger(s);
+    if (!s->run.resumed || s->guard.open_epoch == l->epoch || l->operation.phase != PHASE_GRANTED ||
+        !operation_moves(l->operation.kind) || !service_seen_primary(s, s->home))
+        return;
+    s->guard.open_epoch = l->epoch;
+}
+
 /* Held, no step begins or ends and no act is sent. What was sent ends, and its answer is kept. The guard's work is none
  * of this: it goes on renewing, fencing and shutting by the ledger, so no lease or fence lapses for it. */
 static void stand_still(struct service *s, struct turn *turn)
@@ -131,6 +142,7 @@ static void stand_still(struct service *s, struct turn *turn)
     run->held = true;
     if (run->step == STEP_FENCE)
         cut_off_take(s, turn);
+    keep_open(s);
 }
 
 /* The deadlines had no time to run meanwhile. What rests on looks that have grown old is looked at again by the steps
@@ -212,6 +224,7 @@ static void take_up(struct service *s, struct turn *turn, const struct ledger *l
         .kind = l->operation.kind,
         .started = turn->now,
         .abort_gate = GATE_COUNT,
+        .resumed = l->operation.phase == PHASE_GRANTED,
     };
     bool began_here = s->proposed_operation == l->operation.id;
     struct note *note =

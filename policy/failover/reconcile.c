@@ -9,20 +9,26 @@
  *                           listed and rejoined like any old primary's.
  *
  * The mark's maker carries both out, since what has to be shut first is its own; while the mark stands no other
- * coordinator takes that over from it (operation.c). Where it is gone before a person said so, a mark can still be
- * set aside by whoever can propose: when it was known shut before, or at the word of a person who skips the fence by
- * name. Each is a compare-and-set on the ledger, so of two people who say the opposite one is told that the other was
- * first.
+ * coordinator takes that over from it (operation.c). Where it is gone, before a person said so or before it has given
+ * the mark up, a mark can still be set aside by whoever can propose: when it was known shut before, or at the word of a
+ * person who skips the fence by name. Each is a compare-and-set on the ledger, so of two people who say the opposite
+ * one is told that the other was first.
  */
 #include "policy/failover/word.h"
 #include "policy/service.h"
 
-/* A person who keeps the marked side has said what these ask: what was lost is shown before, and the old writer's fence
- * is vouched for by the word that broke the glass. The old lease is waited out all the same (steps.c). */
+/* A person who keeps the marked side has said what these ask: what was lost is shown before. */
 #define SAID_GATES                                                                                                     \
     ((1u << GATE_MAJORITY_FAILED) | (1u << GATE_TARGET_STREAMING) | (1u << GATE_LOSS_WITHIN_RPO) |                     \
-     (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_NOT_PAUSED) | (1u << GATE_FENCE) |                  \
-     (1u << GATE_APPROVED))
+     (1u << GATE_OUTAGE_MIN) | (1u << GATE_COOLDOWN) | (1u << GATE_NOT_PAUSED) | (1u << GATE_APPROVED))
+
+/* The old writer's fence is vouched for by the word that broke the glass, if it is the one that was named then. Of a
+ * writer that was named since nobody has said that it is dead: its fence is proven as in any failover, or skipped by
+ * name. The old lease is waited out all the same (steps.c). */
+static uint32_t said_gates(const struct ledger *l, const struct mark *m)
+{
+    return l->guard_epoch <= m->epoch ? SAID_GATES | 1u << GATE_FENCE : SAID_GATES;
+}
 
 static bool skips_fence(const struct pending_order *o)
 {
@@ -76,7 +82,7 @@ static void keep_marked(struct service *s, struct turn *turn, const struct ledge
 {
     struct pending_order *o = &s->order;
     struct gate gates[GATE_COUNT];
-    uint32_t skipped = o->order.skipped_gates | SAID_GATES;
+    uint32_t skipped = o->order.skipped_gates | said_gates(l, m);
     gates_judge(s, turn, o->order.to, false, skipped, NULL, gates);
     gates[GATE_NO_MARK].open = glass_count(s, m->id) == 0;
     enum gate_id shut = gates_first_shut(gates);
@@ -110,6 +116,28 @@ enum order_answer reconcile_late(const struct service *s)
     return shutting && s->order.operation == 0 ? ANSWER_GATE : ANSWER_NO_QUORUM;
 }
 
+/* The other way was begun, and who carries it out is silent. While its mark may stand nobody takes that over
+ * (operation.c), nor goes back: with a maker that is gone for good the service would stay shut. So whoever says by name
+ * that the marked database is dead sets the mark aside even now, as before the begin; from there the operation can be
+ * taken over, or begun anew towards another region. Of this word and a grant of the silent one's exactly one is chosen.
+ */
+static bool is_left_behind(const struct service *s, const struct turn *turn, const struct ledger *l,
+                           const struct mark *m)
+{
+    const struct pending_order *o = &s->order;
+    return m != NULL && o->order.to != m->region && (m->state == MARK_SHUT || skips_fence(o)) &&
+           !service_able(s, turn, l->operation.executor);
+}
+
+/* It was begun in wait for a proof that does not come any more, since the guard that had to give it is gone: the same
+ * person, or another, vouches for the fence now. */
+static bool vouches_since(const struct service *s, const struct ledger *l, const struct mark *m)
+{
+    const struct ledger_operation *op = &l->operation;
+    return m != NULL && s->order.order.to == m->region && skips_fence(&s->order) && op->phase == PHASE_BEGUN &&
+           (op->skipped_gates >> GATE_FENCE & 1u) == 0;
+}
+
 void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
@@ -120,7 +148,7 @@ void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
     enum order_answer said = ANSWER_COUNT;
     if (ended && o->operation == id) /* set aside, as we put forward */
         said = ANSWER_ACCEPTED;
-    else if (other_way)
+    else if (other_way && !is_left_behind(s, turn, l, m) && !vouches_since(s, l, m))
         said = ANSWER_BUSY;
     else if (ended)
         said = ANSWER_ALREADY;

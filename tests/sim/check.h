@@ -37,6 +37,10 @@ void check_sets_init(struct world *world, node_set voters);
 void check_sets_free(struct world *world);
 /* A host's disk says that this is on it. */
 void check_set(struct world *world, struct host *host, const struct durable *durable);
+/* ...asks for promises about it: by a ballot that no other process, life or store has used. */
+void check_set_ballot(struct world *world, const struct host *host, const struct message *message);
+/* ...starts, and its disk forgot the last write of its life before. */
+void check_set_forgot(struct world *world, const struct host *host);
 
 /* ---- the register (check_register.c) ---- */
 
@@ -122,7 +126,7 @@ void check_glass_promotion(struct world *world, const struct host *host, const s
 void check_barred(struct world *world, const struct host *host, const struct act *act);
 void check_told(struct world *world, const struct host *host, const struct message *message);
 void check_met(struct world *world, const struct host *host, uint8_t from, const struct message *message);
-void check_reconcile_ordered(struct world *world, uint8_t service, uint64_t mark, region_id keep);
+void check_reconcile_ordered(struct world *world, uint8_t service, const struct order *order);
 /* A zone was changed by `host` from `before` to what it is now. */
 void check_zone(struct world *world, struct host *host, const struct act *act, uint8_t zone,
                 const struct zone_state *before);

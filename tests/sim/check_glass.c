@@ -5,11 +5,12 @@
  * are held to:
  *   - nothing is promoted or opened by a mark that is not on its maker's disk;
  *   - nothing is opened, right after a start, by a mark that stands again because the disk went back: who knows better
- *     is heard first;
+ *     is heard first; nor by one of which others tell that it was given up;
  *   - from the first contact of two that write on there is one, after the time that hearing and shutting take;
  *   - who has such a mark on its disk and starts anew opens nothing by a lease;
  *   - a mark goes from a disk, and into the ledger as reconciled, only at a person's order, the way that was ordered;
- *   - the old lease is over when the marked side is granted one. */
+ *   - the old lease is over when the marked side is granted one; and nobody's word stands for the fence of a writer
+ *     that was named since, but one that said so by name. */
 #include "tests/sim/truth.h"
 
 #include <string.h>
@@ -49,7 +50,8 @@ static bool is_mark(const struct truth *t, uint64_t id)
 static void made(struct world *w, struct truth *t, const struct host *h, const struct mark *m)
 {
     t->glasses[h->region] = (struct truth_glass){ .id = m->id, .host = host_index(w, h), .instance = m->maker.id,
-                                                  .met_us = TRUTH_NEVER_US, .last_us = TRUTH_NEVER_US };
+                                                  .epoch = m->epoch, .met_us = TRUTH_NEVER_US,
+                                                  .last_us = TRUTH_NEVER_US };
     t->mark_ids[t->next_mark] = m->id;
     t->next_mark = (uint8_t)((t->next_mark + 1u) % TRUTH_MARKS);
     w->beyond[BEYOND_RISK] = true;
@@ -165,6 +167,7 @@ void check_went_back(struct world *w, const struct host *h)
         if (back)
             world_say(w, h, "finds its mark as it stood before");
         glass->back_us = back ? w->now_us : 0;
+        glass->told = 0;
         if (found_it && found->state < glass->state)
             glass->state = found->state;
     }
@@ -189,12 +192,17 @@ static bool stands(const struct truth *t, region_id r)
     return t->glasses[r].id != 0 && t->glasses[r].state == MARK_STANDS;
 }
 
-/* The act was asked for while the mark stood; giving it up overtakes nothing that is under way. */
+/* For how long what was asked for may still be done: giving a mark up overtakes nothing that is under way. */
+static int64_t act_takes_us(const struct world *w)
+{
+    return 2 * w->act_us[ACT_FENCE_HOLD] + w->act_us[ACT_FENCE_SHUT] + 2 * truth_slack_us(w);
+}
+
+/* The act was asked for while the mark stood. */
 static bool covered_by_mark(const struct world *w, const struct truth *t, const struct host *h)
 {
     const struct truth_glass *g = &t->glasses[h->region];
-    int64_t takes = 2 * w->act_us[ACT_FENCE_HOLD] + w->act_us[ACT_FENCE_SHUT] + 2 * truth_slack_us(w);
-    bool just_given = g->state != MARK_STANDS && w->now_us - g->given_us <= takes;
+    bool just_given = g->state != MARK_STANDS && w->now_us - g->given_us <= act_takes_us(w);
     return g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance &&
            (stands(t, h->region) || just_given);
 }
@@ -214,10 +222,15 @@ bool truth_is_marked(const struct world *w, uint8_t service, region_id r)
 /* An old disk's mark: it went by it too soon; or nobody told it better, and it can't know. */
 static void check_stood_again(struct world *w, const struct truth *t, const struct host *h)
 {
-    int64_t back_us = t->glasses[h->region].back_us;
+    const struct truth_glass *g = &t->glasses[h->region];
+    int64_t back_us = g->back_us;
     if (back_us == 0)
         return;
     w->beyond[BEYOND_DISK] = true;
+    if (g->told > 1 && w->now_us - g->told_us > act_takes_us(w))
+        world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and others have told it that it "
+                                        "was given up",
+                    h->name);
     if (w->now_us - back_us < HEARS_US)
         world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and has not heard the others",
                     h->name);
@@ -262,6 +275,15 @@ void check_barred(struct world *w, const struct host *h, const struct act *act)
 
 /* ---- contact ---- */
 
+static void was_told(const struct world *w, struct truth_glass *g, const struct message *m)
+{
+    const struct mark *told = &m->as.gossip.mark;
+    if (told->id != g->id || told->state <= MARK_STANDS || g->back_us == 0 || g->told > 1)
+        return;
+    g->told++;
+    g->told_us = w->now_us;
+}
+
 void check_met(struct world *w, const struct host *h, uint8_t from, const struct message *m)
 {
     if (m->service >= w->service_count)
@@ -270,6 +292,8 @@ void check_met(struct world *w, const struct host *h, uint8_t from, const struct
     struct truth_glass *g = &t->glasses[h->region];
     const struct host *other = &w->hosts[from];
     bool maker = g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance;
+    if (m->kind == MESSAGE_GOSSIP && maker && other != h)
+        was_told(w, g, m);
     if (m->kind != MESSAGE_GOSSIP || !maker || other->region == h->region || !m->as.gossip.guard)
         return;
     int64_t sent_us = host_true(other, m->sent_us);
@@ -312,10 +336,11 @@ const struct host *truth_glass_late(const struct world *w, uint8_t service, regi
 
 /* ---- reconciling ---- */
 
-void check_reconcile_ordered(struct world *w, uint8_t service, uint64_t mark, region_id keep)
+void check_reconcile_ordered(struct world *w, uint8_t service, const struct order *order)
 {
     struct truth *t = w->services[service].truth;
-    t->reconciles[t->next_reconcile] = (struct truth_reconcile){ mark, keep };
+    bool vouched = (order->skipped_gates >> GATE_FENCE & 1u) != 0;
+    t->reconciles[t->next_reconcile] = (struct truth_reconcile){ order->operation, order->to, vouched };
     t->next_reconcile = (uint8_t)((t->next_reconcile + 1u) % TRUTH_MARKS);
 }
 
@@ -323,6 +348,14 @@ static bool was_ordered(const struct truth *t, uint64_t mark, bool keeps_marked,
 {
     for (size_t i = 0; i < TRUTH_MARKS; i++)
         if (t->reconciles[i].mark == mark && mark != 0 && (t->reconciles[i].keep == region) == keeps_marked)
+            return true;
+    return false;
+}
+
+static bool was_vouched(const struct truth *t, uint64_t mark)
+{
+    for (size_t i = 0; i < TRUTH_MARKS; i++)
+        if (t->reconciles[i].mark == mark && t->reconciles[i].vouched)
             return true;
     return false;
 }
@@ -364,6 +397,10 @@ void check_reconciled(struct world *w, uint8_t service, const struct ledger *bef
     if (g != NULL && g->state == MARK_STANDS && w->hosts[g->host].disk.instance == g->instance)
         world_break(w, INVARIANT_LEASE, "the marked side is granted, and its maker's disk says that it may open "
                                         "without a lease");
+    bool skipped = (before->operation.skipped_gates >> GATE_FENCE & 1u) != 0;
+    if (g != NULL && skipped && before->guard_epoch > g->epoch && !was_vouched(t, mark))
+        world_break(w, INVARIANT_LEASE, "the marked side is granted at a person's word that the other is dead, which "
+                                        "was said before that one was named");
     for (uint64_t v = t->top; v > 0; v--) { /* the outgoing guard, in its own epoch */
         const struct ledger *old = &t->chosen[v];
         if (old->epoch != before->guard_epoch || old->writer == REGION_NONE)

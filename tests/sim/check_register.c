@@ -358,6 +358,8 @@ static void check_ballot(struct world *w, const struct host *h, struct truth_vot
 
 void check_sent(struct world *w, struct host *h, const struct message *m)
 {
+    if (m->kind == MESSAGE_VOTERS_PREPARE)
+        check_set_ballot(w, h, m);
     if (m->service >= w->service_count)
         return;
     struct truth_voter *voter = &w->services[m->service].truth->voters[host_index(w, h)];

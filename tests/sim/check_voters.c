@@ -26,11 +26,23 @@ struct set_round {
 
 #define SET_ROUNDS 32
 
+/* A ballot by which a process asked for promises about the version after `version`. */
+struct set_asked {
+    uint64_t version;
+    struct ballot ballot;
+    uint8_t host;
+    uint32_t life;
+};
+
+#define SET_ASKED 64
+
 struct truth_sets {
     uint64_t top;            /* newest version that is truly chosen */
     struct set_truth sets[WORLD_SETS_MAX]; /* by version, from 1 */
     struct set_round rounds[SET_ROUNDS];
     uint8_t next_round;
+    struct set_asked asked[SET_ASKED]; /* of all hosts, the newest */
+    uint8_t next_asked;
     uint64_t host_version[POLICY_NODES_MAX]; /* the newest that each host's disk said it has */
     uint64_t host_identity[POLICY_NODES_MAX];
 };
@@ -285,6 +297,35 @@ void check_set(struct world *w, struct host *h, const struct durable *durable)
         if (known->stored_us == TRUTH_NEVER_US && has_majority(&known->set, known->stored))
             known->stored_us = w->now_us;
     }
+}
+
+/* The last write of its life before is not there: what that said of the voters is forgotten with it. Whether it may
+ * vote like that is check_voting()'s to say. */
+void check_set_forgot(struct world *w, const struct host *h)
+{
+    uint8_t n = host_index(w, h);
+    uint64_t found = h->disk.durable.voters.set.version;
+    if (w->sets->host_identity[n] == h->disk.instance && w->sets->host_version[n] > found)
+        w->sets->host_version[n] = found;
+}
+
+/* Of two processes that ask by one ballot, a node's own lives and stores among them, each could put another set
+ * forward by it, and voters that promised it once promise it again. Each version is a decree of its own. */
+void check_set_ballot(struct world *w, const struct host *h, const struct message *m)
+{
+    struct truth_sets *t = w->sets;
+    struct set_asked now = { m->voters_version, m->as.voters.ballot, host_index(w, h), h->life };
+    for (size_t i = 0; i < SET_ASKED; i++) {
+        const struct set_asked *a = &t->asked[i];
+        if (a->version != now.version || truth_ballots(a->ballot, now.ballot) != 0)
+            continue;
+        if (a->host != now.host || a->life != now.life)
+            world_break(w, INVARIANT_REGISTER, "%s asks about the voters by a ballot that another process used",
+                        h->name);
+        return; /* one message, to several */
+    }
+    t->asked[t->next_asked] = now;
+    t->next_asked = (uint8_t)((t->next_asked + 1u) % SET_ASKED);
 }
 
 /* ---- its life ---- */

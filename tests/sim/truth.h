@@ -83,11 +83,14 @@ struct truth_answer {
 struct truth_glass {
     uint64_t id;               /* 0: none ever */
     uint64_t instance;
+    uint64_t epoch;            /* of the register as its maker knew it then */
     uint8_t host;
     enum mark_state state;
     region_id yields;
     bool forgot;               /* its maker's disk went back to before it */
     int64_t back_us;           /* > 0: it went back to when it stood; since when its process knows that mark */
+    uint8_t told;              /* how often others have said to that process that the mark was given up... */
+    int64_t told_us;           /* ...and when for the second time: one may be overtaken by what was said later */
     int64_t given_us;
     region_id met;             /* whose open database it hears of... */
     int64_t met_us, last_us;   /* ...since when without a silence, and last */
@@ -108,6 +111,7 @@ struct truth_known {
 struct truth_reconcile {
     uint64_t mark;
     region_id keep;
+    bool vouched;              /* ...for the fence of the side that is given up, by name */
 };
 
 struct truth_step {

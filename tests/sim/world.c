@@ -122,7 +122,7 @@ void world_order(struct world *w, struct host *h, uint8_t service, const struct 
 {
     struct node_event event = { .kind = EVENT_ORDER };
     if (order->kind == ORDER_RECONCILE)
-        check_reconcile_ordered(w, service, order->operation, order->to);
+        check_reconcile_ordered(w, service, order);
     if (order->kind == ORDER_TICK)
         check_tick_ordered(w, service, w->tickets + 1, order);
     else if (order->kind != ORDER_ADOPT && order->kind != ORDER_BREAK)

@@ -206,8 +206,10 @@ void world_host_start(struct world *w, struct host *h)
     /* Opening a store writes to it. Without one the process is a stranger to everybody, and mute. */
     bool opens = !h->disk.fails;
     h->disk.restarts += opens;
-    if (h->disk.forgot)
+    if (h->disk.forgot) {
         check_forgot(w, h);
+        check_set_forgot(w, h);
+    }
     if (h->store_was_lost)
         check_went_back(w, h);
     h->disk.forgot = false; /* whatever it was, this life never knew it */

@@ -281,6 +281,23 @@ static void questions_are_answered_in_order(void)
     stop();
 }
 
+/* Another node may answer late what a former process forwarded to it: that is nobody's answer here. */
+static void each_process_has_tickets_of_its_own(void)
+{
+    uint64_t first = 0;
+    for (int process = 0; process < 2; process++) {
+        start(false, 0);
+        behaviour = ANSWERS_LATER;
+        int fd = dial();
+        say(fd, STATUS);
+        CU_ASSERT_TRUE_FATAL(until(has_ticket));
+        CU_ASSERT_NOT_EQUAL(held_ticket, first);
+        first = held_ticket;
+        close(fd);
+        stop();
+    }
+}
+
 static void answers_may_come_later(void)
 {
     start(false, 0);
@@ -681,6 +698,7 @@ static void a_stale_socket_is_replaced_and_a_live_one_is_not(void)
 }
 
 SUITE_MAIN("control_server", TEST(questions_are_answered_in_order), TEST(answers_may_come_later),
+           TEST(each_process_has_tickets_of_its_own),
            TEST(wrong_requests_are_refused), TEST(garbage_ends_only_its_own_connection),
            TEST(half_lines_and_silence_end_at_the_deadline), TEST(a_crowd_of_idlers_makes_room),
            TEST(a_client_that_never_reads_harms_nobody),

@@ -279,18 +279,20 @@ static void a_new_installation_beside_a_mark_is_none(void)
     }
 }
 
-/* What needs no lease to be open no grant tells of: whoever hears it tells. */
-static void a_writer_kept_open_is_told_on(void)
+/* Where the grants are not heard of, or there are none since it needs no lease: whoever hears that it is open tells. */
+static void a_writer_heard_open_is_told_on(void)
 {
     struct remote open = { .heard = true, .at = AT(NOW), .fence = FENCE_OPEN, .instance = guard_of_0,
                            .granting = NODE_NONE };
-    struct remote shut = open, other = open, stale = open;
+    struct remote shut = open, other = open, stale = open, leased = open;
+    leased.lease_until = AT(NOW + 1);
     shut.fence = FENCE_CONFIRMED;
     other.instance.id = 4242;
     stale.at = AT(NOW - 30);
     struct { const struct remote *said; bool keep, named; node_id told; } cases[] = {
         { &open, true, true, 0 },          { &open, false, true, NODE_NONE },  { &open, true, false, NODE_NONE },
         { &shut, true, true, NODE_NONE },  { &other, true, true, NODE_NONE },  { &stale, true, true, NODE_NONE },
+        { &leased, false, true, 0 },       { &leased, false, false, NODE_NONE },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ledger l = fixture_first();
@@ -356,13 +358,26 @@ static void what_is_told_is_remembered_and_only_grows(void)
     CU_ASSERT_EQUAL(glass_count(s, 9), 0);
 }
 
-static void of_our_own_nobody_knows_better(void)
+/* What others know of our own they had from us: that it was given up, which our disk has forgotten, but not that its
+ * database is shut now; nor is another mark of ours about this one. */
+static void of_our_own_we_hear_that_it_was_given_up(void)
 {
-    struct service *s = broken();
+    for (int state = MARK_STANDS; state <= MARK_SHUT; state++) {
+        struct service *gave = broken();
+        struct turn then = turn_at(NOW);
+        struct mark said = mark_of(1, (enum mark_state)state);
+        said.id++;
+        glass_hear(gave, &then, &said);
+        CU_ASSERT(glass_stands(gave));
+        said.id--;
+        said.yields = 2;
+        glass_hear(gave, &then, &said);
+        CU_ASSERT_EQUAL(glass_stands(gave), state == MARK_STANDS);
+        CU_ASSERT(state == MARK_STANDS || (glass_own(gave)->state == MARK_GIVEN && glass_own(gave)->yields == 2));
+    }
+    struct service *s;
     struct turn turn = turn_at(NOW);
-    struct mark told = mark_of(1, MARK_SHUT);
-    glass_hear(s, &turn, &told);
-    CU_ASSERT(glass_stands(s));
+    struct mark told;
     /* A node that lost its store hears of what its former self did: it holds nothing open by that. */
     s = alone();
     told = mark_of(1, MARK_STANDS);
@@ -546,8 +561,8 @@ SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a
            TEST(what_was_given_up_is_shut_and_stays_so), TEST(a_mark_bars_all_but_for_whom_it_was_given_up),
            TEST(open_stays_open_and_shut_stays_shut), TEST(what_nobody_holds_open_is_shut),
            TEST(a_new_installation_beside_a_mark_is_none), TEST(a_voter_begins_no_lease_and_breaks_none_off),
-           TEST(a_writer_kept_open_is_told_on),
-           TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_nobody_knows_better),
+           TEST(a_writer_heard_open_is_told_on),
+           TEST(what_is_told_is_remembered_and_only_grows), TEST(of_our_own_we_hear_that_it_was_given_up),
            TEST(nobody_opens_by_hearsay),
            TEST(a_process_that_starts_hears_others_before_it_goes_by_its_mark),
            TEST(an_old_disk_opens_nothing_by_its_mark), TEST(a_mark_promotes_once),
