@@ -312,6 +312,8 @@ struct glass {
     struct mono_time retry_at;
     bool opened;               /* said */
     struct policy_text detail; /* the last thing that did not work */
+    region_id rival;           /* seen to write beside us although nobody says to hold it; REGION_NONE: none is */
+    struct mono_time rival_since;
 };
 
 /* Our own region's standby on its way to the writer. */

@@ -10,7 +10,7 @@
  *   open     guard.c holds it open, ten minutes at a time, by its live guard alone
  *
  * While the marked node meets nobody, that person's word is the only proof of one writer, and everything says so.
- * From the first contact on the nodes have to see to it themselves. Three rules do, whoever is met first:
+ * From the first contact on the nodes have to see to it themselves. Four rules do, whoever is met first:
  *
  *  - Nobody opens anew who knows of a mark, but for whom it was given up, once its database is known shut: a guard
  *    opens nothing on any lease, a voter begins no lease (glass_refuses). The mark is told on, and kept on the disk of
@@ -30,6 +30,9 @@
  *    whoever hears the guard that the ledger names say that it is open under its lease tells that on like a grant of
  *    its own (is_heard_open). With on_quorum_loss keep that guard needs no lease to stay open, and no voter renews one
  *    for it beside a mark: there the fact is that it is open.
+ *  - Neither rule helps where the marked side hears a database write on that nobody says to hold, and is not heard
+ *    there: who would shut it never learns of the mark. So it gives way as well to what is seen to write for longer
+ *    than shutting it would have taken (who_writes_on).
  *
  * So with the old writer dead and the ledger as it was, the marked side goes on and nobody else opens. With a majority
  * that went on without it, the marked side is shut at contact, keeps all that it has, and is never opened by that mark
@@ -190,7 +193,7 @@ static void forget_reconciled(struct service *s, struct turn *turn)
             continue;
         note_mark(s, turn, NOTE_MARK_ENDED, m);
         if (m == own_mark(s))
-            s->glass = (struct glass){ .attempt = s->glass.attempt };
+            s->glass = (struct glass){ .attempt = s->glass.attempt, .rival = REGION_NONE };
         *m = (struct mark){ .state = MARK_NONE };
         keep(turn);
     }
@@ -267,6 +270,59 @@ static node_id who_leads(const struct service *s, const struct turn *turn)
             return r->granting;
     }
     return NODE_NONE;
+}
+
+/* The newest look that tried a write, or found no primary. (A node of the region itself tries one, and none while it
+ * knows the database fenced.) */
+static bool is_newer_look(const struct sighting *seen, const struct sighting *than)
+{
+    bool tells = seen->known && (seen->facts.write_checked || seen->facts.in_recovery);
+    return tells && (than == NULL || seen->at.us > than->at.us);
+}
+
+/* When a database of another region was last seen to be a primary that acknowledges writes, and by whom. NULL: none is. */
+static const struct sighting *who_writes(const struct service *s, const struct turn *turn, region_id *region,
+                                         node_id *observer)
+{
+    for (*region = 0; *region < turn->config->region_count; (*region)++) {
+        const struct sighting *newest = NULL;
+        for (node_id n = 0; *region != s->home && n < turn->config->node_count; n++)
+            if (is_newer_look(&s->health.sightings[*region][n], newest)) {
+                newest = &s->health.sightings[*region][n];
+                *observer = n;
+            }
+        if (newest != NULL && !newest->facts.in_recovery && newest->facts.write_ok &&
+            mono_since(turn->now, newest->at) <= s->policy->evidence_max_age_us)
+            return newest;
+    }
+    return NULL;
+}
+
+/* For as long as a guard that hears of our mark may take to shut what nobody holds open: a grant of the dead one's may
+ * count until its lease is over, and the mark has to get there. */
+static int64_t rival_may_take_us(const struct service *s, const struct turn *turn)
+{
+    const struct ledger *l = service_ledger(s);
+    int64_t lease_us = l != NULL ? l->longest_lease_us : s->policy->lease_us;
+    return lease_us + SILENT_HEARTBEATS * turn->config->heartbeat_us;
+}
+
+/* It was still seen to write after that time: whoever looks after it does not hear us, and will not give way. Judged by
+ * when it was looked at, so that an old look proves nothing. NODE_NONE: there is none such; else who saw it. */
+static node_id who_writes_on(struct service *s, struct turn *turn, region_id *region)
+{
+    struct glass *g = &s->glass;
+    node_id observer = NODE_NONE;
+    const struct sighting *seen = who_writes(s, turn, region, &observer);
+    if (seen == NULL) {
+        g->rival = REGION_NONE;
+        return NODE_NONE;
+    }
+    if (g->rival != *region) {
+        g->rival = *region;
+        g->rival_since = seen->at;
+    }
+    return mono_since(seen->at, g->rival_since) >= rival_may_take_us(s, turn) ? observer : NODE_NONE;
 }
 
 /* ---- giving up ---- */
@@ -481,15 +537,25 @@ static void work(struct service *s, struct turn *turn)
     }
 }
 
+static void give_way(struct service *s, struct turn *turn, const struct mark *m)
+{
+    if (m->state != MARK_STANDS)
+        return;
+    node_id to = who_leads(s, turn);
+    region_id region = to != NODE_NONE ? turn->config->region_of[to] : REGION_NONE;
+    if (to == NODE_NONE)
+        to = who_writes_on(s, turn, &region);
+    if (to != NODE_NONE)
+        glass_give(s, turn, to, region);
+}
+
 void glass_run(struct service *s, struct turn *turn)
 {
     forget_reconciled(s, turn);
     struct mark *m = own_mark(s);
     if (m == NULL)
         return;
-    node_id leads = m->state == MARK_STANDS ? who_leads(s, turn) : NODE_NONE;
-    if (leads != NODE_NONE)
-        glass_give(s, turn, leads, turn->config->region_of[leads]);
+    give_way(s, turn, m);
     see_shut(s, turn, m);
     ask_the_disk(s, turn, m);
     if (m->state == MARK_STANDS && s->glass.on_disk == MARK_STANDS)
@@ -498,6 +564,7 @@ void glass_run(struct service *s, struct turn *turn)
 
 void glass_init(struct service *s, const struct turn *turn, const struct mark marks[POLICY_REGIONS_MAX])
 {
+    s->glass.rival = REGION_NONE;
     for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
         s->marks[r] = marks[r];
     const struct mark *m = &s->marks[s->home];
@@ -567,7 +634,7 @@ static void make_mark(struct service *s, struct turn *turn)
         .timeline = facts->timeline,
         .lsn = facts->lsn,
     };
-    s->glass = (struct glass){ .attempt = s->glass.attempt, .ask_at = turn->now };
+    s->glass = (struct glass){ .attempt = s->glass.attempt, .ask_at = turn->now, .rival = REGION_NONE };
     *turn->persist = true;
     note_mark(s, turn, NOTE_MARK_MADE, &s->marks[s->home])->detail = o->order.by;
 }
