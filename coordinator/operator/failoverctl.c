@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
@@ -24,10 +25,12 @@
 #include "coordinator/operator/failoverctl_probe.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
 #include "coordinator/operator/failoverctl_runbook.h"
+#include "coordinator/operator/failoverctl_screen.h"
 #include "coordinator/operator/failoverctl_time.h"
 #include "coordinator/operator/failoverctl_voters.h"
 #include "coordinator/operator/failoverctl_watch.h"
 #include "coordinator/operator/failoverctl_word.h"
+#include "coordinator/operator/failoverctl_wrap.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
@@ -605,20 +608,31 @@ static int run_complete(int argc, char **argv)
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* A picture of its own, and a document for programs, are left as they are. */
+static void set_style(struct line *line)
+{
+    struct table_style *style = &line->settings.style;
+    style->color = table_color_wanted(stdout, line->no_color);
+    style->width = isatty(STDOUT_FILENO) == 1 ? screen_size().columns : 0;
+    if (!line->settings.json && !line->watch)
+        wrap_terminal(&stdout, STDOUT_FILENO);
+    style->stream = stdout;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "complete") == 0)
         return run_complete(argc - 2, argv + 2);
     struct line line = { .settings = { .socket_path = SOCKET_DEFAULT } };
     (void)setlocale(LC_ALL, "");
+    wrap_terminal(&stderr, STDERR_FILENO);
     line.request = json_object();
     if (line.request == NULL)
         return EXIT_FAILED;
     int code = read_line(&line, argc, argv);
     if (code < 0) {
         set_limit(&line);
-        line.settings.style.stream = stdout;
-        line.settings.style.color = table_color_wanted(stdout, line.no_color);
+        set_style(&line);
         ctl_catch_signals();
         code = run_command(&line);
     }
