@@ -4,6 +4,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/control/control_internal.h"
+#include "coordinator/operator/control_names.h"
 
 #define LOOK_EVERY_US US_PER_S
 
@@ -42,8 +43,7 @@ void control_return_ask(struct control *c, const struct control_request *request
 {
     size_t service = config_find_service(c->parts.cluster, request->arguments.service);
     if (service == CONFIG_NONE) {
-        control_refuse(c->server, request->ticket, "no_service", EXIT_USAGE, "this cluster has no such service",
-                       "failoverctl status lists them.", NULL);
+        control_no_service(c->server, request->ticket, c->parts.cluster, request->arguments.service);
         return;
     }
     if (c->services[service].rejoin == NULL) {

@@ -253,11 +253,12 @@ static const struct command commands[COMMAND_COUNT] = {
       "one operation: how it stands, or when it is over its entry in the history",
       "  ID  as accepted orders print it, or history\n",
       { { "operation", PARAMETER_HEX, true, false } } },
-    [COMMAND_PAUSE] = { COMMAND_PAUSE, "pause", "SERVICE|--all [--for DURATION|--until-resumed] --reason TEXT",
+    [COMMAND_PAUSE] = { COMMAND_PAUSE, "pause", "SERVICE|all [--for DURATION|--until-resumed] --reason TEXT",
       ROLE_OPERATE, true, true,
       "no failover begins by itself, for a while",
-      "  --all            every service of the cluster, one after the other; the exit\n"
-      "                   code is the worst of them\n"
+      "  all, or --all: every service of the cluster, one after the other; the exit\n"
+      "  code is the worst of them.\n"
+      "  --all            the same as all\n"
       "  --for DURATION   how long, such as 30m or 8h (default 1h, at most 7 days); it\n"
       "                   ends by itself then\n"
       "  --until-resumed  until somebody resumes it, however long that is; so does\n"
@@ -268,10 +269,11 @@ static const struct command commands[COMMAND_COUNT] = {
       "  order, with --skip-gate not_paused. Paused again: the new time counts.\n",
       { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, true, false }, { "for_ms", PARAMETER_PAUSE, false, false },
         { "until_resumed", PARAMETER_FLAG, false, false } } },
-    [COMMAND_RESUME] = { COMMAND_RESUME, "resume", "SERVICE|--all --reason TEXT", ROLE_OPERATE, true, true,
+    [COMMAND_RESUME] = { COMMAND_RESUME, "resume", "SERVICE|all --reason TEXT", ROLE_OPERATE, true, true,
       "end a pause: failovers begin by themselves again",
-      "  --all          every service of the cluster that is paused; the exit code is\n"
-      "                 the worst of them\n"
+      "  all, or --all: every service of the cluster that is paused; the exit code is\n"
+      "  the worst of them.\n"
+      "  --all          the same as all\n"
       "  --reason TEXT  why; goes into the audit trail with your name\n",
       { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_OPERATION_PAUSE] = { COMMAND_OPERATION_PAUSE, "operation pause", "ID --reason TEXT", ROLE_OPERATE, true,
@@ -664,6 +666,14 @@ static bool check_glass(const struct command_arguments *arguments, struct fault 
            fault_set(fault, "break_glass needs old_is_dead: how you know that the old database is dead");
 }
 
+const char *command_missing(const struct command *command, const json_t *request)
+{
+    for (size_t i = 0; i < COMMAND_PARAMETERS_MAX && command->parameters[i].key != NULL; i++)
+        if (command->parameters[i].required && json_object_get(request, command->parameters[i].key) == NULL)
+            return command->parameters[i].key;
+    return NULL;
+}
+
 bool command_parse(const struct command *command, const json_t *request,
                    struct command_arguments *arguments, struct fault *fault)
 {
@@ -684,10 +694,9 @@ bool command_parse(const struct command *command, const json_t *request,
         if (parameter->force)
             arguments->role = ROLE_FORCE;
     }
-    for (size_t i = 0; i < COMMAND_PARAMETERS_MAX && command->parameters[i].key != NULL; i++)
-        if (command->parameters[i].required &&
-            json_object_get(request, command->parameters[i].key) == NULL)
-            return fault_set(fault, "%s needs %s", command->name, command->parameters[i].key);
+    const char *missing = command_missing(command, request);
+    if (missing != NULL)
+        return fault_set(fault, "%s needs %s", command->name, missing);
     bool planned = command->id == COMMAND_SWITCHOVER || command->id == COMMAND_FAILBACK ||
                    (command->id == COMMAND_PLAN && arguments->planned != PLANNED_FAILOVER);
     if (planned && accepts_loss(arguments))

@@ -2,6 +2,7 @@
  * answer becomes words. See control_server.h. */
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
+#include "coordinator/operator/control_names.h"
 #include "coordinator/operator/control_parts.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
@@ -146,16 +147,14 @@ bool control_order(struct control_server *server, const struct control_request *
     *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
                                           : CONFIG_NONE;
     if (*service == CONFIG_NONE && !by_id) {
-        control_refuse(server, request->ticket, "no_service", EXIT_USAGE,
-                       "this cluster has no such service", "failoverctl status lists them.", NULL);
+        control_no_service(server, request->ticket, cluster, arguments->service);
         return false;
     }
     size_t to = arguments->to != NULL ? config_find_region(cluster, arguments->to) : CONFIG_NONE;
     if (request->command->id == COMMAND_FAILBACK)
         to = home_of(&cluster->services[*service]);
     if ((command_moves(request->command->id) || arguments->to != NULL) && to == CONFIG_NONE) {
-        control_refuse(server, request->ticket, "no_region", EXIT_USAGE,
-                       "this cluster has no such region", "failoverctl status lists them.", NULL);
+        control_no_region(server, request->ticket, cluster, *service, arguments->to);
         return false;
     }
     int64_t ahead_us = arguments->at_us - base_wall_us();

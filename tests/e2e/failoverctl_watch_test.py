@@ -239,8 +239,9 @@ class NarrowTerminal(Ctl):
 
 
 def main():
+    cases = (Watching, OnATerminal, NarrowTerminal)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(
-        unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (Watching, OnATerminal, NarrowTerminal))))
+        unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, cases)))
     bad = len(result.failures) + len(result.errors)
     print(f"{result.testsRun - bad} passed, {bad} failed")
     return 0 if bad == 0 and result.testsRun > 0 else 1
