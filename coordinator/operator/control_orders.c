@@ -1,5 +1,7 @@
 /* Orders between the control socket and the core: a request becomes a struct order, and the core's
  * answer becomes words. See control_server.h. */
+#include <string.h>
+
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
 #include "coordinator/operator/control_names.h"
@@ -7,6 +9,7 @@
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
 
+#define WORD_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 #define LATER_MAX_US (INT64_C(7) * 24 * 60 * 60 * CLOCK_US_PER_S)
 
 static enum order_kind order_kind_of(enum command_id command)
@@ -26,6 +29,25 @@ static enum order_kind order_kind_of(enum command_id command)
     case COMMAND_DECLINE: return ORDER_DECLINE;
     case COMMAND_OPERATION_SKIP: return ORDER_SKIP;
     default: return ORDER_FAILOVER;
+    }
+}
+
+/* The service and the operation that were asked about, in place of the words SERVICE and ID: to be pasted. */
+static void name_it(struct text *out, const char *todo, const struct command_arguments *asked)
+{
+    const char *const words[] = { "SERVICE", "ID" };
+    const char *const names[] = { asked != NULL ? asked->service : NULL, asked != NULL ? asked->operation : NULL };
+    while (*todo != '\0') {
+        size_t length = strspn(todo, WORD_LETTERS);
+        const char *name = NULL;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+            if (length == strlen(words[i]) && strncmp(todo, words[i], length) == 0)
+                name = names[i];
+        if (name != NULL)
+            text_append(out, name);
+        else
+            text_append_bytes(out, todo, length > 0 ? length : 1);
+        todo += length > 0 ? length : 1;
     }
 }
 
@@ -56,6 +78,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
         order_answer_text(&text, kind, reply);
         order_answer_todo(&next, kind, reply);
     }
+    char named[sizeof todo + 4 * CONFIG_MAX_NAME];
+    struct text with_names = TEXT_OF(named);
+    text_append(&with_names, "");
+    name_it(&with_names, todo, asked);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
     if (reply->operation != 0)
@@ -74,13 +100,13 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     if (reply->answer == ANSWER_ACCEPTED) {
         (void)json_object_set_new(more, "answer", json_string(code));
         (void)json_object_set_new(more, "text", json_string(sentence));
-        (void)json_object_set_new(more, "todo", json_string(todo));
+        (void)json_object_set_new(more, "todo", json_string(named));
         control_end(server, ticket,
                     &(struct control_end){ true, more, code, reply->operation });
         return;
     }
     json_t *error =
-        control_error(code, row != NULL ? row->exit : EXIT_FAILED, sentence, todo, more);
+        control_error(code, row != NULL ? row->exit : EXIT_FAILED, sentence, named, more);
     /* Without a quorum it is not known whether it began; should it have, the name belongs to it. */
     uint64_t operation = reply->answer == ANSWER_NO_QUORUM ? reply->operation : 0;
     control_end(server, ticket, &(struct control_end){ false, error, code, operation });

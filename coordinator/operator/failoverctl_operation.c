@@ -231,6 +231,16 @@ static void tell_open_items(const struct watch *watch, const json_t *service)
         printf("%s\n", line);
 }
 
+/* What moved the writer leaves a database behind that follows nobody. */
+static void tell_next(const json_t *entry)
+{
+    const char *kind = peek_str(entry, "kind", "");
+    bool moved = strcmp(kind, "failover") == 0 || strcmp(kind, "switchover") == 0 || strcmp(kind, "failback") == 0;
+    if (moved && peek_str(entry, "from", NULL) != NULL)
+        printf("Next: the old primary in %s stays fenced, and is no standby, until it is rejoined. On its node: "
+               "failoverctl rejoin %s --reason \"...\"\n", peek_str(entry, "from", "?"), peek_str(entry, "service", "?"));
+}
+
 static void say_goes_on(const struct watch *watch, const char *why)
 {
     fprintf(stderr, "failoverctl: %s; operation %s%s%s goes on without us.\n"
@@ -270,17 +280,17 @@ static enum exit_code finish(struct watch *watch, struct ending end, const struc
     char took[CLOCK_DURATION_TEXT_MAX];
     bool over = end.code == EXIT_DONE || end.code == EXIT_FAILED;
     json_t *why = NULL;
+    json_t *entry = look->told != NULL ? json_incref(look->told) : over ? entry_of(watch) : NULL;
     if (strcmp(end.outcome, "aborted") == 0) {
-        json_t *entry = look->told != NULL ? json_incref(look->told) : entry_of(watch);
         json_t *aborted = json_object_get(entry, "aborted");
         why = json_is_object(aborted) ? json_incref(aborted) : NULL;
-        json_decref(entry);
     }
     if (watch->settings->json) {
         json_t *document = json_pack("{s:b, s:s, s:s?, s:s, s:O?, s:O?}", "ok", end.code == EXIT_DONE, "operation",
                                      watch->id, "service", watch->service[0] != '\0' ? watch->service : NULL, "outcome",
                                      end.outcome, "status", look->service, "why", why);
         json_decref(why);
+        json_decref(entry);
         end.code = ctl_print_json(document, end.code);
         json_decref(document);
         return end.code;
@@ -300,9 +310,12 @@ static enum exit_code finish(struct watch *watch, struct ending end, const struc
                base_format_duration(took, sizeof took, (int64_t)(stopped * 1000)));
     if (over)
         tell_open_items(watch, look->service);
+    if (end.code == EXIT_DONE)
+        tell_next(entry);
     if (end.code == EXIT_FAILED)
         say_why(watch, why);
     json_decref(why);
+    json_decref(entry);
     return fflush(stdout) == 0 ? end.code : EXIT_FAILED;
 }
 

@@ -213,6 +213,8 @@ enum exit_code ctl_rejoin(const struct ctl_settings *settings, json_t *request)
         code = ask_plan(settings, request, &plan);
         if (code == EXIT_DONE)
             code = show_plan(settings, plan);
+        if (code == EXIT_DONE && settings->dry_run && !settings->json && peek_yes(plan, "would_run"))
+            printf("\nTo do it: failoverctl rejoin %s --reason \"...\"\n", peek_str(request, "service", "?"));
         if (code != EXIT_DONE || settings->dry_run || is_nothing(plan))
             goto out;
     }

@@ -32,10 +32,16 @@ class Waiting(Ctl):
         seen = [good(running()), good(running()), good(running("promote")), good(ended("done"))]
         daemon, out, _ = self.check(script(status=seen, history=[told[0], *told]), WAIT, 0,
                                     "step begin done in 3ms", "step fence done in 1.9s", "step promote done in 40ms", "phase begun, on usw2-a, step promote",
-                                    "done after", "writer of shop is us-west-2")
+                                    "done after", "writer of shop is us-west-2", "Next: the old primary in us-east-1",
+                                    'failoverctl rejoin shop --reason "..."')
         self.assertEqual(out.count("step fence done"), 1)
         self.assertNotIn("service", daemon.requests[0])          # of whichever service it is
         self.assertEqual(daemon.requests[-1].get("service"), "shop")
+
+    def test_another_node_carried_it_out(self):
+        told = history("done", total_ms=None, executor="usw2-a")
+        self.check(script(status=good(ended("done")), history=told), ["history"], 0, "us-west-2  done\n",
+                   "carried out by usw2-a: failoverctl history there")
 
     def test_it_is_over_already(self):
         self.check(script(status=good(ended("done")), history=NONE), WAIT, 0, f"done: operation {ID} of shop is over; writer of shop is us-west-2")
