@@ -33,10 +33,13 @@ static enum order_kind order_kind_of(enum command_id command)
 }
 
 /* The service and the operation that were asked about, in place of the words SERVICE and ID: to be pasted. */
-static void name_it(struct text *out, const char *todo, const struct command_arguments *asked)
+static void name_it(struct text *out, const char *todo, const struct command_arguments *asked, uint64_t operation)
 {
+    char id[NAME_HEX_MAX];
+    const char *made = operation != 0 ? format_hex(id, operation) : NULL;
     const char *const words[] = { "SERVICE", "ID" };
-    const char *const names[] = { asked != NULL ? asked->service : NULL, asked != NULL ? asked->operation : NULL };
+    const char *const names[] = { asked != NULL ? asked->service : NULL,
+                                  asked != NULL && asked->operation != NULL ? asked->operation : made };
     while (*todo != '\0') {
         size_t length = strspn(todo, WORD_LETTERS);
         const char *name = NULL;
@@ -81,7 +84,7 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     char named[sizeof todo + 4 * CONFIG_MAX_NAME];
     struct text with_names = TEXT_OF(named);
     text_append(&with_names, "");
-    name_it(&with_names, todo, asked);
+    name_it(&with_names, todo, asked, reply->operation);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
     if (reply->operation != 0)

@@ -345,7 +345,8 @@ static void gate_todo(struct text *text, enum order_kind kind, const struct mess
                           "--skip-gate not_paused.");
     else if (gate == GATE_MAJORITY_FAILED)
         text_append(text, "A writer that is well is moved by failoverctl switchover, which loses nothing. If you know that "
-                          "it is not: --skip-gate majority_failed.");
+                          "it failed: --skip-gate majority_failed. Where no majority of the voters is left to ask, "
+                          "failoverctl status says what can be done.");
     else if (gate == GATE_TARGET_STREAMING)
         text_append(text, "An old primary has to be made a standby before: failoverctl rejoin SERVICE --reason TEXT, on its "
                           "own node. If you know better: --skip-gate target_streaming_and_timeline.");
