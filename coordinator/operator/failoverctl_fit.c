@@ -148,15 +148,18 @@ static const char *broken_at_blank(const char *at, const char *end, size_t colum
     return end;
 }
 
-const char *fit_row_end(const char *at, const char *end, size_t columns, bool whole_commands)
+const char *fit_row_end(const char *at, const char *end, size_t columns, bool whole)
 {
     const char *stop = broken_at_blank(at, end, columns);
+    const char *word = word_end(fit_next(at, end), end);
+    if (whole && stop < word)
+        stop = word; /* nothing but one word, or its beginning */
     const char *command_stop = NULL;
     const char *command = command_across(at, stop, end, &command_stop);
     if (command == NULL)
         return stop;
     if (command == fit_next(at, end))
-        return whole_commands ? command_stop : stop;
+        return whole ? command_stop : stop;
     while (command[-1] == ' ')
         command--;
     return command;

@@ -13,9 +13,9 @@ size_t fit_width(const char *at, const char *end);
 
 /* The end of the row that begins at `at`: no more than `columns` (at least one character), broken at a blank if there
  * is one, and not within a command to paste ("failoverctl pause shop --reason x"), which goes to a row of its own. A
- * command that is longer than a row is broken like any words, or with `whole_commands` left in one piece, over the
- * edge: a terminal breaks it itself then, and it is copied as one line. */
-const char *fit_row_end(const char *at, const char *end, size_t columns, bool whole_commands);
+ * word, or a command, that is longer than a row is broken where the row ends, or with `whole` left in one piece, over
+ * the edge: a terminal breaks it itself then, and it is copied as one. */
+const char *fit_row_end(const char *at, const char *end, size_t columns, bool whole);
 
 /* Where the next row begins: behind the blanks that it was broken at. */
 const char *fit_next(const char *at, const char *end);

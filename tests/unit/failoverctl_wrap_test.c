@@ -51,7 +51,7 @@ static void words_are_not_broken(void)
 {
     expect("  the writer is us-east-1, and all is well\n", 20,
            "  the writer is\n    us-east-1, and\n    all is well\n");
-    expect("abcdefghij kl\n", 4, "abcd\nefgh\nij\nkl\n"); /* but where one is wider than the terminal */
+    expect("ab abcdefghij kl\n", 4, "ab\nabcdefghij\nkl\n"); /* also where one is wider than the terminal: a hash */
     expect("  grant*     12ms  the ledger names the target\n", 40, "  grant*     12ms  the ledger names the\n             target\n");
     expect("                   in its second column\n", 60, "                   in its second column\n");
     expect("                   in its second column it stays there, too\n", 57,
