@@ -47,9 +47,7 @@ void control_return_ask(struct control *c, const struct control_request *request
         return;
     }
     if (c->services[service].rejoin == NULL) {
-        control_refuse(c->server, request->ticket, "not_here", EXIT_GATE,
-                       "refused: this node guards no database of the service",
-                       "Ask on a node that guards the database that is to rejoin: its region's guards in cluster.json.", NULL);
+        control_not_here(c->server, request->ticket, c->parts.cluster, service);
         return;
     }
     struct view_service *view = malloc(sizeof *view);

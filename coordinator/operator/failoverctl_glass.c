@@ -89,6 +89,9 @@ static void print_unknown(FILE *out, const json_t *service, const char *to)
                  "open by this node alone, without a lease. When a node is met that has another writer, it is shut by "
                  "itself. A person has to end it with failoverctl reconcile.\n", to);
     print_records(out, service);
+    if (peek_yes(json_object_get(service, "quorum"), "have"))
+        fprintf(out, "\nThis node hears a majority of the voters now. While it does this is refused, and an ordinary failover "
+                     "is right: failoverctl failover %s --to %s --reason \"...\"\n", peek_str(service, "name", "?"), to);
 }
 
 /* The person's own words, unless they were given. */

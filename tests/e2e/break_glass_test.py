@@ -84,6 +84,8 @@ def broken(suite, lab, order):
     client = e2e.bring_up(lab)
     code, said = e2e.order(lab, WEST, *break_words("--yes", "--old-is-dead", DEAD))
     suite.expect(code == 3 and "majority" in said and not marks(lab, WEST), f"refused while a majority is heard: {said}")
+    code, said = e2e.order(lab, WEST, *break_words("--dry-run"))
+    suite.expect(code == 0 and "While it does this is refused" in said, "and a person is told so before it asks", said)
     lose_the_others(lab)
     pointed_to(suite, lab)
     code, said = e2e.order(lab, WEST, *break_words("--yes"))
