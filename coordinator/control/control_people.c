@@ -9,6 +9,7 @@
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
 #include "coordinator/control/probing.h"
+#include "coordinator/operator/control_names.h"
 #include "coordinator/status/may_write.h"
 #include "coordinator/status/names.h"
 #include "coordinator/status/status.h"
@@ -19,8 +20,7 @@ static bool known_service(struct control *c, const struct control_request *reque
     const char *name = request->arguments.service;
     if (name == NULL || config_find_service(c->parts.cluster, name) != CONFIG_NONE)
         return true;
-    control_refuse(c->server, request->ticket, "no_service", EXIT_USAGE, "this cluster has no such service",
-                   "failoverctl status lists them.", NULL);
+    control_no_service(c->server, request->ticket, c->parts.cluster, name);
     return false;
 }
 

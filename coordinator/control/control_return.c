@@ -4,6 +4,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/control/control_internal.h"
+#include "coordinator/operator/control_names.h"
 
 #define LOOK_EVERY_US US_PER_S
 
@@ -42,14 +43,11 @@ void control_return_ask(struct control *c, const struct control_request *request
 {
     size_t service = config_find_service(c->parts.cluster, request->arguments.service);
     if (service == CONFIG_NONE) {
-        control_refuse(c->server, request->ticket, "no_service", EXIT_USAGE, "this cluster has no such service",
-                       "failoverctl status lists them.", NULL);
+        control_no_service(c->server, request->ticket, c->parts.cluster, request->arguments.service);
         return;
     }
     if (c->services[service].rejoin == NULL) {
-        control_refuse(c->server, request->ticket, "not_here", EXIT_GATE,
-                       "refused: this node guards no database of the service",
-                       "Ask on a node that guards the database that is to rejoin: its region's guards in cluster.json.", NULL);
+        control_not_here(c->server, request->ticket, c->parts.cluster, service);
         return;
     }
     struct view_service *view = malloc(sizeof *view);

@@ -56,7 +56,7 @@ bool rejoin_allowed(const struct rejoin_facts *facts, struct rejoin_plan *plan)
     if (plan->writer == facts->home) {
         (void)snprintf(text, sizeof text, "refused: %s is the writer; its database is the primary that the others follow",
                        region_name(facts, facts->home));
-        refuse(plan, "writer", EXIT_GATE, text, "Nothing needs to be done.");
+        refuse(plan, "writer", EXIT_GATE, text, "An old primary is made a standby on its own node: say the same there.");
         return false;
     }
     if (plan->writer == REGION_NONE || view->ledger.operation.kind != OPERATION_NONE) {

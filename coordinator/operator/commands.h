@@ -151,6 +151,10 @@ struct command_arguments {
 bool command_parse(const struct command *command, const json_t *request,
                    struct command_arguments *arguments, struct fault *fault) CHECKED;
 
+/* The key of the first parameter that the command needs and the request lacks; NULL: none. A reason is asked for by
+ * command_parse(), since a dry run needs none. */
+const char *command_missing(const struct command *command, const json_t *request);
+
 /* Exit codes of failoverctl; also in every reply that refuses. */
 enum exit_code {
     EXIT_DONE = 0,         /* done, and verified where there is something to verify */

@@ -1,11 +1,15 @@
 /* Orders between the control socket and the core: a request becomes a struct order, and the core's
  * answer becomes words. See control_server.h. */
+#include <string.h>
+
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
+#include "coordinator/operator/control_names.h"
 #include "coordinator/operator/control_parts.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
 
+#define WORD_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 #define LATER_MAX_US (INT64_C(7) * 24 * 60 * 60 * CLOCK_US_PER_S)
 
 static enum order_kind order_kind_of(enum command_id command)
@@ -25,6 +29,28 @@ static enum order_kind order_kind_of(enum command_id command)
     case COMMAND_DECLINE: return ORDER_DECLINE;
     case COMMAND_OPERATION_SKIP: return ORDER_SKIP;
     default: return ORDER_FAILOVER;
+    }
+}
+
+/* The service and the operation that were asked about, in place of the words SERVICE and ID: to be pasted. */
+static void name_it(struct text *out, const char *todo, const struct command_arguments *asked, uint64_t operation)
+{
+    char id[NAME_HEX_MAX];
+    const char *made = operation != 0 ? format_hex(id, operation) : NULL;
+    const char *const words[] = { "SERVICE", "ID" };
+    const char *const names[] = { asked != NULL ? asked->service : NULL,
+                                  asked != NULL && asked->operation != NULL ? asked->operation : made };
+    while (*todo != '\0') {
+        size_t length = strspn(todo, WORD_LETTERS);
+        const char *name = NULL;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+            if (length == strlen(words[i]) && strncmp(todo, words[i], length) == 0)
+                name = names[i];
+        if (name != NULL)
+            text_append(out, name);
+        else
+            text_append_bytes(out, todo, length > 0 ? length : 1);
+        todo += length > 0 ? length : 1;
     }
 }
 
@@ -55,6 +81,10 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
         order_answer_text(&text, kind, reply);
         order_answer_todo(&next, kind, reply);
     }
+    char named[sizeof todo + 4 * CONFIG_MAX_NAME];
+    struct text with_names = TEXT_OF(named);
+    text_append(&with_names, "");
+    name_it(&with_names, todo, asked, reply->operation);
     const char *code = name_order_answer((int)reply->answer);
     json_t *more = json_object();
     if (reply->operation != 0)
@@ -73,13 +103,13 @@ void control_answer_order(struct control_server *server, uint64_t ticket,
     if (reply->answer == ANSWER_ACCEPTED) {
         (void)json_object_set_new(more, "answer", json_string(code));
         (void)json_object_set_new(more, "text", json_string(sentence));
-        (void)json_object_set_new(more, "todo", json_string(todo));
+        (void)json_object_set_new(more, "todo", json_string(named));
         control_end(server, ticket,
                     &(struct control_end){ true, more, code, reply->operation });
         return;
     }
     json_t *error =
-        control_error(code, row != NULL ? row->exit : EXIT_FAILED, sentence, todo, more);
+        control_error(code, row != NULL ? row->exit : EXIT_FAILED, sentence, named, more);
     /* Without a quorum it is not known whether it began; should it have, the name belongs to it. */
     uint64_t operation = reply->answer == ANSWER_NO_QUORUM ? reply->operation : 0;
     control_end(server, ticket, &(struct control_end){ false, error, code, operation });
@@ -146,16 +176,14 @@ bool control_order(struct control_server *server, const struct control_request *
     *service = arguments->service != NULL ? config_find_service(cluster, arguments->service)
                                           : CONFIG_NONE;
     if (*service == CONFIG_NONE && !by_id) {
-        control_refuse(server, request->ticket, "no_service", EXIT_USAGE,
-                       "this cluster has no such service", "failoverctl status lists them.", NULL);
+        control_no_service(server, request->ticket, cluster, arguments->service);
         return false;
     }
     size_t to = arguments->to != NULL ? config_find_region(cluster, arguments->to) : CONFIG_NONE;
     if (request->command->id == COMMAND_FAILBACK)
         to = home_of(&cluster->services[*service]);
     if ((command_moves(request->command->id) || arguments->to != NULL) && to == CONFIG_NONE) {
-        control_refuse(server, request->ticket, "no_region", EXIT_USAGE,
-                       "this cluster has no such region", "failoverctl status lists them.", NULL);
+        control_no_region(server, request->ticket, cluster, *service, arguments->to);
         return false;
     }
     int64_t ahead_us = arguments->at_us - base_wall_us();

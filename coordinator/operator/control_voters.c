@@ -1,5 +1,6 @@
 /* Orders about the voters between the control socket and the core: see control_server.h. */
 #include "coordinator/base/text.h"
+#include "coordinator/operator/control_names.h"
 #include "coordinator/operator/control_parts.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
@@ -20,9 +21,7 @@ bool control_voter_order(struct control_server *server, const struct control_req
     const struct command_arguments *arguments = &request->arguments;
     size_t node = arguments->node != NULL ? config_find_node(cluster, arguments->node) : CONFIG_NONE;
     if (node == CONFIG_NONE) {
-        control_refuse(server, request->ticket, "no_node", EXIT_USAGE, "cluster.json has no such node",
-                       "A voter has to be a node of every coordinator's cluster.json; failoverctl status --verbose "
-                       "lists them.", NULL);
+        control_no_node(server, request->ticket, cluster, arguments->node);
         return false;
     }
     *order = (struct voter_order){ .change = change_of(request->command->id), .node = (node_id)node };

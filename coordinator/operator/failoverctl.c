@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/text.h"
@@ -24,10 +25,13 @@
 #include "coordinator/operator/failoverctl_probe.h"
 #include "coordinator/operator/failoverctl_rejoin.h"
 #include "coordinator/operator/failoverctl_runbook.h"
+#include "coordinator/operator/failoverctl_screen.h"
 #include "coordinator/operator/failoverctl_time.h"
 #include "coordinator/operator/failoverctl_voters.h"
 #include "coordinator/operator/failoverctl_watch.h"
 #include "coordinator/operator/failoverctl_word.h"
+#include "coordinator/operator/failoverctl_wrap.h"
+#include "coordinator/operator/failoverctl_wrong.h"
 
 #define SOCKET_DEFAULT "/run/failoverd/control.sock"
 #define TIMEOUT_DEFAULT_MS 15000 /* above the core's own deadline for an order */
@@ -147,24 +151,6 @@ static const struct {
     { OPTION_CLUSTER, BIT(COMMAND_CHECK_CONFIG) },
     { OPTION_NODE, BIT(COMMAND_CHECK_CONFIG) | AUDITS },
 };
-
-static int usage(const char *text, const char *what)
-{
-    fprintf(stderr, "failoverctl: %s%s%s\nfailoverctl help lists the commands.\n", text,
-            what != NULL ? ": " : "", what != NULL ? what : "");
-    return EXIT_USAGE;
-}
-
-/* The same with how it is used, where that is known; `name` may be the first word of several commands. */
-static int usage_of(const char *name, const char *text, const char *what)
-{
-    fprintf(stderr, "failoverctl: %s%s%s\n", text, what != NULL ? ": " : "", what != NULL ? what : "");
-    if (command_print_usage(stderr, name))
-        fprintf(stderr, "failoverctl help %s says more.\n", name);
-    else
-        fputs("failoverctl help lists the commands.\n", stderr);
-    return EXIT_USAGE;
-}
 
 static bool set(struct line *line, const char *key, json_t *value)
 {
@@ -375,7 +361,7 @@ static int run_ask(struct line *line, void (*show)(const struct table_style *, c
 static int run_status(struct line *line)
 {
     if (line->interval_us != 0 && !line->watch)
-        return usage("--interval belongs to --watch", NULL);
+        return (int)wrong_line("--interval belongs to --watch", NULL);
     if (line->watch)
         return (int)ctl_watch(&line->settings, json_incref(line->request),
                               line->interval_us != 0 ? line->interval_us : WATCH_INTERVAL_DEFAULT_US);
@@ -388,7 +374,7 @@ static int run_check_config(const struct line *line)
                                             .without_files = line->node_file == NULL,
                                             .tls_check = certificate_check };
     if (line->cluster_file == NULL && line->node_file == NULL)
-        return usage("check-config needs --cluster FILE, --node FILE, or both", NULL);
+        return (int)wrong_line("check-config needs --cluster FILE, --node FILE, or both", NULL);
     return config_check_files(line->cluster_file, line->node_file, &report, stdout);
 }
 
@@ -398,7 +384,7 @@ static int run_audit(const struct line *line)
     struct command_arguments arguments;
     struct fault fault;
     if (!command_parse(line->command, line->request, &arguments, &fault))
-        return usage(fault.text, NULL);
+        return (int)wrong_line(fault.text, NULL);
     struct ctl_audit what = { .file = line->word_count > 0 ? line->words[0] : NULL,
                               .node_file = line->node_file,
                               .expect = line->expect,
@@ -419,7 +405,7 @@ static int run_help(const struct line *line)
     for (size_t i = 0; i < line->word_count; i++)
         text_appendf(&text, "%s%s", i > 0 ? " " : "", line->words[i]);
     if (!command_print_help_of(stdout, name) && !command_print_usage(stdout, name))
-        return usage("there is no such command", name);
+        return (int)wrong_line("there is no such command", name);
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -448,6 +434,12 @@ static bool check_request(struct line *line, struct fault *fault)
     bool good = command_parse(line->command, copy, &arguments, fault);
     json_decref(copy);
     return good;
+}
+
+/* A parameter that check_request() fills in itself. */
+static bool supplied_later(const struct line *line, const char *key)
+{
+    return (line->all && strcmp(key, "service") == 0) || strcmp(key, "mark") == 0;
 }
 
 static bool is_voter_change(enum command_id id)
@@ -484,18 +476,25 @@ static int run_command(struct line *line)
     if (line->command->id == COMMAND_HELP)
         return run_help(line);
     if (line->word_count > words_of(line->command->id))
-        return usage_of(line->command->name, "too many words", line->words[line->word_count - 1]);
+        return (int)wrong_use(line->command->name, "too many words", line->words[line->word_count - 1]);
     if (line->command->id == COMMAND_CHECK_CONFIG)
         return run_check_config(line);
     if (line->command->id == COMMAND_AUDIT_VERIFY || line->command->id == COMMAND_AUDIT_SHOW)
         return run_audit(line);
+    if ((PAUSES >> line->command->id & 1u) != 0 && line->word_count == 1 && strcmp(line->words[0], "all") == 0) {
+        line->all = true;
+        line->word_count = 0;
+    }
     if (!set(line, "command", json_string(line->command->name)) ||
         !set_words(line))
-        return usage("the command line has to be UTF-8", NULL);
+        return (int)wrong_line("the command line has to be UTF-8", NULL);
     if (line->all && line->word_count > 0)
-        return usage_of(line->command->name, "--all means every service: it takes none by name", line->words[0]);
+        return (int)wrong_use(line->command->name, "--all means every service: it takes none by name", line->words[0]);
+    const char *missing = command_missing(line->command, line->request);
+    if (missing != NULL && !supplied_later(line, missing))
+        return (int)wrong_without(line->command, missing);
     if (!check_request(line, &fault))
-        return usage_of(line->command->name, fault.text, NULL);
+        return (int)wrong_use(line->command->name, fault.text, NULL);
     if (line->command->id == COMMAND_STATUS)
         return run_status(line);
     if (line->command->id == COMMAND_EXPLAIN)
@@ -550,37 +549,51 @@ static int read_help(struct line *line, char **words, int count)
     return -1;
 }
 
+static const char *option_name(int value)
+{
+    const struct option *option = options;
+    while (option->name != NULL && option->val != value)
+        option++;
+    return option->name;
+}
+
 static int read_line(struct line *line, int argc, char **argv)
 {
     int seen[64];
     size_t seen_count = 0;
     int option;
+    int bad = 0; /* the first whose value is wrong */
+    const char *bad_value = NULL;
     bool helps = false;
-    while ((option = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":hv", options, NULL)) != -1) {
         if (option == 'h' || option == OPTION_HELP) {
             helps = true;
             continue;
         }
         if (option == 'v')
             option = OPTION_VERBOSE;
-        if (option == '?' || seen_count == sizeof seen / sizeof seen[0])
-            return usage("the command line can't be read", NULL);
-        if (!take_option(line, option, optarg))
-            return usage(option == OPTION_ACCEPT_LOSS
-                             ? "--accept-loss takes BYTES (4096, 16MiB) or a time (90s, 10m), each at most once"
-                             : "this option's value is wrong", optarg);
+        if (option == '?' || option == ':')
+            return (int)wrong_option(options, option, optopt, argv[optind - 1]);
+        if (seen_count == sizeof seen / sizeof seen[0])
+            return (int)wrong_line("too many options", NULL);
+        if (!take_option(line, option, optarg) && bad == 0) {
+            bad = option;
+            bad_value = optarg;
+        }
         seen[seen_count++] = option;
     }
     if (helps)
         return read_help(line, argv + optind, argc - optind);
-    if (optind == argc)
-        return usage("what is to be done?", NULL);
-    if (!find_command(line, argv + optind, argc - optind))
-        return usage_of(argv[optind], "there is no such command", argv[optind]);
-    for (size_t i = 0; i < seen_count; i++)
+    if (optind == argc && bad == 0)
+        return (int)wrong_empty();
+    bool found = optind < argc && find_command(line, argv + optind, argc - optind);
+    if (optind < argc && !found)
+        return (int)wrong_command(argv + optind, (size_t)(argc - optind));
+    for (size_t i = 0; i < seen_count && found; i++)
         if (!in_scope(line->command->id, seen[i]))
-            return usage_of(line->command->name, "an option does not belong to this command", line->command->name);
-    return -1;
+            return (int)wrong_place(line->command, option_name(seen[i]));
+    return bad == 0 ? -1 : (int)wrong_value(line->command, option_name(bad), bad_value);
 }
 
 static void print_candidate(void *stream, const char *candidate)
@@ -605,20 +618,31 @@ static int run_complete(int argc, char **argv)
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* A picture of its own, and a document for programs, are left as they are. */
+static void set_style(struct line *line)
+{
+    struct table_style *style = &line->settings.style;
+    style->color = table_color_wanted(stdout, line->no_color);
+    style->width = isatty(STDOUT_FILENO) == 1 ? screen_size().columns : 0;
+    if (!line->settings.json && !line->watch)
+        wrap_terminal(&stdout, STDOUT_FILENO);
+    style->stream = stdout;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "complete") == 0)
         return run_complete(argc - 2, argv + 2);
     struct line line = { .settings = { .socket_path = SOCKET_DEFAULT } };
     (void)setlocale(LC_ALL, "");
+    wrap_terminal(&stderr, STDERR_FILENO);
     line.request = json_object();
     if (line.request == NULL)
         return EXIT_FAILED;
     int code = read_line(&line, argc, argv);
     if (code < 0) {
         set_limit(&line);
-        line.settings.style.stream = stdout;
-        line.settings.style.color = table_color_wanted(stdout, line.no_color);
+        set_style(&line);
         ctl_catch_signals();
         code = run_command(&line);
     }

@@ -21,7 +21,7 @@ struct libscols_table;
 struct libscols_line;
 
 enum {
-    CELLS_WRAP = 1,  /* goes on below itself where the table is too wide */
+    CELLS_WRAP = 1,  /* a sentence: stands below its row where the table is too wide */
     CELLS_RIGHT = 2, /* numbers */
 };
 
@@ -37,7 +37,8 @@ struct libscols_line *cells_line(struct libscols_table *table);
 void cells_set(struct libscols_line *line, size_t column, const char *text);
 /* The name of a colour as libsmartcols has it ("green"); NULL: none. */
 void cells_color(struct libscols_line *line, size_t column, const char *color);
-/* Prints what has lines, and ends `table`. */
+/* Prints what has lines, and ends `table`. Where it is wider than style->width, columns stand below their row until the
+ * others fit: sentences first, then the widest; never the first column. */
 void cells_print(const struct table_style *style, struct libscols_table *table);
 
 /* `color` (RED), or nothing where there are no colours. */

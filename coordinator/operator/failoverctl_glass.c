@@ -78,8 +78,7 @@ static void print_unknown(FILE *out, const json_t *service, const char *to)
             age(known, service, "ledger_age_ms", CLOCK_US_PER_MS), writer);
     fputs("\nWhat can't be known from here:\n", out);
     fprintf(out, "  - whether the database of %s is dead, or only out of sight. If it lives, two databases "
-                 "acknowledge\n"
-                 "    writes, and what one of them took will be given up;\n", writer);
+                 "acknowledge writes, and what one of them took will be given up;\n", writer);
     if (peek_real(lag, "bytes", &bytes))
         fprintf(out, "  - how much %s acknowledged that %s lacks: at least %.0f bytes by what was known %s ago;\n",
                 writer, to, bytes, age(known, lag, "age_seconds", CLOCK_US_PER_S));
@@ -87,11 +86,12 @@ static void print_unknown(FILE *out, const json_t *service, const char *to)
         fprintf(out, "  - how much %s acknowledged that %s lacks: nothing is known of that here;\n", writer, to);
     fputs("  - whether the voters that are not heard are a majority elsewhere, and named another writer.\n", out);
     fprintf(out, "\nA mark is written to this node's disk; then the database of %s is frozen, promoted and held "
-                 "open by this\n"
-                 "node alone, without a lease. When a node is met that has another writer, it is shut by itself. A "
-                 "person has\n"
-                 "to end it with failoverctl reconcile.\n", to);
+                 "open by this node alone, without a lease. When a node is met that has another writer, it is shut by "
+                 "itself. A person has to end it with failoverctl reconcile.\n", to);
     print_records(out, service);
+    if (peek_yes(json_object_get(service, "quorum"), "have"))
+        fprintf(out, "\nThis node hears a majority of the voters now. While it does this is refused, and an ordinary failover "
+                     "is right: failoverctl failover %s --to %s --reason \"...\"\n", peek_str(service, "name", "?"), to);
 }
 
 /* The person's own words, unless they were given. */

@@ -20,7 +20,7 @@
 #define APPEAR_US (10 * INT64_C(1000000)) /* for a begun operation to show at the node asked */
 #define SILENCE_US (30 * INT64_C(1000000)) /* of the daemon, while waiting */
 
-enum sight { SIGHT_NOT_YET, SIGHT_RUNNING, SIGHT_DONE, SIGHT_ABORTED, SIGHT_OTHER };
+enum sight { SIGHT_NOT_YET, SIGHT_WAITS, SIGHT_RUNNING, SIGHT_DONE, SIGHT_ABORTED, SIGHT_OTHER };
 
 struct watch {
     const struct ctl_settings *settings;
@@ -37,6 +37,7 @@ struct watch {
     bool seen;      /* running */
     bool in_history;
     bool said_waiting;
+    bool said_waits;                    /* for a person's word, or its time */
     bool said_lost;                     /* of a switchover: its source */
     char own_id[NAME_HEX_MAX];          /* once it was made a failover, that one's */
 };
@@ -74,6 +75,18 @@ static bool is_this(const struct watch *watch, const json_t *operation)
     return strcmp(peek_str(operation, "id", ""), watch->id) == 0;
 }
 
+/* It has its id, and has not begun: what is proposed and nobody declined, or a switchover for a time to come. */
+static bool is_proposed(const struct watch *watch, const json_t *service)
+{
+    const json_t *proposal = json_object_get(service, "proposal");
+    return is_this(watch, proposal) && strcmp(peek_str(proposal, "state", ""), "declined") != 0;
+}
+
+static bool is_scheduled(const struct watch *watch, const json_t *service)
+{
+    return is_this(watch, json_object_get(service, "scheduled"));
+}
+
 /* The service by its name, or while that is not known the one that the operation is in. */
 static const json_t *find_service(const struct watch *watch, const json_t *status)
 {
@@ -82,7 +95,8 @@ static const json_t *find_service(const struct watch *watch, const json_t *statu
     json_array_foreach(json_object_get(status, "services"), index, service)
         if (watch->service[0] != '\0' ? strcmp(peek_str(service, "name", ""), watch->service) == 0
                                       : is_this(watch, json_object_get(service, "operation")) ||
-                                            is_this(watch, json_object_get(service, "last_operation")))
+                                            is_this(watch, json_object_get(service, "last_operation")) ||
+                                            is_proposed(watch, service) || is_scheduled(watch, service))
             return service;
     return NULL;
 }
@@ -94,6 +108,8 @@ static enum sight judge(const struct watch *watch, const json_t *service)
         return SIGHT_RUNNING;
     if (is_this(watch, last))
         return strcmp(peek_str(last, "outcome", ""), "done") == 0 ? SIGHT_DONE : SIGHT_ABORTED;
+    if (is_proposed(watch, service) || is_scheduled(watch, service))
+        return SIGHT_WAITS;
     return watch->seen && json_is_true(json_object_get(service, "ledger_known")) ? SIGHT_OTHER : SIGHT_NOT_YET;
 }
 
@@ -142,7 +158,7 @@ static void take_look(struct watch *watch, bool thorough, struct look *look)
         look->sight = judge(watch, look->service);
     }
     const json_t *operation = json_object_get(look->service, "operation");
-    bool unclear = look->sight == SIGHT_NOT_YET || look->sight == SIGHT_OTHER;
+    bool unclear = look->sight == SIGHT_NOT_YET || look->sight == SIGHT_WAITS || look->sight == SIGHT_OTHER;
     if (thorough || unclear || (look->sight == SIGHT_RUNNING && peek_yes(operation, "here")) ||
         (!watch->settings->json && !unclear && watch->steps_told > 0))
         look->told = entry_of(watch);
@@ -157,6 +173,25 @@ static void drop_look(struct look *look)
     json_decref(look->status);
     json_decref(look->error);
     json_decref(look->told);
+}
+
+/* What waits, and for what. */
+static void say_what_for(FILE *out, const struct watch *watch, const json_t *service)
+{
+    const json_t *scheduled = json_object_get(service, "scheduled");
+    const json_t *said = json_object_get(scheduled, "said");
+    char left[CLOCK_DURATION_TEXT_MAX];
+    const char *name = peek_str(service, "name", "?");
+    int64_t ms = 0;
+    (void)peek_int(scheduled, "left_ms", &ms);
+    if (!is_scheduled(watch, service))
+        fprintf(out, "%s: %s.\n", name, peek_str(json_object_get(service, "proposal"), "text", "?"));
+    else
+        fprintf(out, "%s: a %s from %s to %s is put down for %s (in %s) by %s: %s. failoverctl decline %s --reason \"...\" "
+                     "cancels it.\n", name, peek_str(scheduled, "kind", "?"), peek_str(scheduled, "from", "?"),
+                peek_str(scheduled, "to", "?"), peek_str(scheduled, "due", "?"),
+                base_format_duration(left, sizeof left, ms * CLOCK_US_PER_MS), peek_str(said, "by", "?"),
+                peek_str(said, "why", "?"), watch->id);
 }
 
 /* ---- telling -------------------------------------------------------------------------------- */
@@ -231,6 +266,16 @@ static void tell_open_items(const struct watch *watch, const json_t *service)
         printf("%s\n", line);
 }
 
+/* What moved the writer leaves a database behind that follows nobody. */
+static void tell_next(const json_t *entry)
+{
+    const char *kind = peek_str(entry, "kind", "");
+    bool moved = strcmp(kind, "failover") == 0 || strcmp(kind, "switchover") == 0 || strcmp(kind, "failback") == 0;
+    if (moved && peek_str(entry, "from", NULL) != NULL)
+        printf("Next: the old primary in %s stays fenced, and is no standby, until it is rejoined. On its node: "
+               "failoverctl rejoin %s --reason \"...\"\n", peek_str(entry, "from", "?"), peek_str(entry, "service", "?"));
+}
+
 static void say_goes_on(const struct watch *watch, const char *why)
 {
     fprintf(stderr, "failoverctl: %s; operation %s%s%s goes on without us.\n"
@@ -270,17 +315,17 @@ static enum exit_code finish(struct watch *watch, struct ending end, const struc
     char took[CLOCK_DURATION_TEXT_MAX];
     bool over = end.code == EXIT_DONE || end.code == EXIT_FAILED;
     json_t *why = NULL;
+    json_t *entry = look->told != NULL ? json_incref(look->told) : over ? entry_of(watch) : NULL;
     if (strcmp(end.outcome, "aborted") == 0) {
-        json_t *entry = look->told != NULL ? json_incref(look->told) : entry_of(watch);
         json_t *aborted = json_object_get(entry, "aborted");
         why = json_is_object(aborted) ? json_incref(aborted) : NULL;
-        json_decref(entry);
     }
     if (watch->settings->json) {
         json_t *document = json_pack("{s:b, s:s, s:s?, s:s, s:O?, s:O?}", "ok", end.code == EXIT_DONE, "operation",
                                      watch->id, "service", watch->service[0] != '\0' ? watch->service : NULL, "outcome",
                                      end.outcome, "status", look->service, "why", why);
         json_decref(why);
+        json_decref(entry);
         end.code = ctl_print_json(document, end.code);
         json_decref(document);
         return end.code;
@@ -300,9 +345,12 @@ static enum exit_code finish(struct watch *watch, struct ending end, const struc
                base_format_duration(took, sizeof took, (int64_t)(stopped * 1000)));
     if (over)
         tell_open_items(watch, look->service);
+    if (end.code == EXIT_DONE)
+        tell_next(entry);
     if (end.code == EXIT_FAILED)
         say_why(watch, why);
     json_decref(why);
+    json_decref(entry);
     return fflush(stdout) == 0 ? end.code : EXIT_FAILED;
 }
 
@@ -388,6 +436,10 @@ static void tell_look(struct watch *watch, const struct look *look)
         tell_items(watch, look->service);
         if (!watch->said_lost && ctl_turn_is_due(look->service))
             offer_failover(watch, look->service);
+    } else if (look->sight == SIGHT_WAITS && !watch->said_waits) {
+        say_what_for(stderr, watch, look->service);
+        fputs("Waiting until it has begun and is over; Ctrl-C ends the waiting and no more.\n", stderr);
+        watch->said_waits = true;
     } else if (look->outcome == CTL_OK && look->sight == SIGHT_NOT_YET && !watch->ordered && !watch->said_waiting) {
         fprintf(stderr, "failoverctl: operation %s does not run as far as this node knows; looking for a moment\n",
                 watch->id);
@@ -471,6 +523,7 @@ static const char *state_of(const struct look *look)
     case SIGHT_DONE: return "done";
     case SIGHT_ABORTED: return "aborted";
     case SIGHT_NOT_YET:
+    case SIGHT_WAITS:
     case SIGHT_OTHER: break;
     }
     /* It runs no more as far as the ledger is known, so an entry without an end lacks it. */
@@ -513,28 +566,19 @@ static enum exit_code show(const struct watch *watch, const struct look *look)
     return fflush(out) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* Not begun: what is proposed has its id already. False: it is no proposal either. */
-static bool show_proposal(const struct watch *watch, const struct look *look, enum exit_code *code)
+static enum exit_code show_waiting(const struct watch *watch, const json_t *service)
 {
-    size_t index;
-    const json_t *service;
-    json_array_foreach(json_object_get(look->status, "services"), index, service) {
-        const json_t *proposal = json_object_get(service, "proposal");
-        if (!is_this(watch, proposal))
-            continue;
-        if (watch->settings->json) {
-            json_t *document = json_pack("{s:s, s:s, s:s, s:O}", "operation", watch->id, "service",
-                                         peek_str(service, "name", "?"), "state", "proposed", "proposal", proposal);
-            *code = ctl_print_json(document, EXIT_DONE);
-            json_decref(document);
-            return true;
-        }
-        fprintf(watch->settings->style.stream, "%s: %s.\n", peek_str(service, "name", "?"),
-                peek_str(proposal, "text", "?"));
-        *code = EXIT_DONE;
-        return true;
+    bool scheduled = is_scheduled(watch, service);
+    const char *what = scheduled ? "scheduled" : "proposal";
+    if (watch->settings->json) {
+        json_t *document = json_pack("{s:s, s:s, s:s, s:O}", "operation", watch->id, "service", watch->service, "state",
+                                     scheduled ? "scheduled" : "proposed", what, json_object_get(service, what));
+        enum exit_code code = ctl_print_json(document, EXIT_DONE);
+        json_decref(document);
+        return code;
     }
-    return false;
+    say_what_for(watch->settings->style.stream, watch, service);
+    return fflush(watch->settings->style.stream) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 enum exit_code ctl_operation_show(const struct ctl_settings *settings, json_t *request)
@@ -546,8 +590,8 @@ enum exit_code ctl_operation_show(const struct ctl_settings *settings, json_t *r
     take_look(&watch, true, &look);
     if (look.outcome != CTL_OK) {
         code = ctl_complain(settings, look.outcome, look.error, &look.fault);
-    } else if (look.told == NULL && look.sight == SIGHT_NOT_YET && show_proposal(&watch, &look, &code)) {
-        (void)fflush(settings->style.stream);
+    } else if (look.told == NULL && look.sight == SIGHT_WAITS) {
+        code = show_waiting(&watch, look.service);
     } else if (look.told == NULL && look.sight == SIGHT_NOT_YET) {
         say_unknown(&watch);
         code = settings->json ? finish(&watch, (struct ending){ "unknown", EXIT_USAGE }, &look) : EXIT_USAGE;

@@ -27,6 +27,14 @@ static void print_line(const char *before, const char *text)
     fputc('\n', stdout);
 }
 
+/* To be pasted: in one piece, also where the terminal is narrower. */
+static void print_command(const char *text)
+{
+    fputs("    ", stdout);
+    (void)fflush(stdout);
+    print_line("", text);
+}
+
 static void print_plan(const json_t *plan)
 {
     size_t index;
@@ -37,7 +45,7 @@ static void print_plan(const json_t *plan)
         fputs(json_is_array(hook) ? "\nBy hand it would be, on this host and as PostgreSQL's user:\n"
                                   : "\nTo be run on this host, as PostgreSQL's user:\n", stdout);
         json_array_foreach(json_object_get(plan, "commands"), index, item)
-            print_line("    ", json_string_value(item) != NULL ? json_string_value(item) : "?");
+            print_command(json_string_value(item) != NULL ? json_string_value(item) : "?");
     }
     if (json_is_array(hook)) {
         fputs("\nThe configured hook:", stdout);
@@ -205,6 +213,8 @@ enum exit_code ctl_rejoin(const struct ctl_settings *settings, json_t *request)
         code = ask_plan(settings, request, &plan);
         if (code == EXIT_DONE)
             code = show_plan(settings, plan);
+        if (code == EXIT_DONE && settings->dry_run && !settings->json && peek_yes(plan, "would_run"))
+            printf("\nTo do it: failoverctl rejoin %s --reason \"...\"\n", peek_str(request, "service", "?"));
         if (code != EXIT_DONE || settings->dry_run || is_nothing(plan))
             goto out;
     }

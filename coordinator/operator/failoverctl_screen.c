@@ -2,13 +2,13 @@
 #include "coordinator/operator/failoverctl_screen.h"
 
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
-#include <wchar.h>
+
+#include "coordinator/operator/failoverctl_fit.h"
 
 #define ENTER "\033[?1049h\033[?25l\033[2J"
 #define LEAVE "\033[0m\033[?25h\033[?1049l"
@@ -16,8 +16,6 @@
 #define COLUMNS_DEFAULT 80
 #define ROWS_DEFAULT 24
 #define SIZE_MOST 10000 /* of what a terminal says of itself */
-#define WIDE_FROM 0x1100 /* below it no character takes two columns */
-#define INDENT_MOST_SHARE 4 /* a continued line is indented by at most this part of the width */
 
 /* ---- fitting a text ---------------------------------------------------------------------------- */
 
@@ -28,120 +26,26 @@ struct fit {
     size_t used;
 };
 
-/* Bytes of the colour sequence ("ESC [ digits ; m") at `at`; 0: it is none. */
-static size_t colour_at(const char *at, const char *end)
-{
-    if (end - at < 3 || at[0] != '\033' || at[1] != '[')
-        return 0;
-    const char *last = at + 2;
-    while (last < end && ((*last >= '0' && *last <= '9') || *last == ';'))
-        last++;
-    return last < end && *last == 'm' ? (size_t)(last - at) + 1 : 0;
-}
-
-/* Bytes of the UTF-8 character at `at`, 0 if it is none; *code is which. */
-static size_t character_at(const char *at, const char *end, uint32_t *code)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    unsigned char first = (unsigned char)at[0];
-    size_t size = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : (first & 0xf0u) == 0xe0 ? 3
-                  : first >= 0xf0 && first < 0xf5 ? 4 : 0;
-    if (size == 0 || (size_t)(end - at) < size)
-        return 0;
-    *code = size == 1 ? first : first & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if (((unsigned char)at[i] & 0xc0u) != 0x80)
-            return 0;
-        *code = *code << 6 | ((unsigned char)at[i] & 0x3fu);
-    }
-    return *code >= least[size] && *code <= 0x10ffff ? size : 0;
-}
-
-static size_t columns_of(uint32_t code)
-{
-    int width = wcwidth((wchar_t)code);
-    if (width >= 0)
-        return (size_t)width;
-    return code >= WIDE_FROM ? 2 : 1; /* a locale that does not know it: rather too much */
-}
-
-/* One character or colour: its bytes in *bytes, whether it can be shown as it is in *plain, its columns returned. */
-static size_t piece_at(const char *at, const char *end, size_t *bytes, bool *plain)
-{
-    uint32_t code = 0;
-    *plain = true;
-    *bytes = colour_at(at, end);
-    if (*bytes > 0)
-        return 0;
-    *bytes = character_at(at, end, &code);
-    if (*bytes == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
-        *bytes = *bytes > 0 ? *bytes : 1;
-        *plain = false;
-        return 1;
-    }
-    return columns_of(code);
-}
-
-/* Where the row that begins at `at` has to end, so that it takes no more than `columns`. */
-static const char *row_end(const char *at, const char *end, size_t columns)
-{
-    const char *blank = NULL;
-    bool seen = false;
-    size_t used = 0;
-    while (at < end) {
-        size_t bytes;
-        bool plain;
-        size_t width = piece_at(at, end, &bytes, &plain);
-        if (used + width > columns && used > 0)
-            return blank != NULL && *at != ' ' ? blank : at;
-        if (*at == ' ' && seen)
-            blank = at;
-        seen = seen || *at != ' ';
-        used += width;
-        at += bytes;
-    }
-    return end;
-}
-
 static void put_row(const struct fit *fit, size_t indent, const char *at, const char *end)
 {
-    size_t left = fit->columns;
     if (fit->out == NULL || fit->used >= fit->rows)
         return;
     if (fit->used > 0)
         fputs("\r\n", fit->out);
-    fputs("\033[K", fit->out);
-    for (; indent > 0; indent--, left--)
-        fputc(' ', fit->out);
-    while (at < end) {
-        size_t bytes;
-        bool plain;
-        size_t width = piece_at(at, end, &bytes, &plain);
-        if (width > left)
-            break; /* a terminal narrower than one character */
-        if (plain)
-            (void)fwrite(at, 1, bytes, fit->out);
-        else
-            fputc('?', fit->out);
-        left -= width;
-        at += bytes;
-    }
+    fprintf(fit->out, "\033[K%*s", (int)indent, "");
+    fit_put(fit->out, at, end, fit->columns - indent);
 }
 
 static void put_line(struct fit *fit, const char *at, const char *end)
 {
-    size_t own = 0;
-    while (at + own < end && at[own] == ' ')
-        own++;
+    size_t below = fit_indent(at, end, fit->columns);
     size_t indent = 0;
     do {
-        const char *stop = row_end(at, end, fit->columns - indent);
+        const char *stop = fit_row_end(at, end, fit->columns - indent, false);
         put_row(fit, indent, at, stop);
         fit->used++;
-        at = stop;
-        while (at < end && *at == ' ')
-            at++;
-        indent = own + 2 <= fit->columns / INDENT_MOST_SHARE ? own + 2 : 0;
+        at = fit_next(stop, end);
+        indent = below;
     } while (at < end);
 }
 
@@ -255,9 +159,14 @@ void screen_close(void)
 
 struct screen_size screen_size(void)
 {
+    return screen_size_of(STDOUT_FILENO);
+}
+
+struct screen_size screen_size_of(int fd)
+{
     struct winsize window = { 0 };
     struct screen_size size = { COLUMNS_DEFAULT, ROWS_DEFAULT };
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0)
+    if (ioctl(fd, TIOCGWINSZ, &window) != 0)
         return size;
     if (window.ws_col > 0)
         size.columns = window.ws_col < SIZE_MOST ? window.ws_col : SIZE_MOST;

@@ -23,8 +23,10 @@ void screen_open(void);
 /* Also when it is not open. */
 void screen_close(void);
 
-/* As it is now; 80 by 24 where the terminal doesn't know. */
+/* As it is now; 80 by 24 where the terminal doesn't know, or there is none. */
 struct screen_size screen_size(void);
+/* The same of the terminal that `fd` is open on. */
+struct screen_size screen_size_of(int fd);
 
 /* Whether it has to be drawn again since this was asked last: another size, or back from a stop. Carries a stop out
  * that was asked for, so it returns only when we are continued. */

@@ -105,7 +105,7 @@ void table_phases(const struct table_style *style, const json_t *phases)
 void table_voters(const struct table_style *style, const json_t *voters)
 {
     static const struct cells_column columns[] = {
-        { "NODE", 0 }, { "REGION", 0 }, { "VOTES", 0 }, { "WHY NOT", 0 },
+        { "NODE", 0 }, { "REGION", 0 }, { "VOTES", 0 }, { "WHY NOT", CELLS_WRAP },
     };
     struct libscols_table *table = cells_table(style, columns, sizeof columns / sizeof columns[0]);
     const json_t *change = json_object_get(voters, "change");

@@ -25,12 +25,13 @@ void table_operation(const struct table_style *style, const json_t *operation)
     int64_t lost;
     size_t index;
     const json_t *item;
-    fprintf(style->stream, "%s%s%s  %s %s  %s -> %s  %s%s%s in %s\n", cells_paint(style, BOLD),
+    const char *took = cells_duration(time, sizeof time, operation, "total_ms", 1000, NULL);
+    fprintf(style->stream, "%s%s%s  %s %s  %s -> %s  %s%s%s%s%s\n", cells_paint(style, BOLD),
             peek_str(operation, "id", "?"), cells_paint(style, RESET), peek_str(operation, "service", "?"),
             peek_str(operation, "kind", "?"), peek_str(operation, "from", "?"),
             peek_str(operation, "to", "?"),
             cells_paint(style, strcmp(outcome, "done") == 0 ? GREEN : YELLOW), outcome,
-            cells_paint(style, RESET), cells_duration(time, sizeof time, operation, "total_ms", 1000, "?"));
+            cells_paint(style, RESET), took != NULL ? " in " : "", took != NULL ? took : "");
     fprintf(style->stream, "  begun %s by %s%s%s\n", peek_str(operation, "begun", "?"),
             peek_yes(operation, "automatic") ? "failoverd itself" : peek_str(operation, "who", "a person"),
             peek_str(operation, "why", NULL) != NULL ? ": " : "", peek_str(operation, "why", ""));
@@ -45,6 +46,9 @@ void table_operation(const struct table_style *style, const json_t *operation)
     if (json_is_object(aborted))
         fprintf(style->stream, "  went back at step %s, gate %s: %s\n", peek_str(aborted, "step", "?"),
                 peek_str(aborted, "gate", "none"), peek_str(aborted, "text", "the old writer is named again"));
+    if (json_array_size(json_object_get(operation, "steps")) == 0 && peek_str(operation, "executor", NULL) != NULL)
+        fprintf(style->stream, "  carried out by %s: failoverctl history there has its steps and their times\n",
+                peek_str(operation, "executor", "?"));
     json_array_foreach(json_object_get(operation, "gates"), index, item)
         fprintf(style->stream, "  before: %s\n", peek_str(item, "text", "?"));
     json_array_foreach(json_object_get(operation, "steps"), index, item) {

@@ -194,7 +194,7 @@ static void print_checks(const struct table_style *style, const json_t *checks)
 {
     static const struct cells_column columns[] = {
         { "CHECK", 0 }, { "REGION", 0 }, { "TYPE", 0 }, { "VERDICT", 0 }, { "LAST", 0 },
-        { "AGE", 0 }, { "DETAIL", 0 },
+        { "AGE", 0 }, { "DETAIL", CELLS_WRAP },
     };
     struct libscols_table *table = cells_table(style, columns, sizeof columns / sizeof columns[0]);
     size_t index;
@@ -271,7 +271,7 @@ static void print_peers(const struct table_style *style, const json_t *peers)
 {
     static const struct cells_column columns[] = {
         { "PEER", 0 }, { "REGION", 0 }, { "VOTES", 0 }, { "HEARD", 0 }, { "OUT", 0 }, { "IN", 0 },
-        { "ERROR", 0 },
+        { "ERROR", CELLS_WRAP },
     };
     struct libscols_table *table = cells_table(style, columns, sizeof columns / sizeof columns[0]);
     size_t index;

@@ -123,7 +123,7 @@ static enum exit_code say_to_each(const struct ctl_settings *settings, const jso
     } else if (said == 0) {
         fputs("No service is paused: nothing needs to be done.\n", settings->style.stream);
     } else if (worst == EXIT_DONE && is_pause(request)) {
-        fputs("People may still order, with --skip-gate not_paused. failoverctl resume --all --reason TEXT ends it.\n",
+        fputs("People may still order, with --skip-gate not_paused. failoverctl resume all --reason TEXT ends it.\n",
               settings->style.stream);
     }
     json_decref(told);

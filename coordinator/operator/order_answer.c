@@ -253,6 +253,13 @@ static void loss_refused(struct text *text, const struct message_order_reply *re
                  time_text(time, sizeof time, reply->limit_us));
 }
 
+/* What value and limit alone tell in a sentence. Of the others it matters whether the value is known. */
+static bool says_itself(enum gate_id gate)
+{
+    return gate == GATE_MAJORITY_FAILED || gate == GATE_TARGET_COORDINATOR || gate == GATE_NOT_PAUSED ||
+           gate == GATE_BLAST_RADIUS || gate == GATE_NO_MARK;
+}
+
 void order_answer_text(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
 {
     const struct order_answer_row *row = order_answer_row_of(kind, reply->answer);
@@ -275,10 +282,15 @@ void order_answer_text(struct text *text, enum order_kind kind, const struct mes
         loss_refused(text, reply);
         return;
     }
-    text_appendf(text, "refused by the gate %s: it stands at ", gate_name(gate));
-    text_gate_value(text, gate, reply->value);
-    text_append(text, ", its limit is ");
-    text_gate_value(text, gate, reply->limit);
+    text_appendf(text, "refused by the gate %s: ", gate_name(gate));
+    if (says_itself(gate)) {
+        text_gate(text, gate, &(struct gate){ .known = true, .value = reply->value, .limit = reply->limit });
+    } else {
+        text_append(text, "it stands at ");
+        text_gate_value(text, gate, reply->value);
+        text_append(text, ", its limit is ");
+        text_gate_value(text, gate, reply->limit);
+    }
     text_append(text, ". Nothing was changed");
 }
 
@@ -333,6 +345,16 @@ static void gate_todo(struct text *text, enum order_kind kind, const struct mess
         text_append(text, "Wait until the others are promoted (failoverctl status), or --skip-gate blast_radius.");
     else if (gate == GATE_LOSS_WITHIN_RPO && !planned)
         loss_todo(text, reply);
+    else if (gate == GATE_NOT_PAUSED)
+        text_append(text, "failoverctl resume SERVICE --reason TEXT ends the pause; for this order alone: "
+                          "--skip-gate not_paused.");
+    else if (gate == GATE_MAJORITY_FAILED)
+        text_append(text, "A writer that is well is moved by failoverctl switchover, which loses nothing. If you know that "
+                          "it failed: --skip-gate majority_failed. Where no majority of the voters is left to ask, "
+                          "failoverctl status says what can be done.");
+    else if (gate == GATE_TARGET_STREAMING)
+        text_append(text, "An old primary has to be made a standby before: failoverctl rejoin SERVICE --reason TEXT, on its "
+                          "own node. If you know better: --skip-gate target_streaming_and_timeline.");
     else
         text_appendf(text, "If you know better: --skip-gate %s.", gate_name(gate));
 }

@@ -150,7 +150,11 @@ static void say_todo(const struct status_service *service, const struct outlook 
         text_append(text, "If another region has to take over meanwhile, stop this database first: a majority there "
                           "can then be ordered to go on (failoverctl failover ... --skip-gate fence).");
     else
-        text_append(text, "Without a majority nobody can be named the writer, also not by a person.");
+        text_append(text, "Without a majority nobody can be named the writer.");
+    if (!o->here && o->writer != REGION_NONE)
+        text_appendf(text, " If none comes back, and you know that the database of %s is dead, another region's can be "
+                           "opened at your word, at the risk of two writers: failoverctl failover %s --to REGION "
+                           "--break-glass, on a guard there.", name_region(cluster, o->writer), service->config->name);
 }
 
 void status_quorum_text(const struct status_service *service, struct text *text)

@@ -43,6 +43,9 @@ PROPOSAL = {"id": "00c0ffee00c0ffee", "state": "waits", "kind": "failover", "fro
             "made": "2026-11-22T02:30:00.000Z", "waited_ms": 7, "left_ms": 60000, "on_no_answer": "nothing", "answered_by": None,
             "answered_at": None, "reason": None, "text": "..."}
 PROPOSED = {"operation": "00c0ffee00c0ffee", "service": "shop", "state": "proposed", "proposal": PROPOSAL}
+SCHEDULED = {"operation": "00c0ffee00c0ffee", "service": "shop", "state": "scheduled",
+             "scheduled": {"id": "00c0ffee00c0ffee", "kind": "switchover", "from": "us-east-1", "to": "us-west-2", "skipped_gates": [],
+                           "due": "2026-11-22T02:30:00.000Z", "left_ms": 60000, "said": None}}
 FAILBACK = {**DRY, "kind": "failback", "runbook": RUNBOOK, "proposal": PROPOSAL, "chosen": False, "operation": "failback",
             "failback": {"home": "us-east-1", "rejoin": {"ready": True, "text": "...", "node": "use1-a", "command": None},
                          "switchover_ready": True,
@@ -107,7 +110,7 @@ class Answers(unittest.TestCase):
         """Each key missing, misspelt, of another type; one too many; another command's."""
         for command, document in (("plan", {**DRY, "chosen": False, "operation": "failover"}), ("may-write", MAY_WRITE), ("wait", ORDERED),
                                   ("status", REFUSED), ("rejoin", REJOIN), ("rejoin", REJOINED), ("failback", FAILBACK),
-                                  ("operation-show", PROPOSED), ("pause", TAKEN), ("pause", TO_ALL), ("approve", TAKEN_FOR),
+                                  ("operation-show", PROPOSED), ("operation-show", SCHEDULED), ("pause", TAKEN), ("pause", TO_ALL), ("approve", TAKEN_FOR),
                                   ("reconcile", MARK), ("reconcile", TAKEN_FOR), ("failover", GLASS), ("failover", GLASS_OPENED),
                                   ("voter-list", VOTERS), ("voter-replace", VOTERS), ("voter-replace", VOTERS_BEGIN)):
             self.assertIsNone(self.fault(command, document))

@@ -41,6 +41,14 @@ def lose_the_others(lab):
                  f"{NAMES[WEST]} says that the quorum is gone")
 
 
+def pointed_to(suite, lab):
+    """Whoever looks, and has not read the manual, is told that there is this, and what it risks."""
+    for words in (["status"], ["explain", SERVICE]):
+        _, said, _ = lab.failoverctl(WEST, *words)
+        suite.expect(f"failoverctl failover {SERVICE} --to REGION --break-glass" in said and "at the risk of two writers" in said,
+                     f"{words[0]} names the way out that is left to a person", said)
+
+
 def typed(suite, lab):
     """A person at a terminal: a wrong name changes nothing; then the right one, and how it is known."""
     with tmux.Terminal(command(lab, WEST, *break_words()), columns=130, rows=40) as terminal:
@@ -76,7 +84,10 @@ def broken(suite, lab, order):
     client = e2e.bring_up(lab)
     code, said = e2e.order(lab, WEST, *break_words("--yes", "--old-is-dead", DEAD))
     suite.expect(code == 3 and "majority" in said and not marks(lab, WEST), f"refused while a majority is heard: {said}")
+    code, said = e2e.order(lab, WEST, *break_words("--dry-run"))
+    suite.expect(code == 0 and "While it does this is refused" in said, "and a person is told so before it asks", said)
     lose_the_others(lab)
+    pointed_to(suite, lab)
     code, said = e2e.order(lab, WEST, *break_words("--yes"))
     suite.expect(code == 2 and "--old-is-dead" in said, f"refused without saying how it is known: {said}")
     code, said = e2e.order(lab, WEST, "failover", SERVICE, "--to", EAST, "--break-glass", "--reason", REASON, "--yes",

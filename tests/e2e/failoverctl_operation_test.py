@@ -32,10 +32,39 @@ class Waiting(Ctl):
         seen = [good(running()), good(running()), good(running("promote")), good(ended("done"))]
         daemon, out, _ = self.check(script(status=seen, history=[told[0], *told]), WAIT, 0,
                                     "step begin done in 3ms", "step fence done in 1.9s", "step promote done in 40ms", "phase begun, on usw2-a, step promote",
-                                    "done after", "writer of shop is us-west-2")
+                                    "done after", "writer of shop is us-west-2", "Next: the old primary in us-east-1",
+                                    'failoverctl rejoin shop --reason "..."')
         self.assertEqual(out.count("step fence done"), 1)
         self.assertNotIn("service", daemon.requests[0])          # of whichever service it is
         self.assertEqual(daemon.requests[-1].get("service"), "shop")
+
+    PROPOSED = {"id": ID, "state": "waits", "text": "A failover is proposed"}
+    SCHEDULED = {"id": ID, "kind": "switchover", "from": "us-east-1", "to": "us-west-2", "due": "2026-11-22T02:30:00.000Z",
+                 "left_ms": 3600000, "said": {"by": "ada", "why": "disks"}}
+
+    def test_what_has_not_begun_is_waited_for(self):
+        for waiting, words in (({"proposal": self.PROPOSED}, "shop: A failover is proposed"),
+                               ({"scheduled": self.SCHEDULED}, "put down for 2026-11-22T02:30:00.000Z (in 1h00m) by ada: disks")):
+            seen = [good(status(**waiting))] * 3 + [good(running()), good(ended("done"))]
+            _, _, err = self.check(script(status=seen, history=NONE), WAIT, 0, "done after", words)
+            self.assertEqual(err.count("Waiting until it has begun"), 1)
+            self.assertNotIn("knows of no operation", err)
+            self.check(script(status=good(status(**waiting)), history=NONE), [*WAIT, "--timeout", "1"], 6, words)
+            self.check(script(status=good(status(**waiting)), history=NONE), SHOW, 0, words)
+
+    def test_what_has_not_begun_as_json(self):
+        for key, state, waiting in (("proposal", "proposed", self.PROPOSED), ("scheduled", "scheduled", self.SCHEDULED)):
+            _, out, _ = self.check(script(status=good(status(**{key: waiting})), history=NONE), [*SHOW, "--json"], 0)
+            self.assertEqual(json.loads(out), {"operation": ID, "service": "shop", "state": state, key: waiting})
+
+    def test_declined_is_not_waited_for(self):
+        declined = good(status(proposal={**self.PROPOSED, "state": "declined"}))
+        self.check(script(status=declined, history=NONE), [*WAIT, "--timeout", "1"], 2, "knows of no operation")
+
+    def test_another_node_carried_it_out(self):
+        told = history("done", total_ms=None, executor="usw2-a")
+        self.check(script(status=good(ended("done")), history=told), ["history"], 0, "us-west-2  done\n",
+                   "carried out by usw2-a: failoverctl history there")
 
     def test_it_is_over_already(self):
         self.check(script(status=good(ended("done")), history=NONE), WAIT, 0, f"done: operation {ID} of shop is over; writer of shop is us-west-2")

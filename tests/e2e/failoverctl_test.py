@@ -357,6 +357,37 @@ class Showing(Ctl):
             self.assertEqual((code, out), (2, ""), arguments)
             self.assertIn(wanted, err)
 
+    def test_a_wrong_line_is_told_what_would_be_right(self):
+        for line, wanted in (("", ["failoverctl status ", "failoverctl help"]),
+                             ("stat", ["failoverctl status [SERVICE]"]), ("Status", ["failoverctl status [SERVICE]"]),
+                             ("histroy", ["failoverctl history"]), ("tick", ["failoverctl operation tick ID ITEM"]),
+                             ("fail", ["failoverctl failover SERVICE", "failoverctl failback SERVICE"]),
+                             ("operation puase x", ["such command: operation puase", "failoverctl operation pause ID"]),
+                             ("operation", ["second word", "failoverctl operation pause ID"]),
+                             ("explain", ["explain needs SERVICE"]), ("switchover shop", ["switchover needs --to REGION"]),
+                             ("pause shop", ["pause needs --reason TEXT"]), ("wait", ["wait needs ID"]),
+                             ("operation tick 00000000000000aa", ["operation tick needs ITEM"]),
+                             ("plan", ["plan needs failover, switchover or failback, and SERVICE"]),
+                             ("status --jsn", ["no option --jsn", "is --json meant?"]), ("status -x", ["no option -x"]),
+                             ("switchover shop --to", ["--to needs a value"]), ("status --yes=1", ["--yes takes no value"]),
+                             ("status --to x", ["status takes no --to"]),
+                             ("switchover shop --at yesterday", ["--at yesterday: the value is wrong", "02:30", "switchover SERVICE"]),
+                             ("pause shop --for 9d", ["--for 9d: the value is wrong", "7 days"]),
+                             ("failover shop --accept-loss 5parsecs", ["5parsecs", "16MiB", "90s"]),
+                             ("history --limit many", ["takes a number", "usage: failoverctl history"])):
+            code, out, err = self.run_ctl("/nonexistent", *line.split())
+            self.assertEqual((code, out), (2, ""), line)
+            for words in wanted:
+                self.assertIn(words, err, line)
+        for line in ("s", "drill", "quit", "xyzzy"):
+            self.assertNotIn("Meant", self.run_ctl("/nonexistent", line)[2])
+
+    def test_all_may_be_said_without_dashes(self):
+        daemon = self.daemon(script(status=good(status()), pause=good({"answer": "accepted", "text": "paused"})))
+        code, out, err = self.run_ctl(daemon.path, "pause", "all", "--reason", "x")
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual([r.get("service") for r in daemon.requests if r["command"] == "pause"], ["shop"])
+
     def test_check_config_needs_no_daemon(self):
         code, out, err = self.run_ctl("/nonexistent", "check-config", "--cluster", "/nonexistent.json")
         self.assertEqual(code, 1, out + err)
@@ -862,7 +893,7 @@ class Hostile(Ctl):
         self.assertIn("majority_failed", self.complete(daemon.path, "failover", "shop", "--skip-gate", ""))
         self.assertEqual(self.complete(daemon.path, "switchover", "shop", "--reason", ""), [])
         self.assertEqual(self.complete(daemon.path, "operation", "abort", ""), [running()["services"][0]["operation"]["id"]])
-        self.assertEqual(self.complete(daemon.path, "pause", ""), ["shop", "--all"])
+        self.assertEqual(self.complete(daemon.path, "pause", ""), ["shop", "all"])
 
     def test_the_shell_completes_without_a_daemon(self):
         self.assertEqual(self.complete("/nonexistent/socket", "status", ""), [])

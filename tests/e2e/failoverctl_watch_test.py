@@ -12,7 +12,7 @@ import time
 import unittest
 
 import tmux
-from failoverctl_test import COMMAND, TIMEOUT_S, Ctl, good, refusal, running, script, status
+from failoverctl_test import COMMAND, DRY, TIMEOUT_S, Ctl, good, refusal, running, script, status
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\u009b31m"
 BRISK = ["--watch", "--interval", "200ms"]
@@ -202,9 +202,46 @@ class OnATerminal(Ctl):
             self.ended(terminal)
 
 
+class NarrowTerminal(Ctl):
+    """Not a picture of its own: what any command prints."""
+    COLUMNS = (40, 60, 80, 120)
+
+    def printed(self, daemon, words, columns):
+        """What is on a terminal of that width, rows as they are."""
+        with tmux.Terminal([COMMAND, "--socket", daemon.path, *words], columns=columns, rows=160) as terminal:
+            screen = terminal.wait_for(lambda screen: "exit code" in screen)
+        before, _, rest = screen.partition(tmux.Terminal.BEFORE)
+        return [row.rstrip() for row in rest.partition("exit code")[0].splitlines()]
+
+    def whole_words(self, daemon, words):
+        """On no width is a word cut in two; on each all of them are there."""
+        wide = self.run_ctl(daemon.path, *words)
+        wanted = set((wide[1] + wide[2]).split())
+        for columns in self.COLUMNS:
+            rows = self.printed(daemon, words, columns)
+            shown = {word for row in rows for word in row.split()}
+            titles = {word.lower() + ":" for word in wanted if word.isupper()}
+            cut = sorted(word for word in shown - wanted - titles if not word.isdigit() and len(word) <= columns)
+            self.assertEqual(cut, [], (columns, "\n".join(rows)))
+            lost = sorted(word for word in wanted - shown if word != "-" and not word.isupper() and len(word) <= columns)
+            self.assertEqual(lost, [], (columns, "\n".join(rows)))
+
+    def test_no_word_is_cut(self):
+        self.whole_words(self.daemon(script(status=good(running()))), ["status", "--verbose"])
+        self.whole_words(self.daemon(script(dry_run=good(DRY))), ["failover", "shop", "--to", "us-west-2", "--dry-run"])
+        self.whole_words(self.daemon(script(status=refusal("denied", 2))), ["status"])
+
+    def test_help_needs_no_more_than_80_columns(self):
+        for name in self.run_ctl("/nonexistent", "complete", "help", "")[1].split():
+            for line in self.run_ctl("/nonexistent", "help", name)[1].splitlines():
+                if line.startswith("  "):
+                    self.assertLessEqual(len(line), 80, (name, line))
+
+
 def main():
+    cases = (Watching, OnATerminal, NarrowTerminal)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(
-        unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (Watching, OnATerminal))))
+        unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, cases)))
     bad = len(result.failures) + len(result.errors)
     print(f"{result.testsRun - bad} passed, {bad} failed")
     return 0 if bad == 0 and result.testsRun > 0 else 1

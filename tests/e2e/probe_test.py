@@ -78,7 +78,7 @@ def names(suite, lab):
     for words, expected in ((["nothing", "health"], "no such service"), ([SERVICE, "nothing"], "health in us-east-1"),
                             ([SERVICE, "health"], f"--region: {EAST}, {WEST}"),
                             ([SERVICE, "health", "--region", WITNESS], "no such check in that region"),
-                            ([SERVICE, "name", "--region", WEST], "no such check in that region"), ([SERVICE], "needs check"),
+                            ([SERVICE, "name", "--region", WEST], "no such check in that region"), ([SERVICE], "needs CHECK"),
                             ([SERVICE, "health", "more"], "too many words")):
         code, output, error = lab.failoverctl(WEST, "probe", *words)
         suite.expect(code == 2 and expected in error, f"probe {' '.join(words)}: exit code 2, {expected!r}", output + error)

@@ -118,7 +118,9 @@ def check_plan(suite, lab):
     code, output, _ = rejoin(lab, WEST, "--dry-run", "--json")
     suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer", "asked on the writer's node: refused, exit code 3", output)
     code, output, _ = rejoin(lab, WITNESS, "--dry-run", "--json")
-    suite.expect(code == 3 and json.loads(output)["error"]["code"] == "not_here", "asked on the witness: refused, exit code 3", output)
+    error = json.loads(output)["error"]
+    suite.expect(code == 3 and error["code"] == "not_here" and f"{e2e.NAMES[EAST]} guards that of {EAST}" in error["todo"],
+                 "asked on the witness: refused, exit code 3, with the node to say it on", output)
     lab.network.cut(EAST, WEST)
     code, output, _ = rejoin(lab, EAST, "--reason", "too early", "--yes", "--json")
     suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer_unreachable",

@@ -452,6 +452,19 @@ static void every_answer_has_its_words(void)
     char words[512];
     struct text text = TEXT_OF(words);
     order_answer_text(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE,
+                                                                            .gate = GATE_NOT_PAUSED, .value = 1 });
+    CU_ASSERT_STRING_EQUAL(words, "refused by the gate not_paused: the service is paused. Nothing was changed");
+    text_clear(&text);
+    struct message_order_reply few = { .answer = ANSWER_GATE, .gate = GATE_MAJORITY_FAILED, .value = 1, .limit = 2 };
+    order_answer_text(&text, ORDER_FAILOVER, &few);
+    CU_ASSERT_STRING_EQUAL(words, "refused by the gate majority_failed: 1 of the 2 voters needed say that the writer's "
+                                  "region failed. Nothing was changed");
+    text_clear(&text);
+    few.gate = GATE_TARGET_STREAMING;
+    order_answer_todo(&text, ORDER_SWITCHOVER, &few);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "failoverctl rejoin SERVICE"));
+    text_clear(&text);
+    order_answer_text(&text, ORDER_FAILOVER, &(struct message_order_reply){ .answer = ANSWER_GATE,
                                                             .gate = GATE_LOSS_WITHIN_RPO,
                                                             .value = 32 << 20, .limit = 16 << 20 });
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "loss_within_rpo"));

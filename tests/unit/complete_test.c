@@ -182,13 +182,13 @@ static void votes_go_to_who_has_none(void)
     CU_ASSERT_STRING_EQUAL(next("voter/", status), "list add remove replace ");
 }
 
-/* SERVICE|--all: names, not the word SERVICE. */
+/* SERVICE|all: names, not the word SERVICE. */
 static void what_stands_for_a_value_is_never_offered(void)
 {
-    CU_ASSERT_STRING_EQUAL(next("pause/", shop_and_desk), "shop desk --all ");
+    CU_ASSERT_STRING_EQUAL(next("pause/", shop_and_desk), "shop desk all ");
     CU_ASSERT_STRING_EQUAL(next("pause/--a", shop_and_desk), "--all ");
     CU_ASSERT_STRING_EQUAL(next("pause/shop/--for/", shop_and_desk), "");
-    CU_ASSERT_STRING_EQUAL(next("pause/--for/30m/", shop_and_desk), "shop desk --all ");
+    CU_ASSERT_STRING_EQUAL(next("pause/--for/30m/", shop_and_desk), "shop desk all ");
     CU_ASSERT_STRING_EQUAL(next("events/--since/", shop_and_desk), "");
     CU_ASSERT_STRING_EQUAL(next("plan/", NULL), "failover switchover failback ");
     CU_ASSERT_STRING_EQUAL(next("plan/failback/", shop_and_desk), "shop desk ");

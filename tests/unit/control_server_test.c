@@ -598,7 +598,9 @@ static void a_switchover_is_ordered_as_one(void)
     CU_ASSERT_EQUAL(ordered.to, FIXTURE_WEST);
     CU_ASSERT_STRING_EQUAL(ordered.why.s, "new disks");
     json_t *reply = ask(fd, SWITCHOVER("us-west-2", ",\"skip_gates\":[\"target_streaming_and_timeline\"]"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(json_object_get(reply, "error"), "todo", ""), "failoverctl switchover"));
+    const char *todo = peek_str(json_object_get(reply, "error"), "todo", "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(todo, "failoverctl switchover"));
+    CU_ASSERT_PTR_NULL(strstr(todo, "SERVICE")); /* its name instead, to be pasted */
     expect_error(reply, "gate", EXIT_GATE);
     expect_error(ask(fd, SWITCHOVER("no", "")), "no_region", EXIT_USAGE);
     expect_error(ask(fd, SWITCHOVER("us-west-2", ",\"skip_gates\":[\"fence\"]")), "usage", EXIT_USAGE);

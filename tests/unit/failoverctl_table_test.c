@@ -41,6 +41,54 @@ static void gates_in_columns(void)
     expect(table_gates, "[]", "");
 }
 
+static void expect_within(show_function *show, const char *document, size_t width, const char *wanted)
+{
+    char *text = shown(show, document, false, width);
+    if (strcmp(text, wanted) != 0)
+        fprintf(stderr, "shown:\n%s\nwanted:\n%s\n", text, wanted);
+    CU_ASSERT_STRING_EQUAL(text, wanted);
+    free(text);
+}
+
+/* Sentences go below their row first, then the widest columns with their titles; no word is broken. */
+static void a_table_that_is_too_wide(void)
+{
+    static const char gates[] =
+        "[{\"name\":\"fence\",\"open\":true,\"value_text\":\"lapsed\",\"limit_text\":\"lapsed\",\"age_ms\":0,"
+        "\"observer\":\"use1-a\",\"text\":\"provable: the lease runs out\"},{\"name\":\"cooldown\",\"text\":\"a\\u001bb\"}]";
+    expect_within(table_gates, gates, 70,
+                  "GATE     STATE VALUE  LIMIT  AGE OBSERVER WHAT IT SAYS\n"
+                  "fence    open  lapsed lapsed now use1-a   provable: the lease runs out\n"
+                  "cooldown SHUT  ?      ?      -   -        ?\n");
+    expect_within(table_gates, gates, 69,
+                  "GATE     STATE VALUE  LIMIT  AGE OBSERVER\n"
+                  "fence    open  lapsed lapsed now use1-a\n"
+                  "    provable: the lease runs out\n"
+                  "cooldown SHUT  ?      ?      -   -\n"
+                  "    ?\n");
+    expect_within(table_gates, gates, 40,
+                  "GATE     STATE VALUE  LIMIT  AGE\n"
+                  "fence    open  lapsed lapsed now\n"
+                  "    observer: use1-a\n"
+                  "    provable: the lease runs out\n"
+                  "cooldown SHUT  ?      ?      -\n"
+                  "    ?\n");
+    expect_within(table_gates, gates, 1,
+                  "GATE\n"
+                  "fence\n"
+                  "    state: open\n"
+                  "    value: lapsed\n"
+                  "    limit: lapsed\n"
+                  "    age: now\n"
+                  "    observer: use1-a\n"
+                  "    provable: the lease runs out\n"
+                  "cooldown\n"
+                  "    state: SHUT\n"
+                  "    value: ?\n"
+                  "    limit: ?\n"
+                  "    ?\n");
+}
+
 static void voters_and_what_is_under_way(void)
 {
     expect(table_voters,
@@ -125,7 +173,8 @@ static void answers_of_any_shape(void)
 int main(void)
 {
     static const struct suite_test tests[] = {
-        TEST(gates_in_columns), TEST(voters_and_what_is_under_way), TEST(an_operation_with_its_steps),
+        TEST(gates_in_columns), TEST(a_table_that_is_too_wide), TEST(voters_and_what_is_under_way),
+        TEST(an_operation_with_its_steps),
         TEST(incidents_and_channels), TEST(a_checklist), TEST(answers_of_any_shape),
     };
     (void)setlocale(LC_ALL, "C.UTF-8");
