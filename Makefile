@@ -17,17 +17,25 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Wundef -Werror
 CFLAGS   := -std=c17 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer $(WARNINGS) -I. -MMD -MP -pthread \
             -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LDFLAGS  := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+# Not optimised, where that makes building quicker than it makes running slower.
+QUICK = $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O0
 ifeq ($(VARIANT),asan)
 CFLAGS  := $(filter-out -O2 -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O1 -fsanitize=address,undefined \
            -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
+$(foreach f,base control database notify operator report status,$(BUILD)/coordinator/$f/%.o) \
+    $(BUILD)/probes/%.o $(BUILD)/dns/%.o: CFLAGS := $(QUICK)
 endif
+$(BUILD)/tests/unit/%.o: CFLAGS := $(QUICK)
 # Only the core is counted, and unoptimised, so that each condition in the source is a branch of its own.
 ifeq ($(VARIANT),coverage)
 CFLAGS  := $(filter-out -D_FORTIFY_SOURCE=2,$(CFLAGS))
 LDFLAGS += --coverage
 $(BUILD)/policy/%.o: CFLAGS += -O0 --coverage
 endif
+
+# The tests' programs, of which there are many, are linked by gold where there is one: in a quarter of the time.
+TEST_LDFLAGS = $(eval TEST_LDFLAGS := $$(LDFLAGS) $$(if $$(shell command -v ld.gold),-fuse-ld=gold))$(TEST_LDFLAGS)
 
 # Asked for only when something is compiled, so that `make help` and `make setup` need nothing.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
@@ -55,7 +63,7 @@ SCENARIO  := $(BUILD)/tests/scenario-player
 SIM       := $(BUILD)/tests/simulator
 
 .PHONY: model all help setup test demo check unit sanitize scenario tidy fidelity e2e bench install \
-        clean test-tools
+        clean test-tools sanitized
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -85,12 +93,12 @@ $(BUILD)/failoverctl: $(call objects,$(CTL_SOURCES)) $(LIBFAILOVERD) $(LIBPOLICY
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(call objects,$(UNIT_HELP)) \
                             $(LIBFAILOVERD) $(LIBPOLICY)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit
+	$(call say,LD,$@)$(CC) $(TEST_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit
 
 # What failoverctl shows is tested without its command line.
 $(BUILD)/tests/unit/failoverctl_%_test: $(BUILD)/tests/unit/failoverctl_%_test.o $(call objects,$(UNIT_HELP)) \
                             $(call objects,$(filter-out $(MAINS),$(CTL_SOURCES))) $(LIBFAILOVERD) $(LIBPOLICY)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit
+	$(call say,LD,$@)$(CC) $(TEST_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit
 
 $(EMULATOR): $(call objects,$(wildcard tests/route53/*.c))
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -123,6 +131,9 @@ $(BUILD)/tests/sim/farm.o: CFLAGS += -DSIM_COMMIT='"$(shell git rev-parse --shor
 
 test-tools: $(EMULATOR) $(WRITER) $(SHIM) $(SCENARIO) $(SIM) $(UNIT_BIN)
 
+# What is run of the sanitizer variant.
+sanitized: $(SCENARIO) $(SIM) $(UNIT_BIN)
+
 help: ## List the targets
 	@printf 'failoverd: make targets\n\n'
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,14 +148,13 @@ demo: setup ## Three regions on this machine; one is killed; watch the failover
 
 test: setup ## Build and run every test (under ten minutes on two cores)
 	@$(MAKE) --no-print-directory -j2 all test-tools
-	@$(MAKE) --no-print-directory -j2 VARIANT=asan test-tools all
 	@python3 tests/run.py all
 
 unit: ## Unit tests alone
 	@$(MAKE) --no-print-directory -j2 test-tools && python3 tests/run.py unit
 
 sanitize: ## Unit and scenario tests under ASan and UBSan
-	@$(MAKE) --no-print-directory -j2 VARIANT=asan test-tools all && python3 tests/run.py sanitize
+	@$(MAKE) --no-print-directory -j2 VARIANT=asan sanitized && python3 tests/run.py sanitize
 
 scenario: ## Scenario scripts of the core
 	@$(MAKE) --no-print-directory $(SCENARIO) && python3 tests/run.py scenario
