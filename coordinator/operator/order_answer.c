@@ -3,6 +3,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 
 static const struct order_answer_row rows[] = {
     { ANSWER_ACCEPTED, EXIT_DONE, "the operation has begun: a majority of voters knows of it",

@@ -3,6 +3,7 @@
 
 #include "coordinator/report/history_parts.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 
 static void put(json_t *object, const char *key, json_t *value)
 {

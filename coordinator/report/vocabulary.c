@@ -7,6 +7,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 
 #define SENTENCE_VALUE_MAX 256
 

@@ -6,6 +6,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/status/sentences.h"
 #include "policy/quorum/majority.h"
 
 struct look {
@@ -25,11 +26,6 @@ const char *runbook_answer_name(enum runbook_answer answer)
 
 /* ---- what several of them look at ---------------------------------------------------------- */
 
-static const char *region_of(const struct look *look, size_t region)
-{
-    return name_region(look->service->input->cluster, (unsigned)region);
-}
-
 static void rests_on(struct look *look, int64_t age_us)
 {
     if (age_us > look->age_us)
@@ -46,7 +42,7 @@ static const struct database_facts *database_of(struct look *look, size_t region
 {
     const struct view_region *seen = &look->service->view->regions[region];
     if (!seen->serves || !seen->database.known || !fresh(look, seen->database_age_us)) {
-        text_appendf(&look->text, "the database of %s was not seen lately", region_of(look, region));
+        text_appendf(&look->text, "the database of %s was not seen lately", region_of(look->service, (unsigned)region));
         return NULL;
     }
     rests_on(look, seen->database_age_us);
@@ -109,7 +105,7 @@ static enum runbook_answer gates_open(struct look *look)
     }
     if (shut > 0)
         return RUNBOOK_NO;
-    text_appendf(&look->text, "every gate to %s is open", region_of(look, look->subject->to));
+    text_appendf(&look->text, "every gate to %s is open", region_of(look->service, look->subject->to));
     return RUNBOOK_YES;
 }
 
@@ -126,17 +122,17 @@ static enum runbook_answer target_streaming(struct look *look)
     if (database == NULL)
         return RUNBOOK_UNKNOWN;
     if (!database->in_recovery || !database->walreceiver_live) {
-        text_appendf(&look->text, "the database of %s %s", region_of(look, to),
+        text_appendf(&look->text, "the database of %s %s", region_of(look->service, to),
                      database->in_recovery ? "is a standby that does not stream" : "is a primary");
         return RUNBOOK_NO;
     }
     if (!region->lag_known || region->lag_bytes < 0) {
-        text_appendf(&look->text, "%s streams; how far it is behind is not known", region_of(look, to));
+        text_appendf(&look->text, "%s streams; how far it is behind is not known", region_of(look->service, to));
         return RUNBOOK_UNKNOWN;
     }
     rests_on(look, region->lag_age_us);
     bool within = region->lag_bytes <= look->service->config->rpo.bytes_bytes;
-    text_appendf(&look->text, "%s streams and is %s behind, %s the RPO", region_of(look, to),
+    text_appendf(&look->text, "%s streams and is %s behind, %s the RPO", region_of(look->service, to),
                  format_bytes(bytes, sizeof bytes, region->lag_bytes), within ? "within" : "beyond");
     return within ? RUNBOOK_YES : RUNBOOK_NO;
 }
@@ -233,7 +229,7 @@ static enum runbook_answer kept_out(struct look *look, size_t index)
     const struct view_region *region = &look->service->view->regions[index];
     bool seen = region->database.known && fresh(look, region->database_age_us);
     bool heard = guard_heard(look, region);
-    const char *where = region_of(look, index);
+    const char *where = region_of(look->service, (unsigned)index);
     if (seen && region->database.in_recovery) {
         rests_on(look, region->database_age_us);
         text_appendf(&look->text, "%s is a standby", where);
@@ -302,7 +298,7 @@ static enum runbook_answer writes_work(struct look *look)
     const struct database_facts *database = database_of(look, writer);
     if (database == NULL)
         return RUNBOOK_UNKNOWN;
-    const char *where = region_of(look, writer);
+    const char *where = region_of(look->service, writer);
     if (database->in_recovery) {
         text_appendf(&look->text, "the database of %s is a standby still", where);
         return RUNBOOK_NO;
@@ -336,7 +332,7 @@ static enum runbook_answer writer_healthy(struct look *look)
         healthy = (node_set)(healthy | node_bit(n));
     }
     text_appendf(&look->text, "%u of %u voters see %s healthy, %u are needed", electorate_counted(voters, healthy),
-                 set_size(electorate_all(voters)), region_of(look, writer), electorate_needed(voters));
+                 set_size(electorate_all(voters)), region_of(look->service, writer), electorate_needed(voters));
     return electorate_has(voters, healthy) ? RUNBOOK_YES : RUNBOOK_NO;
 }
 
@@ -377,11 +373,12 @@ static enum runbook_answer standby_follows(struct look *look)
             unseen = true;
         } else if (database->in_recovery && database->walreceiver_live && database->timeline == primary->timeline) {
             rests_on(look, region->database_age_us);
-            text_appendf(&look->text, "%s streams on timeline %u", region_of(look, i), (unsigned)database->timeline);
+            text_appendf(&look->text, "%s streams on timeline %u", region_of(look->service, (unsigned)i),
+                         (unsigned)database->timeline);
             return RUNBOOK_YES;
         }
     }
-    text_appendf(&look->text, "no standby is seen to stream from %s on its timeline", region_of(look, writer));
+    text_appendf(&look->text, "no standby is seen to stream from %s on its timeline", region_of(look->service, writer));
     text_append(&look->text, unseen ? "; not every database was seen lately" : "; failoverctl rejoin makes one of the old primary");
     return unseen ? RUNBOOK_UNKNOWN : RUNBOOK_NO;
 }

@@ -7,6 +7,7 @@
 #include "coordinator/config/values.h"
 #include "coordinator/config/weights.h"
 #include "coordinator/operator/order_answer.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
 /* The gates as this kind of order is judged by, with what it skips and accepts. */
@@ -137,7 +138,7 @@ static json_t *render_command(const struct status_service *service, const struct
         return json_null();
     text_appendf(&text, "failoverctl %s %s", name_order_kind((int)order->kind), service->config->name);
     if (order->kind != ORDER_FAILBACK)
-        text_appendf(&text, " --to %s", name_region(service->input->cluster, order->to));
+        text_appendf(&text, " --to %s", region_of(service, order->to));
     for (uint8_t i = 0; i < order->shift.count && i < SHIFT_STAGES_MAX; i++)
         text_appendf(&text, "%s%u", i == 0 ? " --shift " : ",", order->shift.percent[i]);
     if (order->shift.count > 0)
@@ -238,7 +239,7 @@ static json_t *render_afterwards(const struct status_service *service)
     region_id from = status_subject(service->view);
     text_appendf(&text, "the old primary in %s stays fenced and is no standby of the new one until it is rejoined: on "
                         "its node, failoverctl rejoin %s --reason \"...\" ",
-                 name_region(service->input->cluster, from), service->config->name);
+                 region_of(service, from), service->config->name);
     text_append(&text, service->config->hooks.rejoin.count > 0
                            ? "(it runs hooks.rejoin)"
                            : "(no hooks.rejoin is configured: it shows the commands)");

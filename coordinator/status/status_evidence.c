@@ -4,15 +4,11 @@
 #include <string.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
 /* The wait for an outgoing lease is stretched by the clocks' error rate: lease / γ. */
 #define PPM INT64_C(1000000)
-
-static const char *region_of(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
 
 /* ---- a candidate --------------------------------------------------------------------------- */
 

@@ -6,12 +6,8 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
-
-static const char *region_of(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
 
 static void add_sentence(json_t *list, const char *format, ...) PRINTF_LIKE(2, 3);
 static void add_sentence(json_t *list, const char *format, ...)

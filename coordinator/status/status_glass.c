@@ -13,17 +13,12 @@ bool status_glass_any(const struct view_service *view)
     return false;
 }
 
-static const char *region_name(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
-
 /* ---- the sentences ------------------------------------------------------------------------- */
 
 static void mark_text(const struct status_service *service, const struct mark *mark, struct text *text)
 {
     const struct view_service *view = service->view;
-    const char *where = region_name(service, mark->region);
+    const char *where = region_of(service, mark->region);
     bool own = view->glass.own && mark->maker.node == service->input->self;
     if (mark->state == MARK_STANDS) {
         text_appendf(text, "the glass was broken for %s: without a quorum %s opened its database, at the word of "
@@ -39,7 +34,7 @@ static void mark_text(const struct status_service *service, const struct mark *m
                        "keeps what was "
                        "written there", where, mark->by.s, mark->proof.s,
                  mark->state == MARK_SHUT ? "is shut" : "is being shut",
-                 mark->yields != REGION_NONE ? region_name(service, mark->yields) : "another region",
+                 mark->yields != REGION_NONE ? region_of(service, mark->yields) : "another region",
                  mark->yields == mark->region ? "is to get a lease" : "writes, or is kept by a person");
 }
 
@@ -52,9 +47,9 @@ static void todo_text(const struct status_service *service, const struct mark *m
         return;
     }
     text_appendf(text, "A person has to say which side is kept: failoverctl reconcile %s --keep %s",
-                 service->config->name, region_name(service, mark->region));
+                 service->config->name, region_of(service, mark->region));
     if (other != REGION_NONE && other != mark->region)
-        text_appendf(text, " or --keep %s", region_name(service, other));
+        text_appendf(text, " or --keep %s", region_of(service, other));
     text_append(text, "; it shows both before it asks. Until then no failover begins and nothing else is opened");
 }
 
@@ -124,7 +119,7 @@ static json_t *render_side(const struct status_service *service, const struct ma
     char lsn[NAME_LSN_MAX];
     json_t *side = json_object();
     bool marked = region == mark->region;
-    put(side, "region", json_string(region_name(service, region)));
+    put(side, "region", json_string(region_of(service, region)));
     put(side, "marked", json_boolean(marked));
     put(side, "fence", view->guard_heard ? json_string(name_fence_state((int)view->fence)) : json_null());
     put(side, "primary", view->database.known ? json_boolean(!view->database.in_recovery) : json_null());
@@ -159,7 +154,7 @@ static json_t *render_mark(const struct status_service *service, const struct ma
     json_t *object = json_object();
     put(object, "id", json_string(format_hex(id, mark->id)));
     put(object, "state", json_string(states[mark->state]));
-    put(object, "region", json_string(region_name(service, mark->region)));
+    put(object, "region", json_string(region_of(service, mark->region)));
     put(object, "node", status_node_name(service->input, mark->maker.node));
     put(object, "own", json_boolean(service->view->glass.own && mark->maker.node == service->input->self));
     put(object, "at", json_string(base_format_wall(at, sizeof at, mark->at.us)));

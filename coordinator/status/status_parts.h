@@ -46,6 +46,11 @@ static inline void add(json_t *array, json_t *value)
     (void)json_array_append_new(array, value);
 }
 
+static inline const char *region_of(const struct status_service *service, unsigned region)
+{
+    return name_region(service->input->cluster, region);
+}
+
 /* "none" becomes null. */
 json_t *status_region_name(const struct status_input *input, region_id region);
 json_t *status_node_name(const struct status_input *input, node_id node);
@@ -128,22 +133,18 @@ json_t *status_render_service(const struct status_service *service);
 /* A pause is in force, by this node's calendar. */
 bool status_is_paused(const struct status_service *service);
 
-/* Adds {"code", "service", "text"}; `service` may be NULL. */
-void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
-    PRINTF_LIKE(4, 5);
-
-/* state, headline, outlook and warnings into the rendered service. */
+/* state, headline and outlook into the rendered service. */
 void status_outlook(const struct status_service *service, json_t *object);
-void status_service_warnings(const struct status_service *service, json_t *warnings);
-/* Adds one; `service` NULL: of the node. */
+
+/* status_warnings.c: adds {"code", "service", "text"}; `service` NULL: of the node. */
 void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
     PRINTF_LIKE(4, 5);
+void status_service_warnings(const struct status_service *service, json_t *warnings);
+void status_node_warnings(const struct status_input *input, json_t *warnings);
 
 /* Who waits to commit: of this node's guard, and of a region as this node's checks see it. */
 json_t *status_commit_lease(const struct status_service *service);
 json_t *status_commits_waiting(const struct status_service *service, size_t region);
 void status_commit_warnings(const struct status_service *service, json_t *warnings);
-
-void status_node_warnings(const struct status_input *input, json_t *warnings);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
 json_t *status_region_name(const struct status_input *input, region_id region)

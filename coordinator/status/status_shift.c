@@ -10,11 +10,6 @@
 
 #define DURATION(name, us) base_format_duration(name, sizeof name, us)
 
-static const char *region_of(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
-
 /* ---- while it runs -------------------------------------------------------------------------- */
 
 bool status_shifts(const struct status_service *service)
@@ -155,7 +150,7 @@ json_t *status_shift_plan(const struct status_service *service, region_id home, 
         text_appendf(&text, "each stage but the last is held for %s while %s has to stay well; should it get worse, the "
                             "traffic goes back by itself and waits for a person, and the database stays. Records that "
                             "are not weighted move with the last stage",
-                     DURATION(each, shift->hold_us), name_region(service->input->cluster, home));
+                     DURATION(each, shift->hold_us), region_of(service, home));
     put(object, "stages", stages);
     put(object, "hold_ms", weighted && shift->count > 1 ? json_of_ms(shift->hold_us) : json_null());
     put(object, "weighted", json_boolean(weighted));

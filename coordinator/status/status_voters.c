@@ -4,6 +4,7 @@
  * Of another node's store we know what it says of itself and what we have heard of it before; why it is mute it tells
  * its own status. */
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 #include "policy/quorum/majority.h"
 

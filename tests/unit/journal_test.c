@@ -11,6 +11,7 @@
 #include "coordinator/report/journal.h"
 #include "coordinator/report/vocabulary.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_text.h"
 #include "tests/unit/cluster_fixture.h"
 #include "tests/unit/suite.h"

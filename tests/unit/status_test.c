@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status.h"
 #include "coordinator/status/status_text.h"
 #include "tests/unit/cluster_fixture.h"
