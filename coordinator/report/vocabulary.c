@@ -41,8 +41,8 @@ static const struct vocabulary_row rows[] = {
       { { "votes", WORD_COUNT }, { "needed", WORD_COUNT } },
       "no majority says any more that {region} failed", NULL },
     { NOTE_GATE_SHUT, "gate_shut", LOG_LEVEL_WARNING,
-      { { "gate", WORD_GATE }, { "value", WORD_GATE_VALUE }, { "limit", WORD_GATE_VALUE } },
-      "no failover to {region} yet: gate {a} is shut, at {b}, limit {c}", NULL },
+      { { "gate", WORD_GATE } },
+      "{service} does not go to {region} yet, its gate {a} is shut: {gate}", NULL },
     { NOTE_CONFIRM_ASKED, "confirm_asked", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
       "all voters are asked afresh what they see of {region}, before a failover", NULL },
     { NOTE_CONFIRM_FAILED, "confirm_failed", LOG_LEVEL_WARNING,
@@ -243,7 +243,6 @@ static const char *word_of(const struct cluster_config *cluster, enum vocabulary
     case WORD_COUNT:
     case WORD_DURATION:
     case WORD_BYTES:
-    case WORD_GATE_VALUE:
     case WORD_BEGINS:
     default: return NULL;
     }
@@ -281,8 +280,6 @@ static void append_value(struct text *text, const struct cluster_config *cluster
     else if (kind == WORD_BYTES)
         text_append(text, value < 0 ? "an unknown number of bytes"
                                     : format_bytes(buffer, sizeof buffer, value));
-    else if (kind == WORD_GATE_VALUE && note->a >= 0 && note->a < GATE_COUNT)
-        text_gate_value(text, (enum gate_id)note->a, value);
     else
         text_appendf(text, "%" PRId64, value);
 }
@@ -294,6 +291,11 @@ static const char *check_name(const struct cluster_config *cluster, const struct
             ? name_find_check(&cluster->services[note->service], note->check)
             : NULL;
     return check != NULL ? check->name : NULL;
+}
+
+static enum gate_id gate_of(const struct note *note)
+{
+    return note->a >= 0 && note->a < GATE_COUNT ? (enum gate_id)note->a : GATE_COUNT;
 }
 
 /* ---- sentences --------------------------------------------------------------------------- */
@@ -320,6 +322,8 @@ static void append_placeholder(struct text *text, const struct cluster_config *c
         text_append(text, name_step(note->step));
     else if (strncmp(name, "epoch", length) == 0)
         text_appendf(text, "%" PRIu64, note->epoch);
+    else if (strncmp(name, "gate", length) == 0)
+        text_gate(text, gate_of(note), &note->gate);
     else if (strncmp(name, "detail", length) == 0)
         text_append_bytes(text, note->detail.s, strnlen(note->detail.s, sizeof note->detail.s));
     else
@@ -397,8 +401,6 @@ static bool set_field(json_t *object, const struct cluster_config *cluster,
         return set(object, field->key, json_boolean(value != 0));
     if (field->kind == WORD_BYTES)
         return set(object, field->key, value < 0 ? json_null() : json_integer(value));
-    if (field->kind == WORD_GATE_VALUE)
-        return set(object, field->key, gate_number((enum gate_id)note->a, value));
     if (field->kind != WORD_DURATION)
         return set(object, field->key, json_integer(value));
     struct text name = TEXT_OF(key);
@@ -407,6 +409,20 @@ static bool set_field(json_t *object, const struct cluster_config *cluster,
     return set(object, key, value < 0 || value >= TIME_FOREVER_US
                                 ? json_null()
                                 : json_real((double)value / 1000.0));
+}
+
+/* As status has a gate; of what would be lost both kinds, since either may be the one that is too much. */
+static bool set_gate(json_t *object, const struct note *note)
+{
+    enum gate_id id = gate_of(note);
+    const struct gate *gate = &note->gate;
+    bool good = set(object, "value", gate->known ? gate_number(id, gate->value) : json_null());
+    good = set(object, "limit", gate_number(id, gate->limit)) && good;
+    if (id != GATE_LOSS_WITHIN_RPO)
+        return good;
+    bool timed = gate->known && !gate->at_least;
+    good = set(object, "value_ms", timed ? json_of_ms_or_null(gate->value_us) : json_null()) && good;
+    return set(object, "limit_ms", json_of_ms_or_null(gate->limit_us)) && good;
 }
 
 bool vocabulary_fields(json_t *object, const struct cluster_config *cluster,
@@ -427,6 +443,8 @@ bool vocabulary_fields(json_t *object, const struct cluster_config *cluster,
         good = set(object, "step", json_string(name_step(note->step))) && good;
     for (size_t i = 0; row != NULL && i < 3; i++)
         good = set_field(object, cluster, row, note, i) && good;
+    if (note->kind == NOTE_GATE_SHUT)
+        good = set_gate(object, note) && good;
     text_append_bytes(&text, note->detail.s, strnlen(note->detail.s, sizeof note->detail.s));
     if (detail[0] != '\0')
         good = set(object, "detail", json_of_text(detail)) && good;
