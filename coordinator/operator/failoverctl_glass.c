@@ -228,6 +228,9 @@ static void print_sides(FILE *out, const json_t *mark, const char *keep)
                 peek_int(side, "beyond_bytes", &number) ? format_bytes(bytes, sizeof bytes, number) : "not known",
                 strcmp(region, keep) == 0 ? " (kept)" : " (given up; the files stay until it is made a standby)");
     }
+    const char *obstacle = peek_str(mark, "obstacle", "");
+    if (obstacle[0] != '\0')
+        fprintf(out, "In the way: %s.\n", obstacle);
 }
 
 /* Set aside: the mark is gone once this node knows what is chosen. */

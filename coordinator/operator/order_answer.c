@@ -41,7 +41,8 @@ static const struct order_answer_row rows[] = {
     { ANSWER_NO_MAJORITY, EXIT_NO_QUORUM,
       "refused: of the voters that there would be too few are heard and vote; nothing was changed",
       "failoverctl voter list shows who is missing." },
-    { ANSWER_OPERATION, EXIT_GATE, "refused: an operation is under way", "Try again when it is over." },
+    { ANSWER_OPERATION, EXIT_GATE, "refused: an operation is under way",
+      "failoverctl status shows it, and what it waits for; try again when it is over." },
     { ANSWER_NO_LEDGER, EXIT_NO_QUORUM,
       "refused: no majority has confirmed yet who is the writer, so nothing can be changed",
       "See failoverctl status; a majority of voters has to be up and connected." },
@@ -139,10 +140,11 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
       "failoverctl status shows how it goes on; an old primary then becomes a standby with failoverctl rejoin." } },
     /* Who holds the marked database is the one who can say that it is shut. */
     { ORDER_RECONCILE, { ANSWER_NO_COORDINATOR, EXIT_GATE,
-      "refused: the node that made the mark is not heard, or does not vote yet, and only it can shut the marked "
+      "refused: the node that made the mark is not heard, or does not vote, and only it can shut the marked "
       "database and say so. Nothing was changed",
-      "Wait until failoverctl status shows it. If it is gone for good and another side is kept: --skip-gate fence, at "
-      "your word that its database is dead." } },
+      "failoverctl status names it: start failoverd there. If it is heard and its store was lost: failoverctl voter "
+      "replace NODE --reason TEXT gives its new one the vote; then order again. If it is gone for good and another side "
+      "is kept: --skip-gate fence, at your word that its database is dead." } },
     { ORDER_TICK, { ANSWER_ACCEPTED, EXIT_DONE, "ticked: a majority of voters knows it, and every node shows it",
       "failoverctl operation show ID shows what is left." } },
     { ORDER_TICK, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,

@@ -114,6 +114,10 @@ enum tick_ruling status_tick(const struct status_input *input, uint64_t operatio
  * "command"; NULL: nothing is known to be in its way. */
 json_t *status_rejoin_first(const struct status_input *input, size_t service, region_id home);
 
+/* A word of that node came within the last heartbeats, or it is `self`; both are indexes into cluster->nodes.
+ * `view`: of any service. */
+bool status_hears(const struct cluster_config *cluster, size_t self, const struct view_service *view, size_t node);
+
 /* Who has a vote, who uses it and why the others don't, and a change that is under way; null if that was not told. */
 json_t *status_voters(const struct status_input *input);
 

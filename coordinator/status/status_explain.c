@@ -252,9 +252,20 @@ static void explain_operation(const struct status_service *service, struct text 
     const struct ledger_operation *ledger = &service->view->ledger.operation;
     const struct view_operation *operation = &service->view->operation;
     const char *executor = name_node(service->input->cluster, ledger->executor);
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text stuck = TEXT_OF(sentence);
     char left[CLOCK_DURATION_TEXT_MAX];
     text_appendf(why, "It is acting: %s %s runs on %s", name_operation_kind((int)ledger->kind),
                  name_phase((int)ledger->phase), executor);
+    if (status_glass_stuck(service, &stuck))
+        add_sentence(list, "%s.", sentence);
+    bool heard = status_hears(service->input->cluster, service->input->self, service->view, ledger->executor);
+    if (!operation->here && !heard) {
+        if (stuck.length == 0)
+            add_sentence(list, "%s is not heard here, and at which step it is, or who goes on instead, is not known.",
+                         executor);
+        return;
+    }
     if (!operation->here) {
         add_sentence(list,
                      "At which step it is and what it waits for is known to %s: run failoverctl explain %s there.",

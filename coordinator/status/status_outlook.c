@@ -329,6 +329,8 @@ static void outlook_operation(const struct status_service *service, struct text 
         text_append(text, "The service goes on as it is.");
     else if (status_shifts(service))
         status_shift_text(service, text);
+    else if (status_glass_stuck(service, text))
+        text_append(text, ".");
     else if (ledger->wish == WISH_HOLD)
         text_appendf(text, "A person holds it: it goes neither on nor back until somebody says so%s.",
                      view->ledger.writer == REGION_NONE ? ", and no region writes meanwhile" : "");
@@ -348,9 +350,9 @@ static void outlook_operation(const struct status_service *service, struct text 
                      region_of(service, ledger->from), region_of(service, ledger->to),
                      region_of(service, ledger->from));
     else
-        text_appendf(text, "%s gets no new lease. Once it is known to be fenced, %s is promoted; "
-                           "until then it may still be aborted.",
-                     region_of(service, ledger->from), region_of(service, ledger->to));
+        text_appendf(text, "%s gets no new lease. Once it is known to be fenced, %s is promoted; %s.",
+                     region_of(service, ledger->from), region_of(service, ledger->to),
+                     ledger_may_abort(&view->ledger) ? "until then it may still be aborted" : "it does not go back");
 }
 
 static void outlook(const struct status_service *service, enum state state, struct text *text)

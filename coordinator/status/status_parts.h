@@ -118,6 +118,8 @@ json_t *status_glass(const struct status_service *service);
 void status_glass_headline(const struct status_service *service, struct text *text);
 void status_glass_outlook(const struct status_service *service, struct text *text);
 void status_glass_warnings(const struct status_service *service, json_t *warnings);
+/* Why the operation that reconciles one does not go on, and what to do, without the last stop; false: it does. */
+bool status_glass_stuck(const struct status_service *service, struct text *text);
 
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 /* As in the journal; null: never. */

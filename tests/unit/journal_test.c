@@ -417,4 +417,5 @@ static void sentences_leave_out_what_is_not_there(void)
 SUITE_MAIN("journal", TEST(every_note_becomes_a_line), TEST(the_newest_lines_are_at_hand), TEST(names_are_stable_and_unique),
            TEST(goes_on_after_a_restart_and_a_torn_line), TEST(follows_a_file_that_was_moved_away),
            TEST(a_full_disk_is_said_and_outlived), TEST(an_order_becomes_a_line),
-           TEST(odd_files_are_refused), TEST(a_shut_gate_says_how_it_stands), TEST(sentences_leave_out_what_is_not_there))
+           TEST(odd_files_are_refused), TEST(a_shut_gate_says_how_it_stands),
+           TEST(sentences_leave_out_what_is_not_there))

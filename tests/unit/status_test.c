@@ -672,6 +672,68 @@ static void a_broken_glass_is_never_silent(void)
     json_decref(status);
 }
 
+static bool warned_of(const json_t *status, const char *code, const char *words)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(json_object_get(status, "warnings"), index, warning)
+        if (strcmp(peek_str(warning, "code", ""), code) == 0 && strstr(peek_str(warning, "text", ""), words) != NULL)
+            return true;
+    return false;
+}
+
+/* What the mark says of who has to carry its end out; "": nothing is in the way. */
+static void expect_obstacle(const char *words, const char *todo, const char *without)
+{
+    json_t *status = render();
+    const json_t *glass = json_object_get(service_of(status), "break_glass");
+    const json_t *mark = json_array_get(json_object_get(glass, "marks"), 0);
+    const char *obstacle = peek_str(mark, "obstacle", "");
+    CU_ASSERT(words[0] != '\0' ? strstr(obstacle, words) != NULL : json_is_null(json_object_get(mark, "obstacle")));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(mark, "todo", ""), todo));
+    CU_ASSERT_PTR_NULL(strstr(peek_str(mark, "todo", ""), without));
+    json_decref(status);
+}
+
+/* Only the maker of a mark can end it, or carry its reconciliation on: where it can't, that and what helps is said. */
+static void a_maker_that_can_not_act_is_said(void)
+{
+    fixture_view(&view);
+    view.marks[FIXTURE_WEST] = (struct mark){ .state = MARK_STANDS, .id = 0xc0ffee, .maker = { 9, FIXTURE_WEST },
+        .region = FIXTURE_WEST, .yields = REGION_NONE, .writer = FIXTURE_EAST, .timeline = 1, .lsn = 0x1000 };
+    struct view_node *maker = &view.nodes[FIXTURE_WEST];
+    expect_obstacle("", "reconcile shop --keep us-west-2 or --keep us-east-1", "voter replace");
+    maker->voting = false;
+    expect_obstacle("does not vote", "failoverctl voter replace usw2-a", "skip-gate");
+    maker->heard_age_us = 60 * US_PER_S;
+    expect_obstacle("is not heard", "--keep us-east-1 --skip-gate fence", "voter replace");
+    view.marks[FIXTURE_WEST].state = MARK_SHUT;
+    expect_obstacle("is not heard", "only to keep us-west-2", "--skip-gate");
+    /* In the midst of keeping the marked side: it is waited for, whatever a person says. */
+    view.marks[FIXTURE_WEST].state = MARK_STANDS;
+    view.ledger.writer = REGION_NONE;
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN, .id = 7,
+        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .mark = 0xc0ffee };
+    expect_obstacle("no order says that it is gone", "Start failoverd there, on its own state_dir", "reconcile shop");
+    json_t *status = render();
+    CU_ASSERT_TRUE(warned_of(status, "reconcile_stuck", "usw2-a is not heard"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service_of(status), "outlook", ""), "Start failoverd there"));
+    CU_ASSERT_PTR_NULL(strstr(peek_str(service_of(status), "outlook", ""), "may still be aborted"));
+    json_decref(status);
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST, .views = &view };
+    json_t *explained = status_explain(&input, 0);
+    const json_t *would = json_array_get(json_object_get(explained, "would_act"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(json_string_value(would), "Start failoverd there"));
+    json_decref(explained);
+    maker->heard_age_us = 100000; /* back on a store that has no vote */
+    expect_obstacle("does not vote", "no voter is replaced while an operation runs", "voter replace usw2-a");
+    maker->voting = true;
+    expect_obstacle("", "being reconciled", "Start failoverd");
+    status = render();
+    CU_ASSERT_FALSE(warned(status, "reconcile_stuck"));
+    json_decref(status);
+}
+
 /* ---- a round that somebody asked for -------------------------------------------------------- */
 
 static json_t *render_probe(int type, const struct probe_round *round)
@@ -779,6 +841,7 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(a_pause_and_a_held_operation_are_told),
            TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent),
+           TEST(a_maker_that_can_not_act_is_said),
            TEST(who_sent_traffic_back_is_told_apart),
            TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(a_poor_set_of_voters_is_warned_of),
            TEST(warnings_say_what_is_wrong),
