@@ -241,11 +241,12 @@ static void loss_refused(struct text *text, const struct message_order_reply *re
     char bytes[NAME_BYTES_MAX];
     char time[CLOCK_DURATION_TEXT_MAX];
     text_appendf(text, "refused by the gate %s: ", gate_name(GATE_LOSS_WITHIN_RPO));
-    if (reply->value < 0)
+    if (reply->value < 0) {
         text_append(text, "what would be lost is not known");
-    else
-        text_appendf(text, "%s (%s) would be lost", format_bytes(bytes, sizeof bytes, reply->value),
-                     reply->value_us < 0 ? "of nobody knows how long" : time_text(time, sizeof time, reply->value_us));
+    } else {
+        text_loss(text, reply->value, reply->value_us);
+        text_append(text, " would be lost");
+    }
     text_appendf(text, "; up to %s (%s) may be. Nothing was changed", format_bytes(bytes, sizeof bytes, reply->limit),
                  time_text(time, sizeof time, reply->limit_us));
 }

@@ -201,6 +201,21 @@ void text_reason(struct text *text, enum verdict_reason reason, const char *chec
     text_append(text, NAME_UNKNOWN_VALUE);
 }
 
+void text_loss(struct text *text, int64_t bytes, int64_t us)
+{
+    char amount[NAME_BYTES_MAX];
+    if (bytes == 0) {
+        text_append(text, "nothing");
+        return;
+    }
+    text_appendf(text, "%s (", format_bytes(amount, sizeof amount, bytes));
+    if (us < 0)
+        text_append(text, "of nobody knows how long");
+    else
+        append_duration(text, us);
+    text_append(text, ")");
+}
+
 /* ---- gates ------------------------------------------------------------------------------- */
 
 enum gate_measure { MEASURE_VOTES, MEASURE_VERDICT, MEASURE_FLAG, MEASURE_TIMELINE, MEASURE_BYTES,
@@ -287,11 +302,12 @@ static void gate_loss(struct text *text, const struct gate *gate)
                           "the writer and of this standby");
         return;
     }
-    text_appendf(text, "%s", format_bytes(value, sizeof value, gate->value));
-    if (gate->value_us >= 0) {
-        text_append(text, gate->at_least ? " (at least " : " (");
+    if (gate->at_least) {
+        text_appendf(text, "%s (at least ", format_bytes(value, sizeof value, gate->value));
         append_duration(text, gate->value_us);
-        text_append(text, gate->at_least ? ", and it is not known how much more)" : ")");
+        text_append(text, ", and it is not known how much more)");
+    } else {
+        text_loss(text, gate->value, gate->value_us);
     }
     text_appendf(text, " of what is known would be lost; up to %s", format_bytes(limit, sizeof limit, gate->limit));
     if (gate->limit_us > 0) {

@@ -32,6 +32,10 @@ const char *name_mute_todo(int reason);
 void text_reason(struct text *text, enum verdict_reason reason, const char *check,
                  int64_t standing_us, const char *detail);
 
+/* "nothing", "4 KiB (43s)", "4 KiB (of nobody knows how long)": what is lost, or lags. `bytes` is known; `us` < 0: how
+ * far back it goes is not. */
+void text_loss(struct text *text, int64_t bytes, int64_t us);
+
 /* A gate's value or limit ("16 MiB", "4m10s", "healthy"), and the gate as a sentence. */
 void text_gate_value(struct text *text, enum gate_id gate, int64_t value);
 void text_gate(struct text *text, enum gate_id id, const struct gate *gate);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 
 const char *peek_str(const json_t *object, const char *key, const char *otherwise)
 {
@@ -55,6 +56,17 @@ static void append_ms(struct text *text, const char *before, const json_t *objec
 }
 
 /* What a person said that it is to do, by whom, why and when. */
+bool status_text_loss(struct text *text, const json_t *loss)
+{
+    int64_t bytes;
+    double seconds;
+    if (!peek_int(loss, "bytes", &bytes) || bytes < 0)
+        return false;
+    bool timed = peek_real(loss, "seconds", &seconds) && seconds >= 0 && seconds < 1e11;
+    text_loss(text, bytes, timed ? (int64_t)(seconds * 1e6) : -1);
+    return true;
+}
+
 void status_text_wish(struct text *text, const json_t *operation)
 {
     const char *wish = peek_str(operation, "wish", "go");

@@ -535,7 +535,7 @@ class Ordering(Ctl):
     def test_a_switchover_is_looked_at_and_confirmed_first(self):
         daemon, _, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER, 2, "--yes", "it would begin")
         self.assertTrue(daemon.requests and all(r.get("dry_run") and r["command"] == "switchover" for r in daemon.requests))
-        _, out, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER + ["--dry-run"], 0, "It would lose nothing", "behind by 4 KiB",
+        _, out, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER + ["--dry-run"], 0, "It would lose nothing", "us-west-2 lacks 4 KiB",
                                "catch_up", "the target gets all", "Afterwards: failoverctl rejoin shop")
         self.assertNotIn("It would lose 0", out)
         unknown = {**SWITCH, "lag": {"known": False, "bytes": None}, "would_run": False}

@@ -65,10 +65,13 @@ static void an_operation_with_its_steps(void)
            "00000000000000aa  shop switchover  east -> west  done in 1.9s\n"
            "  begun then by ada: disks\n"
            "  no client could write for 1.2s\n"
-           "  estimated loss 0 B, 0us\n"
+           "  estimated loss: nothing\n"
            "STEP  BEGAN  TOOK RETRIES LAST TROUBLE\n"
            "begin then   12ms         \n"
            "fence ?     700ms       2 no answer\n");
+    expect(table_operation, "{\"id\":\"00000000000000aa\",\"loss\":{\"bytes\":4096,\"seconds\":null}}",
+           "00000000000000aa  ? ?  ? -> ?  ? in ?\n  begun ? by a person\n"
+           "  estimated loss: 4 KiB (of nobody knows how long)\n");
     expect(table_history, "{\"operations\":[]}", "no operation is known to this node\n");
 }
 
