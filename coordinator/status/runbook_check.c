@@ -112,7 +112,6 @@ static enum runbook_answer gates_open(struct look *look)
 static enum runbook_answer target_streaming(struct look *look)
 {
     region_id to = look->subject->to;
-    char bytes[NAME_BYTES_MAX];
     if (to >= POLICY_REGIONS_MAX) {
         text_append(&look->text, "no target was named");
         return RUNBOOK_UNKNOWN;
@@ -131,10 +130,13 @@ static enum runbook_answer target_streaming(struct look *look)
         return RUNBOOK_UNKNOWN;
     }
     rests_on(look, region->lag_age_us);
-    bool within = region->lag_bytes <= look->service->config->rpo.bytes_bytes;
-    text_appendf(&look->text, "%s streams and is %s behind, %s the RPO", region_of(look->service, to),
-                 format_bytes(bytes, sizeof bytes, region->lag_bytes), within ? "within" : "beyond");
-    return within ? RUNBOOK_YES : RUNBOOK_NO;
+    text_appendf(&look->text, "%s streams and lacks ", region_of(look->service, to));
+    text_loss(&look->text, region->lag_bytes, region->lag_us);
+    bool beyond = status_beyond_rpo(look->service->config, region->lag_bytes, region->lag_us);
+    bool known = beyond || region->lag_bytes == 0 || region->lag_us >= 0;
+    if (known)
+        text_appendf(&look->text, ", %s the RPO", beyond ? "beyond" : "within");
+    return !known ? RUNBOOK_UNKNOWN : beyond ? RUNBOOK_NO : RUNBOOK_YES;
 }
 
 /* ---- the nodes ----------------------------------------------------------------------------- */

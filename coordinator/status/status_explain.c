@@ -344,6 +344,7 @@ static json_t *render_settings(const struct service_config *config)
     put(object, "outage_min_ms", json_of_ms(config->outage_min_us));
     put(object, "cooldown_ms", json_of_ms(config->cooldown_us));
     put(object, "rpo_bytes", json_integer(config->rpo.bytes_bytes));
+    put(object, "rpo_ms", json_of_ms(config->rpo.seconds_us));
     return object;
 }
 

@@ -125,6 +125,8 @@ json_t *status_gates(const struct status_service *service, const struct view_reg
 /* As in the journal; null: never. */
 json_t *status_wall(struct wall_time wall);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
+/* More than may be lost, of either kind; a time that is not known (`us` < 0) is not said to be. */
+bool status_beyond_rpo(const struct service_config *config, int64_t bytes, int64_t us);
 
 /* One of a service's `checks`. */
 json_t *status_check(const struct service_region_config *region, const struct check_config *config,

@@ -109,6 +109,11 @@ json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us)
     return object;
 }
 
+bool status_beyond_rpo(const struct service_config *config, int64_t bytes, int64_t us)
+{
+    return bytes > config->rpo.bytes_bytes || us > config->rpo.seconds_us;
+}
+
 static json_t *render_lag(const struct status_service *service, const struct view_region *region,
                           size_t index)
 {

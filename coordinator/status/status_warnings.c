@@ -135,11 +135,25 @@ static void warn_operation(const struct status_service *service, json_t *warning
              view->ledger.dns_epoch, view->ledger.epoch);
 }
 
+static void warn_lag(const struct status_service *service, const struct view_region *region, const char *where,
+                     json_t *warnings)
+{
+    const struct rpo_config *rpo = &service->config->rpo;
+    char sentence[STATUS_SENTENCE_MAX];
+    char bytes[NAME_BYTES_MAX];
+    char time[CLOCK_DURATION_TEXT_MAX];
+    struct text text = TEXT_OF(sentence);
+    text_appendf(&text, "the standby in %s lacks ", where);
+    text_loss(&text, region->lag_bytes, region->lag_us);
+    status_warn(warnings, "lag_beyond_rpo", service->config->name,
+                "%s, and no more than %s (%s) may be lost: no failover goes to it by itself while that is so", sentence,
+                format_bytes(bytes, sizeof bytes, rpo->bytes_bytes),
+                base_format_duration(time, sizeof time, rpo->seconds_us));
+}
+
 static void warn_standbys(const struct status_service *service, json_t *warnings)
 {
     const struct view_service *view = service->view;
-    char lag[NAME_BYTES_MAX];
-    char limit[NAME_BYTES_MAX];
     if (view->follow.s[0] != '\0')
         status_warn(warnings, "standby_cannot_follow", service->config->name,
              "this region's standby does not follow %s: %s", region_of(service, view->ledger.writer),
@@ -154,11 +168,8 @@ static void warn_standbys(const struct status_service *service, json_t *warnings
         if (!region->database.walreceiver_live)
             status_warn(warnings, "standby_not_streaming", service->config->name,
                  "the standby in %s is not streaming: it falls behind with every write", where);
-        if (region->lag_known && region->lag_bytes > service->config->rpo.bytes_bytes)
-            status_warn(warnings, "lag_beyond_rpo", service->config->name,
-                 "the standby in %s is %s behind, more than the %s that may be lost", where,
-                 format_bytes(lag, sizeof lag, region->lag_bytes),
-                 format_bytes(limit, sizeof limit, service->config->rpo.bytes_bytes));
+        if (region->lag_known && status_beyond_rpo(service->config, region->lag_bytes, region->lag_us))
+            warn_lag(service, region, where, warnings);
     }
 }
 

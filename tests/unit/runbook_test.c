@@ -308,10 +308,15 @@ static void of_the_target(void)
 {
     all_well();
     subject = (struct runbook_subject){ .kind = OPERATION_FAILOVER, .to = FIXTURE_WEST };
-    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "us-west-2 streams and is 0 B behind, within"), RUNBOOK_YES);
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "us-west-2 streams and lacks nothing, within"), RUNBOOK_YES);
     CU_ASSERT_EQUAL(finding.age_us, 700000);
     view.regions[FIXTURE_WEST].lag_bytes = (16 << 20) + 1;
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "beyond the RPO"), RUNBOOK_NO);
+    view.regions[FIXTURE_WEST].lag_bytes = 4096;
+    view.regions[FIXTURE_WEST].lag_us = service.rpo.seconds_us + 1;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "lacks 4 KiB (5s), beyond the RPO"), RUNBOOK_NO);
+    view.regions[FIXTURE_WEST].lag_us = -1;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "lacks 4 KiB (of nobody knows how long)"), RUNBOOK_UNKNOWN);
     view.regions[FIXTURE_WEST].lag_known = false;
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "is not known"), RUNBOOK_UNKNOWN);
     view.regions[FIXTURE_WEST].database.walreceiver_live = false;

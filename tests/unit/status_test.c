@@ -631,6 +631,36 @@ static void a_poor_set_of_voters_is_warned_of(void)
     json_decref(status);
 }
 
+static bool warned_of(const json_t *status, const char *code, const char *words)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(json_object_get(status, "warnings"), index, warning)
+        if (strcmp(peek_str(warning, "code", ""), code) == 0 && strstr(peek_str(warning, "text", ""), words) != NULL)
+            return true;
+    return false;
+}
+
+/* Gates go by both, so what is warned of does. */
+static void a_lag_is_beyond_the_rpo_by_bytes_or_by_time(void)
+{
+    struct view_region *west = &view.regions[FIXTURE_WEST];
+    fixture_view(&view);
+    west->lag_bytes = 4096;
+    west->lag_us = 5 * US_PER_S;
+    json_t *status = render();
+    CU_ASSERT_FALSE(warned(status, "lag_beyond_rpo"));
+    json_decref(status);
+    west->lag_us = 43 * US_PER_S;
+    status = render();
+    CU_ASSERT_TRUE(warned_of(status, "lag_beyond_rpo", "lacks 4 KiB (43s), and no more than 16 MiB (5s) may be lost"));
+    json_decref(status);
+    west->lag_us = -1;
+    status = render();
+    CU_ASSERT_FALSE(warned(status, "lag_beyond_rpo"));
+    json_decref(status);
+}
+
 /* Said at every node, in red, with both sides and the command, and until it is reconciled. */
 static void a_broken_glass_is_never_silent(void)
 {
@@ -670,16 +700,6 @@ static void a_broken_glass_is_never_silent(void)
     CU_ASSERT_STRING_EQUAL(peek_str(service_of(status), "state", ""), "operation");
     CU_ASSERT_TRUE(warned(status, "glass_broken") && !warned(status, "reconcile_needed"));
     json_decref(status);
-}
-
-static bool warned_of(const json_t *status, const char *code, const char *words)
-{
-    size_t index;
-    const json_t *warning;
-    json_array_foreach(json_object_get(status, "warnings"), index, warning)
-        if (strcmp(peek_str(warning, "code", ""), code) == 0 && strstr(peek_str(warning, "text", ""), words) != NULL)
-            return true;
-    return false;
 }
 
 /* What the mark says of who has to carry its end out; "": nothing is in the way. */
@@ -841,7 +861,7 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(a_pause_and_a_held_operation_are_told),
            TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent),
-           TEST(a_maker_that_can_not_act_is_said),
+           TEST(a_maker_that_can_not_act_is_said), TEST(a_lag_is_beyond_the_rpo_by_bytes_or_by_time),
            TEST(who_sent_traffic_back_is_told_apart),
            TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(a_poor_set_of_voters_is_warned_of),
            TEST(warnings_say_what_is_wrong),
