@@ -275,7 +275,6 @@ static bool set_hold(struct line *line, const char *text)
     return value_duration(text, &us, &fault) && set(line, "hold_ms", json_integer(us / CLOCK_US_PER_MS));
 }
 
-/* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
 /* Of `wait` it is the time for the whole, and each answer has its usual time within that. A round of a check lasts as
  * long as the check may, which the daemon knows, and it ends it. */
 static void set_limit(struct line *line)
@@ -538,6 +537,18 @@ static int run_command(struct line *line)
     return (int)ctl_order(&line->settings, json_incref(line->request));
 }
 
+static int wrong_value(int option, const char *value)
+{
+    char words[128];
+    struct text text = TEXT_OF(words);
+    for (const struct option *o = options; o->name != NULL; o++)
+        if (o->val == option)
+            text_appendf(&text, "--%s", o->name);
+    text_append(&text, option == OPTION_ACCEPT_LOSS ? " takes BYTES (4096, 16MiB) or a time (90s, 10m), each at most once"
+                                                    : ": this value is wrong");
+    return usage(words, value);
+}
+
 /* --help, wherever it stands: of the command beside it, if there is one. */
 static int read_help(struct line *line, char **words, int count)
 {
@@ -566,9 +577,7 @@ static int read_line(struct line *line, int argc, char **argv)
         if (option == '?' || seen_count == sizeof seen / sizeof seen[0])
             return usage("the command line can't be read", NULL);
         if (!take_option(line, option, optarg))
-            return usage(option == OPTION_ACCEPT_LOSS
-                             ? "--accept-loss takes BYTES (4096, 16MiB) or a time (90s, 10m), each at most once"
-                             : "this option's value is wrong", optarg);
+            return wrong_value(option, optarg);
         seen[seen_count++] = option;
     }
     if (helps)

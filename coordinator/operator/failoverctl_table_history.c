@@ -10,6 +10,14 @@
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
+static void print_abort(const struct table_style *style, const json_t *aborted)
+{
+    const char *gate = peek_str(aborted, "gate", "none");
+    bool gated = strcmp(gate, "none") != 0;
+    fprintf(style->stream, "  went back at step %s%s%s: %s\n", peek_str(aborted, "step", "?"), gated ? ", gate " : "",
+            gated ? gate : "", peek_str(aborted, "text", "the old writer is named again"));
+}
+
 void table_operation(const struct table_style *style, const json_t *operation)
 {
     static const struct cells_column columns[] = {
@@ -42,8 +50,7 @@ void table_operation(const struct table_style *style, const json_t *operation)
     if (peek_str(operation, "proof_text", NULL) != NULL)
         fprintf(style->stream, "  %s\n", peek_str(operation, "proof_text", ""));
     if (json_is_object(aborted))
-        fprintf(style->stream, "  went back at step %s, gate %s: %s\n", peek_str(aborted, "step", "?"),
-                peek_str(aborted, "gate", "none"), peek_str(aborted, "text", "the old writer is named again"));
+        print_abort(style, aborted);
     json_array_foreach(json_object_get(operation, "gates"), index, item)
         fprintf(style->stream, "  before: %s\n", peek_str(item, "text", "?"));
     json_array_foreach(json_object_get(operation, "steps"), index, item) {

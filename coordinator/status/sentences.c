@@ -363,10 +363,12 @@ static void gate_approved(struct text *text, const struct gate *gate)
 {
     switch (gate->value) {
     case PROPOSAL_WAITS:
-        text_append(text, "a person's answer is asked for since ");
+        text_append(text, "a person was asked ");
         append_duration(text, gate->value_us);
-        text_append(text, gate->open ? ", and it goes on without one after " : "; it is waited for ");
+        text_append(text, gate->open ? " ago, and has not answered within " : " ago, and has not answered; the time for it is ");
         append_duration(text, gate->limit_us);
+        if (gate->open)
+            text_append(text, ": it goes on without");
         return;
     case PROPOSAL_APPROVED:
         text_append(text, "a person has approved it");

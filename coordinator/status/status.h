@@ -97,7 +97,7 @@ json_t *status_warnings(const struct status_input *input, const char *service);
 json_t *status_dry_run(const struct status_input *input, size_t service, const struct order *order);
 
 /* The same with the region chosen where `order->to` is REGION_NONE, and for a failback with its two parts. `order`
- * says to, skipped_gates and accepted_loss_bytes; its kind follows from `planned`. */
+ * says to, skipped_gates and what loss is accepted; its kind follows from `planned`. */
 json_t *status_plan(const struct status_input *input, size_t service, enum planned planned, const struct order *order);
 
 /* Whether a person may tick that item of that operation's runbook. */

@@ -211,9 +211,12 @@ static bool planned_sentence(struct text *text, enum gate_id id, const struct ga
     }
     if (id == GATE_LOSS_WITHIN_RPO && gate->known) {
         char bytes[NAME_BYTES_MAX];
-        char limit[NAME_BYTES_MAX];
-        text_appendf(text, "its standby is %s behind, which is waited for; it begins at up to %s",
-                     format_bytes(bytes, sizeof bytes, gate->value), format_bytes(limit, sizeof limit, gate->limit));
+        char time[CLOCK_DURATION_TEXT_MAX];
+        text_append(text, "its standby lacks ");
+        text_loss(text, gate->value, gate->at_least ? -1 : gate->value_us);
+        text_appendf(text, ", which is waited for; it begins at up to %s (%s)",
+                     format_bytes(bytes, sizeof bytes, gate->limit),
+                     base_format_duration(time, sizeof time, gate->limit_us));
         return true;
     }
     return false;

@@ -372,7 +372,8 @@ static void outlook(const struct status_service *service, enum state state, stru
         outlook_operation(service, text);
         return;
     case STATE_NO_WRITER:
-        text_append(text, "Nothing happens by itself. Name one: failoverctl failover ... --to REGION.");
+        text_appendf(text, "Nothing happens by itself. Name one: failoverctl failover %s --to REGION --reason \"...\".",
+                     service->config->name);
         return;
     case STATE_FAILING:
         outlook_failing(service, text);

@@ -33,7 +33,7 @@ static void say_sent_back(const struct status_service *service, struct text *tex
                  region_of(service, op->to), op->said.by.s, op->said.by.s[0] != '\0' ? " said so: " : "",
                  op->said.why.s, op->said.by.s[0] != '\0' ? ". " : "");
     text_appendf(text, "failoverctl operation resume %s lets it come home again from the first stage; to move the "
-                       "database too, failoverctl failover %s --to %s, which shows what it would lose.",
+                       "database too: failoverctl failover %s --to %s --reason \"...\", which shows first what it would lose.",
                  id, service->config->name, region_of(service, op->from));
 }
 
@@ -66,7 +66,7 @@ void status_shift_text(const struct status_service *service, struct text *text)
     text_appendf(text, "Stage %u of %u: %u %% of the traffic ", op->shift.at + 1u, op->shift.count,
                  (unsigned)ledger_share(ledger));
     if (view->here && view->in_force)
-        text_appendf(text, "at %s since %s", region_of(service, op->to), DURATION(since, view->in_force_us));
+        text_appendf(text, "at %s for %s", region_of(service, op->to), DURATION(since, view->in_force_us));
     else if (view->here)
         text_appendf(text, "is being brought to %s", region_of(service, op->to));
     else

@@ -131,8 +131,10 @@ static void warn_operation(const struct status_service *service, json_t *warning
         view->ledger.writer != REGION_NONE && view->ledger.operation.kind == OPERATION_NONE &&
         view->ledger.dns_epoch < view->ledger.epoch)
         status_warn(warnings, "dns_behind", service->config->name,
-             "DNS was last seen in force for epoch %" PRIu64 ", the ledger is at %" PRIu64,
-             view->ledger.dns_epoch, view->ledger.epoch);
+             "DNS was last seen in force for epoch %" PRIu64 ", the ledger is at %" PRIu64 ": clients may be led to a region "
+             "that is the writer no more. status --verbose shows what became of the change; after a look at the zone "
+             "failoverctl dns adopt %s --reason TEXT makes it", view->ledger.dns_epoch, view->ledger.epoch,
+             service->config->name);
 }
 
 static void warn_lag(const struct status_service *service, const struct view_region *region, const char *where,
@@ -234,8 +236,8 @@ static void warn_voters(const struct status_input *input, json_t *warnings)
     warn_voter_change(input, warnings);
     if (v->set.change == VOTER_NONE && set_size(v->set.voters) % 2 == 0)
         status_warn(warnings, "voters_even", NULL,
-                    "%u voters: one more may be lost with 5 of them, and no fewer with 3. failoverctl voter add or remove",
-                    set_size(v->set.voters));
+                    "%u voters: no more of them may be lost than of %u, and one more has to answer. failoverctl voter add "
+                    "or voter remove makes their number odd", set_size(v->set.voters), set_size(v->set.voters) - 1);
     if (v->set.change == VOTER_NONE)
         warn_crowded_region(input, warnings);
     for (node_id n = 0; n < input->cluster->node_count && n < POLICY_NODES_MAX; n++) {

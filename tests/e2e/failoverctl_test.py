@@ -333,6 +333,9 @@ class Showing(Ctl):
             got, out, err = self.run_ctl("/nonexistent", *arguments)
             self.assertEqual(got, code, f"{arguments}: {out}{err}")
             self.assertTrue(out or err)
+        for option, value in (("--wait", "8d"), ("--timeout", "soon")):
+            _, _, err = self.run_ctl("/nonexistent", "may-write", "shop", option, value)
+            self.assertIn(f"{option}: this value is wrong: {value}", err)
         _, out, _ = self.run_ctl("/nonexistent", "help")
         for line in ("0  done", "1  failed", "2  ", "3  refused by a gate", "4  no quorum", "5  ", "6  ", "7  may-write: no", "8  may-write: "):
             self.assertIn(line, out)

@@ -33,7 +33,7 @@ def everywhere(lab, look, what, deadline_s=15):
 
 
 def refused_forms(suite, lab):
-    for words, wanted in ((("pause", SERVICE), "needs reason"), (("pause", SERVICE, "--for", "8d", "--reason", "x"), "value is wrong"),
+    for words, wanted in ((("pause", SERVICE), "needs reason"), (("pause", SERVICE, "--for", "8d", "--reason", "x"), "--for: this value is wrong"),
                           (("pause", SERVICE, "--for", "500ms", "--reason", "x"), "value is wrong"),
                           (("pause", SERVICE, "--for", "1h", "--until-resumed", "--reason", "x"), "not both"),
                           (("pause", SERVICE, "--all", "--reason", "x"), "every service"), (("pause", "--reason", "x"), "needs service"),

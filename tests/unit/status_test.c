@@ -436,6 +436,15 @@ static void a_dry_run_of_a_switchover_has_its_own_gates(void)
     CU_ASSERT_PTR_NOT_NULL(step_text(plan, "catch_up"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "afterwards", ""), "failoverctl rejoin"));
     json_decref(plan);
+    view.regions[FIXTURE_WEST].planned_gates[GATE_LOSS_WITHIN_RPO] =
+        (struct gate){ .known = true, .value = 4096, .limit = 16 << 20, .value_us = 43 * US_PER_S,
+                       .limit_us = 10 * US_PER_S };
+    plan = status_dry_run(&input, 0, &order);
+    const json_t *loss = json_array_get(json_object_get(plan, "gates"), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_STRING_EQUAL(peek_str(loss, "text", ""), "its standby lacks 4 KiB (43s), which is waited for; it begins at up "
+                                                       "to 16 MiB (10s)");
+    json_decref(plan);
+    view.regions[FIXTURE_WEST].planned_gates[GATE_LOSS_WITHIN_RPO].open = true;
     view.regions[FIXTURE_WEST].planned_gates[GATE_FENCE] = (struct gate){ .known = true, .limit = PROOF_RELEASED };
     plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
@@ -639,6 +648,20 @@ static bool warned_of(const json_t *status, const char *code, const char *words)
         if (strcmp(peek_str(warning, "code", ""), code) == 0 && strstr(peek_str(warning, "text", ""), words) != NULL)
             return true;
     return false;
+}
+
+static void an_answer_that_is_waited_for_reads_well(void)
+{
+    char words[256];
+    struct text text = TEXT_OF(words);
+    struct gate gate = { .known = true, .value = PROPOSAL_WAITS, .value_us = 4 * US_PER_S, .limit_us = 900 * US_PER_S };
+    text_gate(&text, GATE_APPROVED, &gate);
+    CU_ASSERT_STRING_EQUAL(words, "a person was asked 4s ago, and has not answered; the time for it is 15m");
+    gate.open = true;
+    gate.value_us = 960 * US_PER_S;
+    text_clear(&text);
+    text_gate(&text, GATE_APPROVED, &gate);
+    CU_ASSERT_STRING_EQUAL(words, "a person was asked 16m ago, and has not answered within 15m: it goes on without");
 }
 
 /* Gates go by both, so what is warned of does. */
@@ -861,7 +884,8 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(a_pause_and_a_held_operation_are_told),
            TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent),
-           TEST(a_maker_that_can_not_act_is_said), TEST(a_lag_is_beyond_the_rpo_by_bytes_or_by_time),
+           TEST(a_maker_that_can_not_act_is_said), TEST(an_answer_that_is_waited_for_reads_well),
+            TEST(a_lag_is_beyond_the_rpo_by_bytes_or_by_time),
            TEST(who_sent_traffic_back_is_told_apart),
            TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(a_poor_set_of_voters_is_warned_of),
            TEST(warnings_say_what_is_wrong),
