@@ -75,7 +75,7 @@ static const struct vocabulary_row rows[] = {
       "the operation goes back at step {a}[ (gate {b})]; the old writer is named again[: {detail}]", NULL },
     { NOTE_OPERATION_DONE, "operation_done", LOG_LEVEL_WARNING,
       { { "took", WORD_DURATION }, { "lost_bytes", WORD_BYTES }, { "lost", WORD_DURATION } },
-      "operation done in {a}: {region} is the writer at epoch {epoch}; estimated loss {b}, {c}", NULL },
+      "operation done in {a}: {region} is the writer at epoch {epoch}; estimated loss: {loss}", NULL },
     { NOTE_OPERATION_TAKEN, "operation_taken", LOG_LEVEL_WARNING, { { "from", WORD_REGION } },
       "this node carries the operation to {region} on", NULL },
     { NOTE_OPERATION_LEFT, "operation_left", LOG_LEVEL_WARNING, { { "took", WORD_DURATION } },
@@ -91,7 +91,7 @@ static const struct vocabulary_row rows[] = {
       "by hand" },
     { NOTE_LOSS_ESTIMATED, "loss_estimated", LOG_LEVEL_WARNING,
       { { "loss_bytes", WORD_BYTES }, { "loss", WORD_DURATION }, { "known_age", WORD_DURATION } },
-      "the standby lacks {a}, {b}, by what was known {c} ago", NULL },
+      "the standby lacks {loss}, by what was known {c} ago", NULL },
     { NOTE_LEASE_HELD, "lease_held", LOG_LEVEL_INFO, { { "left", WORD_DURATION } },
       "this node holds the lease of epoch {epoch}, for {a} at first", NULL },
     { NOTE_LEASE_LOST, "lease_lost", LOG_LEVEL_ERROR, { { "left", WORD_DURATION } },
@@ -298,6 +298,17 @@ static enum gate_id gate_of(const struct note *note)
     return note->a >= 0 && note->a < GATE_COUNT ? (enum gate_id)note->a : GATE_COUNT;
 }
 
+/* Of a row with bytes, and the same in time after them. */
+static void append_loss(struct text *text, const struct vocabulary_row *row, const struct note *note)
+{
+    size_t i = row->fields[0].kind == WORD_BYTES ? 0 : 1;
+    ensure(row->fields[i].kind == WORD_BYTES && row->fields[i + 1].kind == WORD_DURATION);
+    if (value_of(note, i) < 0)
+        text_append(text, "an unknown number of bytes");
+    else
+        text_loss(text, value_of(note, i), value_of(note, i + 1));
+}
+
 /* ---- sentences --------------------------------------------------------------------------- */
 
 static void append_placeholder(struct text *text, const struct cluster_config *cluster,
@@ -324,6 +335,8 @@ static void append_placeholder(struct text *text, const struct cluster_config *c
         text_appendf(text, "%" PRIu64, note->epoch);
     else if (strncmp(name, "gate", length) == 0)
         text_gate(text, gate_of(note), &note->gate);
+    else if (strncmp(name, "loss", length) == 0)
+        append_loss(text, row, note);
     else if (strncmp(name, "detail", length) == 0)
         text_append_bytes(text, note->detail.s, strnlen(note->detail.s, sizeof note->detail.s));
     else

@@ -49,8 +49,8 @@ struct vocabulary_row {
     const char *event;     /* stable */
     enum log_level level;
     struct vocabulary_field fields[3]; /* a, b, c */
-    /* The sentence, with {service} {region} {node} {check} {step} {epoch} {gate} {a} {b} {c}
-     * {detail} and [...] around a part that is left out when what it tells is not there: an empty detail, no
+    /* The sentence, with {service} {region} {node} {check} {step} {epoch} {gate} {loss} {a}
+     * {b} {c} {detail} and [...] around a part that is left out when what it tells is not there: an empty detail, no
      * region or node, no gate. */
     const char *sentence;
     const char *sentence_zero; /* instead of it when a is 0; NULL: no difference */

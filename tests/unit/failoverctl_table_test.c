@@ -55,6 +55,17 @@ static void voters_and_what_is_under_way(void)
            "under way: add c; both sets count until it is over. Waiting: the longest lease\n");
 }
 
+static void a_standby_that_lacks_nothing(void)
+{
+    char *text = shown(table_status, "{\"services\":[{\"regions\":[{\"name\":\"east\",\"lag\":{\"bytes\":0,\"seconds\":0}},"
+                                     "{\"name\":\"west\",\"lag\":{\"bytes\":4096,\"seconds\":43}},{\"lag\":{}}]}]}", false, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " nothing "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " 4 KiB (43s) "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " not known "));
+    CU_ASSERT_PTR_NULL(strstr(text, "0 B"));
+    free(text);
+}
+
 static void an_operation_with_its_steps(void)
 {
     expect(table_operation,
@@ -132,7 +143,8 @@ static void answers_of_any_shape(void)
 int main(void)
 {
     static const struct suite_test tests[] = {
-        TEST(gates_in_columns), TEST(voters_and_what_is_under_way), TEST(an_operation_with_its_steps),
+        TEST(gates_in_columns), TEST(voters_and_what_is_under_way), TEST(a_standby_that_lacks_nothing),
+        TEST(an_operation_with_its_steps),
         TEST(incidents_and_channels), TEST(a_checklist), TEST(answers_of_any_shape),
     };
     (void)setlocale(LC_ALL, "C.UTF-8");

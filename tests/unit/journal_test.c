@@ -414,8 +414,29 @@ static void sentences_leave_out_what_is_not_there(void)
         CU_ASSERT(strlen(name_order_text(kind)) > 5);
 }
 
+static void a_loss_reads_as_everywhere(void)
+{
+    char words[512];
+    struct note note = note_of(NOTE_LOSS_ESTIMATED);
+    note.a = note.b = 0;
+    note.c = 3 * US_PER_S;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note), "the standby lacks nothing, by what was known 3s ago");
+    note.a = 4096;
+    note.b = -1;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note),
+                           "the standby lacks 4 KiB (of nobody knows how long), by what was known 3s ago");
+    note.a = -1;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note),
+                           "the standby lacks an unknown number of bytes, by what was known 3s ago");
+    note = note_of(NOTE_OPERATION_DONE);
+    note.a = US_PER_S;
+    note.b = 4096;
+    note.c = 43 * US_PER_S;
+    CU_ASSERT_PTR_NOT_NULL(strstr(sentence(words, sizeof words, &note), "estimated loss: 4 KiB (43s)"));
+}
+
 SUITE_MAIN("journal", TEST(every_note_becomes_a_line), TEST(the_newest_lines_are_at_hand), TEST(names_are_stable_and_unique),
            TEST(goes_on_after_a_restart_and_a_torn_line), TEST(follows_a_file_that_was_moved_away),
            TEST(a_full_disk_is_said_and_outlived), TEST(an_order_becomes_a_line),
            TEST(odd_files_are_refused), TEST(a_shut_gate_says_how_it_stands),
-           TEST(sentences_leave_out_what_is_not_there))
+           TEST(sentences_leave_out_what_is_not_there), TEST(a_loss_reads_as_everywhere))
