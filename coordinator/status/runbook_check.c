@@ -91,6 +91,7 @@ static enum runbook_answer gates_open(struct look *look)
 {
     const struct view_region *target = look->subject->target;
     unsigned shut = 0;
+    bool waived = false;
     if (target == NULL || look->subject->obstacle != NULL) {
         text_append(&look->text, look->subject->obstacle != NULL ? look->subject->obstacle : "no target was named");
         return RUNBOOK_UNKNOWN;
@@ -98,14 +99,17 @@ static enum runbook_answer gates_open(struct look *look)
     for (int i = 0; i < GATE_COUNT; i++) {
         const struct gate *gate = &target->gates[i];
         rests_on(look, gate->known ? gate->age_us : 0);
-        if (gate->open || (!gate->skipped && (i == GATE_OUTAGE_MIN || i == GATE_COOLDOWN)))
+        bool automatic = !gate->skipped && status_gate_is_automatic(i);
+        waived = waived || (automatic && !gate->open);
+        if (gate->open || automatic)
             continue;
         text_appendf(&look->text, "%s%s%s", shut++ == 0 ? "shut: " : ", ", gate_name((enum gate_id)i),
                      gate->skipped ? " (skipped by name)" : "");
     }
     if (shut > 0)
         return RUNBOOK_NO;
-    text_appendf(&look->text, "every gate to %s is open", region_of(look->service, look->subject->to));
+    text_appendf(&look->text, "every gate to %s %sis open", region_of(look->service, look->subject->to),
+                 waived ? "that binds a person " : "");
     return RUNBOOK_YES;
 }
 

@@ -28,7 +28,7 @@ static void apply_order(struct view_region *region, const struct order *order)
 }
 
 /* The pace of automatic failovers does not bind a person; every other gate has to be named. */
-static bool gate_is_automatic(int gate)
+bool status_gate_is_automatic(int gate)
 {
     return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN || gate == GATE_APPROVED; /* who orders it approves it */
 }
@@ -165,7 +165,7 @@ static json_t *render_todo(const struct order *order, const struct view_region *
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
     for (int i = 0; i < GATE_COUNT && weighed; i++) {
-        if (region->gates[i].open || region->gates[i].skipped || gate_is_automatic(i))
+        if (region->gates[i].open || region->gates[i].skipped || status_gate_is_automatic(i))
             continue;
         const struct gate *gate = &region->gates[i];
         struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i,
@@ -276,7 +276,7 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     for (int i = 0; i < GATE_COUNT && obstacle == NULL; i++) {
         if (region.gates[i].skipped)
             add(skipped, json_string(gate_name((enum gate_id)i)));
-        else if (!region.gates[i].open && !gate_is_automatic(i))
+        else if (!region.gates[i].open && !status_gate_is_automatic(i))
             add(shut, json_string(gate_name((enum gate_id)i)));
     }
     bool runs = obstacle == NULL && json_array_size(shut) == 0;

@@ -95,6 +95,8 @@ struct status_runbook_plan {
     const char *obstacle;             /* why there is nothing to judge; NULL: there is */
 };
 json_t *status_runbook_before(const struct status_service *service, const struct status_runbook_plan *plan);
+/* status_dry_run.c: a gate that binds failoverd alone, and nobody who orders. */
+bool status_gate_is_automatic(int gate);
 /* status_proposal.c: what is put before people, null if nothing is; and as sentences without the last one's stop, false
  * and nothing appended if nothing is. */
 json_t *status_proposal(const struct status_service *service);

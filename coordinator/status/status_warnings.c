@@ -9,7 +9,6 @@
 
 /* Above this a loop's longest stall is worth a person's attention: it is a good part of a lease. */
 #define STALL_WARNING_US (250 * US_PER_MS)
-#define CERTIFICATE_WARNING_DAYS 30
 
 void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
 {
@@ -309,8 +308,8 @@ void status_node_warnings(const struct status_input *input, json_t *warnings)
     warn_voters(input, warnings);
     warn_disks(input, warnings);
     warn_channels(input, warnings);
-    if (input->certificate != NULL && (input->certificate->days_left < CERTIFICATE_WARNING_DAYS ||
-                                       input->certificate->ca_days_left < CERTIFICATE_WARNING_DAYS))
+    if (input->certificate != NULL && (input->certificate->days_left < CONFIG_CERTIFICATE_WARN_DAYS ||
+                                       input->certificate->ca_days_left < CONFIG_CERTIFICATE_WARN_DAYS))
         status_warn(warnings, "certificate", NULL,
              "this node's certificate ends in %" PRId64 " days, its authority's in %" PRId64
              ": replace and reload before that, or its peers refuse it",
