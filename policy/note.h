@@ -4,6 +4,7 @@
 #ifndef FAILOVERD_POLICY_NOTE_H
 #define FAILOVERD_POLICY_NOTE_H
 
+#include "policy/failover/gates.h"
 #include "policy/types.h"
 
 enum note_kind {
@@ -17,7 +18,7 @@ enum note_kind {
     NOTE_ABSTAINING,         /* a: 1 begins, 0 ends; b: failing regions, c: of how many */
     NOTE_MAJORITY_FAILED,    /* region; a: votes, b: needed */
     NOTE_MAJORITY_CLEARED,   /* region */
-    NOTE_GATE_SHUT,          /* region; a: enum gate_id, b: value, c: limit */
+    NOTE_GATE_SHUT,          /* region; a: enum gate_id; gate: how it stands */
     NOTE_CONFIRM_ASKED,      /* region: a fresh confirmation round */
     NOTE_CONFIRM_FAILED,     /* region; a: votes, b: needed */
     NOTE_CHOSEN,             /* a newer ledger is known chosen; a: version, b: phase, c: writer */
@@ -87,6 +88,7 @@ struct note {
     uint64_t epoch;
     uint64_t operation;
     int64_t a, b, c;
+    struct gate gate; /* of NOTE_GATE_SHUT only */
     struct policy_text detail;
 };
 

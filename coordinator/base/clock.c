@@ -49,7 +49,9 @@ const char *base_format_duration(char *out, size_t size, int64_t duration_us)
     const char *sign = duration_us < 0 ? "-" : "";
     uint64_t us = duration_us < 0 ? 0 - (uint64_t)duration_us : (uint64_t)duration_us;
     uint64_t s = us / CLOCK_US_PER_S;
-    if (us < 1000)
+    if (us == 0)
+        (void)snprintf(out, size, "0s");
+    else if (us < 1000)
         (void)snprintf(out, size, "%s%" PRIu64 "us", sign, us);
     else if (s < 1)
         (void)snprintf(out, size, "%s%" PRIu64 "ms", sign, us / 1000);

@@ -28,7 +28,7 @@ int64_t base_wall_us(void);
  * 9999 are written as "invalid-time". `size` should be CLOCK_WALL_TEXT_MAX. */
 const char *base_format_wall(char *out, size_t size, int64_t wall_us);
 
-/* Writes a duration for people and returns `out`: "850us", "320ms", "4.2s", "4m10s", "3h05m",
+/* Writes a duration for people and returns `out`: "0s", "850us", "320ms", "4.2s", "4m10s", "3h05m",
  * "12d4h"; "-" in front when it is negative. `size` should be CLOCK_DURATION_TEXT_MAX. */
 const char *base_format_duration(char *out, size_t size, int64_t duration_us);
 

@@ -12,6 +12,7 @@
 #include "coordinator/notify/notify_events.h"
 #include "coordinator/report/vocabulary.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 #include "policy/failover/plan.h"
 
 #define WELL_US (60 * US_PER_S)      /* a failed operation's service is well again for so long: the incident is over */

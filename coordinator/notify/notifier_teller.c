@@ -19,18 +19,14 @@
  */
 #include "coordinator/notify/notifier_parts.h"
 
-#define HEARD_BEATS 5
-#define HEARD_LEAST_US (2 * US_PER_S)
+#include "coordinator/status/status.h"
 
 struct notifier_peers notifier_peers(const struct cluster_config *cluster, size_t self, const struct view_service *view)
 {
     struct notifier_peers peers = { .looked = true, .quorum = view->quorum };
-    int64_t limit_us = HEARD_BEATS * cluster->heartbeat_us;
-    if (limit_us < HEARD_LEAST_US)
-        limit_us = HEARD_LEAST_US;
     for (size_t n = 0; n < cluster->node_count && n < POLICY_NODES_MAX; n++) {
         const struct view_node *node = &view->nodes[n];
-        bool heard = n == self || (node->heard && node->heard_age_us <= limit_us);
+        bool heard = status_hears(cluster, self, view, n);
         if (heard)
             peers.heard = (node_set)(peers.heard | node_bit((node_id)n));
         if (heard && node->voting && (n == self || node->linked))

@@ -53,6 +53,7 @@ static const struct notify_warning warnings[] = {
     { "audit_failing", CONFIG_EVENT_AUDIT, NOTIFY_OWN, 0 },
     { "glass_broken", CONFIG_EVENT_GLASS, NOTIFY_SHARED, 0 },
     { "reconcile_needed", CONFIG_EVENT_GLASS, NOTIFY_SHARED, S(10) },
+    { "reconcile_stuck", CONFIG_EVENT_STUCK, NOTIFY_SHARED, S(30) },
     { "home_got_worse", CONFIG_EVENT_STUCK, NOTIFY_SHARED, 0 },
     { "operation_held", CONFIG_EVENT_STUCK, NOTIFY_SHARED, S(300) },
     { "paused", CONFIG_EVENT_READINESS, NOTIFY_SHARED, S(8 * 60 * 60) },

@@ -8,6 +8,7 @@
 #include "coordinator/operator/control_parts.h"
 #include "coordinator/operator/order_answer.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 
 #define WORD_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 #define LATER_MAX_US (INT64_C(7) * 24 * 60 * 60 * CLOCK_US_PER_S)

@@ -261,7 +261,6 @@ static bool set_hold(struct line *line, const char *text)
     return value_duration(text, &us, &fault) && set(line, "hold_ms", json_integer(us / CLOCK_US_PER_MS));
 }
 
-/* Of `wait` it is the time for the whole, and each answer has its usual time within that. */
 /* Of `wait` it is the time for the whole, and each answer has its usual time within that. A round of a check lasts as
  * long as the check may, which the daemon knows, and it ends it. */
 static void set_limit(struct line *line)

@@ -71,7 +71,8 @@ static void print_unknown(FILE *out, const json_t *service, const char *to)
     char known[CLOCK_DURATION_TEXT_MAX];
     const char *writer = peek_str(service, "writer", "the last writer");
     const json_t *lag = json_object_get(region_of(service, to), "lag");
-    double bytes;
+    char words[128];
+    struct text lacks = TEXT_OF(words);
     fprintf(out, "\nBREAK THE GLASS: make %s the writer of %s at your word, with no majority to ask.\n", to,
             peek_str(service, "name", "?"));
     fprintf(out, "\n%s\nWho is the writer was confirmed last %s ago: %s.\n", peek_str(service, "headline", "?"),
@@ -79,9 +80,9 @@ static void print_unknown(FILE *out, const json_t *service, const char *to)
     fputs("\nWhat can't be known from here:\n", out);
     fprintf(out, "  - whether the database of %s is dead, or only out of sight. If it lives, two databases "
                  "acknowledge writes, and what one of them took will be given up;\n", writer);
-    if (peek_real(lag, "bytes", &bytes))
-        fprintf(out, "  - how much %s acknowledged that %s lacks: at least %.0f bytes by what was known %s ago;\n",
-                writer, to, bytes, age(known, lag, "age_seconds", CLOCK_US_PER_S));
+    if (status_text_loss(&lacks, lag))
+        fprintf(out, "  - how much %s acknowledged that %s lacks: %s by what was known %s ago, and all that came after;\n",
+                writer, to, words, age(known, lag, "age_seconds", CLOCK_US_PER_S));
     else
         fprintf(out, "  - how much %s acknowledged that %s lacks: nothing is known of that here;\n", writer, to);
     fputs("  - whether the voters that are not heard are a majority elsewhere, and named another writer.\n", out);
@@ -228,6 +229,9 @@ static void print_sides(FILE *out, const json_t *mark, const char *keep)
                 peek_int(side, "beyond_bytes", &number) ? format_bytes(bytes, sizeof bytes, number) : "not known",
                 strcmp(region, keep) == 0 ? " (kept)" : " (given up; the files stay until it is made a standby)");
     }
+    const char *obstacle = peek_str(mark, "obstacle", "");
+    if (obstacle[0] != '\0')
+        fprintf(out, "In the way: %s.\n", obstacle);
 }
 
 /* Set aside: the mark is gone once this node knows what is chosen. */

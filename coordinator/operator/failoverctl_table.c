@@ -124,7 +124,7 @@ void table_voters(const struct table_style *style, const json_t *voters)
         cells_set(line, 3, peek_str(voter, "why", ""));
     }
     fprintf(style->stream, "version %" PRId64 " of the voters; %" PRId64 " of them are a majority%s\n", version, needed,
-            peek_yes(voters, "quorum") ? "" : ", and so many do not vote now");
+            peek_yes(voters, "quorum") ? "" : ", and fewer vote now");
     cells_print(style, table);
     json_array_foreach(json_object_get(voters, "voters"), index, voter)
         if (peek_str(voter, "todo", "")[0] != '\0')

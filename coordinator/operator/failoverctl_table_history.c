@@ -10,6 +10,14 @@
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
+static void print_abort(const struct table_style *style, const json_t *aborted)
+{
+    const char *gate = peek_str(aborted, "gate", "none");
+    bool gated = strcmp(gate, "none") != 0;
+    fprintf(style->stream, "  went back at step %s%s%s: %s\n", peek_str(aborted, "step", "?"), gated ? ", gate " : "",
+            gated ? gate : "", peek_str(aborted, "text", "the old writer is named again"));
+}
+
 void table_operation(const struct table_style *style, const json_t *operation)
 {
     static const struct cells_column columns[] = {
@@ -17,12 +25,12 @@ void table_operation(const struct table_style *style, const json_t *operation)
         { "LAST TROUBLE", 0 },
     };
     struct libscols_table *table = cells_table(style, columns, sizeof columns / sizeof columns[0]);
-    char bytes[NAME_BYTES_MAX];
+    char amount[CELL_MAX];
+    struct text loss = TEXT_OF(amount);
     char time[CLOCK_DURATION_TEXT_MAX];
     const char *outcome = peek_str(operation, "outcome", "?");
-    const json_t *loss = json_object_get(operation, "loss");
     const json_t *aborted = json_object_get(operation, "aborted");
-    int64_t lost;
+    int64_t number;
     size_t index;
     const json_t *item;
     const char *took = cells_duration(time, sizeof time, operation, "total_ms", 1000, NULL);
@@ -38,14 +46,12 @@ void table_operation(const struct table_style *style, const json_t *operation)
     if (json_is_number(json_object_get(operation, "stopped_ms")))
         fprintf(style->stream, "  no client could write for %s\n",
                 cells_duration(time, sizeof time, operation, "stopped_ms", 1000, "?"));
-    if (peek_int(loss, "bytes", &lost))
-        fprintf(style->stream, "  estimated loss %s, %s\n", format_bytes(bytes, sizeof bytes, lost),
-                cells_duration(time, sizeof time, loss, "seconds", 1e6, "?"));
+    if (status_text_loss(&loss, json_object_get(operation, "loss")))
+        fprintf(style->stream, "  estimated loss: %s\n", amount);
     if (peek_str(operation, "proof_text", NULL) != NULL)
         fprintf(style->stream, "  %s\n", peek_str(operation, "proof_text", ""));
     if (json_is_object(aborted))
-        fprintf(style->stream, "  went back at step %s, gate %s: %s\n", peek_str(aborted, "step", "?"),
-                peek_str(aborted, "gate", "none"), peek_str(aborted, "text", "the old writer is named again"));
+        print_abort(style, aborted);
     if (json_array_size(json_object_get(operation, "steps")) == 0 && peek_str(operation, "executor", NULL) != NULL)
         fprintf(style->stream, "  carried out by %s: failoverctl history there has its steps and their times\n",
                 peek_str(operation, "executor", "?"));
@@ -54,8 +60,8 @@ void table_operation(const struct table_style *style, const json_t *operation)
     json_array_foreach(json_object_get(operation, "steps"), index, item) {
         char retries[24] = "";
         struct libscols_line *line = cells_line(table);
-        if (peek_int(item, "retries", &lost) && lost > 0)
-            (void)snprintf(retries, sizeof retries, "%" PRId64, lost);
+        if (peek_int(item, "retries", &number) && number > 0)
+            (void)snprintf(retries, sizeof retries, "%" PRId64, number);
         cells_set(line, 0, peek_str(item, "name", "?"));
         cells_set(line, 1, peek_str(item, "began", "?"));
         cells_set(line, 2, cells_duration(time, sizeof time, item, "took_ms", 1000, "-"));

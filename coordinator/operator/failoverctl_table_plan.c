@@ -1,7 +1,6 @@
 /* A plan for people: what it would lose, what stands in its way, its steps. See failoverctl_table.h. */
 #include "coordinator/operator/failoverctl_table.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "coordinator/base/clock.h"
@@ -11,31 +10,28 @@
 
 static void print_dry_loss(const struct table_style *style, const json_t *plan)
 {
-    char bytes[NAME_BYTES_MAX];
-    char time[CLOCK_DURATION_TEXT_MAX];
+    char words[CELL_MAX];
     char age[CLOCK_DURATION_TEXT_MAX];
-    int64_t number;
+    struct text amount = TEXT_OF(words);
     const char *kind = peek_str(plan, "kind", "");
     bool planned = strcmp(kind, "switchover") == 0 || strcmp(kind, "failback") == 0;
     const json_t *lag = json_object_get(plan, planned ? "lag" : "loss");
+    bool known = status_text_loss(&amount, lag);
     const char *to = peek_str(plan, "to", "?");
     if (planned)
         fprintf(style->stream, "It would lose nothing: once %s is fenced it waits until %s has all of it, or goes "
                                "back.\n", peek_str(plan, "from", "?"), to);
-    if (!peek_int(lag, "bytes", &number)) {
-        if (planned)
-            fprintf(style->stream, "How far %s is behind is not known.\n", to);
-        else
-            fputs("What it would lose is not known.\n", style->stream);
-        return;
-    }
-    if (planned)
-        fprintf(style->stream, "%s is behind by", to);
+    if (planned && !known)
+        fprintf(style->stream, "How far %s is behind is not known.\n", to);
+    else if (planned)
+        fprintf(style->stream, "%s lacks %s", to, words);
+    else if (!known)
+        fputs("What it would lose is not known.\n", style->stream);
     else
-        fputs("It would lose", style->stream);
-    fprintf(style->stream, " %s (%s), by what was known %s ago.\n", format_bytes(bytes, sizeof bytes, number),
-            cells_duration(time, sizeof time, lag, "seconds", 1e6, "?"),
-            cells_duration(age, sizeof age, lag, "age_seconds", 1e6, "?"));
+        fprintf(style->stream, "It would lose %s", words);
+    if (known)
+        fprintf(style->stream, ", by what was known %s ago.\n",
+                cells_duration(age, sizeof age, lag, "age_seconds", 1e6, "?"));
 }
 
 /* "1.9s", or that there was none to go by. */

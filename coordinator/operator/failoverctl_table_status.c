@@ -8,7 +8,6 @@
 #include "coordinator/base/text.h"
 #include "coordinator/operator/failoverctl_cells.h"
 #include "coordinator/operator/failoverctl_runbook.h"
-#include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
 static const char *state_color(const char *state)
@@ -77,16 +76,10 @@ static void database_cell(struct text *text, const json_t *region)
 static void lag_cell(struct text *text, const json_t *region)
 {
     const json_t *lag = json_object_get(region, "lag");
-    char bytes[NAME_BYTES_MAX];
-    char time[CLOCK_DURATION_TEXT_MAX];
-    int64_t value;
     if (!json_is_object(lag))
         text_append(text, "-");
-    else if (!peek_int(lag, "bytes", &value))
+    else if (!status_text_loss(text, lag))
         text_append(text, "not known");
-    else
-        text_appendf(text, "%s, %s", format_bytes(bytes, sizeof bytes, value),
-                     cells_duration(time, sizeof time, lag, "seconds", 1e6, "?"));
 }
 
 static void guard_cell(struct text *text, const json_t *region)

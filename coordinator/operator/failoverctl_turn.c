@@ -1,7 +1,6 @@
 /* A switchover made a failover: see failoverctl_turn.h. */
 #include "coordinator/operator/failoverctl_turn.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,14 +39,15 @@ bool ctl_turn_is_due(const json_t *service)
 static void say_loss(const json_t *service)
 {
     const json_t *lag = json_object_get(target_of(service), "lag");
+    char words[128];
     char age[CLOCK_DURATION_TEXT_MAX];
-    int64_t bytes;
+    struct text amount = TEXT_OF(words);
     double age_s;
-    if (!peek_int(lag, "bytes", &bytes)) {
+    if (!status_text_loss(&amount, lag)) {
         fputs("What a failover would lose is not known.\n", stderr);
         return;
     }
-    fprintf(stderr, "A failover would lose an estimated %" PRId64 " bytes", bytes);
+    fprintf(stderr, "A failover would lose %s by estimate", words);
     if (peek_real(lag, "age_seconds", &age_s) && age_s >= 0 && age_s < 1e12)
         fprintf(stderr, ", as known %s ago", base_format_duration(age, sizeof age, (int64_t)(age_s * CLOCK_US_PER_S)));
     fputs("; its gates are judged when it is ordered.\n", stderr);

@@ -3,6 +3,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 
 static const struct order_answer_row rows[] = {
     { ANSWER_ACCEPTED, EXIT_DONE, "the operation has begun: a majority of voters knows of it",
@@ -40,7 +41,8 @@ static const struct order_answer_row rows[] = {
     { ANSWER_NO_MAJORITY, EXIT_NO_QUORUM,
       "refused: of the voters that there would be too few are heard and vote; nothing was changed",
       "failoverctl voter list shows who is missing." },
-    { ANSWER_OPERATION, EXIT_GATE, "refused: an operation is under way", "Try again when it is over." },
+    { ANSWER_OPERATION, EXIT_GATE, "refused: an operation is under way",
+      "failoverctl status shows it, and what it waits for; try again when it is over." },
     { ANSWER_NO_LEDGER, EXIT_NO_QUORUM,
       "refused: no majority has confirmed yet who is the writer, so nothing can be changed",
       "See failoverctl status; a majority of voters has to be up and connected." },
@@ -144,10 +146,11 @@ static const struct { enum order_kind kind; struct order_answer_row row; } speci
       "fence: the same order with --skip-gate fence, at your word that its database is dead." } },
     /* Who holds the marked database is the one who can say that it is shut. */
     { ORDER_RECONCILE, { ANSWER_NO_COORDINATOR, EXIT_GATE,
-      "refused: the node that made the mark is not heard, or does not vote yet, and only it can shut the marked "
+      "refused: the node that made the mark is not heard, or does not vote, and only it can shut the marked "
       "database and say so. Nothing was changed",
-      "Wait until failoverctl status shows it. If it is gone for good and another side is kept: --skip-gate fence, at "
-      "your word that its database is dead." } },
+      "failoverctl status names it: start failoverd there. If it is heard and its store was lost: failoverctl voter "
+      "replace NODE --reason TEXT gives its new one the vote; then order again. If it is gone for good and another side "
+      "is kept: --skip-gate fence, at your word that its database is dead." } },
     { ORDER_TICK, { ANSWER_ACCEPTED, EXIT_DONE, "ticked: a majority of voters knows it, and every node shows it",
       "failoverctl operation show ID shows what is left." } },
     { ORDER_TICK, { ANSWER_NO_QUORUM, EXIT_NO_QUORUM,
@@ -244,11 +247,12 @@ static void loss_refused(struct text *text, const struct message_order_reply *re
     char bytes[NAME_BYTES_MAX];
     char time[CLOCK_DURATION_TEXT_MAX];
     text_appendf(text, "refused by the gate %s: ", gate_name(GATE_LOSS_WITHIN_RPO));
-    if (reply->value < 0)
+    if (reply->value < 0) {
         text_append(text, "what would be lost is not known");
-    else
-        text_appendf(text, "%s (%s) would be lost", format_bytes(bytes, sizeof bytes, reply->value),
-                     reply->value_us < 0 ? "of nobody knows how long" : time_text(time, sizeof time, reply->value_us));
+    } else {
+        text_loss(text, reply->value, reply->value_us);
+        text_append(text, " would be lost");
+    }
     text_appendf(text, "; up to %s (%s) may be. Nothing was changed", format_bytes(bytes, sizeof bytes, reply->limit),
                  time_text(time, sizeof time, reply->limit_us));
 }

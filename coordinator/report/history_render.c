@@ -3,6 +3,7 @@
 
 #include "coordinator/report/history_parts.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 
 static void put(json_t *object, const char *key, json_t *value)
 {
@@ -79,7 +80,9 @@ static json_t *render_abort(const struct history_operation *operation)
     json_t *object = json_object();
     put(object, "step", json_of_text(operation->abort_step));
     put(object, "gate", text_or_null(operation->abort_gate));
-    put(object, "text", json_string(name_way_back_text(step_by_name(operation->abort_step))));
+    bool at_a_word = strcmp(operation->abort_gate, "none") == 0;
+    put(object, "text", json_string(at_a_word ? "a person sent it back"
+                                              : name_way_back_text(step_by_name(operation->abort_step))));
     return object;
 }
 

@@ -7,6 +7,7 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 
 #define SENTENCE_VALUE_MAX 256
 
@@ -40,8 +41,8 @@ static const struct vocabulary_row rows[] = {
       { { "votes", WORD_COUNT }, { "needed", WORD_COUNT } },
       "no majority says any more that {region} failed", NULL },
     { NOTE_GATE_SHUT, "gate_shut", LOG_LEVEL_WARNING,
-      { { "gate", WORD_GATE }, { "value", WORD_GATE_VALUE }, { "limit", WORD_GATE_VALUE } },
-      "no failover to {region} yet: gate {a} is shut, at {b}, limit {c}", NULL },
+      { { "gate", WORD_GATE } },
+      "{service} does not go to {region} yet, its gate {a} is shut: {gate}", NULL },
     { NOTE_CONFIRM_ASKED, "confirm_asked", LOG_LEVEL_WARNING, { { NULL, WORD_NONE } },
       "all voters are asked afresh what they see of {region}, before a failover", NULL },
     { NOTE_CONFIRM_FAILED, "confirm_failed", LOG_LEVEL_WARNING,
@@ -74,7 +75,7 @@ static const struct vocabulary_row rows[] = {
       "the operation goes back at step {a}[ (gate {b})]; the old writer is named again[: {detail}]", NULL },
     { NOTE_OPERATION_DONE, "operation_done", LOG_LEVEL_WARNING,
       { { "took", WORD_DURATION }, { "lost_bytes", WORD_BYTES }, { "lost", WORD_DURATION } },
-      "operation done in {a}: {region} is the writer at epoch {epoch}; estimated loss {b}, {c}", NULL },
+      "operation done in {a}: {region} is the writer at epoch {epoch}; estimated loss: {loss}", NULL },
     { NOTE_OPERATION_TAKEN, "operation_taken", LOG_LEVEL_WARNING, { { "from", WORD_REGION } },
       "this node carries the operation to {region} on", NULL },
     { NOTE_OPERATION_LEFT, "operation_left", LOG_LEVEL_WARNING, { { "took", WORD_DURATION } },
@@ -90,7 +91,7 @@ static const struct vocabulary_row rows[] = {
       "by hand" },
     { NOTE_LOSS_ESTIMATED, "loss_estimated", LOG_LEVEL_WARNING,
       { { "loss_bytes", WORD_BYTES }, { "loss", WORD_DURATION }, { "known_age", WORD_DURATION } },
-      "the standby lacks {a}, {b}, by what was known {c} ago", NULL },
+      "the standby lacks {loss}, by what was known {c} ago", NULL },
     { NOTE_LEASE_HELD, "lease_held", LOG_LEVEL_INFO, { { "left", WORD_DURATION } },
       "this node holds the lease of epoch {epoch}, for {a} at first", NULL },
     { NOTE_LEASE_LOST, "lease_lost", LOG_LEVEL_ERROR, { { "left", WORD_DURATION } },
@@ -243,7 +244,6 @@ static const char *word_of(const struct cluster_config *cluster, enum vocabulary
     case WORD_COUNT:
     case WORD_DURATION:
     case WORD_BYTES:
-    case WORD_GATE_VALUE:
     case WORD_BEGINS:
     default: return NULL;
     }
@@ -281,8 +281,6 @@ static void append_value(struct text *text, const struct cluster_config *cluster
     else if (kind == WORD_BYTES)
         text_append(text, value < 0 ? "an unknown number of bytes"
                                     : format_bytes(buffer, sizeof buffer, value));
-    else if (kind == WORD_GATE_VALUE && note->a >= 0 && note->a < GATE_COUNT)
-        text_gate_value(text, (enum gate_id)note->a, value);
     else
         text_appendf(text, "%" PRId64, value);
 }
@@ -294,6 +292,22 @@ static const char *check_name(const struct cluster_config *cluster, const struct
             ? name_find_check(&cluster->services[note->service], note->check)
             : NULL;
     return check != NULL ? check->name : NULL;
+}
+
+static enum gate_id gate_of(const struct note *note)
+{
+    return note->a >= 0 && note->a < GATE_COUNT ? (enum gate_id)note->a : GATE_COUNT;
+}
+
+/* Of a row with bytes, and the same in time after them. */
+static void append_loss(struct text *text, const struct vocabulary_row *row, const struct note *note)
+{
+    size_t i = row->fields[0].kind == WORD_BYTES ? 0 : 1;
+    ensure(row->fields[i].kind == WORD_BYTES && row->fields[i + 1].kind == WORD_DURATION);
+    if (value_of(note, i) < 0)
+        text_append(text, "an unknown number of bytes");
+    else
+        text_loss(text, value_of(note, i), value_of(note, i + 1));
 }
 
 /* ---- sentences --------------------------------------------------------------------------- */
@@ -320,6 +334,10 @@ static void append_placeholder(struct text *text, const struct cluster_config *c
         text_append(text, name_step(note->step));
     else if (strncmp(name, "epoch", length) == 0)
         text_appendf(text, "%" PRIu64, note->epoch);
+    else if (strncmp(name, "gate", length) == 0)
+        text_gate(text, gate_of(note), &note->gate);
+    else if (strncmp(name, "loss", length) == 0)
+        append_loss(text, row, note);
     else if (strncmp(name, "detail", length) == 0)
         text_append_bytes(text, note->detail.s, strnlen(note->detail.s, sizeof note->detail.s));
     else
@@ -397,8 +415,6 @@ static bool set_field(json_t *object, const struct cluster_config *cluster,
         return set(object, field->key, json_boolean(value != 0));
     if (field->kind == WORD_BYTES)
         return set(object, field->key, value < 0 ? json_null() : json_integer(value));
-    if (field->kind == WORD_GATE_VALUE)
-        return set(object, field->key, gate_number((enum gate_id)note->a, value));
     if (field->kind != WORD_DURATION)
         return set(object, field->key, json_integer(value));
     struct text name = TEXT_OF(key);
@@ -407,6 +423,20 @@ static bool set_field(json_t *object, const struct cluster_config *cluster,
     return set(object, key, value < 0 || value >= TIME_FOREVER_US
                                 ? json_null()
                                 : json_real((double)value / 1000.0));
+}
+
+/* As status has a gate; of what would be lost both kinds, since either may be the one that is too much. */
+static bool set_gate(json_t *object, const struct note *note)
+{
+    enum gate_id id = gate_of(note);
+    const struct gate *gate = &note->gate;
+    bool good = set(object, "value", gate->known ? gate_number(id, gate->value) : json_null());
+    good = set(object, "limit", gate_number(id, gate->limit)) && good;
+    if (id != GATE_LOSS_WITHIN_RPO)
+        return good;
+    bool timed = gate->known && !gate->at_least;
+    good = set(object, "value_ms", timed ? json_of_ms_or_null(gate->value_us) : json_null()) && good;
+    return set(object, "limit_ms", json_of_ms_or_null(gate->limit_us)) && good;
 }
 
 bool vocabulary_fields(json_t *object, const struct cluster_config *cluster,
@@ -427,6 +457,8 @@ bool vocabulary_fields(json_t *object, const struct cluster_config *cluster,
         good = set(object, "step", json_string(name_step(note->step))) && good;
     for (size_t i = 0; row != NULL && i < 3; i++)
         good = set_field(object, cluster, row, note, i) && good;
+    if (note->kind == NOTE_GATE_SHUT)
+        good = set_gate(object, note) && good;
     text_append_bytes(&text, note->detail.s, strnlen(note->detail.s, sizeof note->detail.s));
     if (detail[0] != '\0')
         good = set(object, "detail", json_of_text(detail)) && good;

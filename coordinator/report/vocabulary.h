@@ -20,7 +20,6 @@ enum vocabulary_kind {
     WORD_VERDICT,
     WORD_REASON,
     WORD_GATE,
-    WORD_GATE_VALUE, /* a value or limit of the gate in `a` */
     WORD_PROOF,
     WORD_FENCE,
     WORD_MUTE,
@@ -50,9 +49,9 @@ struct vocabulary_row {
     const char *event;     /* stable */
     enum log_level level;
     struct vocabulary_field fields[3]; /* a, b, c */
-    /* The sentence, with {service} {region} {node} {check} {step} {epoch} {a} {b} {c} {detail} and
-     * [...] around a part that is left out when what it tells is not there: an empty detail, no region or node, no
-     * gate. */
+    /* The sentence, with {service} {region} {node} {check} {step} {epoch} {gate} {loss} {a}
+     * {b} {c} {detail} and [...] around a part that is left out when what it tells is not there: an empty detail, no
+     * region or node, no gate. */
     const char *sentence;
     const char *sentence_zero; /* instead of it when a is 0; NULL: no difference */
 };
@@ -67,7 +66,7 @@ enum log_level vocabulary_level(const struct note *note);
 void vocabulary_sentence(struct text *text, const struct cluster_config *cluster,
                          const struct note *note);
 
-/* The note's own fields (region, about, check, step, a, b, c by their names, detail) added to
+/* The note's own fields (region, about, check, step, a, b, c by their names, a gate's, detail) added to
  * `object`. False without memory. */
 bool vocabulary_fields(json_t *object, const struct cluster_config *cluster,
                        const struct note *note) CHECKED;

@@ -1,9 +1,8 @@
 /* Names: how every number of the core reads outside of the process.
  *
- * Two kinds. The name_*() functions give the stable word of an enum's value for JSON, journal and
- * metrics: programs compare them, so they never change. The text_*() functions append what a person
- * reads. A value out of range (from a newer core, say) is "unknown_value", never a crash, since
- * these also print what was refused.
+ * The stable word of an enum's value for JSON, journal and metrics: programs compare them, so they
+ * never change. What a person reads of it is in sentences.h. A value out of range (from a newer core,
+ * say) is "unknown_value", never a crash, since these also print what was refused.
  *
  * No I/O, no allocation, any thread.
  */
@@ -25,6 +24,11 @@
 #include "policy/message.h"
 #include "policy/view.h"
 
+/* Of a table that is indexed by an enum's value; NAME_UNKNOWN_VALUE where there is no entry. */
+#define NAME_UNKNOWN_VALUE "unknown_value"
+#define NAME_LOOKUP(table, value) name_lookup((table), sizeof(table) / sizeof((table)[0]), (value))
+const char *name_lookup(const char *const *table, size_t count, int value);
+
 const char *name_verdict(int verdict);
 const char *name_reason(int reason);
 const char *name_sample_outcome(int outcome);
@@ -40,26 +44,13 @@ const char *name_act_kind(int kind);
 const char *name_act_outcome(int outcome);
 const char *name_dns_mark(int mark);
 const char *name_dns_ruling(int ruling);
-const char *name_dns_ruling_text(int ruling);
 const char *name_order_kind(int kind);
-const char *name_order_text(int kind); /* as in "ordered by ada: a failover" */
 const char *name_order_answer(int answer);
 const char *name_message_kind(int kind);
 const char *name_wish(int wish);
 const char *name_gate(int gate);
 const char *name_proposal_state(int state);
 const char *name_step(int step);
-
-/* What a state means, as one sentence without its full stop. */
-const char *name_fence_state_text(int state);
-const char *name_fence_proof_text(int proof);
-/* What a step of an operation of that kind does. */
-const char *name_step_text(int kind, int step);
-/* Why an operation that could still go back did so at that step. */
-const char *name_way_back_text(int step);
-/* Why the node does not vote, and what a person should do about it. */
-const char *name_mute_text(int reason);
-const char *name_mute_todo(int reason);
 
 /* A gate by its stable name; false if there is none. */
 bool name_find_gate(const char *name, enum gate_id *gate);
@@ -69,18 +60,6 @@ const char *name_node(const struct cluster_config *cluster, unsigned node);
 const char *name_region(const struct cluster_config *cluster, unsigned region);
 const char *name_service(const struct cluster_config *cluster, unsigned service);
 const struct check_config *name_find_check(const struct service_config *service, unsigned check);
-
-/* "health answers 503 for 4m10s": why a verdict is what it is. `check` is NULL for none. */
-void text_reason(struct text *text, enum verdict_reason reason, const char *check,
-                 int64_t standing_us, const char *detail);
-
-/* A gate's value or limit ("16 MiB", "4m10s", "healthy"), and the gate as a sentence without its
- * full stop. `writer_known` is whether positions could be compared at all. */
-void text_gate_value(struct text *text, enum gate_id gate, int64_t value);
-void text_gate(struct text *text, enum gate_id id, const struct gate *gate);
-/* The unit in which status gives the value (see README), and the value in it. */
-const char *gate_unit(enum gate_id gate);
-json_t *gate_number(enum gate_id gate, int64_t value);
 
 /* "0/16B3748"; "16 MiB", "1.5 KiB", "12 B"; 16 hexadecimal digits. */
 #define NAME_LSN_MAX 20

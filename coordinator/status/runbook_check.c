@@ -6,6 +6,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/status/sentences.h"
 #include "policy/quorum/majority.h"
 
 struct look {
@@ -25,11 +26,6 @@ const char *runbook_answer_name(enum runbook_answer answer)
 
 /* ---- what several of them look at ---------------------------------------------------------- */
 
-static const char *region_of(const struct look *look, size_t region)
-{
-    return name_region(look->service->input->cluster, (unsigned)region);
-}
-
 static void rests_on(struct look *look, int64_t age_us)
 {
     if (age_us > look->age_us)
@@ -46,7 +42,7 @@ static const struct database_facts *database_of(struct look *look, size_t region
 {
     const struct view_region *seen = &look->service->view->regions[region];
     if (!seen->serves || !seen->database.known || !fresh(look, seen->database_age_us)) {
-        text_appendf(&look->text, "the database of %s was not seen lately", region_of(look, region));
+        text_appendf(&look->text, "the database of %s was not seen lately", region_of(look->service, (unsigned)region));
         return NULL;
     }
     rests_on(look, seen->database_age_us);
@@ -95,6 +91,7 @@ static enum runbook_answer gates_open(struct look *look)
 {
     const struct view_region *target = look->subject->target;
     unsigned shut = 0;
+    bool waived = false;
     if (target == NULL || look->subject->obstacle != NULL) {
         text_append(&look->text, look->subject->obstacle != NULL ? look->subject->obstacle : "no target was named");
         return RUNBOOK_UNKNOWN;
@@ -102,21 +99,23 @@ static enum runbook_answer gates_open(struct look *look)
     for (int i = 0; i < GATE_COUNT; i++) {
         const struct gate *gate = &target->gates[i];
         rests_on(look, gate->known ? gate->age_us : 0);
-        if (gate->open || (!gate->skipped && (i == GATE_OUTAGE_MIN || i == GATE_COOLDOWN)))
+        bool automatic = !gate->skipped && status_gate_is_automatic(i);
+        waived = waived || (automatic && !gate->open);
+        if (gate->open || automatic)
             continue;
         text_appendf(&look->text, "%s%s%s", shut++ == 0 ? "shut: " : ", ", gate_name((enum gate_id)i),
                      gate->skipped ? " (skipped by name)" : "");
     }
     if (shut > 0)
         return RUNBOOK_NO;
-    text_appendf(&look->text, "every gate to %s is open", region_of(look, look->subject->to));
+    text_appendf(&look->text, "every gate to %s %sis open", region_of(look->service, look->subject->to),
+                 waived ? "that binds a person " : "");
     return RUNBOOK_YES;
 }
 
 static enum runbook_answer target_streaming(struct look *look)
 {
     region_id to = look->subject->to;
-    char bytes[NAME_BYTES_MAX];
     if (to >= POLICY_REGIONS_MAX) {
         text_append(&look->text, "no target was named");
         return RUNBOOK_UNKNOWN;
@@ -126,19 +125,22 @@ static enum runbook_answer target_streaming(struct look *look)
     if (database == NULL)
         return RUNBOOK_UNKNOWN;
     if (!database->in_recovery || !database->walreceiver_live) {
-        text_appendf(&look->text, "the database of %s %s", region_of(look, to),
+        text_appendf(&look->text, "the database of %s %s", region_of(look->service, to),
                      database->in_recovery ? "is a standby that does not stream" : "is a primary");
         return RUNBOOK_NO;
     }
     if (!region->lag_known || region->lag_bytes < 0) {
-        text_appendf(&look->text, "%s streams; how far it is behind is not known", region_of(look, to));
+        text_appendf(&look->text, "%s streams; how far it is behind is not known", region_of(look->service, to));
         return RUNBOOK_UNKNOWN;
     }
     rests_on(look, region->lag_age_us);
-    bool within = region->lag_bytes <= look->service->config->rpo.bytes_bytes;
-    text_appendf(&look->text, "%s streams and is %s behind, %s the RPO", region_of(look, to),
-                 format_bytes(bytes, sizeof bytes, region->lag_bytes), within ? "within" : "beyond");
-    return within ? RUNBOOK_YES : RUNBOOK_NO;
+    text_appendf(&look->text, "%s streams and lacks ", region_of(look->service, to));
+    text_loss(&look->text, region->lag_bytes, region->lag_us);
+    bool beyond = status_beyond_rpo(look->service->config, region->lag_bytes, region->lag_us);
+    bool known = beyond || region->lag_bytes == 0 || region->lag_us >= 0;
+    if (known)
+        text_appendf(&look->text, ", %s the RPO", beyond ? "beyond" : "within");
+    return !known ? RUNBOOK_UNKNOWN : beyond ? RUNBOOK_NO : RUNBOOK_YES;
 }
 
 /* ---- the nodes ----------------------------------------------------------------------------- */
@@ -233,7 +235,7 @@ static enum runbook_answer kept_out(struct look *look, size_t index)
     const struct view_region *region = &look->service->view->regions[index];
     bool seen = region->database.known && fresh(look, region->database_age_us);
     bool heard = guard_heard(look, region);
-    const char *where = region_of(look, index);
+    const char *where = region_of(look->service, (unsigned)index);
     if (seen && region->database.in_recovery) {
         rests_on(look, region->database_age_us);
         text_appendf(&look->text, "%s is a standby", where);
@@ -302,7 +304,7 @@ static enum runbook_answer writes_work(struct look *look)
     const struct database_facts *database = database_of(look, writer);
     if (database == NULL)
         return RUNBOOK_UNKNOWN;
-    const char *where = region_of(look, writer);
+    const char *where = region_of(look->service, writer);
     if (database->in_recovery) {
         text_appendf(&look->text, "the database of %s is a standby still", where);
         return RUNBOOK_NO;
@@ -336,7 +338,7 @@ static enum runbook_answer writer_healthy(struct look *look)
         healthy = (node_set)(healthy | node_bit(n));
     }
     text_appendf(&look->text, "%u of %u voters see %s healthy, %u are needed", electorate_counted(voters, healthy),
-                 set_size(electorate_all(voters)), region_of(look, writer), electorate_needed(voters));
+                 set_size(electorate_all(voters)), region_of(look->service, writer), electorate_needed(voters));
     return electorate_has(voters, healthy) ? RUNBOOK_YES : RUNBOOK_NO;
 }
 
@@ -377,11 +379,12 @@ static enum runbook_answer standby_follows(struct look *look)
             unseen = true;
         } else if (database->in_recovery && database->walreceiver_live && database->timeline == primary->timeline) {
             rests_on(look, region->database_age_us);
-            text_appendf(&look->text, "%s streams on timeline %u", region_of(look, i), (unsigned)database->timeline);
+            text_appendf(&look->text, "%s streams on timeline %u", region_of(look->service, (unsigned)i),
+                         (unsigned)database->timeline);
             return RUNBOOK_YES;
         }
     }
-    text_appendf(&look->text, "no standby is seen to stream from %s on its timeline", region_of(look, writer));
+    text_appendf(&look->text, "no standby is seen to stream from %s on its timeline", region_of(look->service, writer));
     text_append(&look->text, unseen ? "; not every database was seen lately" : "; failoverctl rejoin makes one of the old primary");
     return unseen ? RUNBOOK_UNKNOWN : RUNBOOK_NO;
 }

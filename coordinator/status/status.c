@@ -5,6 +5,7 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
 static json_t *render_mute(enum mute_reason mute)

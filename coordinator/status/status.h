@@ -97,7 +97,7 @@ json_t *status_warnings(const struct status_input *input, const char *service);
 json_t *status_dry_run(const struct status_input *input, size_t service, const struct order *order);
 
 /* The same with the region chosen where `order->to` is REGION_NONE, and for a failback with its two parts. `order`
- * says to, skipped_gates and accepted_loss_bytes; its kind follows from `planned`. */
+ * says to, skipped_gates and what loss is accepted; its kind follows from `planned`. */
 json_t *status_plan(const struct status_input *input, size_t service, enum planned planned, const struct order *order);
 
 /* Whether a person may tick that item of that operation's runbook. */
@@ -113,6 +113,10 @@ enum tick_ruling status_tick(const struct status_input *input, uint64_t operatio
 /* What has to be done before a failback to `home` can begin, as far as that is seen here: an object with "text" and
  * "command"; NULL: nothing is known to be in its way. */
 json_t *status_rejoin_first(const struct status_input *input, size_t service, region_id home);
+
+/* A word of that node came within the last heartbeats, or it is `self`; both are indexes into cluster->nodes.
+ * `view`: of any service. */
+bool status_hears(const struct cluster_config *cluster, size_t self, const struct view_service *view, size_t node);
 
 /* Who has a vote, who uses it and why the others don't, and a change that is under way; null if that was not told. */
 json_t *status_voters(const struct status_input *input);

@@ -7,6 +7,7 @@
 #include "coordinator/config/values.h"
 #include "coordinator/config/weights.h"
 #include "coordinator/operator/order_answer.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
 /* The gates as this kind of order is judged by, with what it skips and accepts. */
@@ -27,7 +28,7 @@ static void apply_order(struct view_region *region, const struct order *order)
 }
 
 /* The pace of automatic failovers does not bind a person; every other gate has to be named. */
-static bool gate_is_automatic(int gate)
+bool status_gate_is_automatic(int gate)
 {
     return gate == GATE_OUTAGE_MIN || gate == GATE_COOLDOWN || gate == GATE_APPROVED; /* who orders it approves it */
 }
@@ -137,7 +138,7 @@ static json_t *render_command(const struct status_service *service, const struct
         return json_null();
     text_appendf(&text, "failoverctl %s %s", name_order_kind((int)order->kind), service->config->name);
     if (order->kind != ORDER_FAILBACK)
-        text_appendf(&text, " --to %s", name_region(service->input->cluster, order->to));
+        text_appendf(&text, " --to %s", region_of(service, order->to));
     for (uint8_t i = 0; i < order->shift.count && i < SHIFT_STAGES_MAX; i++)
         text_appendf(&text, "%s%u", i == 0 ? " --shift " : ",", order->shift.percent[i]);
     if (order->shift.count > 0)
@@ -164,7 +165,7 @@ static json_t *render_todo(const struct order *order, const struct view_region *
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
     for (int i = 0; i < GATE_COUNT && weighed; i++) {
-        if (region->gates[i].open || region->gates[i].skipped || gate_is_automatic(i))
+        if (region->gates[i].open || region->gates[i].skipped || status_gate_is_automatic(i))
             continue;
         const struct gate *gate = &region->gates[i];
         struct message_order_reply reply = { .answer = ANSWER_GATE, .gate = (uint8_t)i,
@@ -210,9 +211,12 @@ static bool planned_sentence(struct text *text, enum gate_id id, const struct ga
     }
     if (id == GATE_LOSS_WITHIN_RPO && gate->known) {
         char bytes[NAME_BYTES_MAX];
-        char limit[NAME_BYTES_MAX];
-        text_appendf(text, "its standby is %s behind, which is waited for; it begins at up to %s",
-                     format_bytes(bytes, sizeof bytes, gate->value), format_bytes(limit, sizeof limit, gate->limit));
+        char time[CLOCK_DURATION_TEXT_MAX];
+        text_append(text, "its standby lacks ");
+        text_loss(text, gate->value, gate->at_least ? -1 : gate->value_us);
+        text_appendf(text, ", which is waited for; it begins at up to %s (%s)",
+                     format_bytes(bytes, sizeof bytes, gate->limit),
+                     base_format_duration(time, sizeof time, gate->limit_us));
         return true;
     }
     return false;
@@ -238,7 +242,7 @@ static json_t *render_afterwards(const struct status_service *service)
     region_id from = status_subject(service->view);
     text_appendf(&text, "the old primary in %s stays fenced and is no standby of the new one until it is rejoined: on "
                         "its node, failoverctl rejoin %s --reason \"...\" ",
-                 name_region(service->input->cluster, from), service->config->name);
+                 region_of(service, from), service->config->name);
     text_append(&text, service->config->hooks.rejoin.count > 0
                            ? "(it runs hooks.rejoin)"
                            : "(no hooks.rejoin is configured: it shows the commands)");
@@ -272,7 +276,7 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     for (int i = 0; i < GATE_COUNT && obstacle == NULL; i++) {
         if (region.gates[i].skipped)
             add(skipped, json_string(gate_name((enum gate_id)i)));
-        else if (!region.gates[i].open && !gate_is_automatic(i))
+        else if (!region.gates[i].open && !status_gate_is_automatic(i))
             add(shut, json_string(gate_name((enum gate_id)i)));
     }
     bool runs = obstacle == NULL && json_array_size(shut) == 0;

@@ -4,23 +4,17 @@
 #include <string.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
 /* The wait for an outgoing lease is stretched by the clocks' error rate: lease / γ. */
 #define PPM INT64_C(1000000)
-
-static const char *region_of(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
 
 /* ---- a candidate --------------------------------------------------------------------------- */
 
 static json_t *render_loss(const struct status_service *service, const struct view_region *region, region_id target)
 {
     char sentence[STATUS_SENTENCE_MAX];
-    char bytes[NAME_BYTES_MAX];
-    char seconds[CLOCK_DURATION_TEXT_MAX];
     char age[CLOCK_DURATION_TEXT_MAX];
     struct text text = TEXT_OF(sentence);
     const char *writer = region_of(service, status_subject(service->view));
@@ -33,16 +27,10 @@ static json_t *render_loss(const struct status_service *service, const struct vi
             "of this standby.",
             region_of(service, target));
     } else {
-        (void)base_format_duration(age, sizeof age, region->lag_age_us);
-        if (region->lag_bytes == 0)
-            text_appendf(&text, "A failover to %s now would lose 0 B of what %s was known to have %s ago",
-                         region_of(service, target), writer, age);
-        else
-            text_appendf(&text, "A failover to %s now would lose %s (%s) of what %s was known to have %s ago",
-                         region_of(service, target), format_bytes(bytes, sizeof bytes, region->lag_bytes),
-                         region->lag_us < 0 ? "of nobody knows how long"
-                                            : base_format_duration(seconds, sizeof seconds, region->lag_us),
-                         writer, age);
+        text_appendf(&text, "A failover to %s now would lose ", region_of(service, target));
+        text_loss(&text, region->lag_bytes, region->lag_us);
+        text_appendf(&text, " of what %s was known to have %s ago", writer,
+                     base_format_duration(age, sizeof age, region->lag_age_us));
         text_append(&text, "; what it wrote in that time is not known.");
     }
     put(loss, "text", json_of_text(sentence));

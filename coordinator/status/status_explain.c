@@ -6,12 +6,8 @@
 
 #include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
-
-static const char *region_of(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
 
 static void add_sentence(json_t *list, const char *format, ...) PRINTF_LIKE(2, 3);
 static void add_sentence(json_t *list, const char *format, ...)
@@ -256,9 +252,20 @@ static void explain_operation(const struct status_service *service, struct text 
     const struct ledger_operation *ledger = &service->view->ledger.operation;
     const struct view_operation *operation = &service->view->operation;
     const char *executor = name_node(service->input->cluster, ledger->executor);
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text stuck = TEXT_OF(sentence);
     char left[CLOCK_DURATION_TEXT_MAX];
     text_appendf(why, "It is acting: %s %s runs on %s", name_operation_kind((int)ledger->kind),
                  name_phase((int)ledger->phase), executor);
+    if (status_glass_stuck(service, &stuck))
+        add_sentence(list, "%s.", sentence);
+    bool heard = status_hears(service->input->cluster, service->input->self, service->view, ledger->executor);
+    if (!operation->here && !heard) {
+        if (stuck.length == 0)
+            add_sentence(list, "%s is not heard here, and at which step it is, or who goes on instead, is not known.",
+                         executor);
+        return;
+    }
     if (!operation->here) {
         add_sentence(list,
                      "At which step it is and what it waits for is known to %s: run failoverctl explain %s there.",
@@ -337,6 +344,7 @@ static json_t *render_settings(const struct service_config *config)
     put(object, "outage_min_ms", json_of_ms(config->outage_min_us));
     put(object, "cooldown_ms", json_of_ms(config->cooldown_us));
     put(object, "rpo_bytes", json_integer(config->rpo.bytes_bytes));
+    put(object, "rpo_ms", json_of_ms(config->rpo.seconds_us));
     return object;
 }
 

@@ -138,7 +138,7 @@ static void warn_old_primaries(const struct status_service *service, json_t *war
         status_warn(warnings, "old_primary", service->config->name,
                     "the database of %s runs as a primary although %s is the writer; its guard keeps it fenced. Make "
                     "it a standby. If it was started since then, its unit does not ask first: see "
-                    "postgresql-may-write.conf", where, name_region(service->input->cluster, writer));
+                    "postgresql-may-write.conf", where, region_of(service, writer));
     }
 }
 

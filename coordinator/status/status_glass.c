@@ -13,17 +13,12 @@ bool status_glass_any(const struct view_service *view)
     return false;
 }
 
-static const char *region_name(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
-
 /* ---- the sentences ------------------------------------------------------------------------- */
 
 static void mark_text(const struct status_service *service, const struct mark *mark, struct text *text)
 {
     const struct view_service *view = service->view;
-    const char *where = region_name(service, mark->region);
+    const char *where = region_of(service, mark->region);
     bool own = view->glass.own && mark->maker.node == service->input->self;
     if (mark->state == MARK_STANDS) {
         text_appendf(text, "the glass was broken for %s: without a quorum %s opened its database, at the word of "
@@ -39,23 +34,134 @@ static void mark_text(const struct status_service *service, const struct mark *m
                        "keeps what was "
                        "written there", where, mark->by.s, mark->proof.s,
                  mark->state == MARK_SHUT ? "is shut" : "is being shut",
-                 mark->yields != REGION_NONE ? region_name(service, mark->yields) : "another region",
+                 mark->yields != REGION_NONE ? region_of(service, mark->yields) : "another region",
                  mark->yields == mark->region ? "is to get a lease" : "writes, or is kept by a person");
+}
+
+/* It is there, and can change the ledger: by one that is not, or is mute, nothing is carried out. */
+static bool can_act(const struct status_service *service, node_id node)
+{
+    const struct view_node *seen = &service->view->nodes[node];
+    return status_hears(service->input->cluster, service->input->self, service->view, node) &&
+           (seen->voting || !seen->voter);
+}
+
+/* Another coordinator that guards the region's database is configured, and with `now` can act. */
+static bool has_other_guard(const struct status_service *service, region_id region, node_id node, bool now)
+{
+    const struct service_region_config *config = config_service_region(service->config, region);
+    for (size_t i = 0; config != NULL && i < config->guard_count; i++)
+        if (config->guards[i] != node && (!now || can_act(service, (node_id)config->guards[i])))
+            return true;
+    return false;
+}
+
+static bool is_ending(const struct view_service *view, const struct mark *mark)
+{
+    const struct ledger_operation *runs = &view->ledger.operation;
+    return view->ledger_known && runs->kind != OPERATION_NONE && runs->mark == mark->id;
+}
+
+/* What is left where the marked side's node is gone for good. */
+static void other_side_text(const struct status_service *service, region_id other, struct text *text)
+{
+    text_appendf(text, "if it is gone for good: failoverctl reconcile %s --keep %s --skip-gate fence, at your word that its "
+                       "database is dead", service->config->name, region_of(service, other));
+}
+
+/* The operation that keeps the marked side has begun, and does not go back by itself: its own node has to be back, or a
+ * person says that it is gone (policy/failover/reconcile.c). */
+static void stuck_text(const struct status_service *service, const struct mark *mark, node_id node, struct text *text)
+{
+    const char *name = name_node(service->input->cluster, node);
+    const char *where = region_of(service, mark->region);
+    region_id other = service->view->ledger.operation.from;
+    if (status_hears(service->input->cluster, service->input->self, service->view, node)) {
+        text_appendf(text, "%s is heard and does not vote. It carries the reconciliation out that keeps %s, which goes no "
+                           "further without it. Start failoverd there on the state_dir that has its vote: no voter is "
+                           "replaced while an operation runs; ", name, where);
+        other_side_text(service, other, text);
+        return;
+    }
+    text_appendf(text, "%s is not heard. It carries the reconciliation out that keeps %s, and no region writes before it is "
+                       "back. ", name, where);
+    if (mark->state != MARK_STANDS) {
+        text_appendf(text, "Start failoverd there, or another coordinator that guards %s", where);
+        return;
+    }
+    text_append(text, "Start failoverd there, on its own state_dir, and it goes on by itself");
+    if (!service->view->nodes[node].voter)
+        text_append(text, ". If that is lost: failoverd --format makes a new one, which does as well, since it has no vote");
+    else if (has_other_guard(service, mark->region, node, false))
+        text_appendf(text, ". If that is lost, a copy from before the glass was broken does as well: it gives the mark up, "
+                           "and another coordinator of %s goes on", where);
+    text_append(text, "; ");
+    other_side_text(service, other, text);
+}
+
+/* Of a mark that nobody has decided on: what its maker is needed for. */
+static void maker_text(const struct status_service *service, const struct mark *mark, struct text *text)
+{
+    const char *name = name_node(service->input->cluster, mark->maker.node);
+    bool heard = status_hears(service->input->cluster, service->input->self, service->view, mark->maker.node);
+    text_appendf(text, "%s, which made the mark, %s", name, heard ? "is heard and does not vote" : "is not heard");
+    if (mark->state == MARK_SHUT)
+        text_appendf(text, ": it is needed only to keep %s", region_of(service, mark->region));
+    else
+        text_append(text, ", and only it can shut the marked database and say so");
+    if (heard)
+        text_appendf(text, ". failoverctl voter list says why; if its store is lost, failoverctl voter replace %s --reason "
+                           "TEXT gives its new one the vote first", name);
+    else
+        text_append(text, ". Start failoverd there");
+}
+
+/* What keeps the mark from being ended as a person says, or has said; false: nothing does, or no majority is there. */
+static bool obstacle_text(const struct status_service *service, const struct mark *mark, struct text *text)
+{
+    const struct view_service *view = service->view;
+    bool ending = is_ending(view, mark);
+    node_id node = ending ? view->ledger.operation.executor : mark->maker.node;
+    if (!view->quorum || !view->ledger_known || node >= POLICY_NODES_MAX || can_act(service, node))
+        return false;
+    if (!ending)
+        maker_text(service, mark, text);
+    else if (mark->state != MARK_STANDS && has_other_guard(service, mark->region, node, true))
+        return false; /* which takes it over */
+    else
+        stuck_text(service, mark, node, text);
+    return true;
 }
 
 static void todo_text(const struct status_service *service, const struct mark *mark, struct text *text)
 {
     const struct view_service *view = service->view;
     region_id other = view->ledger_known ? view->ledger.writer : REGION_NONE;
+    char words[STATUS_SENTENCE_MAX];
+    struct text obstacle = TEXT_OF(words);
+    bool stuck = obstacle_text(service, mark, &obstacle);
     if (!view->quorum) {
         text_append(text, "Bring a majority of the voters back; then a person says which side is kept");
         return;
     }
+    if (is_ending(view, mark)) {
+        text_appendf(text, "It is being reconciled, and %s is kept%s%s", region_of(service, mark->region), stuck ? ". " : "",
+                     stuck ? words : "");
+        return;
+    }
     text_appendf(text, "A person has to say which side is kept: failoverctl reconcile %s --keep %s",
-                 service->config->name, region_name(service, mark->region));
+                 service->config->name, region_of(service, mark->region));
     if (other != REGION_NONE && other != mark->region)
-        text_appendf(text, " or --keep %s", region_name(service, other));
+        text_appendf(text, " or --keep %s", region_of(service, other));
     text_append(text, "; it shows both before it asks. Until then no failover begins and nothing else is opened");
+    if (!stuck)
+        return;
+    text_appendf(text, ". %s", words);
+    bool heard = status_hears(service->input->cluster, service->input->self, view, mark->maker.node);
+    if (!heard && mark->state != MARK_SHUT && other != REGION_NONE && other != mark->region) {
+        text_append(text, "; ");
+        other_side_text(service, other, text);
+    }
 }
 
 void status_glass_headline(const struct status_service *service, struct text *text)
@@ -80,6 +186,16 @@ void status_glass_outlook(const struct status_service *service, struct text *tex
         }
 }
 
+bool status_glass_stuck(const struct status_service *service, struct text *text)
+{
+    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++) {
+        const struct mark *mark = &service->view->marks[r];
+        if (mark->state != MARK_NONE && is_ending(service->view, mark) && obstacle_text(service, mark, text))
+            return true;
+    }
+    return false;
+}
+
 void status_glass_warnings(const struct status_service *service, json_t *warnings)
 {
     char words[STATUS_SENTENCE_MAX];
@@ -95,13 +211,15 @@ void status_glass_warnings(const struct status_service *service, json_t *warning
             todo_text(service, mark, &text);
         }
         status_warn(warnings, "glass_broken", service->config->name, "%s", words);
-        const struct ledger_operation *runs = &service->view->ledger.operation;
-        bool ending = service->view->ledger_known && runs->kind != OPERATION_NONE && runs->mark == mark->id;
-        if (!service->view->quorum || ending)
+        if (!service->view->quorum)
             continue;
         text_clear(&text);
-        todo_text(service, mark, &text);
-        status_warn(warnings, "reconcile_needed", service->config->name, "%s", words);
+        if (!is_ending(service->view, mark)) {
+            todo_text(service, mark, &text);
+            status_warn(warnings, "reconcile_needed", service->config->name, "%s", words);
+        } else if (obstacle_text(service, mark, &text)) {
+            status_warn(warnings, "reconcile_stuck", service->config->name, "%s", words);
+        }
     }
 }
 
@@ -124,7 +242,7 @@ static json_t *render_side(const struct status_service *service, const struct ma
     char lsn[NAME_LSN_MAX];
     json_t *side = json_object();
     bool marked = region == mark->region;
-    put(side, "region", json_string(region_name(service, region)));
+    put(side, "region", json_string(region_of(service, region)));
     put(side, "marked", json_boolean(marked));
     put(side, "fence", view->guard_heard ? json_string(name_fence_state((int)view->fence)) : json_null());
     put(side, "primary", view->database.known ? json_boolean(!view->database.in_recovery) : json_null());
@@ -159,7 +277,7 @@ static json_t *render_mark(const struct status_service *service, const struct ma
     json_t *object = json_object();
     put(object, "id", json_string(format_hex(id, mark->id)));
     put(object, "state", json_string(states[mark->state]));
-    put(object, "region", json_string(region_name(service, mark->region)));
+    put(object, "region", json_string(region_of(service, mark->region)));
     put(object, "node", status_node_name(service->input, mark->maker.node));
     put(object, "own", json_boolean(service->view->glass.own && mark->maker.node == service->input->self));
     put(object, "at", json_string(base_format_wall(at, sizeof at, mark->at.us)));
@@ -178,6 +296,8 @@ static json_t *render_mark(const struct status_service *service, const struct ma
     text_clear(&text);
     todo_text(service, mark, &text);
     put(object, "todo", json_of_text(words));
+    text_clear(&text);
+    put(object, "obstacle", obstacle_text(service, mark, &text) ? json_of_text(words) : json_null());
     return object;
 }
 

@@ -46,6 +46,11 @@ static inline void add(json_t *array, json_t *value)
     (void)json_array_append_new(array, value);
 }
 
+static inline const char *region_of(const struct status_service *service, unsigned region)
+{
+    return name_region(service->input->cluster, region);
+}
+
 /* "none" becomes null. */
 json_t *status_region_name(const struct status_input *input, region_id region);
 json_t *status_node_name(const struct status_input *input, node_id node);
@@ -90,6 +95,8 @@ struct status_runbook_plan {
     const char *obstacle;             /* why there is nothing to judge; NULL: there is */
 };
 json_t *status_runbook_before(const struct status_service *service, const struct status_runbook_plan *plan);
+/* status_dry_run.c: a gate that binds failoverd alone, and nobody who orders. */
+bool status_gate_is_automatic(int gate);
 /* status_proposal.c: what is put before people, null if nothing is; and as sentences without the last one's stop, false
  * and nothing appended if nothing is. */
 json_t *status_proposal(const struct status_service *service);
@@ -113,11 +120,15 @@ json_t *status_glass(const struct status_service *service);
 void status_glass_headline(const struct status_service *service, struct text *text);
 void status_glass_outlook(const struct status_service *service, struct text *text);
 void status_glass_warnings(const struct status_service *service, json_t *warnings);
+/* Why the operation that reconciles one does not go on, and what to do, without the last stop; false: it does. */
+bool status_glass_stuck(const struct status_service *service, struct text *text);
 
 json_t *status_gates(const struct status_service *service, const struct view_region *region);
 /* As in the journal; null: never. */
 json_t *status_wall(struct wall_time wall);
 json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us);
+/* More than may be lost, of either kind; a time that is not known (`us` < 0) is not said to be. */
+bool status_beyond_rpo(const struct service_config *config, int64_t bytes, int64_t us);
 
 /* One of a service's `checks`. */
 json_t *status_check(const struct service_region_config *region, const struct check_config *config,
@@ -128,22 +139,18 @@ json_t *status_render_service(const struct status_service *service);
 /* A pause is in force, by this node's calendar. */
 bool status_is_paused(const struct status_service *service);
 
-/* Adds {"code", "service", "text"}; `service` may be NULL. */
-void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
-    PRINTF_LIKE(4, 5);
-
-/* state, headline, outlook and warnings into the rendered service. */
+/* state, headline and outlook into the rendered service. */
 void status_outlook(const struct status_service *service, json_t *object);
-void status_service_warnings(const struct status_service *service, json_t *warnings);
-/* Adds one; `service` NULL: of the node. */
+
+/* status_warnings.c: adds {"code", "service", "text"}; `service` NULL: of the node. */
 void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
     PRINTF_LIKE(4, 5);
+void status_service_warnings(const struct status_service *service, json_t *warnings);
+void status_node_warnings(const struct status_input *input, json_t *warnings);
 
 /* Who waits to commit: of this node's guard, and of a region as this node's checks see it. */
 json_t *status_commit_lease(const struct status_service *service);
 json_t *status_commits_waiting(const struct status_service *service, size_t region);
 void status_commit_warnings(const struct status_service *service, json_t *warnings);
-
-void status_node_warnings(const struct status_input *input, json_t *warnings);
 
 #endif

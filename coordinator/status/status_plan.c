@@ -38,8 +38,7 @@ enum readiness { READY_UNKNOWN, READY_NO, READY_YES };
 /* Whether home's database is a standby that streams from the writer, as far as can be seen from this node. */
 static enum readiness rejoined(const struct status_service *service, region_id home, struct text *text)
 {
-    const struct cluster_config *cluster = service->input->cluster;
-    const char *where = name_region(cluster, home);
+    const char *where = region_of(service, home);
     if (home >= POLICY_REGIONS_MAX || !service->view->ledger_known) {
         text_append(text, "not known: who is the writer is not known here");
         return READY_UNKNOWN;
@@ -100,8 +99,10 @@ static void add_failback(const struct status_service *service, const struct orde
     put(plan, "failback", object);
     put(plan, "kind", json_string(planned_name(PLANNED_FAILBACK)));
     put(plan, "would_run", json_boolean(moves && ready == READY_YES));
-    if (ready != READY_YES)
+    if (ready == READY_NO)
         put(plan, "text", json_string("it would not begin yet: the old primary has to be rejoined first"));
+    else if (ready == READY_UNKNOWN && moves) /* else what is there says what is in its way */
+        put(plan, "text", json_string("it would not begin: it is not known here whether the old primary was rejoined"));
 }
 
 json_t *status_plan(const struct status_input *input, size_t index, enum planned planned, const struct order *wish)

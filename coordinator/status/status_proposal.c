@@ -12,11 +12,6 @@ static bool is_asked(const struct view_service *view)
            (p->state == PROPOSAL_WAITS || p->state == PROPOSAL_APPROVED || p->state == PROPOSAL_DECLINED);
 }
 
-static const char *region_of(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
-
 static void say_waits(const struct status_service *service, const char *id, struct text *text)
 {
     char left[CLOCK_DURATION_TEXT_MAX];

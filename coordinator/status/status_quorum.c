@@ -102,7 +102,7 @@ static void say_would(const struct status_service *service, const struct outlook
 static void say_lost_here(const struct status_service *service, const struct outlook *o, struct text *text)
 {
     char in[CLOCK_DURATION_TEXT_MAX];
-    const char *where = name_region(service->input->cluster, o->writer);
+    const char *where = region_of(service, o->writer);
     if (o->keep)
         text_appendf(text, "the database of %s is held open by this guard alone, and nothing fails over "
                            "(on_quorum_loss: keep). If this failoverd ended too, %s", where,

@@ -30,7 +30,7 @@ void status_remote_warnings(const struct status_service *service, json_t *warnin
 {
     const struct view_cut_off *cut = &service->view->cut_off;
     const char *name = service->config->name;
-    const char *where = name_region(service->input->cluster, cut->region);
+    const char *where = region_of(service, cut->region);
     const char *said = cut->detail.s[0] != '\0' ? cut->detail.s : "nothing";
     char ago[CLOCK_DURATION_TEXT_MAX];
     base_format_duration(ago, sizeof ago, cut->age_us);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
 json_t *status_region_name(const struct status_input *input, region_id region)
@@ -106,6 +107,11 @@ json_t *status_loss(int64_t bytes, int64_t us, int64_t age_us)
     put(object, "seconds", bytes >= 0 ? json_of_seconds(us) : json_null());
     put(object, "age_seconds", bytes >= 0 ? json_of_seconds(age_us) : json_null());
     return object;
+}
+
+bool status_beyond_rpo(const struct service_config *config, int64_t bytes, int64_t us)
+{
+    return bytes > config->rpo.bytes_bytes || us > config->rpo.seconds_us;
 }
 
 static json_t *render_lag(const struct status_service *service, const struct view_region *region,

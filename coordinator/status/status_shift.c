@@ -10,11 +10,6 @@
 
 #define DURATION(name, us) base_format_duration(name, sizeof name, us)
 
-static const char *region_of(const struct status_service *service, region_id region)
-{
-    return name_region(service->input->cluster, region);
-}
-
 /* ---- while it runs -------------------------------------------------------------------------- */
 
 bool status_shifts(const struct status_service *service)
@@ -38,7 +33,7 @@ static void say_sent_back(const struct status_service *service, struct text *tex
                  region_of(service, op->to), op->said.by.s, op->said.by.s[0] != '\0' ? " said so: " : "",
                  op->said.why.s, op->said.by.s[0] != '\0' ? ". " : "");
     text_appendf(text, "failoverctl operation resume %s lets it come home again from the first stage; to move the "
-                       "database too, failoverctl failover %s --to %s, which shows what it would lose.",
+                       "database too: failoverctl failover %s --to %s --reason \"...\", which shows first what it would lose.",
                  id, service->config->name, region_of(service, op->from));
 }
 
@@ -71,7 +66,7 @@ void status_shift_text(const struct status_service *service, struct text *text)
     text_appendf(text, "Stage %u of %u: %u %% of the traffic ", op->shift.at + 1u, op->shift.count,
                  (unsigned)ledger_share(ledger));
     if (view->here && view->in_force)
-        text_appendf(text, "at %s since %s", region_of(service, op->to), DURATION(since, view->in_force_us));
+        text_appendf(text, "at %s for %s", region_of(service, op->to), DURATION(since, view->in_force_us));
     else if (view->here)
         text_appendf(text, "is being brought to %s", region_of(service, op->to));
     else
@@ -155,7 +150,7 @@ json_t *status_shift_plan(const struct status_service *service, region_id home, 
         text_appendf(&text, "each stage but the last is held for %s while %s has to stay well; should it get worse, the "
                             "traffic goes back by itself and waits for a person, and the database stays. Records that "
                             "are not weighted move with the last stage",
-                     DURATION(each, shift->hold_us), name_region(service->input->cluster, home));
+                     DURATION(each, shift->hold_us), region_of(service, home));
     put(object, "stages", stages);
     put(object, "hold_ms", weighted && shift->count > 1 ? json_of_ms(shift->hold_us) : json_null());
     put(object, "weighted", json_boolean(weighted));

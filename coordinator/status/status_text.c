@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 
 const char *peek_str(const json_t *object, const char *key, const char *otherwise)
 {
@@ -52,6 +53,17 @@ static void append_ms(struct text *text, const char *before, const json_t *objec
     text_append(text, before);
     text_append(text, base_format_duration(duration, sizeof duration, (int64_t)(ms * 1000)));
     text_append(text, after);
+}
+
+bool status_text_loss(struct text *text, const json_t *loss)
+{
+    int64_t bytes;
+    double seconds;
+    if (!peek_int(loss, "bytes", &bytes) || bytes < 0)
+        return false;
+    bool timed = peek_real(loss, "seconds", &seconds) && seconds >= 0 && seconds < 1e11;
+    text_loss(text, bytes, timed ? (int64_t)(seconds * 1e6) : -1);
+    return true;
 }
 
 /* What a person said that it is to do, by whom, why and when. */
@@ -140,8 +152,8 @@ static void region_line(struct text *text, const json_t *region)
     size_t index;
     const json_t *verdict;
     const json_t *database = json_object_get(region, "database");
-    const json_t *lag = json_object_get(region, "lag");
-    int64_t bytes;
+    char words[128];
+    struct text lag = TEXT_OF(words);
     text_appendf(text, "  %s %s:", peek_str(region, "role", "?"), peek_str(region, "name", "?"));
     json_array_foreach(json_object_get(region, "verdicts"), index, verdict)
         if (peek_yes(verdict, "present"))
@@ -150,8 +162,8 @@ static void region_line(struct text *text, const json_t *region)
     if (json_is_object(database))
         text_appendf(text, "; database %s at %s", peek_str(database, "role", "?"),
                      peek_str(database, "lsn", "?"));
-    if (peek_int(lag, "bytes", &bytes))
-        text_appendf(text, ", %" PRId64 " bytes behind", bytes);
+    if (status_text_loss(&lag, json_object_get(region, "lag")))
+        text_appendf(text, ", lacks %s", words);
     text_append(text, "\n");
 }
 

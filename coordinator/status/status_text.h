@@ -29,6 +29,9 @@ void status_text_shift(struct text *text, const json_t *operation);
 /* What a person said that a running operation is to do; nothing where it just goes on. */
 void status_text_wish(struct text *text, const json_t *operation);
 
+/* "nothing", "4 KiB (43s)": a loss or a lag as status has it; false, and nothing appended, where it is not known. */
+bool status_text_loss(struct text *text, const json_t *loss);
+
 /* Reading JSON of unknown shape: the value's text, or `otherwise` if it is missing, of another type
  * or holds control characters. */
 const char *peek_str(const json_t *object, const char *key, const char *otherwise);

@@ -1,11 +1,26 @@
 /* The voters, for people: who has a vote under the set in force, who uses it, why the others don't, and what a change
- * that is under way waits for.
+ * that is under way waits for. And which nodes are heard.
  *
  * Of another node's store we know what it says of itself and what we have heard of it before; why it is mute it tells
  * its own status. */
 #include "coordinator/base/clock.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 #include "policy/quorum/majority.h"
+
+/* A bit longer than the core counts it, so that one beat that is late is no news. */
+#define HEARD_BEATS 5
+#define HEARD_LEAST_US (2 * US_PER_S)
+
+bool status_hears(const struct cluster_config *cluster, size_t self, const struct view_service *view, size_t node)
+{
+    int64_t limit_us = HEARD_BEATS * cluster->heartbeat_us;
+    if (limit_us < HEARD_LEAST_US)
+        limit_us = HEARD_LEAST_US;
+    if (node == self || node >= POLICY_NODES_MAX)
+        return node == self;
+    return view->nodes[node].heard && view->nodes[node].heard_age_us <= limit_us;
+}
 
 static const char *why_mute(const struct node_voters *v, node_id n, const char **todo)
 {

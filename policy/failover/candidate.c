@@ -161,8 +161,7 @@ static void note_shut_gate(struct service *s, struct turn *turn, const struct ga
     struct note *note = service_note(s, turn, NOTE_GATE_SHUT);
     note->region = s->home;
     note->a = shut;
-    note->b = gates[shut].value;
-    note->c = gates[shut].limit;
+    note->gate = gates[shut];
 }
 
 void candidate_run(struct service *s, struct turn *turn)

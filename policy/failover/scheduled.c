@@ -61,8 +61,7 @@ static void note_shut(struct service *s, struct turn *turn, const struct gate *g
     struct note *note = service_note(s, turn, NOTE_GATE_SHUT);
     note->region = s->home;
     note->a = shut;
-    note->b = gate->value;
-    note->c = gate->limit;
+    note->gate = *gate;
 }
 
 void scheduled_run(struct service *s, struct turn *turn)

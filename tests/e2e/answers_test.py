@@ -56,7 +56,8 @@ SIDE = {"region": "us-west-2", "marked": True, "fence": "open", "primary": True,
         "beyond_bytes": 8192}
 MARK = {"id": "00c0ffee00c0ffee", "state": "stands", "region": "us-west-2", "node": "usw2-a", "own": True, "at": "2026-11-22T02:30:00.000Z",
         "by": "root", "reason": "...", "old_is_dead": "...", "known_writer": "us-east-1", "known_epoch": 7, "known_version": 9,
-        "fork_timeline": 1, "fork_lsn": "0/3000060", "gives_way_to": None, "sides": [SIDE], "text": "...", "todo": "..."}
+        "fork_timeline": 1, "fork_lsn": "0/3000060", "gives_way_to": None, "sides": [SIDE], "text": "...", "todo": "...",
+        "obstacle": None}
 GLASS = {"marks": [MARK], "open_by_mark": True, "durable": True, "detail": "", "records_by_hand": ["db.example.com. A 60 10.0.0.1"]}
 GLASS_OPENED = {"ok": True, "mark": "00c0ffee00c0ffee", "open": True, "break_glass": GLASS}
 VOTERS = {"version": 3, "voters": [{"node": "use1-a", "region": "us-east-1", "voting": False, "heard": False, "store": None, "why": "not heard",

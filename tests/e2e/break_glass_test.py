@@ -54,7 +54,7 @@ def typed(suite, lab):
     with tmux.Terminal(command(lab, WEST, *break_words()), columns=130, rows=40) as terminal:
         screen = terminal.wait_for(lambda s: f"Type {WEST} to go on" in s, "the question")
         suite.expect("What can't be known from here" in screen and "two databases acknowledge" in screen
-                     and re.search(r"bytes by what was known [\d.]+m?s ago", " ".join(screen.split())),
+                     and re.search(r"lacks: (nothing|[\d.]+ \w+ \(.*?\)) by what was known [\d.]+m?s ago", " ".join(screen.split())),
                      "what can't be known is shown before it asks, and how old the rest is", screen)
         terminal.keys("us-wets-2", "Enter")
         terminal.wait_for(lambda s: "exit code 2" in s, "a wrong name ends it")

@@ -333,6 +333,9 @@ class Showing(Ctl):
             got, out, err = self.run_ctl("/nonexistent", *arguments)
             self.assertEqual(got, code, f"{arguments}: {out}{err}")
             self.assertTrue(out or err)
+        for option, value in (("--wait", "8d"), ("--timeout", "soon")):
+            _, _, err = self.run_ctl("/nonexistent", "may-write", "shop", option, value)
+            self.assertIn(f"{option} {value}: the value is wrong", err)
         _, out, _ = self.run_ctl("/nonexistent", "help")
         for line in ("0  done", "1  failed", "2  ", "3  refused by a gate", "4  no quorum", "5  ", "6  ", "7  may-write: no", "8  may-write: "):
             self.assertIn(line, out)
@@ -566,7 +569,7 @@ class Ordering(Ctl):
     def test_a_switchover_is_looked_at_and_confirmed_first(self):
         daemon, _, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER, 2, "--yes", "it would begin")
         self.assertTrue(daemon.requests and all(r.get("dry_run") and r["command"] == "switchover" for r in daemon.requests))
-        _, out, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER + ["--dry-run"], 0, "It would lose nothing", "behind by 4 KiB",
+        _, out, _ = self.check(script(dry_run=good(SWITCH)), SWITCHOVER + ["--dry-run"], 0, "It would lose nothing", "us-west-2 lacks 4 KiB",
                                "catch_up", "the target gets all", "Afterwards: failoverctl rejoin shop")
         self.assertNotIn("It would lose 0", out)
         unknown = {**SWITCH, "lag": {"known": False, "bytes": None}, "would_run": False}

@@ -5,6 +5,7 @@ too much, a majority that is missing. And a person who knows better can go on, b
     gates_test.py [WORD...]      only the cases whose title holds one of the words
 """
 import json
+import re
 import time
 
 import e2e
@@ -127,8 +128,42 @@ def by_hand(suite, lab, client, epoch, bytes_at_risk):
     suite.expect(e2e.status_of(lab, WEST)["epoch"] == epoch + 2, "two epochs on")
 
 
+def test_time(suite, lab):
+    """Little is written, and for too long: beyond the RPO by its time alone. A person takes that time upon them."""
+    client = e2e.bring_up(lab, rate=20)
+    epoch = e2e.status_of(lab, WEST)["epoch"]
+    lab.network.cut(EAST, WEST)
+    lag = lambda: e2e.region_in(e2e.status_of(lab, WITNESS), WEST).get("lag") or {}
+    lab.wait_for(lambda: (lag().get("seconds") or 0) > 4, 20, "the witness, who sees both, tells of 4 s that the standby lacks")
+    lab.kill_region(EAST)
+    expect_refused(suite, lab, ("loss_within_rpo", "target_streaming_and_timeline"), epoch, "standby too long behind")
+    order = ("failover", SERVICE, "--to", WEST, "--reason", "the region is gone for good", "--yes",
+             "--skip-gate", "target_streaming_and_timeline")
+    code, output = e2e.order(lab, WEST, *order, "--json")
+    error = json.loads(output)["error"]
+    suite.expect(code == 3 and error["gate"] == "loss_within_rpo" and error["value"] < error["limit"] and error["limit_seconds"] == 2
+                 and error["value_seconds"] > 4, f"refused by the time alone (exit code {code}): {error['text']}", error)
+    shut = e2e.events(lab, "gate_shut", [WEST], gate="loss_within_rpo")
+    suite.expect(all(x["value"] < x["limit"] and x["value_ms"] > x["limit_ms"] == 2000 for x in shut),
+                 "where the journal has it, then with both: " + "; ".join(x["text"] for x in shut[:1]), shut)
+    for words in (("--accept-loss", "3s"), ("--accept-loss", "1GiB"), ("--accept-loss", "1GiB", "--accept-loss", "3s")):
+        code, output = e2e.order(lab, WEST, *order, *words)
+        suite.expect(code == 3 and "loss_within_rpo" in output, f"{' '.join(words)}: refused still (exit code {code})", output)
+    enough = re.search(r"--accept-loss (\d+s)", error["todo"])
+    suite.expect(enough and error["todo"].count("--accept-loss") == 1, f"it says what would be enough: {error['todo']}", error)
+    code, output = e2e.order(lab, WEST, *order, "--accept-loss", enough[1])
+    suite.expect(code == 0, f"with {enough[1]} it is done (exit code {code})", output)
+    e2e.wait_for_writes_in(lab, client, WEST, 20)
+    client.process.end()
+    counted = e2e.expect_one_writer(suite, lab, client, WEST)
+    lost = json.loads(e2e.order(lab, WEST, "history", "--json")[1])["operations"][0]["loss"]
+    suite.expect(counted.lost and 4 < lost["seconds"] <= int(enough[1][:-1]),
+                 f"{len(counted.lost)} acknowledged rows lost, of {lost['seconds']} s, which is what was accepted", lost)
+
+
 if __name__ == "__main__":
     e2e.main("gates", [
         ("standby unhealthy; quorum lost", test_unhealthy, 120, e2e.brisk()),
         ("standby beyond the RPO", test_lag, 90, e2e.brisk(rpo_bytes="16KiB")),
+        ("standby beyond the RPO's time", test_time, 90, e2e.brisk(rpo_seconds="2s")),
     ])

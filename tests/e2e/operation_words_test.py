@@ -33,7 +33,7 @@ def everywhere(lab, look, what, deadline_s=15):
 
 
 def refused_forms(suite, lab):
-    for words, wanted in ((("pause", SERVICE), "needs --reason"), (("pause", SERVICE, "--for", "8d", "--reason", "x"), "value is wrong"),
+    for words, wanted in ((("pause", SERVICE), "needs --reason"), (("pause", SERVICE, "--for", "8d", "--reason", "x"), "--for 8d: the value is wrong"),
                           (("pause", SERVICE, "--for", "500ms", "--reason", "x"), "value is wrong"),
                           (("pause", SERVICE, "--for", "1h", "--until-resumed", "--reason", "x"), "not both"),
                           (("pause", SERVICE, "--all", "--reason", "x"), "every service"), (("pause", "--reason", "x"), "needs SERVICE"),
@@ -167,7 +167,7 @@ def test_asked(suite, lab):
         lab.wait_for(lambda: e2e.events(lab, "step_started", [WEST], step="catch_up"), 15, "it waits for the standby")
         lab.kill_region(EAST)
         screen = terminal.wait_for(lambda s: "to go on as a failover" in s, "it asks: go on as a failover?")
-        suite.expect(f"{EAST} has failed" in screen and "would lose an estimated" in screen, "it says what is lost, and asks", screen)
+        suite.expect(f"{EAST} has failed" in screen and "A failover would lose" in screen, "it says what is lost, and asks", screen)
         terminal.keys(WEST, "Enter")
         screen = terminal.wait_for(lambda s: "exit code" in s, "it ends", 60)
         suite.expect("exit code 0" in screen and f"writer of {SERVICE} is {WEST}" in screen, "it goes on as a failover: exit code 0", screen)

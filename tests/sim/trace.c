@@ -48,6 +48,10 @@ static void take_note(uint64_t *hash, const struct note *n)
     take(hash, (uint64_t)n->a);
     take(hash, (uint64_t)n->b);
     take(hash, (uint64_t)n->c);
+    if (n->kind == NOTE_GATE_SHUT) {
+        take(hash, (uint64_t)n->gate.value);
+        take(hash, (uint64_t)n->gate.limit);
+    }
     take_text(hash, n->detail.s);
 }
 

@@ -369,6 +369,20 @@ static void an_answers_words_fit_the_order(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(words, "--skip-gate blast_radius"));
 }
 
+/* A maker whose store was lost is heard and has no vote: nothing else would say that the vote comes first. */
+static void a_mark_whose_maker_has_no_vote_says_what_comes_first(void)
+{
+    char words[512];
+    struct text text = TEXT_OF(words);
+    const struct message_order_reply reply = { .answer = ANSWER_NO_COORDINATOR };
+    order_answer_text(&text, ORDER_RECONCILE, &reply);
+    CU_ASSERT(strstr(words, "is not heard, or does not vote") != NULL);
+    text_clear(&text);
+    order_answer_todo(&text, ORDER_RECONCILE, &reply);
+    CU_ASSERT(strstr(words, "failoverctl voter replace NODE --reason TEXT") != NULL);
+    CU_ASSERT(strstr(words, "--skip-gate fence") != NULL);
+}
+
 static const char *loss_words(void (*say)(struct text *, enum order_kind, const struct message_order_reply *),
                               int64_t value, int64_t value_us)
 {
@@ -506,5 +520,6 @@ SUITE_MAIN("commands", TEST(every_row_is_whole), TEST(a_failover_is_understood),
            TEST(hostile_requests_are_refused), TEST(a_probe_names_its_check), TEST(ids_times_and_cursors_are_checked),
            TEST(words_are_understood),
            TEST(an_answer_names_the_proposal_and_a_no_its_reason), TEST(an_answers_words_fit_the_order),
+           TEST(a_mark_whose_maker_has_no_vote_says_what_comes_first),
            TEST(a_loss_too_large_says_by_what), TEST(what_is_put_down_for_later_has_its_own_words),
            TEST(every_answer_has_its_words))

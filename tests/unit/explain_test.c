@@ -232,7 +232,7 @@ static void a_loss_is_never_nothing_unless_known(void)
 {
     all_well();
     json_t *answer = explain();
-    CU_ASSERT_PTR_NOT_NULL(strstr(loss_text(answer), "would lose 0 B of what us-east-1 was known to have 700ms ago"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(loss_text(answer), "would lose nothing of what us-east-1 was known to have 700ms ago"));
     CU_ASSERT_PTR_NOT_NULL(strstr(loss_text(answer), "what it wrote in that time is not known"));
     json_decref(answer);
     view.regions[FIXTURE_WEST].lag_bytes = 2048;
@@ -248,6 +248,7 @@ static void a_loss_is_never_nothing_unless_known(void)
         const json_t *loss = json_object_get(json_array_get(json_object_get(answer, "candidates"), 0), "loss");
         CU_ASSERT_PTR_NOT_NULL(strstr(loss_text(answer), "is not known"));
         CU_ASSERT_PTR_NULL(strstr(loss_text(answer), "0 B"));
+        CU_ASSERT_PTR_NULL(strstr(loss_text(answer), "nothing"));
         CU_ASSERT_TRUE(json_is_null(json_object_get(loss, "bytes")) && !peek_yes(loss, "known"));
         json_decref(answer);
     }
@@ -422,6 +423,32 @@ static void times_come_from_past_runs(void)
     history_free(history);
 }
 
+/* What is in its way first: not a rejoin that nobody knows to be needed. */
+static void a_failback_says_what_is_in_its_way(void)
+{
+    all_well();
+    view.ledger.writer = FIXTURE_WEST;
+    view.quorum = false;
+    view.regions[FIXTURE_EAST].database_age_us = 60 * US_PER_S;
+    json_t *answer = plan(PLANNED_FAILBACK);
+    CU_ASSERT_FALSE(peek_yes(answer, "would_run"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(answer, "text", ""), "no majority of voters is heard"));
+    json_decref(answer);
+    view.quorum = true;
+    memcpy(view.regions[FIXTURE_EAST].planned_gates, view.regions[FIXTURE_WEST].planned_gates,
+           sizeof view.regions[FIXTURE_WEST].planned_gates);
+    for (int i = 0; i < GATE_COUNT; i++)
+        view.regions[FIXTURE_EAST].planned_gates[i].open = true;
+    answer = plan(PLANNED_FAILBACK);
+    CU_ASSERT_FALSE(peek_yes(answer, "would_run"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(answer, "text", ""), "not known here whether the old primary"));
+    json_decref(answer);
+    view.regions[FIXTURE_EAST].database_age_us = 0;
+    answer = plan(PLANNED_FAILBACK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(answer, "text", ""), "has to be rejoined first"));
+    json_decref(answer);
+}
+
 /* A switchover of which each step took 10 ms, as this node's journal has it. */
 static void feed_switchover(struct history *history)
 {
@@ -526,6 +553,7 @@ SUITE_MAIN("explain", TEST(while_all_is_well_nobody_votes), TEST(votes_are_named
            TEST(without_a_quorum_nothing_can_be_decided),
            TEST(a_loss_is_never_nothing_unless_known), TEST(the_fence_says_what_would_prove_it),
            TEST(an_operation_says_what_it_waits_for), TEST(commits_hang_only_where_that_is_seen),
+           TEST(a_failback_says_what_is_in_its_way),
            TEST(a_plan_chooses_the_region_and_names_the_command), TEST(times_come_from_past_runs),
            TEST(the_first_failback_is_timed_by_switchovers), TEST(a_failback_says_which_part_is_ready),
            TEST(survives_views_that_make_no_sense))

@@ -103,6 +103,17 @@ static void voters_and_what_is_under_way(void)
            "under way: add c; both sets count until it is over. Waiting: the longest lease\n");
 }
 
+static void a_standby_that_lacks_nothing(void)
+{
+    char *text = shown(table_status, "{\"services\":[{\"regions\":[{\"name\":\"east\",\"lag\":{\"bytes\":0,\"seconds\":0}},"
+                                     "{\"name\":\"west\",\"lag\":{\"bytes\":4096,\"seconds\":43}},{\"lag\":{}}]}]}", false, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " nothing "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " 4 KiB (43s) "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " not known "));
+    CU_ASSERT_PTR_NULL(strstr(text, "0 B"));
+    free(text);
+}
+
 static void an_operation_with_its_steps(void)
 {
     expect(table_operation,
@@ -113,10 +124,17 @@ static void an_operation_with_its_steps(void)
            "00000000000000aa  shop switchover  east -> west  done in 1.9s\n"
            "  begun then by ada: disks\n"
            "  no client could write for 1.2s\n"
-           "  estimated loss 0 B, 0us\n"
+           "  estimated loss: nothing\n"
            "STEP  BEGAN  TOOK RETRIES LAST TROUBLE\n"
            "begin then   12ms         \n"
            "fence ?     700ms       2 no answer\n");
+    expect(table_operation, "{\"id\":\"00000000000000aa\",\"loss\":{\"bytes\":4096,\"seconds\":null}}",
+           "00000000000000aa  ? ?  ? -> ?  ? in ?\n  begun ? by a person\n"
+           "  estimated loss: 4 KiB (of nobody knows how long)\n");
+    expect(table_operation, "{\"id\":\"00000000000000aa\",\"aborted\":{\"step\":\"fence\",\"gate\":\"none\","
+                            "\"text\":\"a person sent it back\"}}",
+           "00000000000000aa  ? ?  ? -> ?  ? in ?\n  begun ? by a person\n"
+           "  went back at step fence: a person sent it back\n");
     expect(table_history, "{\"operations\":[]}", "no operation is known to this node\n");
 }
 
@@ -174,6 +192,7 @@ int main(void)
 {
     static const struct suite_test tests[] = {
         TEST(gates_in_columns), TEST(a_table_that_is_too_wide), TEST(voters_and_what_is_under_way),
+        TEST(a_standby_that_lacks_nothing),
         TEST(an_operation_with_its_steps),
         TEST(incidents_and_channels), TEST(a_checklist), TEST(answers_of_any_shape),
     };

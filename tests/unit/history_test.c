@@ -79,6 +79,18 @@ static void a_failover_is_put_together(void)
     history_free(history);
 }
 
+/* Nothing was too late there: what the step waited for is not why it went back. */
+static void sent_back_by_a_person_it_says_so(void)
+{
+    struct history *history = history_new();
+    feed(history, LINE("operation_begun", OPERATION ",\"from\":\"us-east-1\",\"region\":\"us-west-2\""));
+    feed(history, LINE("operation_aborted", OPERATION ",\"at_step\":\"fence\",\"gate\":\"none\""));
+    json_t *list = history_json(history, NULL, 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(json_object_get(first(list), "aborted"), "text", ""), "a person sent it back");
+    json_decref(list);
+    history_free(history);
+}
+
 static void a_persons_order_keeps_the_name(void)
 {
     struct history *history = history_new();
@@ -364,7 +376,8 @@ static void the_time_of_a_step_is_the_median_of_its_last_runs(void)
 }
 
 SUITE_MAIN("history", TEST(the_time_of_a_step_is_the_median_of_its_last_runs), TEST(a_failover_is_put_together),
-           TEST(a_persons_order_keeps_the_name), TEST(how_long_nobody_could_write_is_told_of_what_is_planned),
+           TEST(a_persons_order_keeps_the_name),
+           TEST(sent_back_by_a_person_it_says_so), TEST(how_long_nobody_could_write_is_told_of_what_is_planned),
            TEST(a_switchover_is_told_as_one),
            TEST(others_operations_are_known_by_the_ledger), TEST(an_old_primary_that_is_back_is_kept),
            TEST(words_lead_to_no_operation),

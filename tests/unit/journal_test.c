@@ -11,6 +11,7 @@
 #include "coordinator/report/journal.h"
 #include "coordinator/report/vocabulary.h"
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status_text.h"
 #include "tests/unit/cluster_fixture.h"
 #include "tests/unit/suite.h"
@@ -77,6 +78,12 @@ static json_t *lines(size_t *bad)
     free(line);
     fclose(file);
     return list;
+}
+
+static void expect_number(const json_t *line, const char *key, double value)
+{
+    CU_ASSERT(json_is_number(json_object_get(line, key)));
+    CU_ASSERT_DOUBLE_EQUAL(json_number_value(json_object_get(line, key)), value, 0.001);
 }
 
 static struct note note_of(enum note_kind kind)
@@ -318,6 +325,47 @@ static void odd_files_are_refused(void)
     teardown();
 }
 
+/* Value and limit of each kind that it goes by, as explain has them; and what is not known is null, not 0. */
+static void a_shut_gate_says_how_it_stands(void)
+{
+    setup();
+    struct journal *journal = open_journal();
+    struct note note = note_of(NOTE_GATE_SHUT);
+    note.region = FIXTURE_WEST;
+    note.a = GATE_LOSS_WITHIN_RPO;
+    note.gate = (struct gate){ .known = true, .value = 4096, .limit = 16777216, .value_us = 43 * US_PER_S,
+                               .limit_us = 10 * US_PER_S };
+    journal_note(journal, &note);
+    note.gate.known = false;
+    note.gate.value = note.gate.value_us = 0;
+    journal_note(journal, &note);
+    note.a = GATE_COOLDOWN;
+    note.gate = (struct gate){ .known = true, .value = 2 * US_PER_S, .limit = 60 * US_PER_S };
+    journal_note(journal, &note);
+    CU_ASSERT_TRUE(journal_free(journal, 5000));
+    size_t bad = 0;
+    json_t *list = lines(&bad);
+    CU_ASSERT_EQUAL_FATAL(json_array_size(list), 3);
+    const json_t *line = json_array_get(list, 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(line, "text", ""),
+                           "shop does not go to us-west-2 yet, its gate loss_within_rpo is shut: 4 KiB (43s) of what is known "
+                           "would be lost; up to 16 MiB (10s) may be");
+    expect_number(line, "value", 4096);
+    expect_number(line, "limit", 16777216);
+    expect_number(line, "value_ms", 43000);
+    expect_number(line, "limit_ms", 10000);
+    line = json_array_get(list, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(line, "text", ""), "what would be lost is not known"));
+    CU_ASSERT(json_is_null(json_object_get(line, "value")));
+    CU_ASSERT(json_is_null(json_object_get(line, "value_ms")));
+    line = json_array_get(list, 2);
+    expect_number(line, "value", 2000);
+    expect_number(line, "limit", 60000);
+    CU_ASSERT_PTR_NULL(json_object_get(line, "value_ms"));
+    json_decref(list);
+    teardown();
+}
+
 static const char *sentence(char *out, size_t size, const struct note *note)
 {
     struct text text = text_over(out, size);
@@ -366,7 +414,29 @@ static void sentences_leave_out_what_is_not_there(void)
         CU_ASSERT(strlen(name_order_text(kind)) > 5);
 }
 
+static void a_loss_reads_as_everywhere(void)
+{
+    char words[512];
+    struct note note = note_of(NOTE_LOSS_ESTIMATED);
+    note.a = note.b = 0;
+    note.c = 3 * US_PER_S;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note), "the standby lacks nothing, by what was known 3s ago");
+    note.a = 4096;
+    note.b = -1;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note),
+                           "the standby lacks 4 KiB (of nobody knows how long), by what was known 3s ago");
+    note.a = -1;
+    CU_ASSERT_STRING_EQUAL(sentence(words, sizeof words, &note),
+                           "the standby lacks an unknown number of bytes, by what was known 3s ago");
+    note = note_of(NOTE_OPERATION_DONE);
+    note.a = US_PER_S;
+    note.b = 4096;
+    note.c = 43 * US_PER_S;
+    CU_ASSERT_PTR_NOT_NULL(strstr(sentence(words, sizeof words, &note), "estimated loss: 4 KiB (43s)"));
+}
+
 SUITE_MAIN("journal", TEST(every_note_becomes_a_line), TEST(the_newest_lines_are_at_hand), TEST(names_are_stable_and_unique),
            TEST(goes_on_after_a_restart_and_a_torn_line), TEST(follows_a_file_that_was_moved_away),
            TEST(a_full_disk_is_said_and_outlived), TEST(an_order_becomes_a_line),
-           TEST(odd_files_are_refused), TEST(sentences_leave_out_what_is_not_there))
+           TEST(odd_files_are_refused), TEST(a_shut_gate_says_how_it_stands),
+           TEST(sentences_leave_out_what_is_not_there), TEST(a_loss_reads_as_everywhere))

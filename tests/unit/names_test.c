@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 #include "tests/unit/suite.h"
 
 #define UNKNOWN "unknown_value"

@@ -308,10 +308,15 @@ static void of_the_target(void)
 {
     all_well();
     subject = (struct runbook_subject){ .kind = OPERATION_FAILOVER, .to = FIXTURE_WEST };
-    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "us-west-2 streams and is 0 B behind, within"), RUNBOOK_YES);
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "us-west-2 streams and lacks nothing, within"), RUNBOOK_YES);
     CU_ASSERT_EQUAL(finding.age_us, 700000);
     view.regions[FIXTURE_WEST].lag_bytes = (16 << 20) + 1;
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "beyond the RPO"), RUNBOOK_NO);
+    view.regions[FIXTURE_WEST].lag_bytes = 4096;
+    view.regions[FIXTURE_WEST].lag_us = service.rpo.seconds_us + 1;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "lacks 4 KiB (5s), beyond the RPO"), RUNBOOK_NO);
+    view.regions[FIXTURE_WEST].lag_us = -1;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "lacks 4 KiB (of nobody knows how long)"), RUNBOOK_UNKNOWN);
     view.regions[FIXTURE_WEST].lag_known = false;
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "is not known"), RUNBOOK_UNKNOWN);
     view.regions[FIXTURE_WEST].database.walreceiver_live = false;
@@ -320,6 +325,23 @@ static void of_the_target(void)
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "not seen lately"), RUNBOOK_UNKNOWN);
     subject.to = REGION_NONE;
     CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_TARGET_STREAMING, "no target"), RUNBOOK_UNKNOWN);
+}
+
+/* As a dry run of the same order has it: what binds failoverd alone is in nobody's way. */
+static void of_the_gates(void)
+{
+    all_well();
+    struct view_region target = view.regions[FIXTURE_WEST];
+    for (int i = 0; i < GATE_COUNT; i++)
+        target.gates[i].open = i != GATE_APPROVED && i != GATE_COOLDOWN;
+    subject = (struct runbook_subject){ .kind = OPERATION_FAILOVER, .to = FIXTURE_WEST, .target = &target };
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_GATES_OPEN, "every gate to us-west-2 that binds a person is open"), RUNBOOK_YES);
+    target.gates[GATE_FENCE].open = false;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_GATES_OPEN, "shut: fence"), RUNBOOK_NO);
+    CU_ASSERT_PTR_NULL(strstr(finding.text, "cooldown"));
+    for (int i = 0; i < GATE_COUNT; i++)
+        target.gates[i].open = true;
+    CU_ASSERT_EQUAL(answer(CONFIG_RUNBOOK_GATES_OPEN, "every gate to us-west-2 is open"), RUNBOOK_YES);
 }
 
 static void of_the_nodes(void)
@@ -464,6 +486,7 @@ static void unseen_is_never_yes(void)
 SUITE_MAIN("runbook", TEST(there_is_none_before_the_first_operation), TEST(while_it_runs),
            TEST(marks_are_those_of_that_operation), TEST(when_it_is_over), TEST(the_history_tells_the_kind_of_the_last),
            TEST(another_nodes_settings_are_told_of), TEST(a_dry_run_has_what_is_for_before),
-           TEST(a_tick_is_for_a_persons_item_of_this_operation), TEST(of_the_target), TEST(of_the_nodes),
+           TEST(a_tick_is_for_a_persons_item_of_this_operation), TEST(of_the_target), TEST(of_the_gates),
+           TEST(of_the_nodes),
            TEST(of_the_voters_in_force), TEST(of_the_old_primary), TEST(of_the_writer), TEST(of_the_traffic),
            TEST(unseen_is_never_yes))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status.h"
 #include "coordinator/status/status_text.h"
 #include "tests/unit/cluster_fixture.h"
@@ -435,6 +436,15 @@ static void a_dry_run_of_a_switchover_has_its_own_gates(void)
     CU_ASSERT_PTR_NOT_NULL(step_text(plan, "catch_up"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(plan, "afterwards", ""), "failoverctl rejoin"));
     json_decref(plan);
+    view.regions[FIXTURE_WEST].planned_gates[GATE_LOSS_WITHIN_RPO] =
+        (struct gate){ .known = true, .value = 4096, .limit = 16 << 20, .value_us = 43 * US_PER_S,
+                       .limit_us = 10 * US_PER_S };
+    plan = status_dry_run(&input, 0, &order);
+    const json_t *loss = json_array_get(json_object_get(plan, "gates"), GATE_LOSS_WITHIN_RPO);
+    CU_ASSERT_STRING_EQUAL(peek_str(loss, "text", ""), "its standby lacks 4 KiB (43s), which is waited for; it begins at up "
+                                                       "to 16 MiB (10s)");
+    json_decref(plan);
+    view.regions[FIXTURE_WEST].planned_gates[GATE_LOSS_WITHIN_RPO].open = true;
     view.regions[FIXTURE_WEST].planned_gates[GATE_FENCE] = (struct gate){ .known = true, .limit = PROOF_RELEASED };
     plan = status_dry_run(&input, 0, &order);
     CU_ASSERT_FALSE(peek_yes(plan, "would_run"));
@@ -630,6 +640,50 @@ static void a_poor_set_of_voters_is_warned_of(void)
     json_decref(status);
 }
 
+static bool warned_of(const json_t *status, const char *code, const char *words)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(json_object_get(status, "warnings"), index, warning)
+        if (strcmp(peek_str(warning, "code", ""), code) == 0 && strstr(peek_str(warning, "text", ""), words) != NULL)
+            return true;
+    return false;
+}
+
+static void an_answer_that_is_waited_for_reads_well(void)
+{
+    char words[256];
+    struct text text = TEXT_OF(words);
+    struct gate gate = { .known = true, .value = PROPOSAL_WAITS, .value_us = 4 * US_PER_S, .limit_us = 900 * US_PER_S };
+    text_gate(&text, GATE_APPROVED, &gate);
+    CU_ASSERT_STRING_EQUAL(words, "a person was asked 4s ago, and has not answered; the time for it is 15m");
+    gate.open = true;
+    gate.value_us = 960 * US_PER_S;
+    text_clear(&text);
+    text_gate(&text, GATE_APPROVED, &gate);
+    CU_ASSERT_STRING_EQUAL(words, "a person was asked 16m ago, and has not answered within 15m: it goes on without");
+}
+
+/* Gates go by both, so what is warned of does. */
+static void a_lag_is_beyond_the_rpo_by_bytes_or_by_time(void)
+{
+    struct view_region *west = &view.regions[FIXTURE_WEST];
+    fixture_view(&view);
+    west->lag_bytes = 4096;
+    west->lag_us = 5 * US_PER_S;
+    json_t *status = render();
+    CU_ASSERT_FALSE(warned(status, "lag_beyond_rpo"));
+    json_decref(status);
+    west->lag_us = 43 * US_PER_S;
+    status = render();
+    CU_ASSERT_TRUE(warned_of(status, "lag_beyond_rpo", "lacks 4 KiB (43s), and no more than 16 MiB (5s) may be lost"));
+    json_decref(status);
+    west->lag_us = -1;
+    status = render();
+    CU_ASSERT_FALSE(warned(status, "lag_beyond_rpo"));
+    json_decref(status);
+}
+
 /* Said at every node, in red, with both sides and the command, and until it is reconciled. */
 static void a_broken_glass_is_never_silent(void)
 {
@@ -668,6 +722,59 @@ static void a_broken_glass_is_never_silent(void)
     status = render();
     CU_ASSERT_STRING_EQUAL(peek_str(service_of(status), "state", ""), "operation");
     CU_ASSERT_TRUE(warned(status, "glass_broken") && !warned(status, "reconcile_needed"));
+    json_decref(status);
+}
+
+/* What the mark says of who has to carry its end out; "": nothing is in the way. */
+static void expect_obstacle(const char *words, const char *todo, const char *without)
+{
+    json_t *status = render();
+    const json_t *glass = json_object_get(service_of(status), "break_glass");
+    const json_t *mark = json_array_get(json_object_get(glass, "marks"), 0);
+    const char *obstacle = peek_str(mark, "obstacle", "");
+    CU_ASSERT(words[0] != '\0' ? strstr(obstacle, words) != NULL : json_is_null(json_object_get(mark, "obstacle")));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(mark, "todo", ""), todo));
+    CU_ASSERT_PTR_NULL(strstr(peek_str(mark, "todo", ""), without));
+    json_decref(status);
+}
+
+/* Only the maker of a mark can end it, or carry its reconciliation on: where it can't, that and what helps is said. */
+static void a_maker_that_can_not_act_is_said(void)
+{
+    fixture_view(&view);
+    view.marks[FIXTURE_WEST] = (struct mark){ .state = MARK_STANDS, .id = 0xc0ffee, .maker = { 9, FIXTURE_WEST },
+        .region = FIXTURE_WEST, .yields = REGION_NONE, .writer = FIXTURE_EAST, .timeline = 1, .lsn = 0x1000 };
+    struct view_node *maker = &view.nodes[FIXTURE_WEST];
+    expect_obstacle("", "reconcile shop --keep us-west-2 or --keep us-east-1", "voter replace");
+    maker->voting = false;
+    expect_obstacle("does not vote", "failoverctl voter replace usw2-a", "skip-gate");
+    maker->heard_age_us = 60 * US_PER_S;
+    expect_obstacle("is not heard", "--keep us-east-1 --skip-gate fence", "voter replace");
+    view.marks[FIXTURE_WEST].state = MARK_SHUT;
+    expect_obstacle("is not heard", "only to keep us-west-2", "--skip-gate");
+    /* In the midst of keeping the marked side: it is waited for, unless a person says that it is gone. */
+    view.marks[FIXTURE_WEST].state = MARK_STANDS;
+    view.ledger.writer = REGION_NONE;
+    view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN, .id = 7,
+        .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .mark = 0xc0ffee };
+    expect_obstacle("no region writes before it is back", "Start failoverd there, on its own state_dir", "abort");
+    expect_obstacle("if it is gone for good", "reconcile shop --keep us-east-1 --skip-gate fence", "abort");
+    json_t *status = render();
+    CU_ASSERT_TRUE(warned_of(status, "reconcile_stuck", "usw2-a is not heard"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(service_of(status), "outlook", ""), "Start failoverd there"));
+    CU_ASSERT_PTR_NULL(strstr(peek_str(service_of(status), "outlook", ""), "may still be aborted"));
+    json_decref(status);
+    struct status_input input = { .cluster = fixture_cluster(), .version = "0.0.1", .self = FIXTURE_EAST, .views = &view };
+    json_t *explained = status_explain(&input, 0);
+    const json_t *would = json_array_get(json_object_get(explained, "would_act"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(json_string_value(would), "Start failoverd there"));
+    json_decref(explained);
+    maker->heard_age_us = 100000; /* back on a store that has no vote */
+    expect_obstacle("does not vote", "no voter is replaced while an operation runs", "voter replace usw2-a");
+    maker->voting = true;
+    expect_obstacle("", "being reconciled", "Start failoverd");
+    status = render();
+    CU_ASSERT_FALSE(warned(status, "reconcile_stuck"));
     json_decref(status);
 }
 
@@ -778,6 +885,8 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(states_by_what_matters_most), TEST(what_holds_a_failover_back_is_said),
            TEST(a_pause_and_a_held_operation_are_told),
            TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent),
+           TEST(a_maker_that_can_not_act_is_said), TEST(an_answer_that_is_waited_for_reads_well),
+            TEST(a_lag_is_beyond_the_rpo_by_bytes_or_by_time),
            TEST(who_sent_traffic_back_is_told_apart),
            TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(a_poor_set_of_voters_is_warned_of),
            TEST(warnings_say_what_is_wrong),
