@@ -80,20 +80,20 @@ static json_t *render_steps(const struct status_service *service, enum operation
                             struct estimate *estimate)
 {
     json_t *steps = json_array();
-    const struct plan_step *plan = plan_of(kind);
-    for (size_t i = 0; plan != NULL && plan[i].step != STEP_NONE; i++) {
+    json_int_t number = 0;
+    for (const struct plan_step *row = plan_first(kind); row->step != STEP_NONE; row = plan_next(kind, row)) {
         json_t *step = json_object();
-        const char *name = step_name(plan[i].step);
+        const char *name = step_name(row->step);
         struct history_time time = step_time(service, kind, name);
-        if (plan[i].step != STEP_SHIFT || in_stages)
-            add_time(estimate, time, plan[i].step);
-        put(step, "number", json_integer((json_int_t)i + 1));
+        if (row->step != STEP_SHIFT || in_stages)
+            add_time(estimate, time, row->step);
+        put(step, "number", json_integer(++number));
         put(step, "name", json_string(name));
-        put(step, "irreversible", json_boolean(plan[i].irreversible));
-        put(step, "way_back", json_boolean(plan[i].back));
+        put(step, "irreversible", json_boolean(row->irreversible));
+        put(step, "way_back", json_boolean(row->back));
         put(step, "took_ms", render_ms(time.ms));
         put(step, "runs", json_integer((json_int_t)time.runs));
-        put(step, "text", json_string(name_step_text((int)kind, (int)plan[i].step)));
+        put(step, "text", json_string(name_step_text((int)kind, (int)row->step)));
         add(steps, step);
     }
     return steps;
@@ -112,9 +112,9 @@ static json_t *render_no_way_back(const struct view_region *target, enum operati
 {
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
-    const struct plan_step *row = plan_of(kind);
+    const struct plan_step *row = plan_first(kind);
     while (row->step != STEP_NONE && row->back)
-        row++;
+        row = plan_next(kind, row);
     json_t *object = json_object();
     text_appendf(&text,
                  "until step %s it can go back to the old writer; from there on it only goes forward, also when its "

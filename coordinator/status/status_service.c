@@ -239,16 +239,15 @@ static json_t *render_lease(const struct status_service *service)
     return object;
 }
 
-/* The row's place in its plan, from 1; 0 if it has none. */
+/* The step's place in its plan, from 1; 0 if it has none. */
 static size_t step_number(enum operation_kind kind, enum step_id step, size_t *count)
 {
-    const struct plan_step *plan = plan_of(kind);
     size_t number = 0;
     *count = 0;
-    for (size_t i = 0; plan != NULL && plan[i].step != STEP_NONE; i++) {
-        if (plan[i].step == step)
-            number = i + 1;
+    for (const struct plan_step *row = plan_first(kind); row->step != STEP_NONE; row = plan_next(kind, row)) {
         (*count)++;
+        if (row->step == step)
+            number = *count;
     }
     return number;
 }

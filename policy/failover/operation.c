@@ -90,7 +90,7 @@ static enum step_id step_after(enum operation_kind kind, enum step_id step)
         return STEP_ABORT;
     const struct plan_step *row = plan_find(kind, step);
     policy_ensure(row != NULL); /* of what is in no plan, only the way back ends by itself */
-    return row[1].step;
+    return plan_next(kind, row)->step;
 }
 
 static void go_back(struct service *s, struct turn *turn)
@@ -354,7 +354,7 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (ours && !run->active && s->guard.mine)
         take_up(s, turn, l);
     /* Sent back to its begin under us (a takeover of our own): the later steps are void. */
-    const struct plan_step *row = plan_find(run->kind, run->step);
+    const struct plan_step *row = run->active ? plan_find(run->kind, run->step) : NULL;
     if (run->active && l->operation.phase == PHASE_BEGUN && row != NULL && !row->back &&
         run->step != STEP_GRANT)
         enter(s, turn, STEP_BEGIN);

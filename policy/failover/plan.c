@@ -1,67 +1,32 @@
-/* The step tables: see plan.h. */
+/* The step table: see plan.h. */
 #include "policy/failover/plan.h"
 
-static const struct plan_step failover_plan[] = {
-    /* step        irrev. back   act            has_act */
-    { STEP_BEGIN,   false, true,  ACT_COMPARE,    false },
-    { STEP_SHUT,    false, true,  ACT_FENCE_SHUT, false }, /* the guard's act; waited for here */
-    { STEP_FENCE,   false, true,  ACT_COMPARE,    false },
-    { STEP_FREEZE,  false, true,  ACT_FREEZE,     true },
-    { STEP_COMPARE, false, true,  ACT_COMPARE,    true },
-    { STEP_GRANT,   true,  false, ACT_COMPARE,    false },
-    { STEP_LEASE,   false, false, ACT_COMPARE,    false },
-    { STEP_PROMOTE, true,  false, ACT_PROMOTE,    true },
-    { STEP_OPEN,    true,  false, ACT_FENCE_HOLD, false }, /* the guard's act; waited for here */
-    { STEP_HOOKS,   false, false, ACT_HOOKS,      true },
-    { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
-    { STEP_VERIFY,  false, false, ACT_DNS_VERIFY, true },
-    { STEP_FINISH,  false, false, ACT_COMPARE,    false },
-    { STEP_NONE,    false, false, ACT_COMPARE,    false },
-};
+#define OF(kind) (1u << (kind))
+#define ADOPT OF(OPERATION_ADOPT)
+#define FAILBACK OF(OPERATION_FAILBACK)
+#define PLANNED (OF(OPERATION_SWITCHOVER) | FAILBACK)
+#define MOVES (OF(OPERATION_FAILOVER) | PLANNED)
+#define EVERY (MOVES | ADOPT)
 
-static const struct plan_step switchover_plan[] = {
-    { STEP_BEGIN,   false, true,  ACT_COMPARE,    false },
-    { STEP_SHUT,    false, true,  ACT_FENCE_SHUT, false },
-    { STEP_FENCE,   false, true,  ACT_COMPARE,    false },
-    { STEP_CATCH_UP, false, true, ACT_COMPARE,    false },
-    { STEP_FREEZE,  false, true,  ACT_FREEZE,     true },
-    { STEP_COMPARE, false, true,  ACT_COMPARE,    true },
-    { STEP_GRANT,   true,  false, ACT_COMPARE,    false },
-    { STEP_LEASE,   false, false, ACT_COMPARE,    false },
-    { STEP_PROMOTE, true,  false, ACT_PROMOTE,    true },
-    { STEP_OPEN,    true,  false, ACT_FENCE_HOLD, false },
-    { STEP_HOOKS,   false, false, ACT_HOOKS,      true },
-    { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
-    { STEP_VERIFY,  false, false, ACT_DNS_VERIFY, true },
-    { STEP_FINISH,  false, false, ACT_COMPARE,    false },
-    { STEP_NONE,    false, false, ACT_COMPARE,    false },
-};
-
-static const struct plan_step failback_plan[] = {
-    { STEP_BEGIN,   false, true,  ACT_COMPARE,    false },
-    { STEP_SHUT,    false, true,  ACT_FENCE_SHUT, false },
-    { STEP_FENCE,   false, true,  ACT_COMPARE,    false },
-    { STEP_CATCH_UP, false, true, ACT_COMPARE,    false },
-    { STEP_FREEZE,  false, true,  ACT_FREEZE,     true },
-    { STEP_COMPARE, false, true,  ACT_COMPARE,    true },
-    { STEP_GRANT,   true,  false, ACT_COMPARE,    false },
-    { STEP_LEASE,   false, false, ACT_COMPARE,    false },
-    { STEP_PROMOTE, true,  false, ACT_PROMOTE,    true },
-    { STEP_OPEN,    true,  false, ACT_FENCE_HOLD, false },
-    { STEP_HOOKS,   false, false, ACT_HOOKS,      true },
-    { STEP_SHIFT,   false, false, ACT_DNS_SUBMIT, true },
-    { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
-    { STEP_VERIFY,  false, false, ACT_DNS_VERIFY, true },
-    { STEP_FINISH,  false, false, ACT_COMPARE,    false },
-    { STEP_NONE,    false, false, ACT_COMPARE,    false },
-};
-
-static const struct plan_step adopt_plan[] = {
-    { STEP_BEGIN,   false, false, ACT_COMPARE,    false },
-    { STEP_CUT_OVER, true, false, ACT_DNS_SUBMIT, true },
-    { STEP_VERIFY,  false, false, ACT_DNS_VERIFY, true },
-    { STEP_FINISH,  false, false, ACT_COMPARE,    false },
-    { STEP_NONE,    false, false, ACT_COMPARE,    false },
+static const struct plan_step steps[] = {
+    /* step          of        irrev. back   act             has_act */
+    { STEP_BEGIN,    MOVES,    false, true,  ACT_COMPARE,    false },
+    { STEP_BEGIN,    ADOPT,    false, false, ACT_COMPARE,    false }, /* the writer goes on */
+    { STEP_SHUT,     MOVES,    false, true,  ACT_FENCE_SHUT, false }, /* the guard's act; waited for here */
+    { STEP_FENCE,    MOVES,    false, true,  ACT_COMPARE,    false },
+    { STEP_CATCH_UP, PLANNED,  false, true,  ACT_COMPARE,    false },
+    { STEP_FREEZE,   MOVES,    false, true,  ACT_FREEZE,     true },
+    { STEP_COMPARE,  MOVES,    false, true,  ACT_COMPARE,    true },
+    { STEP_GRANT,    MOVES,    true,  false, ACT_COMPARE,    false },
+    { STEP_LEASE,    MOVES,    false, false, ACT_COMPARE,    false },
+    { STEP_PROMOTE,  MOVES,    true,  false, ACT_PROMOTE,    true },
+    { STEP_OPEN,     MOVES,    true,  false, ACT_FENCE_HOLD, false }, /* the guard's act; waited for here */
+    { STEP_HOOKS,    MOVES,    false, false, ACT_HOOKS,      true },
+    { STEP_SHIFT,    FAILBACK, false, false, ACT_DNS_SUBMIT, true },
+    { STEP_CUT_OVER, EVERY,    true,  false, ACT_DNS_SUBMIT, true },
+    { STEP_VERIFY,   EVERY,    false, false, ACT_DNS_VERIFY, true },
+    { STEP_FINISH,   EVERY,    false, false, ACT_COMPARE,    false },
+    { STEP_NONE,     0,        false, false, ACT_COMPARE,    false },
 };
 
 static const char *const step_names[STEP_COUNT] = {
@@ -80,17 +45,28 @@ const char *step_name(enum step_id step)
     return (unsigned)step < STEP_COUNT ? step_names[step] : "none";
 }
 
-const struct plan_step *plan_of(enum operation_kind kind)
+/* The first from `row` on that the operation has, or the end. */
+static const struct plan_step *from(const struct plan_step *row, enum operation_kind kind)
 {
-    return kind == OPERATION_ADOPT        ? adopt_plan
-           : kind == OPERATION_SWITCHOVER ? switchover_plan
-           : kind == OPERATION_FAILBACK   ? failback_plan
-                                          : failover_plan;
+    while (row->step != STEP_NONE && (row->of & OF(kind)) == 0)
+        row++;
+    return row;
+}
+
+const struct plan_step *plan_first(enum operation_kind kind)
+{
+    return from(steps, kind);
+}
+
+const struct plan_step *plan_next(enum operation_kind kind, const struct plan_step *row)
+{
+    policy_ensure(row->step != STEP_NONE);
+    return from(row + 1, kind);
 }
 
 const struct plan_step *plan_find(enum operation_kind kind, enum step_id step)
 {
-    for (const struct plan_step *row = plan_of(kind); row->step != STEP_NONE; row++)
+    for (const struct plan_step *row = plan_first(kind); row->step != STEP_NONE; row = plan_next(kind, row))
         if (row->step == step)
             return row;
     return NULL;

@@ -1,4 +1,4 @@
-/* Plans: the ordered steps of each kind of operation, as tables.
+/* Plans: the ordered steps of each kind of operation, as one table: each row says which kinds have that step.
  *
  * Names and numbers are stable; logs, status and reports show them. Every step is idempotent: it
  * first finds out whether it is done, so another coordinator of the target region can go on after
@@ -38,6 +38,7 @@ enum step_id {
 
 struct plan_step {
     enum step_id step;
+    unsigned of;        /* bit per enum operation_kind that has it */
     bool irreversible;
     bool back;          /* may still lead back to the old writer */
     enum act_kind act;  /* what it has the shell do, where it is one act */
@@ -46,8 +47,9 @@ struct plan_step {
 
 const char *step_name(enum step_id step);
 
-/* The steps of an operation in order, ended by STEP_NONE. */
-const struct plan_step *plan_of(enum operation_kind kind);
+/* The steps of an operation in order, ended by a row of STEP_NONE, which nothing is next to. */
+const struct plan_step *plan_first(enum operation_kind kind);
+const struct plan_step *plan_next(enum operation_kind kind, const struct plan_step *row);
 
 /* The row of a step within its plan; NULL if the plan has no such step. */
 const struct plan_step *plan_find(enum operation_kind kind, enum step_id step);

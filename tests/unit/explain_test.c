@@ -402,9 +402,9 @@ static void times_come_from_past_runs(void)
     feed(history, "{\"event\":\"operation_begun\",\"service\":\"shop\",\"operation\":\"00000000000000aa\",\"from\":"
                   "\"us-east-1\","
                   "\"region\":\"us-west-2\"}");
-    const struct plan_step *step = plan_of(OPERATION_FAILOVER);
+    const struct plan_step *step = plan_first(OPERATION_FAILOVER);
     bool open = false;
-    for (; step->step != STEP_NONE; step++) {
+    for (; step->step != STEP_NONE; step = plan_next(OPERATION_FAILOVER, step)) {
         char line[256];
         if (open) /* all but the last three: it is known when writes go on, not when it is over */
             break;
@@ -455,7 +455,8 @@ static void feed_switchover(struct history *history)
     feed(history, "{\"event\":\"order_taken\",\"service\":\"shop\",\"order\":\"switchover\",\"detail\":\"ann\"}");
     feed(history, "{\"event\":\"operation_begun\",\"service\":\"shop\",\"operation\":\"00000000000000ab\",\"from\":"
                   "\"us-west-2\",\"region\":\"us-east-1\"}");
-    for (const struct plan_step *step = plan_of(OPERATION_SWITCHOVER); step->step != STEP_NONE; step++) {
+    for (const struct plan_step *step = plan_first(OPERATION_SWITCHOVER); step->step != STEP_NONE;
+         step = plan_next(OPERATION_SWITCHOVER, step)) {
         char line[256];
         (void)snprintf(line, sizeof line,
                        "{\"event\":\"step_done\",\"service\":\"shop\",\"operation\":\"00000000000000ab\","

@@ -562,7 +562,8 @@ static void a_release_needs_no_wait_after_a_word_either(void)
 
 static void sent_back_it_goes_back_from_any_step_before_the_grant(void)
 {
-    for (const struct plan_step *row = plan_of(OPERATION_FAILOVER); row->step != STEP_LEASE; row++) {
+    for (const struct plan_step *row = plan_first(OPERATION_FAILOVER); row->step != STEP_LEASE;
+         row = plan_next(OPERATION_FAILOVER, row)) {
         struct service *s = at_step(fixture_begun(), row->step);
         told(s, WISH_BACK);
         s->proposed_operation = 7; /* ours, and nothing is frozen */
@@ -631,17 +632,27 @@ static void held_it_is_not_called_back_and_sent_back_it_is(void)
 
 static void plans_are_sound_tables(void)
 {
-    const enum operation_kind kinds[] = { OPERATION_FAILOVER, OPERATION_ADOPT, OPERATION_SWITCHOVER };
-    for (size_t k = 0; k < 3; k++) {
+    static const struct {
+        enum operation_kind kind;
+        size_t steps;
+    } plans[] = { { OPERATION_FAILOVER, 13 }, { OPERATION_ADOPT, 4 }, { OPERATION_SWITCHOVER, 14 },
+                  { OPERATION_FAILBACK, 15 }, { OPERATION_NONE, 0 } };
+    for (size_t k = 0; k < sizeof plans / sizeof plans[0]; k++) {
+        enum operation_kind kind = plans[k].kind;
         bool back = true;
-        for (const struct plan_step *row = plan_of(kinds[k]); row->step != STEP_NONE; row++) {
+        size_t steps = 0;
+        for (const struct plan_step *row = plan_first(kind); row->step != STEP_NONE; row = plan_next(kind, row)) {
+            steps++;
             CU_ASSERT_STRING_NOT_EQUAL(step_name(row->step), "none");
-            CU_ASSERT_PTR_EQUAL(plan_find(kinds[k], row->step), row);
-            CU_ASSERT(kinds[k] == OPERATION_ADOPT || back || !row->back); /* no way back reopens */
+            CU_ASSERT_PTR_EQUAL(plan_find(kind, row->step), row); /* once */
+            CU_ASSERT(back || !row->back); /* no way back reopens */
             back = row->back;
         }
+        CU_ASSERT_EQUAL(steps, plans[k].steps);
     }
     CU_ASSERT_PTR_NULL(plan_find(OPERATION_FAILOVER, STEP_UNDO));
+    CU_ASSERT_PTR_NULL(plan_find(OPERATION_FAILOVER, STEP_CATCH_UP));
+    CU_ASSERT_PTR_NULL(plan_find(OPERATION_SWITCHOVER, STEP_SHIFT));
 }
 
 SUITE_MAIN("operation", TEST(grant_with_proof_and_a_shut_target),
