@@ -536,6 +536,11 @@ struct mark glass_tell(struct service *service);
 node_id glass_granting(const struct service *service, const struct turn *turn);
 /* We, or a node that is heard, tell so of that guard. */
 bool glass_is_granted(const struct service *service, const struct turn *turn, node_id guard);
+/* A node of another region that is heard, and writes or may write by a lease; NODE_NONE: there is none. */
+node_id glass_leads(const struct service *service, const struct turn *turn);
+/* To whom the marked side, which is us, gives way, and whose region; NODE_NONE: to nobody. Called at each turn while
+ * our mark stands: what writes on although nobody says to hold it counts by how long it was seen to. */
+node_id glass_rival(struct service *service, struct turn *turn, region_id *region);
 
 /* Our own guard's mark; NULL: none. */
 const struct mark *glass_own(const struct service *service);

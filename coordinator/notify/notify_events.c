@@ -56,6 +56,7 @@ static const struct notify_warning warnings[] = {
     { "reconcile_stuck", CONFIG_EVENT_STUCK, NOTIFY_SHARED, S(30) },
     { "home_got_worse", CONFIG_EVENT_STUCK, NOTIFY_SHARED, 0 },
     { "operation_held", CONFIG_EVENT_STUCK, NOTIFY_SHARED, S(300) },
+    { "operation_alone", CONFIG_EVENT_STUCK, NOTIFY_SHARED, S(60) },
     { "paused", CONFIG_EVENT_READINESS, NOTIFY_SHARED, S(8 * 60 * 60) },
     { "voter_lost_store", CONFIG_EVENT_READINESS, NOTIFY_SHARED, S(60) },
     { "voter_change", CONFIG_EVENT_READINESS, NOTIFY_SHARED, S(300) },

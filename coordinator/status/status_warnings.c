@@ -7,6 +7,7 @@
 #include "coordinator/status/sentences.h"
 #include "coordinator/status/status_parts.h"
 
+#define EXECUTOR_SILENT_US (15 * CLOCK_US_PER_S) /* longer than another needs to take an operation over */
 /* Above this a loop's longest stall is worth a person's attention: it is a good part of a lease. */
 #define STALL_WARNING_US (250 * US_PER_MS)
 
@@ -69,6 +70,28 @@ static void warn_held(const struct status_service *service, json_t *warnings)
                 "operation %s is held%s. %sfailoverctl operation resume %s --reason TEXT lets it go on%s", id, sentence,
                 ledger->writer == REGION_NONE ? "No region writes meanwhile. " : "", id,
                 ledger_may_abort(ledger) ? ", operation abort sends it back" : "");
+}
+
+/* Its executor alone says that a step is late. One that is gone says nothing, and where nobody may or can take the
+ * operation over it stands until somebody hears of it. */
+static void warn_alone(const struct status_service *service, json_t *warnings)
+{
+    const struct view_service *view = service->view;
+    const struct ledger_operation *operation = &view->ledger.operation;
+    char id[NAME_HEX_MAX], age[CLOCK_DURATION_TEXT_MAX];
+    if (!view->ledger_known || !view->quorum || operation->kind == OPERATION_NONE || view->operation.here ||
+        operation->wish == WISH_HOLD || operation->mark != 0 || /* reconcile_stuck */
+        operation->executor >= POLICY_NODES_MAX)
+        return;
+    const struct view_node *executor = &view->nodes[operation->executor];
+    if (executor->heard && executor->heard_age_us <= EXECUTOR_SILENT_US)
+        return;
+    status_warn(warnings, "operation_alone", service->config->name,
+                "%s, which carries operation %s out, has not been heard for %s, and nobody has taken it over. %sStart "
+                "failoverd there; if that node is gone for good, failoverctl explain %s says where else the service can go",
+                name_node(service->input->cluster, operation->executor), format_hex(id, operation->id),
+                executor->heard ? base_format_duration(age, sizeof age, executor->heard_age_us) : "as long as this node runs",
+                view->ledger.writer == REGION_NONE ? "No region writes meanwhile. " : "", service->config->name);
 }
 
 static void warn_scheduled(const struct status_service *service, json_t *warnings)
@@ -192,6 +215,7 @@ void status_service_warnings(const struct status_service *service, json_t *warni
     status_commit_warnings(service, warnings);
     warn_operation(service, warnings);
     warn_held(service, warnings);
+    warn_alone(service, warnings);
     warn_scheduled(service, warnings);
     status_shift_warn(service, warnings);
     warn_standbys(service, warnings);

@@ -260,6 +260,15 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
     run->active = false;
 }
 
+/* Who takes over what was granted shuts the database, to be granted it anew. Held, it would stand still there. Where a
+ * lapse of the lease shuts nothing, that database may serve on without its guard; so there it is left to who has it,
+ * until it may go on. (A failback in stages opens it again, held or not: obeys().) */
+static bool stays_granted(const struct ledger *l)
+{
+    bool serves_on = l->fence == FENCE_GUARDED || l->keep_on_quorum_loss;
+    return serves_on && l->operation.wish == WISH_HOLD && l->operation.phase == PHASE_GRANTED && !ledger_shifts(l);
+}
+
 /* A silent executor's operation is taken over by another coordinator of the target region, the
  * first of them that is heard, after a pause that grows with its rank.
  *
@@ -275,7 +284,7 @@ static bool may_take_over(struct service *s, struct turn *turn, const struct led
     /* An adoption goes with the named guard's lease: nobody else could carry it out. */
     if (!operation_moves(l->operation.kind) || !s->guard.mine || !s->guard.ready ||
         l->operation.to != s->home || executor == turn_self(turn) || service_able(s, turn, executor) ||
-        glass_may_stand(s, l, l->operation.mark))
+        glass_may_stand(s, l, l->operation.mark) || stays_granted(l))
         return false;
     for (node_id n = 0; n < turn_self(turn); n++)
         if (n != executor && node_in(s->policy->regions[s->home].guards, n) &&
@@ -348,7 +357,8 @@ void operation_run_step(struct service *s, struct turn *turn)
     if (ours && s->guard.mine && lost_grant) {
         /* Granted to this node before it lost its store: another instance, another wait. */
         struct ledger goal = ledger_takeover(l, s->guard.self);
-        (void)service_propose(s, turn, &goal);
+        if (!stays_granted(l))
+            (void)service_propose(s, turn, &goal);
         return;
     }
     if (ours && !run->active && s->guard.mine)

@@ -129,11 +129,11 @@ static void an_operation_with_its_steps(void)
            "begin then   12ms         \n"
            "fence ?     700ms       2 no answer\n");
     expect(table_operation, "{\"id\":\"00000000000000aa\",\"loss\":{\"bytes\":4096,\"seconds\":null}}",
-           "00000000000000aa  ? ?  ? -> ?  ? in ?\n  begun ? by a person\n"
+           "00000000000000aa  ? ?  ? -> ?  ?\n  begun ? by a person\n"
            "  estimated loss: 4 KiB (of nobody knows how long)\n");
     expect(table_operation, "{\"id\":\"00000000000000aa\",\"aborted\":{\"step\":\"fence\",\"gate\":\"none\","
                             "\"text\":\"a person sent it back\"}}",
-           "00000000000000aa  ? ?  ? -> ?  ? in ?\n  begun ? by a person\n"
+           "00000000000000aa  ? ?  ? -> ?  ?\n  begun ? by a person\n"
            "  went back at step fence: a person sent it back\n");
     expect(table_history, "{\"operations\":[]}", "no operation is known to this node\n");
 }

@@ -399,6 +399,7 @@ static void warnings_have_their_event(void)
         { "glass_broken", CONFIG_EVENT_GLASS, 0, true },       { "reconcile_needed", CONFIG_EVENT_GLASS, S(10), true },
         { "reconcile_stuck", CONFIG_EVENT_STUCK, S(30), true },
         { "home_got_worse", CONFIG_EVENT_STUCK, 0, true },     { "operation_held", CONFIG_EVENT_STUCK, S(300), true },
+        { "operation_alone", CONFIG_EVENT_STUCK, S(60), true },
         { "paused", CONFIG_EVENT_READINESS, S(28800), false }, { "mute", CONFIG_EVENT_READINESS, S(30), false },
         { "voter_change", CONFIG_EVENT_READINESS, S(300), false },
         { "voter_lost_store", CONFIG_EVENT_READINESS, S(60), false },

@@ -577,6 +577,32 @@ static void an_old_primary_that_is_back_is_warned_of(void)
     json_decref(rejoin);
 }
 
+/* Nobody says that its steps are late, if who carries it out is gone. */
+static void an_operation_whose_executor_is_gone_is_told(void)
+{
+    static const struct {
+        enum operation_wish wish;
+        bool heard;
+        int64_t age_s;
+        bool quorum, told;
+    } cases[] = { { WISH_GO, true, 1, true, false },   { WISH_GO, true, 16, true, true },
+                  { WISH_GO, false, 0, true, true },   { WISH_GO, true, 16, false, false },
+                  { WISH_HOLD, true, 16, true, false } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_view(&view);
+        view.quorum = cases[i].quorum;
+        view.ledger.writer = REGION_NONE;
+        view.ledger.operation = (struct ledger_operation){ .kind = OPERATION_FAILOVER, .phase = PHASE_BEGUN, .id = 7,
+            .from = FIXTURE_EAST, .to = FIXTURE_WEST, .executor = FIXTURE_WEST, .wish = cases[i].wish,
+            .accepted_loss_bytes = -1 };
+        view.nodes[FIXTURE_WEST].heard = cases[i].heard;
+        view.nodes[FIXTURE_WEST].heard_age_us = cases[i].age_s * 1000000;
+        json_t *status = render();
+        CU_ASSERT_EQUAL(warned(status, "operation_alone"), cases[i].told);
+        json_decref(status);
+    }
+}
+
 /* What failoverd did by itself is not told as if a person had wanted it. */
 static void who_sent_traffic_back_is_told_apart(void)
 {
@@ -886,8 +912,8 @@ SUITE_MAIN("status", TEST(an_old_primary_that_is_back_is_warned_of), TEST(a_roun
            TEST(a_pause_and_a_held_operation_are_told),
            TEST(an_operation_shows_its_step), TEST(a_broken_glass_is_never_silent),
            TEST(a_maker_that_can_not_act_is_said), TEST(an_answer_that_is_waited_for_reads_well),
-            TEST(a_lag_is_beyond_the_rpo_by_bytes_or_by_time),
-           TEST(who_sent_traffic_back_is_told_apart),
+           TEST(a_lag_is_beyond_the_rpo_by_bytes_or_by_time),
+           TEST(who_sent_traffic_back_is_told_apart), TEST(an_operation_whose_executor_is_gone_is_told),
            TEST(a_change_of_the_voters_is_told_while_it_lasts), TEST(a_poor_set_of_voters_is_warned_of),
            TEST(warnings_say_what_is_wrong),
            TEST(our_own_fence_is_explained), TEST(the_nodes_own_troubles), TEST(says_why_commits_hang),
