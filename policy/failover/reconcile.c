@@ -24,10 +24,12 @@
 
 /* The old writer's fence is vouched for by the word that broke the glass, if it is the one that was named then. Of a
  * writer that was named since nobody has said that it is dead: its fence is proven as in any failover, or skipped by
- * name. The old lease is waited out all the same (steps.c). */
-static uint32_t said_gates(const struct ledger *l, const struct mark *m)
+ * name. One of the marked region itself has the same database, which its maker shuts before the grant (steps.c). The old
+ * lease is waited out all the same. */
+static uint32_t said_gates(const struct turn *turn, const struct ledger *l, const struct mark *m)
 {
-    return l->guard_epoch <= m->epoch ? SAID_GATES | 1u << GATE_FENCE : SAID_GATES;
+    bool vouched = l->guard_epoch <= m->epoch || turn->config->region_of[l->guard.node] == m->region;
+    return vouched ? SAID_GATES | 1u << GATE_FENCE : SAID_GATES;
 }
 
 static bool skips_fence(const struct pending_order *o)
@@ -82,7 +84,7 @@ static void keep_marked(struct service *s, struct turn *turn, const struct ledge
 {
     struct pending_order *o = &s->order;
     struct gate gates[GATE_COUNT];
-    uint32_t skipped = o->order.skipped_gates | said_gates(l, m);
+    uint32_t skipped = o->order.skipped_gates | said_gates(turn, l, m);
     gates_judge(s, turn, o->order.to, false, skipped, NULL, gates);
     gates[GATE_NO_MARK].open = glass_count(s, m->id) == 0;
     enum gate_id shut = gates_first_shut(gates);
