@@ -24,8 +24,8 @@
 
 /* The old writer's fence is vouched for by the word that broke the glass, if it is the one that was named then. Of a
  * writer that was named since nobody has said that it is dead: its fence is proven as in any failover, or skipped by
- * name. One of the marked region itself has the same database, which its maker shuts before the grant (steps.c). The old
- * lease is waited out all the same. */
+ * name. One of the marked region itself has the same database, which the mark's maker shuts before the grant (steps.c).
+ * The old lease is waited out all the same. */
 static uint32_t said_gates(const struct turn *turn, const struct ledger *l, const struct mark *m)
 {
     bool vouched = l->guard_epoch <= m->epoch || turn->config->region_of[l->guard.node] == m->region;
