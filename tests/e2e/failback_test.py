@@ -114,7 +114,7 @@ def test_worse(suite, lab):
     suite.expect(code == 6 and json.loads(output)["outcome"] == "running", "begun, and not waited for: exit code 6", output)
     lab.wait_for(lambda: at_stage(lab, 50), 60, "half of the traffic is at home")
     operation = operation_of(lab, EAST)
-    suite.expect("50 % of the traffic at us-east-1 since" in operation["shift"]["text"] and "then 100 %" in operation["shift"]["text"],
+    suite.expect("50 % of the traffic at us-east-1 for " in operation["shift"]["text"] and "then 100 %" in operation["shift"]["text"],
                  f"status says how it stands: {operation['shift']['text']}", operation)
     lab.misbehave(EAST, "unhealthy")
     lab.wait_for(lambda: at_stage(lab, 0), 20, "the traffic is back by itself")

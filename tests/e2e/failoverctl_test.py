@@ -259,7 +259,7 @@ class Ctl(unittest.TestCase):
 class Showing(Ctl):
     def test_status_for_people(self):
         _, out, _ = self.check(script(status=good(status())), ["status"], 0, "shop", "us-east-1 is the writer",
-                               "enforced", "2 KiB, 250ms", "0/16B3748", "healthy (all 3)", "a warning text")
+                               "enforced", "2 KiB (250ms)", "0/16B3748", "healthy (all 3)", "a warning text")
         self.assertNotIn("\033", out)
         lines = out.splitlines()
         self.assertIn("ok", lines[0])
