@@ -261,6 +261,23 @@ static uint64_t running_operation(struct control *c, const char *service)
     return id;
 }
 
+/* The gate says how many say that the writer failed. Where too few are heard for a majority it can't open, and nothing
+ * that the gate's name stands for helps: what is missing is the quorum, and what is left is another command. */
+static bool lacks_quorum(struct control *c, const struct message_order_reply *reply)
+{
+    const char *service = control_asked_service(c->server, reply->ticket);
+    size_t index = service != NULL ? config_find_service(c->parts.cluster, service) : CONFIG_NONE;
+    if (reply->answer != ANSWER_GATE || reply->gate != GATE_MAJORITY_FAILED || index == CONFIG_NONE)
+        return false;
+    struct view_service *view = malloc(sizeof *view);
+    ensure(view != NULL);
+    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+              view);
+    bool lacks = !view->quorum;
+    free(view);
+    return lacks;
+}
+
 /* Whoever is told that one runs already wants to follow that one. */
 void control_people_answer(struct control *c, const struct message_order_reply *reply)
 {
@@ -271,6 +288,8 @@ void control_people_answer(struct control *c, const struct message_order_reply *
     }
     if (told.answer == ANSWER_BUSY && told.operation == 0)
         told.operation = running_operation(c, control_asked_service(c->server, reply->ticket));
+    if (lacks_quorum(c, reply))
+        told.answer = ANSWER_NO_MAJORITY;
     control_answer_order(c->server, reply->ticket, c->parts.cluster, &told);
 }
 

@@ -99,6 +99,11 @@ static const struct order_answer_row rows[] = {
 
 /* What the same answer means for an order of another kind. */
 static const struct { enum order_kind kind; struct order_answer_row row; } special[] = {
+    { ORDER_FAILOVER, { ANSWER_NO_MAJORITY, EXIT_NO_QUORUM,
+      "refused: too few voters are heard for a majority, so nobody can say that the writer failed, and nothing can begin. "
+      "Nothing was changed",
+      "failoverctl status shows who is missing; bring them back. If that takes too long and the old database is dead: "
+      "failoverctl failover SERVICE --to REGION --break-glass --reason TEXT, on a node that guards REGION." } },
     { ORDER_PAUSE, { ANSWER_ACCEPTED, EXIT_DONE,
       "paused: no failover begins by itself, and one that began by itself and may still go back does",
       "People may still order, with --skip-gate not_paused. failoverctl resume SERVICE --reason TEXT ends it." } },

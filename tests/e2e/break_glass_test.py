@@ -88,6 +88,9 @@ def broken(suite, lab, order):
     suite.expect(code == 0 and "While it does this is refused" in said, "and a person is told so before it asks", said)
     lose_the_others(lab)
     pointed_to(suite, lab)
+    code, said = e2e.order(lab, WEST, "failover", SERVICE, "--to", WEST, "--reason", REASON, "--yes")
+    suite.expect(code == 4 and "too few voters" in said and "--break-glass" in said,
+                 f"an ordinary failover: no quorum, exit code 4, and what is left: {said[-300:]}")
     code, said = e2e.order(lab, WEST, *break_words("--yes"))
     suite.expect(code == 2 and "--old-is-dead" in said, f"refused without saying how it is known: {said}")
     code, said = e2e.order(lab, WEST, "failover", SERVICE, "--to", EAST, "--break-glass", "--reason", REASON, "--yes",
