@@ -23,7 +23,7 @@ enum note_kind {
     NOTE_CONFIRM_FAILED,     /* region; a: votes, b: needed */
     NOTE_CHOSEN,             /* a newer ledger is known chosen; a: version, b: phase, c: writer */
     NOTE_OPERATION_SEEN,     /* a new one is in the ledger; region: target, node: executor;
-                                a: enum operation_kind, b: from, c: 1 if a person forced it */
+                                a: enum operation_kind, b: from, c: 1 if a person forced it; detail: why */
     NOTE_CONFLICT,           /* our proposal met another value; a: version */
     NOTE_OPERATION_BEGUN,    /* region: target; a: from */
     NOTE_STEP_STARTED,       /* step; a: attempt */

@@ -250,6 +250,7 @@ static void note_chosen(struct service *s, struct turn *turn)
     seen->a = l->operation.kind;
     seen->b = l->operation.from;
     seen->c = l->operation.forced;
+    seen->detail = l->operation.said.why;
 }
 
 #define PASSES_MAX 4

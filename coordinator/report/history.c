@@ -226,7 +226,8 @@ static void on_begun(struct history *history, struct history_service *service, c
     if (service->ordered) {
         operation->automatic = false;
         (void)text_copy(operation->who, sizeof operation->who, service->who);
-        (void)text_copy(operation->why, sizeof operation->why, service->why);
+        if (service->why[0] != '\0') /* else what the ledger says: on_seen() */
+            (void)text_copy(operation->why, sizeof operation->why, service->why);
     } else if (operation->automatic) {
         (void)text_copy(operation->why, sizeof operation->why, service->majority);
     }
@@ -384,7 +385,11 @@ static void on_seen(struct history *history, struct history_service *service, co
     (void)take(operation->from, sizeof operation->from, line, "from");
     (void)take(operation->to, sizeof operation->to, line, "region");
     const json_t *forced = json_object_get(line, "forced");
-    if (!json_is_integer(forced) || json_integer_value(forced) == 0 || operation->who[0] != '\0')
+    if (!json_is_integer(forced) || json_integer_value(forced) == 0)
+        return;
+    if (operation->why[0] == '\0')
+        (void)take(operation->why, sizeof operation->why, line, "detail");
+    if (operation->who[0] != '\0')
         return;
     operation->automatic = false;
     (void)text_copy(operation->who, sizeof operation->who, "a person (the node that was asked knows who)");

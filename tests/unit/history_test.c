@@ -162,9 +162,22 @@ static void a_switchover_is_told_as_one(void)
     json_decref(list);
     /* Elsewhere the ledger's word is all there is. */
     feed(history, "{\"service\":\"shop\",\"event\":\"operation_seen\",\"operation\":\"00000000000000bb\","
-                  "\"kind\":\"switchover\",\"from\":\"us-west-2\",\"region\":\"us-east-1\",\"forced\":1}");
+                  "\"kind\":\"switchover\",\"from\":\"us-west-2\",\"region\":\"us-east-1\",\"forced\":1,"
+                  "\"detail\":\"the racks get new power\"}");
     list = history_json(history, "shop", 1);
     CU_ASSERT_STRING_EQUAL(peek_str(first(list), "kind", ""), "switchover");
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "why", ""), "the racks get new power");
+    json_decref(list);
+    /* Who carries out what was ordered at another node was told by whom, and not why. */
+    feed(history, "{\"service\":\"shop\",\"event\":\"order_taken\",\"order\":\"switchover\",\"detail\":\"ada\"}");
+    feed(history, "{\"service\":\"shop\",\"event\":\"operation_seen\",\"operation\":\"00000000000000cc\","
+                  "\"kind\":\"switchover\",\"from\":\"us-west-2\",\"region\":\"us-east-1\",\"forced\":1,"
+                  "\"detail\":\"and back\"}");
+    feed(history, "{\"service\":\"shop\",\"event\":\"operation_begun\",\"operation\":\"00000000000000cc\","
+                  "\"from\":\"us-west-2\",\"region\":\"us-east-1\",\"node\":\"use1-a\"}");
+    list = history_json(history, "shop", 1);
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "who", ""), "ada");
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "why", ""), "and back");
     json_decref(list);
     history_free(history);
 }
