@@ -33,12 +33,7 @@ static void version_none(struct voter_set *s) { s->version = 0; }
 static void version_skips(struct voter_set *s) { s->version++; }
 static void voters_fewer(struct voter_set *s) { s->voters = 3; }
 static void voters_more(struct voter_set *s) { s->voters = 0x3f; }
-static void voters_others(struct voter_set *s)
-{
-    node_id gone = some_node(s, true), come = some_node(s, false);
-    s->voters = (node_set)((s->voters & ~node_bit(gone)) | node_bit(come == s->node ? (node_id)(come + 1) : come));
-    s->identity[gone] = 0;
-}
+static void voters_another(struct voter_set *s) { s->voters = (node_set)(s->voters | node_bit(some_node(s, false))); }
 static void change_none(struct voter_set *s) { s->change = VOTER_NONE; }
 static void change_unknown(struct voter_set *s) { s->change = VOTER_CHANGE_COUNT; }
 static void node_missing(struct voter_set *s) { s->node = NODE_NONE; }
@@ -57,7 +52,8 @@ static const struct wrong_set wrong_sets[] = {
     { "a version of the voters that skips one", VOTER_ADD, NOTICED_BEHIND, version_skips },
     { "too few voters", VOTER_REPLACE, NOTICED_ALONE, voters_fewer },
     { "too many voters", VOTER_ADD, NOTICED_ALONE, voters_more },
-    { "other voters", VOTER_ADD, NOTICED_BEHIND, voters_others },
+    { "another voter beside the one removed", VOTER_REMOVE, NOTICED_BEHIND, voters_another },
+    { "another voter beside the one replaced", VOTER_REPLACE, NOTICED_BEHIND, voters_another },
     { "no change of a voter", VOTER_ADD, NOTICED_ALONE, change_none },
     { "a change that does not exist", VOTER_ADD, NOTICED_ALONE, change_unknown },
     { "a change of nobody", VOTER_ADD, NOTICED_ALONE, node_missing },
@@ -74,7 +70,7 @@ static const struct wrong_set wrong_sets[] = {
     { "an end with another version", VOTER_NONE, NOTICED_BEHIND, version_skips },
     { "an end with a node", VOTER_NONE, NOTICED_ALONE, node_nobodys },
     { "an end with an identity", VOTER_NONE, NOTICED_ALONE, named },
-    { "an end with other voters", VOTER_NONE, NOTICED_BEHIND, voters_others },
+    { "an end with another voter", VOTER_NONE, NOTICED_BEHIND, voters_another },
     { "an end with another identity", VOTER_NONE, NOTICED_BEHIND, identity_other },
 };
 
