@@ -9,6 +9,7 @@
 #define FAILOVERD_TESTS_SIM_CHECK_FALSIFY_H
 
 #include "policy/quorum/ledger.h"
+#include "policy/quorum/voters.h"
 
 /* `next` was chosen directly behind `before` (NULL: it is the first). Returns what was made wrong without
  * anybody noticing; NULL: everything was noticed. */
@@ -17,6 +18,13 @@ const char *falsify_chosen(const struct ledger *before, const struct ledger *nex
 /* Has a voter, a learner, a proposer and a lease of their own meet that value from people who may not be
  * counted: nodes without a vote, another process, another instance, an earlier attempt. The same result. */
 const char *falsify_voters(const struct ledger *next);
+
+/* Takes a value that is settled some steps on, as people and operations would, and makes each step wrong in one thing:
+ * proposals, pauses, wishes, marks, stages. The same result. */
+const char *falsify_steps(const struct ledger *next);
+
+/* Changes that set of voters in each way there is, and makes each change wrong in one thing. The same result. */
+const char *falsify_set(const struct voter_set *set);
 
 /* Makes it what no ledger can be, in one of several ways. */
 void falsify_spoil(struct ledger *ledger, uint64_t which);

@@ -192,6 +192,10 @@ static void try_rules(struct world *w, const struct ledger *before, const struct
     const char *unnoticed = falsify_chosen(before, next);
     if (unnoticed == NULL)
         unnoticed = falsify_voters(next);
+    if (unnoticed == NULL)
+        unnoticed = falsify_steps(next);
+    if (unnoticed == NULL)
+        unnoticed = falsify_set(truth_set(w));
     if (unnoticed != NULL)
         world_break(w, INVARIANT_SANE, "a rule of the core does not notice %s", unnoticed);
 }
