@@ -127,9 +127,20 @@ void verbs_defaults(struct play *p)
     };
 }
 
+/* The words of the script's long pause are all of two bytes, the second of which never begins a character. */
+static void remember_words(struct play *p, const struct policy_text *words)
+{
+    size_t length = strnlen(words->s, sizeof words->s);
+    if (length + 3 < sizeof words->s)
+        return;
+    p->cut = true;
+    p->half = p->half || ((unsigned char)words->s[length - 1] & 0xc0) == 0xc0;
+}
+
 void play_remember(struct play *p, const struct host *h, const struct note *n)
 {
     switch ((int)n->kind) {
+    case NOTE_PAUSED: remember_words(p, &n->detail); break;
     case NOTE_GATE_SHUT: p->gates_shut |= 1u << n->a; break;
     case NOTE_OPERATION_BEGUN: p->began++; break;
     case NOTE_OPERATION_TAKEN: p->taken++; break;

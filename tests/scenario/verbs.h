@@ -28,7 +28,9 @@ struct play {
     int64_t ruling;                      /* last enum dns_ruling that stopped a change; -1 */
     uint64_t shut_acts[POLICY_REGIONS_MAX]; /* fences that closed, by region */
     uint64_t proposal;                   /* the one that was seen or answered last */
+    uint64_t mark;                       /* the one that a person reconciled last */
     bool unanswered;                     /* a node noted that nobody answered in time */
+    bool cut, half;                      /* a notice had no room for all words; ...and ended within a character */
     uint32_t ahead, stuck;                  /* bit per region: its standby was ahead, or could not follow */
 };
 

@@ -249,6 +249,9 @@ static bool was_said(struct match *m)
     return l != NULL && strcmp(l->operation.said.by.s, "a person") == 0;
 }
 
+static bool ends_whole(struct match *m) { return !m->play->half; }
+static bool was_cut(struct match *m) { return m->play->cut; }
+
 static bool was_unanswered(struct match *m) { return m->play->unanswered; }
 
 static bool is_writer_of(struct match *m)
@@ -273,6 +276,19 @@ static bool knows_a_mark(struct match *m)
         if (view.marks[r].state != MARK_NONE)
             return true;
     return false;
+}
+
+/* Of the operation that runs, or ran last. */
+static bool knows_acknowledged(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    struct view_service view;
+    if (!h->alive || l == NULL)
+        return false;
+    node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
+    return view.ack.incident != 0 &&
+           view.ack.incident == (l->operation.kind != OPERATION_NONE ? l->operation.id : l->last_operation);
 }
 
 static bool knows_no_mark(struct match *m) { return !knows_a_mark(m); }
@@ -369,5 +385,8 @@ const struct condition expect_rows[] = {
     { "coordinator % says % not failed", says_not_failed },
     { "coordinator % shows a mark", knows_a_mark },
     { "coordinator % shows no mark", knows_no_mark },
+    { "coordinator % shows it acknowledged", knows_acknowledged },
+    { "notices end with a whole character", ends_whole },
+    { "a notice was cut", was_cut },
     { NULL, NULL },
 };

@@ -328,7 +328,30 @@ static void reconcile(struct match *m, uint32_t skipped)
         node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
         o.operation = view_mark(&view, o.to);
     }
+    m->play->mark = o.operation;
     order(m, h, o);
+}
+
+/* That of a region, where this coordinator sees more than one. */
+static void reconcile_mark_of(struct match *m)
+{
+    struct host *h = match_host(m, 0);
+    struct order o = { .kind = ORDER_RECONCILE, .to = match_region(m, 2), .accepted_loss_bytes = -1,
+                       .accepted_loss_us = -1 };
+    struct view_service view;
+    if (h->alive) {
+        node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
+        o.operation = view.marks[match_region(m, 1)].id;
+    }
+    order(m, h, o);
+}
+
+/* The same mark, which may be over by now. */
+static void reconcile_once_more(struct match *m)
+{
+    struct order o = { .kind = ORDER_RECONCILE, .to = match_region(m, 1), .operation = m->play->mark,
+                       .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
+    order(m, match_host(m, 0), o);
 }
 
 static void reconcile_keeping(struct match *m) { reconcile(m, 0); }
@@ -372,6 +395,25 @@ static void order_hold(struct match *m) { order_about(m, ORDER_HOLD); }
 static void order_go(struct match *m) { order_about(m, ORDER_GO); }
 static void order_back(struct match *m) { order_about(m, ORDER_BACK); }
 static void stage_skipped(struct match *m) { order_about(m, ORDER_SKIP); }
+static void order_ack(struct match *m) { order_about(m, ORDER_ACK); }
+
+/* A word about the operation before the one that runs. */
+static void stage_of_the_last_skipped(struct match *m)
+{
+    const struct ledger *l = world_ledger(match_world(m), 0);
+    order(m, match_host(m, 0), (struct order){ .kind = ORDER_SKIP, .to = REGION_NONE,
+                                               .operation = l != NULL ? l->last_operation : 0,
+                                               .accepted_loss_bytes = -1, .accepted_loss_us = -1 });
+}
+
+/* With more to say than a notice has room for, in characters of two bytes each. */
+static void order_pause_with_words(struct match *m)
+{
+    struct order o = { .kind = ORDER_PAUSE, .to = REGION_NONE, .accepted_loss_bytes = -1, .accepted_loss_us = -1 };
+    for (size_t i = 0; i + 2 < sizeof o.why.s; i += 2)
+        memcpy(o.why.s + i, "\xc3\xa4", 2);
+    order(m, match_host(m, 0), o);
+}
 
 static void tick(struct match *m, uint64_t operation)
 {
@@ -484,9 +526,12 @@ const struct row when_rows[] = {
     { "a person at % orders switchover to % in %", order_switchover_later },
     { "a person at % orders failback to % in % of %", order_failback },
     { "a person at % skips the stage", stage_skipped },
+    { "a person at % skips the stage of the last", stage_of_the_last_skipped },
+    { "a person at % acknowledges", order_ack },
     { "a person at % orders adopt", order_adopt },
     { "a person at % pauses for %", order_pause },
     { "a person at % pauses", order_pause_for_good },
+    { "a person at % pauses with many words", order_pause_with_words },
     { "a person at % resumes", order_resume },
     { "a person at % holds the operation", order_hold },
     { "a person at % lets the operation go on", order_go },
@@ -501,6 +546,8 @@ const struct row when_rows[] = {
     { "a person at % breaks the glass for %", break_glass },
     { "a person at % reconciles keeping %", reconcile_keeping },
     { "a person at % reconciles keeping % though the marked database may be open", reconcile_skipping },
+    { "a person at % reconciles the mark of % keeping %", reconcile_mark_of },
+    { "a person at % reconciles the same mark keeping %", reconcile_once_more },
     { "a person at % orders voter % %", order_voter },
     { "a person makes a new store at %", new_store },
     { NULL, NULL },
