@@ -262,7 +262,8 @@ static void leave(struct service *s, struct turn *turn, const struct ledger *l)
 
 /* Who takes over what was granted shuts the database, to be granted it anew. Held, it would stand still there. Where a
  * lapse of the lease shuts nothing, that database may serve on without its guard; so there it is left to who has it,
- * until it may go on. (A failback in stages opens it again, held or not: obeys().) */
+ * until it may go on. (A failback in stages goes on to open it, held or not, as far as its fence can be proven: under a
+ * guarded one whose guard is dead that takes a person's word.) */
 static bool stays_granted(const struct ledger *l)
 {
     bool serves_on = l->fence == FENCE_GUARDED || l->keep_on_quorum_loss;
