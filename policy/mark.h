@@ -3,6 +3,9 @@
  *
  * No lease, no epoch and no proof stands behind a mark, only that person's word. So it is written down before anything
  * is done, told to every node that is met, remembered by each on its disk, and ended by a chosen ledger alone.
+ *
+ * Each is remembered by its maker, since two coordinators of one region that don't hear each other may both have made
+ * one, about the same database: what ends the one says nothing of what the other still holds open.
  */
 #ifndef FAILOVERD_POLICY_MARK_H
 #define FAILOVERD_POLICY_MARK_H
@@ -35,5 +38,15 @@ struct mark {
     uint64_t lsn;
     bool promoted;             /* its maker saw the database as a primary since: this mark promotes none again */
 };
+
+/* Of the marks of each maker, the one by which `region` is open, or else the oldest of that region; NULL: it has none. */
+const struct mark *mark_of_region(const struct mark marks[POLICY_NODES_MAX], region_id region);
+
+/* Its maker opens nothing by it any more, and nothing is to be opened elsewhere instead: it gave way to another mark of
+ * its own region, or to nobody (what was promoted by it is gone, or its maker's store). */
+bool mark_rests(const struct mark *mark);
+
+/* Of two marks which was made first: the same answer wherever both are known, whatever the makers' calendars. */
+bool mark_is_older(const struct mark *mark, const struct mark *than);
 
 #endif

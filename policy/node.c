@@ -234,8 +234,8 @@ static void put_durable(struct node *node, uint8_t service)
     struct durable_service *durable = &node->durable.services[service];
     durable->promised = s->acceptor.promised;
     durable->accepted = s->acceptor.accepted;
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        durable->marks[r] = s->marks[r];
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        durable->marks[n] = s->marks[n];
 }
 
 /* Effects in their order: persist first, so that the shell holds back what depends on it. */

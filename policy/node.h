@@ -24,7 +24,7 @@
 struct durable_service {
     struct ballot promised;
     struct register_report accepted;
-    struct mark marks[POLICY_REGIONS_MAX]; /* by region, our own and those heard of: failover/glass.c */
+    struct mark marks[POLICY_NODES_MAX]; /* by maker, our own and those heard of: failover/glass.c */
 };
 
 struct durable {

@@ -348,9 +348,9 @@ struct service {
     struct approval approval;
     struct pending_order order;
     struct ack ack;                  /* the newest heard of */
-    struct mark marks[POLICY_REGIONS_MAX]; /* of broken glasses that nobody has reconciled, by region; durable */
+    struct mark marks[POLICY_NODES_MAX]; /* of broken glasses that nobody has reconciled, by maker; durable */
     struct glass glass;
-    region_id mark_told;             /* the one that was told last */
+    node_id mark_told;               /* whose was told last */
     struct operation_run run;
     struct cut_off cut_off;
     uint64_t settings;               /* digest */
@@ -522,7 +522,7 @@ void order_put_forward(struct service *service, struct turn *turn, const struct 
 
 /* ---- failover/glass.c: the glass broken, marks kept ---- */
 
-void glass_init(struct service *service, const struct turn *turn, const struct mark marks[POLICY_REGIONS_MAX]);
+void glass_init(struct service *service, const struct turn *turn, const struct mark marks[POLICY_NODES_MAX]);
 void glass_run(struct service *service, struct turn *turn);
 void glass_act_done(struct service *service, struct turn *turn, const struct act_result *result);
 /* The pending order to break it: taken up, and later answered. */
@@ -541,6 +541,9 @@ node_id glass_leads(const struct service *service, const struct turn *turn);
 /* To whom the marked side, which is us, gives way, and whose region; NODE_NONE: to nobody. Called at each turn while
  * our mark stands: what writes on although nobody says to hold it counts by how long it was seen to. */
 node_id glass_rival(struct service *service, struct turn *turn, region_id *region);
+/* For which other coordinator of our own region our mark, which stands, is given up, since it holds the same database or
+ * gave its own mark up, and for whose region then; NODE_NONE: for none. */
+node_id glass_fellow(const struct service *service, const struct turn *turn, region_id *region);
 
 /* Our own guard's mark; NULL: none. */
 const struct mark *glass_own(const struct service *service);
@@ -558,8 +561,13 @@ bool glass_refuses(const struct service *service, const struct turn *turn, const
 /* Another region writes, or a person reconciles for it: ours is never opened by again. `node`: who writes; NODE_NONE: a
  * person. */
 void glass_give(struct service *service, struct turn *turn, node_id node, region_id region);
-/* How many marks there are besides `mark` (0: none is left out). */
-uint8_t glass_count(const struct service *service, uint64_t mark);
+/* Nobody has the store any more by which its maker opened: that node is heard, and is another. */
+bool glass_maker_lost(const struct service *service, const struct turn *turn, const struct mark *mark);
+/* How many marks there are. */
+uint8_t glass_count(const struct service *service);
+/* Nothing is open by another mark than this, nor will be; 0: by any. Those of its own region may be known shut, or their
+ * maker's store lost: they are about the same database, and never open it again. */
+bool glass_is_alone(const struct service *service, const struct turn *turn, uint64_t mark);
 const struct mark *glass_find(const struct service *service, uint64_t mark);
 /* For all that is known here, its maker may open by it, now or after a restart: nobody told of its being given up. */
 bool glass_may_stand(const struct service *service, const struct ledger *ledger, uint64_t mark);

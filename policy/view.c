@@ -198,8 +198,8 @@ static void view_cut_off(const struct service *s, const struct turn *turn, struc
 
 static void view_marks(const struct service *s, struct view_service *v)
 {
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        v->marks[r] = s->marks[r];
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        v->marks[n] = s->marks[n];
     v->glass = (struct view_glass){
         .own = glass_own(s) != NULL,
         .open = glass_stands(s) && s->guard.fence == FENCE_OPEN,
@@ -240,8 +240,9 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
 
 uint64_t view_mark(const struct view_service *v, region_id keep)
 {
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (r != keep && v->marks[r].state != MARK_NONE)
-            return v->marks[r].id;
-    return keep < POLICY_REGIONS_MAX && v->marks[keep].state != MARK_NONE ? v->marks[keep].id : 0;
+    const struct mark *mark = NULL;
+    for (region_id r = 0; mark == NULL && r < POLICY_REGIONS_MAX; r++)
+        mark = r != keep ? mark_of_region(v->marks, r) : NULL;
+    mark = mark != NULL ? mark : mark_of_region(v->marks, keep);
+    return mark != NULL ? mark->id : 0;
 }

@@ -137,7 +137,7 @@ struct view_service {
     int64_t proposal_age_us;     /* since this node learnt of the proposal that is there */
     int64_t proposal_left_us;    /* until its time is over, as this node counts it; <= 0: it is */
     uint64_t proposal_withdrawn; /* the last that came to nothing; 0: none since this process started */
-    struct mark marks[POLICY_REGIONS_MAX]; /* of broken glasses that nobody has reconciled, by region */
+    struct mark marks[POLICY_NODES_MAX]; /* of broken glasses that nobody has reconciled, by maker */
     struct view_glass glass;     /* what is done behind our own */
     struct ack ack;              /* the newest acknowledgement heard of */
     struct policy_text follow;   /* why our own region's standby does not stream from the writer; "": it may */

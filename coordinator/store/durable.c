@@ -4,7 +4,7 @@
  *      "seen":{"a":"17","b":"40"},"seen_stores":{"a":"81","b":"82"},
  *      "voters":{"set":{...},"promised":null,"accepted":null},
  *      "services":{"shop":{"promised":{...},"accepted":{"ballot":{...},"ledger":{...}},
- *                          "marks":{"us-west-2":{...}}}}}
+ *                          "marks":{"b":{...}}}}}
  *
  * Nodes never seen, registers that hold nothing and marks that are not there are left out. Whose store it is stands
  * in the store's own header.
@@ -24,8 +24,8 @@ _Static_assert(POLICY_SERVICES_MAX <= CODEC_KEYS_MAX && POLICY_NODES_MAX <= CODE
 static bool has_marks(const struct durable_service *service)
 {
     bool any = false;
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        any = any || service->marks[r].state != MARK_NONE;
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        any = any || service->marks[n].state != MARK_NONE;
     return any;
 }
 
@@ -67,18 +67,19 @@ static void walk_seen(struct codec *codec, const char *key, uint64_t numbers[POL
     codec_leave(codec, &in);
 }
 
-static void walk_marks(struct codec *codec, struct mark marks[POLICY_REGIONS_MAX])
+/* Each under its maker's name. */
+static void walk_marks(struct codec *codec, struct mark marks[POLICY_NODES_MAX])
 {
     struct codec_object in;
     if (!codec_enter(codec, &in, "marks"))
         return;
-    for (region_id r = 0; r < codec->names->region_count; r++) {
-        const char *name = codec->names->regions[r];
-        if (codec->reading ? !codec_has(codec, name) : marks[r].state == MARK_NONE)
+    for (node_id n = 0; n < codec->names->node_count; n++) {
+        const char *name = codec->names->nodes[n];
+        if (codec->reading ? !codec_has(codec, name) : marks[n].state == MARK_NONE)
             continue;
-        codec_mark(codec, name, &marks[r]);
-        if (!codec->failed && marks[r].state != MARK_NONE && marks[r].region != r)
-            codec_refuse(codec, name, "is the mark of another region");
+        codec_mark(codec, name, &marks[n]);
+        if (!codec->failed && marks[n].state != MARK_NONE && marks[n].maker.node != n)
+            codec_refuse(codec, name, "is the mark of another node");
     }
     codec_leave(codec, &in);
 }

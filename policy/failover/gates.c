@@ -208,11 +208,11 @@ static void judge_pace(const struct service *s, const struct turn *turn,
 static void judge_marks(const struct service *s, struct gate *gate)
 {
     gate->known = true;
-    gate->value = glass_count(s, 0);
+    gate->value = glass_count(s);
     gate->open = gate->value == 0;
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (s->marks[r].state != MARK_NONE)
-            gate->observer = s->marks[r].maker.node;
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        if (s->marks[n].state != MARK_NONE)
+            gate->observer = n;
 }
 
 /* A switchover leaves a writer that is well, at a person's word: no votes, but its guard's own confirmation, since

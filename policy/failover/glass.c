@@ -43,6 +43,15 @@
  * A mark ends only by a chosen ledger that says so; each node that learns of that forgets it. Two glasses broken in two
  * regions are two marks, each barring the other: at contact each hears that the other is open, and one or both are
  * shut.
+ *
+ * Two coordinators of one region that don't hear each other may both break it there, and both hold the same database
+ * open. Neither ends for the other's end: whoever is deaf to that would go on opening what its fellow has shut. So
+ * there are two marks, and the makers see to it that one is left (glass_fellow): as soon as it hears the other's, the maker
+ * of the younger gives it up, and shuts for good before it stands back; the database that the older holds is away for as
+ * long as its maker takes to see that. The same where the region was granted its lease before the second mark was heard
+ * of. And as soon as the one is given up for another region, or at a person's word, so is the other, whoever told; not
+ * where it was given up for nobody, since that maker's store is lost: the other goes on. A reconciliation that keeps the region waits until one is left; one that doesn't,
+ * until all are shut (reconcile.c).
  */
 #include "policy/quorum/majority.h"
 #include "policy/service.h"
@@ -54,13 +63,13 @@
 
 static struct mark *own_mark(struct service *s)
 {
-    struct mark *m = &s->marks[s->home];
+    struct mark *m = &s->marks[s->guard.self.node];
     return m->state != MARK_NONE && instance_equal(m->maker, s->guard.self) ? m : NULL;
 }
 
 const struct mark *glass_own(const struct service *s)
 {
-    const struct mark *m = &s->marks[s->home];
+    const struct mark *m = &s->marks[s->guard.self.node];
     return m->state != MARK_NONE && instance_equal(m->maker, s->guard.self) ? m : NULL;
 }
 
@@ -72,9 +81,9 @@ bool glass_stands(const struct service *s)
 
 const struct mark *glass_find(const struct service *s, uint64_t mark)
 {
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (s->marks[r].state != MARK_NONE && s->marks[r].id == mark)
-            return &s->marks[r];
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        if (s->marks[n].state != MARK_NONE && s->marks[n].id == mark)
+            return &s->marks[n];
     return NULL;
 }
 
@@ -84,27 +93,48 @@ bool glass_may_stand(const struct service *s, const struct ledger *l, uint64_t m
     return mark != 0 && !ledger_is_reconciled(l, mark) && (m == NULL || m->state == MARK_STANDS);
 }
 
-uint8_t glass_count(const struct service *s, uint64_t mark)
+uint8_t glass_count(const struct service *s)
 {
     uint8_t count = 0;
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        count = (uint8_t)(count + (s->marks[r].state != MARK_NONE && (mark == 0 || s->marks[r].id != mark)));
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        count = (uint8_t)(count + (s->marks[n].state != MARK_NONE));
     return count;
+}
+
+bool glass_is_alone(const struct service *s, const struct turn *turn, uint64_t mark)
+{
+    const struct mark *own = glass_find(s, mark);
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+        const struct mark *m = &s->marks[n];
+        bool over = m->state == MARK_SHUT || (m->state != MARK_NONE && glass_maker_lost(s, turn, m));
+        bool rests = own != NULL && m->region == own->region && over;
+        if (m->state != MARK_NONE && (mark == 0 || m->id != mark) && !rests)
+            return false;
+    }
+    return true;
 }
 
 const struct mark *glass_bars(const struct service *s, region_id region)
 {
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (r != region && s->marks[r].state != MARK_NONE &&
-            !(s->marks[r].state == MARK_SHUT && s->marks[r].yields == region))
-            return &s->marks[r];
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+        const struct mark *m = &s->marks[n];
+        bool for_fellow = mark_rests(m) && mark_of_region(s->marks, m->region) != m; /* which bars, or not */
+        bool yielded = (m->state == MARK_SHUT && m->yields == region) || for_fellow;
+        if (m->state != MARK_NONE && m->region != region && !yielded)
+            return m;
+    }
     return NULL;
 }
 
 bool glass_is_tended(const struct service *s, const struct turn *turn)
 {
-    const struct mark *m = &s->marks[s->home];
-    return m->state == MARK_STANDS && m->maker.node != turn_self(turn) && turn_heard(turn, m->maker.node);
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct mark *m = &s->marks[n];
+        bool stands = n != turn_self(turn) && m->state == MARK_STANDS && m->region == s->home;
+        if (stands && turn_heard(turn, n) && !glass_maker_lost(s, turn, m))
+            return true;
+    }
+    return false;
 }
 
 static struct note *note_mark(struct service *s, struct turn *turn, enum note_kind kind, const struct mark *m)
@@ -140,11 +170,11 @@ void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
         turn->config->region_of[told->maker.node] != told->region)
         return;
     const struct ledger *l = service_ledger(s);
-    struct mark *m = &s->marks[told->region];
+    struct mark *m = &s->marks[told->maker.node];
     bool ended = l != NULL && ledger_is_reconciled(l, told->id);
     if (ended)
         return;
-    if (m == own_mark(s)) { /* another of our region is about the same database */
+    if (m == own_mark(s)) { /* or one of a former store's, which ours has taken the place of */
         hear_own(s, turn, told);
         return;
     }
@@ -173,12 +203,12 @@ void glass_hear(struct service *s, struct turn *turn, const struct mark *told)
 
 struct mark glass_tell(struct service *s)
 {
-    for (region_id i = 1; i <= POLICY_REGIONS_MAX; i++) {
-        region_id r = (region_id)((s->mark_told + i) % POLICY_REGIONS_MAX);
-        if (s->marks[r].state == MARK_NONE)
+    for (node_id i = 1; i <= POLICY_NODES_MAX; i++) {
+        node_id n = (node_id)((s->mark_told + i) % POLICY_NODES_MAX);
+        if (s->marks[n].state == MARK_NONE)
             continue;
-        s->mark_told = r;
-        return s->marks[r];
+        s->mark_told = n;
+        return s->marks[n];
     }
     return (struct mark){ .state = MARK_NONE };
 }
@@ -186,8 +216,8 @@ struct mark glass_tell(struct service *s)
 static void forget_reconciled(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
-    for (region_id r = 0; l != NULL && r < POLICY_REGIONS_MAX; r++) {
-        struct mark *m = &s->marks[r];
+    for (node_id n = 0; l != NULL && n < POLICY_NODES_MAX; n++) {
+        struct mark *m = &s->marks[n];
         if (m->state == MARK_NONE || !ledger_is_reconciled(l, m->id))
             continue;
         note_mark(s, turn, NOTE_MARK_ENDED, m);
@@ -412,8 +442,12 @@ static void work(struct service *s, struct turn *turn)
 
 static void give_way(struct service *s, struct turn *turn, const struct mark *m)
 {
+    if (m->state != MARK_STANDS)
+        return;
     region_id region = REGION_NONE;
-    node_id to = m->state == MARK_STANDS ? glass_rival(s, turn, &region) : NODE_NONE;
+    node_id to = glass_rival(s, turn, &region);
+    if (to == NODE_NONE)
+        to = glass_fellow(s, turn, &region);
     if (to != NODE_NONE)
         glass_give(s, turn, to, region);
 }
@@ -431,12 +465,12 @@ void glass_run(struct service *s, struct turn *turn)
         work(s, turn);
 }
 
-void glass_init(struct service *s, const struct turn *turn, const struct mark marks[POLICY_REGIONS_MAX])
+void glass_init(struct service *s, const struct turn *turn, const struct mark marks[POLICY_NODES_MAX])
 {
     s->glass.rival = REGION_NONE;
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        s->marks[r] = marks[r];
-    const struct mark *m = &s->marks[s->home];
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        s->marks[n] = marks[n];
+    const struct mark *m = &s->marks[turn_self(turn)];
     struct instance self = { turn->config->instance, turn_self(turn) };
     if (m->state != MARK_NONE && instance_equal(m->maker, self))
         s->glass.on_disk = m->state;
@@ -465,7 +499,7 @@ static enum order_answer judge(const struct service *s, const struct turn *turn)
     const struct pending_order *o = &s->order;
     if (o->from != turn_self(turn) || !s->guard.mine || o->order.to != s->home)
         return ANSWER_NOT_HERE;
-    if (glass_count(s, 0) != 0)
+    if (glass_count(s) != 0)
         return ANSWER_MARKED;
     if (hears_a_majority(s, turn))
         return ANSWER_QUORUM;
@@ -487,7 +521,7 @@ static void make_mark(struct service *s, struct turn *turn)
         l = &accepted->ledger;
     const struct database_facts *facts = &s->health.sightings[s->home][turn_self(turn)].facts;
     o->operation = turn_random(turn) | 1u;
-    s->marks[s->home] = (struct mark){
+    s->marks[turn_self(turn)] = (struct mark){
         .state = MARK_STANDS,
         .id = o->operation,
         .maker = s->guard.self,
@@ -505,7 +539,7 @@ static void make_mark(struct service *s, struct turn *turn)
     };
     s->glass = (struct glass){ .attempt = s->glass.attempt, .ask_at = turn->now, .rival = REGION_NONE };
     *turn->persist = true;
-    note_mark(s, turn, NOTE_MARK_MADE, &s->marks[s->home])->detail = o->order.by;
+    note_mark(s, turn, NOTE_MARK_MADE, own_mark(s))->detail = o->order.by;
 }
 
 void glass_order_take(struct service *s, struct turn *turn)

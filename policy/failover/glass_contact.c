@@ -141,3 +141,40 @@ node_id glass_rival(struct service *s, struct turn *turn, region_id *region)
     *region = turn->config->region_of[leads];
     return leads;
 }
+
+/* ---- of our own region ---- */
+
+bool glass_maker_lost(const struct service *s, const struct turn *turn, const struct mark *m)
+{
+    node_id n = m->maker.node;
+    if (n == turn_self(turn))
+        return !instance_equal(s->guard.self, m->maker);
+    return has_news(s, turn, n) && !instance_equal(s->remotes[n].instance, m->maker);
+}
+
+/* It holds the same database: the older mark's maker, who is heard (else it may be dead, and the database away with it if
+ * we gave up); or the guard that was granted the region's lease since. */
+static bool holds_ours(const struct service *s, const struct turn *turn, const struct mark *own, node_id n)
+{
+    const struct mark *m = &s->marks[n];
+    const struct ledger *l = service_ledger(s);
+    bool by_mark = m->state == MARK_STANDS && m->region == s->home && has_news(s, turn, n) && mark_is_older(m, own) &&
+                   !glass_maker_lost(s, turn, m);
+    bool by_lease = l != NULL && l->writer == s->home && l->guard.node == n && l->guard_epoch > own->epoch &&
+                    is_heard_open(s, turn);
+    return by_mark || by_lease;
+}
+
+node_id glass_fellow(const struct service *s, const struct turn *turn, region_id *region)
+{
+    const struct mark *own = glass_own(s);
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct mark *m = &s->marks[n];
+        bool given = m->state > MARK_STANDS && m->region == s->home && m->yields != s->home && m->yields != REGION_NONE;
+        if (n == turn_self(turn) || (!given && !holds_ours(s, turn, own, n)))
+            continue;
+        *region = given ? m->yields : s->home;
+        return n;
+    }
+    return NODE_NONE;
+}

@@ -9,6 +9,7 @@
  *   writer is another or none; anything else                             SHUT, and look again for ever
  *   another guard of our region is named                                 nothing: it is not ours
  *   our own mark stands (glass.c)                                        HOLD, by a person's word alone
+ *   another coordinator's of our region does, and is heard               nothing: it is not ours
  *   another region's mark stands                                         what is open under its lease stays so,
  *                                                                        nothing is opened, and what nobody
  *                                                                        holds open is shut
@@ -212,12 +213,15 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
     bool named = l != NULL && named_writer(s, l);
+    const struct mark *own = glass_own(s);
     if (glass_stands(s))
         return glass_wants(s);
-    if (glass_own(s) != NULL && !named)
-        return ACT_FENCE_SHUT;
-    if (glass_is_tended(s, turn))
+    /* Another coordinator of our region looks after the database by its own mark, or got its lease. */
+    bool rests = own != NULL && mark_rests(own);
+    if ((own == NULL || rests) && glass_is_tended(s, turn))
         return ACT_COMPARE;
+    if (own != NULL && !named && !(rests && l != NULL && l->writer == s->home))
+        return ACT_FENCE_SHUT;
     enum act_kind want = wanted_by_ledger(s, turn);
     bool opens = want == ACT_FENCE_HOLD && s->guard.wanted != ACT_FENCE_HOLD;
     bool lets = want == ACT_COMPARE && (named || is_left_open(s, turn));

@@ -37,14 +37,29 @@ static bool skips_fence(const struct pending_order *o)
     return (o->order.skipped_gates >> GATE_FENCE & 1u) != 0;
 }
 
+/* A region's marks are reconciled together: by the maker that holds it open, if there is one, or that was named. */
+static node_id able_maker(const struct service *s, const struct turn *turn, const struct mark *named)
+{
+    node_id able = NODE_NONE;
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        const struct mark *m = &s->marks[n];
+        if (m->state == MARK_NONE || m->region != named->region || !service_able(s, turn, n))
+            continue;
+        if (able == NODE_NONE || m->state < s->marks[able].state || (m == named && m->state == s->marks[able].state))
+            able = n;
+    }
+    return able;
+}
+
 node_id reconcile_executor(const struct service *s, const struct turn *turn)
 {
     const struct pending_order *o = &s->order;
     const struct mark *m = glass_find(s, o->order.operation);
     if (m == NULL)
         return turn_self(turn); /* which says so */
-    if (service_able(s, turn, m->maker.node))
-        return m->maker.node;
+    node_id able = able_maker(s, turn, m);
+    if (able != NODE_NONE)
+        return able;
     if (o->order.to != m->region && (m->state == MARK_SHUT || skips_fence(o)) && turn->may_propose)
         return turn_self(turn);
     return NODE_NONE;
@@ -55,7 +70,36 @@ static bool is_other_side(const struct service *s, const struct ledger *l, regio
 {
     bool between = l->writer == REGION_NONE && (keep == l->operation.to || keep == l->operation.from);
     bool named = keep == l->writer || between;
-    return named || s->marks[keep].state != MARK_NONE;
+    return named || mark_of_region(s->marks, keep) != NULL;
+}
+
+/* Another mark of the region that `mark` is of: about the same database, which may be open as long as any of them is not
+ * known shut. NULL: there is none. */
+static const struct mark *other_of_region(const struct service *s, const struct mark *mark)
+{
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        if (s->marks[n].state != MARK_NONE && s->marks[n].region == mark->region && s->marks[n].id != mark->id)
+            return &s->marks[n];
+    return NULL;
+}
+
+/* The region's other marks end first, one after the other, and each only when its own maker has shut the database and
+ * opens it no more: whatever is kept then, none of them opens beside it. One that lost its store opens nothing by its
+ * mark, but can't say whether the database is shut: that counts where its region is kept, which is shut before the grant
+ * anyway. False: there is one yet. */
+static bool ends_others(struct service *s, struct turn *turn, const struct ledger *l, const struct mark *m)
+{
+    const struct mark *other = other_of_region(s, m);
+    if (other == NULL)
+        return true;
+    bool lost = glass_maker_lost(s, turn, other);
+    bool vouched = skips_fence(&s->order) && (lost || !service_able(s, turn, other->maker.node));
+    bool over = other->state == MARK_SHUT || (s->order.order.to == m->region ? lost : vouched);
+    if (!over)
+        return false;
+    struct ledger goal = ledger_reconcile(l, other->id);
+    order_put_forward(s, turn, &goal);
+    return false;
 }
 
 static void set_aside(struct service *s, struct turn *turn, const struct ledger *l, const struct mark *m)
@@ -75,6 +119,8 @@ static void set_aside(struct service *s, struct turn *turn, const struct ledger 
         order_say(s, turn, ANSWER_GATE, &gate, GATE_FENCE); /* its maker lost its store: nobody can confirm */
         return;
     }
+    if (!ends_others(s, turn, l, m))
+        return; /* their makers hear that it is given up, and shut too */
     o->operation = m->id;
     struct ledger goal = ledger_reconcile(l, m->id);
     order_put_forward(s, turn, &goal);
@@ -86,13 +132,15 @@ static void keep_marked(struct service *s, struct turn *turn, const struct ledge
     struct gate gates[GATE_COUNT];
     uint32_t skipped = o->order.skipped_gates | said_gates(turn, l, m);
     gates_judge(s, turn, o->order.to, false, skipped, NULL, gates);
-    gates[GATE_NO_MARK].open = glass_count(s, m->id) == 0;
+    gates[GATE_NO_MARK].open = glass_is_alone(s, turn, m->id);
     enum gate_id shut = gates_first_shut(gates);
     if (shut != GATE_COUNT) {
         if (o->version == 0)
             order_say(s, turn, ANSWER_GATE, &gates[shut], shut);
         return;
     }
+    if (!ends_others(s, turn, l, m))
+        return;
     if (o->operation == 0)
         o->operation = s->proposed_operation = turn_random(turn) | 1u;
     struct ledger goal = ledger_begin(l, &(struct begin_terms){
@@ -140,12 +188,23 @@ static bool vouches_since(const struct service *s, const struct ledger *l, const
            (op->skipped_gates >> GATE_FENCE & 1u) == 0;
 }
 
+/* Its region is the writer without it: by another mark of that region, reconciled before this one was heard of. */
+static bool is_over_for_fellow(const struct ledger *l, const struct mark *m)
+{
+    return mark_rests(m) && l->writer == m->region;
+}
+
 void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
     uint64_t id = o->order.operation;
-    const struct mark *m = glass_find(s, id);
     bool other_way = id != 0 && operation_moves(l->operation.kind) && l->operation.mark == id;
+    const struct mark *m = glass_find(s, id);
+    const struct mark *own = glass_own(s);
+    if (m != NULL && own != NULL && own->region == m->region && !other_way) {
+        m = own; /* of the region's marks, those of other nodes end first: ends_others() */
+        id = o->order.operation = own->id;
+    }
     bool ended = ledger_is_reconciled(l, id);
     enum order_answer said = ANSWER_COUNT;
     if (ended && o->operation == id) /* set aside, as we put forward */
@@ -161,7 +220,7 @@ void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
     if (said != ANSWER_COUNT) {
         o->version = 0; /* what is chosen says what became of it */
         order_say(s, turn, said, NULL, GATE_COUNT);
-    } else if (o->order.to == m->region) {
+    } else if (o->order.to == m->region && !is_over_for_fellow(l, m)) {
         keep_marked(s, turn, l, m);
     } else {
         set_aside(s, turn, l, m);

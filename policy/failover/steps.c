@@ -105,7 +105,7 @@ static enum gate_id evidence_gate(struct service *s, struct turn *turn)
         not_again |= 1u << GATE_BLAST_RADIUS;
     struct loss_accepted accepted = { l->operation.accepted_loss_bytes, l->operation.accepted_loss_us };
     gates_judge(s, turn, s->home, planned, l->operation.skipped_gates | not_again, &accepted, gates);
-    if (glass_count(s, l->operation.mark) == 0) /* it ends the only mark that there is */
+    if (glass_is_alone(s, turn, l->operation.mark)) /* it ends the only mark by which anything may be open */
         gates[GATE_NO_MARK].open = true;
     /* Our own shut fence may well fail the target's checks. What began to fail only since then is no
      * evidence against it; the database itself is looked at by the compare step. */

@@ -272,8 +272,8 @@ static bool knows_a_mark(struct match *m)
     if (!h->alive)
         return false;
     node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (view.marks[r].state != MARK_NONE)
+    for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+        if (view.marks[n].state != MARK_NONE)
             return true;
     return false;
 }

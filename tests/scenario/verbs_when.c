@@ -341,7 +341,8 @@ static void reconcile_mark_of(struct match *m)
     struct view_service view;
     if (h->alive) {
         node_view(h->node, 0, (struct mono_time){ host_mono(match_world(m), h) }, (struct wall_time){ 0 }, &view);
-        o.operation = view.marks[match_region(m, 1)].id;
+        const struct mark *mark = mark_of_region(view.marks, match_region(m, 1));
+        o.operation = mark != NULL ? mark->id : 0;
     }
     order(m, h, o);
 }

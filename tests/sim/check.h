@@ -117,7 +117,7 @@ void check_cut_off(struct world *world, const struct act *act);
 /* Broken glasses (check_glass.c): what a disk has of them now; a promotion by one; an opening under a lease; gossip
  * leaves, and gets to, a host; a person's order to reconcile. */
 void check_marks(struct world *world, const struct host *host, uint8_t service,
-                 const struct mark marks[POLICY_REGIONS_MAX]);
+                 const struct mark marks[POLICY_NODES_MAX]);
 /* ...a host starts whose disk forgot the last write of its life before. */
 void check_forgot(struct world *world, const struct host *host);
 /* ...a host starts whose store was put back once. */

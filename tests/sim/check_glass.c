@@ -49,9 +49,8 @@ static bool is_mark(const struct truth *t, uint64_t id)
 
 static void made(struct world *w, struct truth *t, const struct host *h, const struct mark *m)
 {
-    t->glasses[h->region] = (struct truth_glass){ .id = m->id, .host = host_index(w, h), .instance = m->maker.id,
-                                                  .epoch = m->epoch, .met_us = TRUTH_NEVER_US,
-                                                  .last_us = TRUTH_NEVER_US };
+    t->glasses[host_index(w, h)] = (struct truth_glass){ .id = m->id, .instance = m->maker.id, .epoch = m->epoch,
+                                                         .met_us = TRUTH_NEVER_US, .last_us = TRUTH_NEVER_US };
     t->mark_ids[t->next_mark] = m->id;
     t->next_mark = (uint8_t)((t->next_mark + 1u) % TRUTH_MARKS);
     w->beyond[BEYOND_RISK] = true;
@@ -77,10 +76,9 @@ static bool is_kept_open(const struct world *w, uint8_t service, const struct ho
 }
 
 /* The maker knows now that what its old disk says is over. */
-static void stood_again(const struct world *w, struct truth *t, uint8_t n, region_id r, const struct mark *m)
+static void stood_again(const struct world *w, struct truth_glass *glass, const struct mark *m)
 {
-    struct truth_glass *glass = &t->glasses[r];
-    if (glass->back_us == 0 || glass->host != n || m->state == MARK_STANDS)
+    if (glass->back_us == 0 || m->state == MARK_STANDS)
         return;
     glass->back_us = 0;
     if (m->state != MARK_NONE)
@@ -89,15 +87,25 @@ static void stood_again(const struct world *w, struct truth *t, uint8_t n, regio
     glass->given_us = w->now_us;
 }
 
-void check_marks(struct world *w, const struct host *h, uint8_t service, const struct mark marks[POLICY_REGIONS_MAX])
+/* Never opened by again, and there is another of its region, which is about the same database. */
+static bool rests(const struct world *w, const struct mark marks[POLICY_NODES_MAX], uint8_t maker)
+{
+    const struct mark *m = &marks[maker];
+    bool fellow = false;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        fellow = fellow || (n != maker && marks[n].state != MARK_NONE && marks[n].region == m->region);
+    return fellow && m->state == MARK_SHUT && (m->yields == m->region || m->yields == REGION_NONE);
+}
+
+void check_marks(struct world *w, const struct host *h, uint8_t service, const struct mark marks[POLICY_NODES_MAX])
 {
     struct truth *t = w->services[service].truth;
     uint8_t n = host_index(w, h);
-    for (region_id r = 0; r < w->options.region_count; r++) {
-        struct truth_known *known = &t->known[n][r];
-        const struct mark *m = &marks[r];
+    for (uint8_t maker = 0; maker < w->host_count; maker++) {
+        struct truth_known *known = &t->known[n][maker];
+        const struct mark *m = &marks[maker];
         uint64_t id = m->state == MARK_NONE ? 0 : m->id;
-        bool own = r == h->region && id != 0 && m->maker.id == h->config.instance;
+        bool own = maker == n && id != 0 && m->maker.id == h->config.instance;
         if (known->id != 0 && id != known->id && !h->store_was_lost && known->instance == h->config.instance &&
             !is_reconciled(t, known->id) && (id == 0 || m->at.us < known->at_us))
             world_break(w, INVARIANT_EVIDENCE, "%s forgets a broken glass that nobody has reconciled", h->name);
@@ -105,13 +113,14 @@ void check_marks(struct world *w, const struct host *h, uint8_t service, const s
             *known = (struct truth_known){ .id = id, .instance = h->config.instance, .at_us = m->at.us,
                                            .since_us = w->now_us, .leased = is_leased(w, service, h),
                                            .kept = is_kept_open(w, service, h), .restarts = h->disk.restarts };
-        known->bars = id != 0 && !(m->state == MARK_SHUT && m->yields == h->region);
-        if (own && t->glasses[r].id != id)
+        known->bars = id != 0 && !(m->state == MARK_SHUT && m->yields == h->region) && !rests(w, marks, maker);
+        struct truth_glass *glass = &t->glasses[maker];
+        if (own && glass->id != id)
             made(w, t, h, m);
-        stood_again(w, t, n, r, m);
+        if (maker == n)
+            stood_again(w, glass, m);
         if (!own)
             continue;
-        struct truth_glass *glass = &t->glasses[r];
         /* What its disk forgot, or the ledger ended, is heard of once more: as given up, and shut anew. */
         if (m->state == MARK_GIVEN && glass->state == MARK_SHUT && (glass->forgot || is_reconciled(t, id)))
             continue;
@@ -130,12 +139,12 @@ void check_forgot(struct world *w, const struct host *h)
 {
     uint8_t n = host_index(w, h);
     for (uint8_t s = 0; s < w->service_count; s++)
-        for (region_id r = 0; r < w->options.region_count; r++) {
+        for (uint8_t maker = 0; maker < w->host_count; maker++) {
             struct truth *t = w->services[s].truth;
-            struct truth_known *known = &t->known[n][r];
-            struct truth_glass *glass = &t->glasses[r];
-            const struct mark *found = &h->disk.durable.services[s].marks[r];
-            bool own = r == h->region && known->id != 0 && glass->id == known->id && glass->host == n;
+            struct truth_known *known = &t->known[n][maker];
+            struct truth_glass *glass = &t->glasses[maker];
+            const struct mark *found = &h->disk.durable.services[s].marks[maker];
+            bool own = maker == n && known->id != 0 && glass->id == known->id;
             bool other = found->state == MARK_NONE || found->id != known->id;
             bool less = own && !other && found->state < glass->state;
             if (known->id == 0 || known->instance != h->disk.instance || (!other && !less))
@@ -157,9 +166,9 @@ void check_went_back(struct world *w, const struct host *h)
 {
     uint8_t n = host_index(w, h);
     for (uint8_t s = 0; s < w->service_count; s++) {
-        struct truth_glass *glass = &w->services[s].truth->glasses[h->region];
-        const struct mark *found = &h->disk.durable.services[s].marks[h->region];
-        if (glass->id == 0 || glass->host != n || glass->instance != h->disk.instance)
+        struct truth_glass *glass = &w->services[s].truth->glasses[n];
+        const struct mark *found = &h->disk.durable.services[s].marks[n];
+        if (glass->id == 0 || glass->instance != h->disk.instance)
             continue;
         bool found_it = found->state != MARK_NONE && found->id == glass->id;
         glass->forgot = glass->forgot || !found_it;
@@ -178,19 +187,14 @@ void check_told(struct world *w, const struct host *h, const struct message *m)
 {
     const struct mark *told = &m->as.gossip.mark;
     if (m->kind != MESSAGE_GOSSIP || m->service >= w->service_count || told->state == MARK_NONE ||
-        told->region != h->region || told->maker.id != h->config.instance || h->disk.forgot)
+        told->maker.node != host_index(w, h) || told->maker.id != h->config.instance || h->disk.forgot)
         return;
-    const struct mark *kept = &h->disk.durable.services[m->service].marks[h->region];
+    const struct mark *kept = &h->disk.durable.services[m->service].marks[host_index(w, h)];
     if (kept->id != told->id || kept->state < told->state)
         world_break(w, INVARIANT_EVIDENCE, "%s tells of a mark what is not on its disk", h->name);
 }
 
 /* ---- acts ---- */
-
-static bool stands(const struct truth *t, region_id r)
-{
-    return t->glasses[r].id != 0 && t->glasses[r].state == MARK_STANDS;
-}
 
 /* For how long what was asked for may still be done: giving a mark up overtakes nothing that is under way. */
 static int64_t act_takes_us(const struct world *w)
@@ -201,10 +205,9 @@ static int64_t act_takes_us(const struct world *w)
 /* The act was asked for while the mark stood. */
 static bool covered_by_mark(const struct world *w, const struct truth *t, const struct host *h)
 {
-    const struct truth_glass *g = &t->glasses[h->region];
+    const struct truth_glass *g = &t->glasses[host_index(w, h)];
     bool just_given = g->state != MARK_STANDS && w->now_us - g->given_us <= act_takes_us(w);
-    return g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance &&
-           (stands(t, h->region) || just_given);
+    return g->id != 0 && g->instance == h->config.instance && (g->state == MARK_STANDS || just_given);
 }
 
 bool truth_held_by_mark(const struct world *w, uint8_t service, const struct host *h)
@@ -215,14 +218,19 @@ bool truth_held_by_mark(const struct world *w, uint8_t service, const struct hos
 bool truth_is_marked(const struct world *w, uint8_t service, region_id r)
 {
     const struct truth *t = w->services[service].truth;
-    const struct truth_glass *g = &t->glasses[r];
-    return g->id != 0 && (g->state != MARK_SHUT || !is_reconciled(t, g->id));
+    bool marked = false;
+    for (uint8_t n = 0; n < w->host_count; n++) {
+        const struct truth_glass *g = &t->glasses[n];
+        bool of_region = g->id != 0 && w->hosts[n].region == r;
+        marked = marked || (of_region && (g->state != MARK_SHUT || !is_reconciled(t, g->id)));
+    }
+    return marked;
 }
 
 /* An old disk's mark: it went by it too soon; or nobody told it better, and it can't know. */
 static void check_stood_again(struct world *w, const struct truth *t, const struct host *h)
 {
-    const struct truth_glass *g = &t->glasses[h->region];
+    const struct truth_glass *g = &t->glasses[host_index(w, h)];
     int64_t back_us = g->back_us;
     if (back_us == 0)
         return;
@@ -248,7 +256,7 @@ void check_glass_promotion(struct world *w, const struct host *h, const struct a
 {
     const struct truth *t = w->services[act->key.service].truth;
     check_stood_again(w, t, h);
-    if (!covered_by_mark(w, t, h) || t->glasses[h->region].id != act->key.operation)
+    if (!covered_by_mark(w, t, h) || t->glasses[host_index(w, h)].id != act->key.operation)
         world_break(w, INVARIANT_EVIDENCE, "%s promotes by a broken glass that is not on its disk", h->name);
 }
 
@@ -260,12 +268,14 @@ void check_barred(struct world *w, const struct host *h, const struct act *act)
     const struct truth *t = w->services[act->key.service].truth;
     if (w->services[act->key.service].policy.fence != FENCE_ENFORCED)
         return;
-    for (region_id r = 0; r < w->options.region_count; r++) {
-        const struct truth_known *known = &t->known[host_index(w, h)][r];
+    for (uint8_t maker = 0; maker < w->host_count; maker++) {
+        const struct truth_known *known = &t->known[host_index(w, h)][maker];
+        region_id r = w->hosts[maker].region;
         bool goes_on = known->leased || (known->kept && known->restarts == h->disk.restarts);
         bool found = known->bars && !goes_on && known->instance == h->config.instance;
-        const struct truth_glass *g = &t->glasses[r];
-        bool shut = g->id == known->id && g->state == MARK_SHUT && g->yields == h->region; /* and told */
+        const struct truth_glass *g = &t->glasses[maker];
+        bool yielded = g->yields == h->region || g->yields == r || g->yields == REGION_NONE;
+        bool shut = g->id == known->id && g->state == MARK_SHUT && yielded; /* and told */
         if (r != h->region && found && !shut && !h->store_was_lost && !is_reconciled(t, known->id))
             world_break(w, INVARIANT_LEASE, "%s opens its database, and its disk shows that the glass was broken "
                                             "for %s",
@@ -289,9 +299,9 @@ void check_met(struct world *w, const struct host *h, uint8_t from, const struct
     if (m->service >= w->service_count)
         return;
     struct truth *t = w->services[m->service].truth;
-    struct truth_glass *g = &t->glasses[h->region];
+    struct truth_glass *g = &t->glasses[host_index(w, h)];
     const struct host *other = &w->hosts[from];
-    bool maker = g->id != 0 && g->host == host_index(w, h) && g->instance == h->config.instance;
+    bool maker = g->id != 0 && g->instance == h->config.instance;
     if (m->kind == MESSAGE_GOSSIP && maker && other != h)
         was_told(w, g, m);
     if (m->kind != MESSAGE_GOSSIP || !maker || other->region == h->region || !m->as.gossip.guard)
@@ -309,22 +319,30 @@ void check_met(struct world *w, const struct host *h, uint8_t from, const struct
 
 /* Two write, and one of them by a mark: the maker has heard the other for as long as hearing, asking for a lease and
  * shutting may take them. */
-static const struct host *late_by(const struct world *w, const struct truth *t, uint8_t service, region_id marked,
-                                  region_id other)
+static bool is_late(const struct world *w, const struct truth *t, uint8_t service, const struct host *h,
+                    region_id other)
 {
-    const struct truth_glass *g = &t->glasses[marked];
+    const struct truth_glass *g = &t->glasses[host_index(w, h)];
     if (g->id == 0 || g->met != other || g->met_us == TRUTH_NEVER_US)
-        return NULL;
-    const struct host *h = &w->hosts[g->host];
+        return false;
     const struct service_policy *policy = &h->config.services[service];
     int64_t lease = t->top > 0 ? t->chosen[t->top].longest_lease_us : policy->lease_us;
     int64_t takes = lease + 10 * h->config.heartbeat_us + 2 * policy->fence_budget_us +
                     8 * (w->act_us[ACT_FENCE_SHUT] + w->act_us[ACT_FENCE_HOLD]) + 4 * truth_slack_us(w);
     int64_t since = h->trouble_until_us > g->met_us ? h->trouble_until_us : g->met_us;
-    since = t->silent_us[marked] > since ? t->silent_us[marked] : since;
+    since = t->silent_us[h->region] > since ? t->silent_us[h->region] : since;
     bool together = w->now_us - g->last_us <= APART_BEATS * h->config.heartbeat_us;
     bool able = h->alive && !host_stands(h) && h->config.instance == g->instance && h->guard_ready && !h->store_failed;
-    return together && able && w->now_us - since > truth_longest_us(h, takes) ? h : NULL;
+    return together && able && w->now_us - since > truth_longest_us(h, takes);
+}
+
+static const struct host *late_by(const struct world *w, const struct truth *t, uint8_t service, region_id marked,
+                                  region_id other)
+{
+    for (uint8_t n = 0; n < w->host_count; n++)
+        if (w->hosts[n].region == marked && is_late(w, t, service, &w->hosts[n], other))
+            return &w->hosts[n];
+    return NULL;
 }
 
 const struct host *truth_glass_late(const struct world *w, uint8_t service, region_id a, region_id b)
@@ -344,28 +362,58 @@ void check_reconcile_ordered(struct world *w, uint8_t service, const struct orde
     t->next_reconcile = (uint8_t)((t->next_reconcile + 1u) % TRUTH_MARKS);
 }
 
-static bool was_ordered(const struct truth *t, uint64_t mark, bool keeps_marked, region_id region)
+static const struct truth_glass *find_glass(const struct truth *t, uint64_t mark)
+{
+    for (uint8_t n = 0; n < POLICY_NODES_MAX; n++)
+        if (mark != 0 && t->glasses[n].id == mark)
+            return &t->glasses[n];
+    return NULL;
+}
+
+/* What is said of one mark of a region is said of all that there are of it. */
+static bool is_about(const struct world *w, const struct truth *t, const struct truth_reconcile *said, uint64_t mark)
+{
+    const struct truth_glass *a = find_glass(t, said->mark);
+    const struct truth_glass *b = find_glass(t, mark);
+    bool same_region = a != NULL && b != NULL && w->hosts[a - t->glasses].region == w->hosts[b - t->glasses].region;
+    return mark != 0 && (said->mark == mark || same_region);
+}
+
+/* Where its region is kept, a mark is ended by the grant; and before it where another's of that region is granted, if it
+ * was known shut by then, or its maker's store was lost. */
+static bool was_ordered(const struct world *w, const struct truth *t, uint64_t mark, bool granted)
+{
+    const struct truth_glass *g = find_glass(t, mark);
+    region_id region = g != NULL ? w->hosts[g - t->glasses].region : REGION_NONE;
+    for (size_t i = 0; i < TRUTH_MARKS; i++) {
+        bool keeps = t->reconciles[i].keep == region;
+        bool lost = g != NULL && w->hosts[g - t->glasses].disk.instance != g->instance;
+        bool rests = keeps && g != NULL && (g->state == MARK_SHUT || lost) && t->reconciles[i].mark != 0;
+        if (is_about(w, t, &t->reconciles[i], mark) && (keeps == granted || rests))
+            return true;
+    }
+    return false;
+}
+
+static bool was_vouched(const struct world *w, const struct truth *t, uint64_t mark)
 {
     for (size_t i = 0; i < TRUTH_MARKS; i++)
-        if (t->reconciles[i].mark == mark && mark != 0 && (t->reconciles[i].keep == region) == keeps_marked)
+        if (is_about(w, t, &t->reconciles[i], mark) && t->reconciles[i].vouched)
             return true;
     return false;
 }
 
-static bool was_vouched(const struct truth *t, uint64_t mark)
+/* A coordinator of the region whose disk says that it may open without a lease, as the disk of the granted one shows too.
+ * Only one that lost its store can't. NULL: none. */
+static const struct host *may_open(const struct world *w, const struct truth *t, region_id region, node_id granted)
 {
-    for (size_t i = 0; i < TRUTH_MARKS; i++)
-        if (t->reconciles[i].mark == mark && t->reconciles[i].vouched)
-            return true;
-    return false;
-}
-
-static region_id region_of_mark(const struct truth *t, uint64_t mark)
-{
-    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (t->glasses[r].id == mark)
-            return r;
-    return REGION_NONE;
+    for (uint8_t n = 0; n < w->host_count; n++) {
+        const struct truth_glass *g = &t->glasses[n];
+        bool stands = g->id != 0 && g->state == MARK_STANDS && w->hosts[n].disk.instance == g->instance;
+        if (w->hosts[n].region == region && stands && t->known[granted][n].id == g->id)
+            return &w->hosts[n];
+    }
+    return NULL;
 }
 
 /* The list of reconciled marks goes on from value to value: at most one joins, in front. */
@@ -387,19 +435,21 @@ void check_reconciled(struct world *w, uint8_t service, const struct ledger *bef
     if (mark == before->reconciled[0] || mark == 0)
         return;
     bool keeps = l->operation.phase == PHASE_GRANTED && l->operation.mark == mark && before->writer == REGION_NONE;
-    if (!was_ordered(t, mark, keeps, region_of_mark(t, mark)))
+    if (!was_ordered(w, t, mark, keeps))
         world_break(w, INVARIANT_EVIDENCE, "a broken glass is reconciled as nobody has ordered");
     if (!keeps)
         return;
-    region_id marked = region_of_mark(t, mark);
-    const struct truth_glass *g = marked != REGION_NONE ? &t->glasses[marked] : NULL;
-    /* Whichever of its coordinators is granted. Only a maker that lost its store can open by the mark no more. */
-    if (g != NULL && g->state == MARK_STANDS && w->hosts[g->host].disk.instance == g->instance)
-        world_break(w, INVARIANT_LEASE, "the marked side is granted, and its maker's disk says that it may open "
-                                        "without a lease");
+    const struct truth_glass *g = find_glass(t, mark);
+    region_id marked = g != NULL ? w->hosts[g - t->glasses].region : REGION_NONE;
+    /* Whichever of its coordinators is granted. */
+    const struct host *opens = may_open(w, t, marked, l->guard.node);
+    if (opens != NULL)
+        world_break(w, INVARIANT_LEASE, "the marked side is granted, and the disk of %s says that it may open without "
+                                        "a lease",
+                    opens->name);
     bool skipped = (before->operation.skipped_gates >> GATE_FENCE & 1u) != 0;
     bool same_database = w->hosts[before->guard.node].region == marked; /* which its maker has shut: above */
-    if (g != NULL && skipped && before->guard_epoch > g->epoch && !same_database && !was_vouched(t, mark))
+    if (g != NULL && skipped && before->guard_epoch > g->epoch && !same_database && !was_vouched(w, t, mark))
         world_break(w, INVARIANT_LEASE, "the marked side is granted at a person's word that the other is dead, which "
                                         "was said before that one was named");
     for (uint64_t v = t->top; v > 0; v--) { /* the outgoing guard, in its own epoch */

@@ -305,12 +305,12 @@ static bool maker_is_mute(const struct world *w, const struct mark *mark)
 static void check_reconciled_all(struct world *w, uint8_t service, const bool lost[POLICY_REGIONS_MAX])
 {
     for (uint8_t n = 0; n < w->host_count; n++)
-        for (region_id r = 0; r < w->options.region_count; r++)
+        for (uint8_t maker = 0; maker < w->host_count; maker++)
             if (has_quorum(w, n, lost) && may_propose(&w->hosts[n]) &&
-                w->hosts[n].disk.durable.services[service].marks[r].state != MARK_NONE &&
-                !maker_is_mute(w, &w->hosts[n].disk.durable.services[service].marks[r]))
-                world_break(w, INVARIANT_CONVERGES, "%s still shows the broken glass of %s", w->hosts[n].name,
-                            truth_region(w, r));
+                w->hosts[n].disk.durable.services[service].marks[maker].state != MARK_NONE &&
+                !maker_is_mute(w, &w->hosts[n].disk.durable.services[service].marks[maker]))
+                world_break(w, INVARIANT_CONVERGES, "%s still shows the glass that was broken at %s", w->hosts[n].name,
+                            w->hosts[maker].name);
 }
 
 void check_rest(struct world *w, const bool lost[POLICY_REGIONS_MAX])

@@ -54,8 +54,8 @@ static const struct mark *shown_mark(const struct world *w, uint8_t service, reg
 {
     for (uint8_t n = 0; n < w->host_count; n++)
         for (region_id r = 0; r < w->options.region_count && w->hosts[n].alive; r++) {
-            const struct mark *m = &w->hosts[n].disk.durable.services[service].marks[r];
-            if (m->state != MARK_NONE && (!only || r == region))
+            const struct mark *m = mark_of_region(w->hosts[n].disk.durable.services[service].marks, r);
+            if (m != NULL && (!only || r == region))
                 return m;
         }
     return NULL;
@@ -338,7 +338,7 @@ static bool reconciles(struct world *w, uint8_t service, const struct mark *m, r
     if (whatever && m->region != keep && !world_acknowledges(w, service, m->region))
         o.skipped_gates = 1u << GATE_FENCE;
     for (uint8_t n = 0; n < w->host_count; n++)
-        if (is_able(&w->hosts[n]) && w->hosts[n].disk.durable.services[service].marks[m->region].id == m->id)
+        if (is_able(&w->hosts[n]) && w->hosts[n].disk.durable.services[service].marks[m->maker.node].id == m->id)
             return person_orders(w, &w->hosts[n], service, &o);
     return false;
 }

@@ -79,12 +79,11 @@ struct truth_answer {
     enum order_kind kind;
 };
 
-/* A broken glass, by region, as its maker's disk has it. */
+/* A broken glass, by maker, as that one's disk has it. */
 struct truth_glass {
     uint64_t id;               /* 0: none ever */
     uint64_t instance;
     uint64_t epoch;            /* of the register as its maker knew it then */
-    uint8_t host;
     enum mark_state state;
     region_id yields;
     bool forgot;               /* its maker's disk went back to before it */
@@ -96,7 +95,7 @@ struct truth_glass {
     int64_t met_us, last_us;   /* ...since when without a silence, and last */
 };
 
-/* A mark on a host's disk, by region. */
+/* A mark on a host's disk, by maker. */
 struct truth_known {
     uint64_t id;
     uint64_t instance;         /* of the host then */
@@ -142,8 +141,8 @@ struct truth {
     struct truth_loss losses[TRUTH_LOSSES];
     uint8_t next_loss;
     /* Broken glasses (check_glass.c). */
-    struct truth_glass glasses[POLICY_REGIONS_MAX];
-    struct truth_known known[POLICY_NODES_MAX][POLICY_REGIONS_MAX];
+    struct truth_glass glasses[POLICY_NODES_MAX];
+    struct truth_known known[POLICY_NODES_MAX][POLICY_NODES_MAX];
     struct truth_reconcile reconciles[TRUTH_MARKS];
     uint64_t mark_ids[TRUTH_MARKS];
     uint8_t next_reconcile, next_mark;
