@@ -74,7 +74,7 @@ enum fault_kind {
     HIT_TICK,             /* one: host; bits: items; value 1: of the last operation, whatever runs */
     HIT_ANSWER,           /* one: host; value: enum order_kind; bits 1: for what is not proposed any more */
     HIT_GLASS,            /* one: region; a person breaks the glass there, if the others' databases are dead; bits 1:
-                             whatever they are */
+                             whatever they are; 2: at its last coordinator */
     HIT_RECONCILE,        /* other: region; a person reconciles what is shown, and keeps that; bits 1: at its word that
                              the marked database is dead */
     HIT_COUNT

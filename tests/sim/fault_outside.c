@@ -362,7 +362,8 @@ static bool tick(struct strike *k)
 
 static bool break_glass(struct strike *k)
 {
-    return person_breaks(k->world, k->fault->service, strike_region(k), (k->fault->bits & 1u) != 0);
+    return person_breaks(k->world, k->fault->service, strike_region(k), (k->fault->bits & 2u) != 0,
+                         (k->fault->bits & 1u) != 0);
 }
 
 static bool reconcile(struct strike *k)

@@ -293,7 +293,8 @@ static void say_outside(struct speaker *s)
         break;
     case HIT_REJOIN: say(s, "a person makes %s a standby again where that is right", region_one(s)); break;
     case HIT_GLASS:
-        say(s, "a person breaks the glass for %s%s", region_one(s), f->bits & 1u ? ", whatever the others do" : "");
+        say(s, "a person breaks the glass for %s%s%s", region_one(s), f->bits & 2u ? " at its last coordinator" : "",
+            f->bits & 1u ? ", whatever the others do" : "");
         break;
     case HIT_RECONCILE:
         say(s, "a person reconciles what is shown, keeping %s%s", region_other(s),

@@ -31,6 +31,38 @@ static void strike_the_marked(struct brew *b, int64_t at, uint8_t marked)
     f->value = f->kind == HIT_DISK_SLOW ? brew_ms(b, 100, 4000) : draw_small(d, 1, 4);
 }
 
+static uint8_t second_of(struct brew *b, uint8_t region)
+{
+    region_id region_of[POLICY_NODES_MAX];
+    uint8_t count = fault_hosts(&b->mix->options, region_of);
+    for (uint8_t n = b->mix->options.region_count; n < count; n++)
+        if (region_of[n] == region)
+            return n;
+    return NODE_NONE;
+}
+
+/* The region's two coordinators don't hear each other, for shorter or longer than the rest takes, and another person
+ * breaks the glass at the other one. */
+static void break_both(struct brew *b, int64_t breaks, uint8_t marked, int64_t for_us)
+{
+    struct draw *d = b->draw;
+    uint8_t second = second_of(b, marked);
+    if (second == NODE_NONE)
+        return;
+    bool alone = draw_percent(d, 20); /* it hears nobody else either */
+    for (uint8_t n = 0; n < b->mix->options.region_count; n++)
+        for (unsigned way = 0; way < 2 && (n == marked || alone); way++) {
+            if (n == marked && way == 1 && draw_percent(d, 20))
+                continue;
+            struct fault *f = brew_add(b, HIT_LINK, breaks - brew_ms(b, 500, 3000), for_us);
+            f->one = way == 0 ? n : second;
+            f->other = way == 0 ? second : n;
+        }
+    struct fault *f = brew_add(b, HIT_GLASS, breaks + brew_ms(b, 0, 5000), 0);
+    f->one = marked;
+    f->bits = 2 | (draw_percent(d, 40) ? 1u : 0);
+}
+
 void brew_glass(struct brew *b, int64_t at)
 {
     struct draw *d = b->draw;
@@ -53,6 +85,8 @@ void brew_glass(struct brew *b, int64_t at)
         f->one = brew_serving_region(b);
         f->bits = 1;
     }
+    if (draw_percent(d, 40))
+        break_both(b, breaks, marked, draw_percent(d, 50) ? out : out + brew_ms(b, 5000, 120000));
     int64_t met = at + (out > longer ? out : longer);
     if (draw_percent(d, 40))
         strike_the_marked(b, met - brew_ms(b, 0, 5000), draw_percent(d, 60) ? marked : brew_host(b));

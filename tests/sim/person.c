@@ -272,6 +272,15 @@ static struct host *able_guard(struct world *w, region_id region)
     return NULL;
 }
 
+static struct host *last_guard(struct world *w, region_id region)
+{
+    for (uint8_t n = w->host_count; n > 0; n--)
+        if (node_in(w->hosts[n - 1].config.services[0].regions[region].guards, n - 1) && w->hosts[n - 1].alive &&
+            !host_stands(&w->hosts[n - 1]))
+            return &w->hosts[n - 1];
+    return NULL;
+}
+
 /* To the region with the most, of those that can be worked. */
 static region_id best_region(struct world *w, uint8_t service)
 {
@@ -316,9 +325,9 @@ static bool is_dead(const struct world *w, uint8_t service, region_id r)
     return !w->options.policy.regions[r].serves || w->region_dead[r] || !db->up || db->in_recovery;
 }
 
-bool person_breaks(struct world *w, uint8_t service, region_id region, bool whatever)
+bool person_breaks(struct world *w, uint8_t service, region_id region, bool last, bool whatever)
 {
-    struct host *h = able_guard(w, region);
+    struct host *h = last ? last_guard(w, region) : able_guard(w, region);
     bool dead = true;
     for (region_id r = 0; r < w->options.region_count; r++)
         dead = dead && (r == region || is_dead(w, service, r));

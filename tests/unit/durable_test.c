@@ -21,10 +21,10 @@ static void use_example(void)
     CU_ASSERT_FATAL(codec_names_finish(&names, &fault));
 }
 
-static void dice_mark_of(struct dice *dice, struct durable_service *service, region_id region)
+static void dice_mark_of(struct dice *dice, struct durable_service *service, node_id maker)
 {
-    dice_mark(dice, &names, &service->marks[region]);
-    service->marks[region].region = region;
+    dice_mark(dice, &names, &service->marks[maker]);
+    service->marks[maker].maker.node = maker;
 }
 
 static void dice_durable(struct dice *dice, struct durable *durable)
@@ -47,9 +47,9 @@ static void dice_durable(struct dice *dice, struct durable *durable)
             continue;
         dice_report(dice, &names, &service->accepted);
         dice_ballot(dice, &names, &service->promised);
-        for (region_id r = 0; r < names.region_count; r++)
+        for (node_id n = 0; n < names.node_count; n++)
             if (dice_below(dice, 4) == 0)
-                dice_mark_of(dice, service, r);
+                dice_mark_of(dice, service, n);
         if (ballot_compare(service->promised, service->accepted.ballot) < 0)
             service->promised = service->accepted.ballot;
     }
@@ -88,7 +88,7 @@ static bool fault_says(const char *what)
 static void sizes_are_known(void)
 {
     /* As in codec_test.c: what is added has to be walked in durable.c first. */
-    CU_ASSERT_EQUAL(sizeof(struct durable_service), 952u + POLICY_REGIONS_MAX * sizeof(struct mark));
+    CU_ASSERT_EQUAL(sizeof(struct durable_service), 952u + POLICY_NODES_MAX * sizeof(struct mark));
     CU_ASSERT_EQUAL(sizeof(struct durable), 624u + POLICY_SERVICES_MAX * sizeof(struct durable_service));
 }
 
@@ -328,8 +328,8 @@ static void the_largest_state_fits(void)
             stored.services[i].promised = stored.services[i].accepted.ballot;
             memset(&stored.services[i].accepted.ledger, 0, sizeof(struct ledger));
             dice_ledger(&dice, &names, &stored.services[i].accepted.ledger);
-            for (region_id r = 0; r < POLICY_REGIONS_MAX; r++)
-                dice_mark_of(&dice, &stored.services[i], r);
+            for (node_id n = 0; n < POLICY_NODES_MAX; n++)
+                dice_mark_of(&dice, &stored.services[i], n);
         }
         CU_ASSERT_FATAL(encode(&stored) && decode(&found));
         longest = blob_length > longest ? blob_length : longest;
