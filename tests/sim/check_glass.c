@@ -428,6 +428,16 @@ bool truth_list_follows(const struct ledger *now, const struct ledger *next)
     return joins && (granted ? next->reconciled[0] == now->operation.mark : next->epoch == now->epoch);
 }
 
+/* Ended by a word, and its region not granted by it: it is known shut, or a person vouches for that by name. (What a disk
+ * that went back has forgotten others have heard.) */
+static void check_set_aside(struct world *w, const struct truth *t, const struct truth_glass *g)
+{
+    bool may_open = g != NULL && g->state < MARK_SHUT && w->hosts[g - t->glasses].disk.instance == g->instance;
+    if (may_open && g->back_us == 0 && !g->forgot && !was_vouched(w, t, g->id))
+        world_break(w, INVARIANT_LEASE, "the glass that was broken at %s is reconciled, and it is not known shut",
+                    w->hosts[g - t->glasses].name);
+}
+
 void check_reconciled(struct world *w, uint8_t service, const struct ledger *before, const struct ledger *l)
 {
     struct truth *t = w->services[service].truth;
@@ -437,9 +447,11 @@ void check_reconciled(struct world *w, uint8_t service, const struct ledger *bef
     bool keeps = l->operation.phase == PHASE_GRANTED && l->operation.mark == mark && before->writer == REGION_NONE;
     if (!was_ordered(w, t, mark, keeps))
         world_break(w, INVARIANT_EVIDENCE, "a broken glass is reconciled as nobody has ordered");
-    if (!keeps)
-        return;
     const struct truth_glass *g = find_glass(t, mark);
+    if (!keeps) {
+        check_set_aside(w, t, g);
+        return;
+    }
     region_id marked = g != NULL ? w->hosts[g - t->glasses].region : REGION_NONE;
     /* Whichever of its coordinators is granted. */
     const struct host *opens = may_open(w, t, marked, l->guard.node);

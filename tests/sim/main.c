@@ -33,7 +33,7 @@ static int usage(void)
         "sim --seed S [-v] [--small]    plays one seed; -v: tells what happens; --small: with as few of its\n"
         "    faults as break it\n"
         "sim --hash --seed S  prints one number for all that happened\n"
-        "--profile NAME: general, calm, beyond, disks, network, duel, return (else the seed draws it)\n"
+        "--profile NAME: general, calm, beyond, disks, network, duel, return, glass (else the seed draws it)\n"
         "--falsify: tries the core's own rules on each chosen value, made wrong in one thing at a time\n"
         "exit code 0: all promises kept; 3: one was broken; 1: the simulator itself failed; 2: usage\n");
     return FARM_USAGE;

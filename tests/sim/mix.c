@@ -16,12 +16,13 @@
 static const char *const profile_names[PROFILE_COUNT] = {
     [PROFILE_GENERAL] = "general", [PROFILE_CALM] = "calm", [PROFILE_BEYOND] = "beyond",
     [PROFILE_DISKS] = "disks", [PROFILE_NETWORK] = "network", [PROFILE_DUEL] = "duel",
-    [PROFILE_RETURN] = "return",
+    [PROFILE_RETURN] = "return",   [PROFILE_GLASS] = "glass",
 };
 
 static const unsigned profile_percent[PROFILE_COUNT] = {
-    [PROFILE_GENERAL] = 42, [PROFILE_CALM] = 6, [PROFILE_BEYOND] = 6, [PROFILE_DISKS] = 14,
+    [PROFILE_GENERAL] = 37, [PROFILE_CALM] = 6, [PROFILE_BEYOND] = 6, [PROFILE_DISKS] = 14,
     [PROFILE_NETWORK] = 14, [PROFILE_DUEL] = 8, [PROFILE_RETURN] = 10,
+    [PROFILE_GLASS] = 5,
 };
 
 static const char *const region_names[] = { "athens", "berlin", "cairo", "dakar", "essen" };
@@ -35,6 +36,9 @@ static const struct shape {
     { 12, 2, 1, { 2, 1 } },          { 10, 3, 2, { 2, 2, 1 } },   { 5, 4, 1, { 2, 1, 1, 1 } },
     { 2, 4, 1, { 2, 2, 1, 1 } },     { 7, 5, 0, { 1, 1, 1, 1, 1 } }, { 3, 2, 3, { 3, 2 } },
 };
+
+/* Two coordinators in more than one region. */
+static const size_t pairs_shapes[] = { 2, 4, 6, 8 };
 
 const char *profile_name(enum profile profile)
 {
@@ -62,12 +66,14 @@ static enum profile draw_profile(struct draw *d)
 
 /* ---- the cluster ---- */
 
-static void draw_shape(struct world_options *o, struct draw *d)
+static void draw_shape(struct world_options *o, struct draw *d, bool pairs)
 {
     uint64_t at = draw_below(d, 100);
     size_t i = 0;
     while (i + 1 < sizeof shapes / sizeof shapes[0] && at >= shapes[i].percent)
         at -= shapes[i++].percent;
+    if (pairs && draw_percent(d, 80))
+        i = pairs_shapes[draw_below(d, sizeof pairs_shapes / sizeof pairs_shapes[0])];
     o->region_count = shapes[i].regions;
     o->more_voters = shapes[i].more;
     for (region_id r = 0; r < o->region_count; r++) {
@@ -307,7 +313,7 @@ void mix_draw(struct mix *m, uint64_t seed, enum profile profile)
     m->seed = m->options.seed = seed;
     enum profile drawn = draw_profile(&cluster);
     m->profile = profile < PROFILE_COUNT ? profile : drawn;
-    draw_shape(&m->options, &cluster);
+    draw_shape(&m->options, &cluster, m->profile == PROFILE_GLASS);
     draw_policy(m, &cluster);
     draw_clocks(&m->options, &cluster);
     draw_network(m, &cluster);

@@ -18,6 +18,7 @@ enum profile {
     PROFILE_NETWORK,
     PROFILE_DUEL,    /* people's orders from several places at once */
     PROFILE_RETURN,  /* the writer is lost, comes back and is rejoined, again and again */
+    PROFILE_GLASS,   /* glasses are broken, often at both of a region's coordinators, and little else happens */
     PROFILE_COUNT    /* drawn by the seed */
 };
 

@@ -45,6 +45,7 @@ static unsigned weight_of(const struct brew *b, int kind)
     case PROFILE_GENERAL:
     case PROFILE_CALM:
     case PROFILE_RETURN:
+    case PROFILE_GLASS:
     case PROFILE_COUNT:
     default: break;
     }
@@ -137,6 +138,15 @@ void mix_faults(struct mix *m, struct draw *d)
     struct brew b = { m, d };
     if (m->profile == PROFILE_CALM) {
         calm(&b);
+        return;
+    }
+    if (m->profile == PROFILE_GLASS) {
+        for (unsigned i = 1 + (unsigned)draw_below(d, 2); i > 0; i--)
+            brew_glass(&b, brew_moment(&b));
+        for (unsigned i = (unsigned)draw_below(d, 4); i > 0; i--) {
+            int64_t at = brew_moment(&b);
+            brew_single(&b, (enum fault_kind)draw_below(d, HIT_LIES), at);
+        }
         return;
     }
     unsigned blend[BREW_TROUBLES], kind[HIT_LIES];

@@ -43,8 +43,10 @@ static uint8_t second_of(struct brew *b, uint8_t region)
 
 /* The region's two coordinators don't hear each other, for shorter or longer than the rest takes, and another person
  * breaks the glass at the other one. */
-static void break_both(struct brew *b, int64_t breaks, uint8_t marked, int64_t for_us)
+static void break_both(struct brew *b, const struct fault *first, int64_t for_us)
 {
+    int64_t breaks = first->at_us;
+    uint8_t marked = first->one;
     struct draw *d = b->draw;
     uint8_t second = second_of(b, marked);
     if (second == NODE_NONE)
@@ -60,7 +62,8 @@ static void break_both(struct brew *b, int64_t breaks, uint8_t marked, int64_t f
         }
     struct fault *f = brew_add(b, HIT_GLASS, breaks + brew_ms(b, 0, 5000), 0);
     f->one = marked;
-    f->bits = 2 | (draw_percent(d, 40) ? 1u : 0);
+    f->service = first->service;
+    f->bits = 2u | first->bits;
 }
 
 void brew_glass(struct brew *b, int64_t at)
@@ -78,6 +81,9 @@ void brew_glass(struct brew *b, int64_t at)
     struct fault *f = brew_add(b, HIT_GLASS, breaks, 0);
     f->one = marked;
     f->bits = wrong;
+    uint8_t service = f->service;
+    if (draw_percent(d, 70))
+        break_both(b, f, draw_percent(d, 50) ? out : out + brew_ms(b, 5000, 120000));
     if (draw_percent(d, 45))
         strike_the_marked(b, breaks, marked);
     if (draw_percent(d, 15)) { /* another person elsewhere */
@@ -85,14 +91,13 @@ void brew_glass(struct brew *b, int64_t at)
         f->one = brew_serving_region(b);
         f->bits = 1;
     }
-    if (draw_percent(d, 40))
-        break_both(b, breaks, marked, draw_percent(d, 50) ? out : out + brew_ms(b, 5000, 120000));
     int64_t met = at + (out > longer ? out : longer);
     if (draw_percent(d, 40))
         strike_the_marked(b, met - brew_ms(b, 0, 5000), draw_percent(d, 60) ? marked : brew_host(b));
     for (unsigned i = (unsigned)draw_below(d, 3); i > 0; i--) {
         met += brew_ms(b, 1000, 60000);
         f = brew_add(b, HIT_RECONCILE, met, 0);
+        f->service = service;
         f->other = draw_percent(d, 50) ? marked : draw_percent(d, 80) ? PART_WRITER : brew_serving_region(b);
         f->bits = draw_percent(d, 15);
         if (draw_percent(d, 40))
