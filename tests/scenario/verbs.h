@@ -20,7 +20,7 @@ struct play {
     int64_t start_us;
     char trace[SCRIPT_TEXT_MAX / 2];
     size_t trace_length;
-    /* what was noted since the start */
+    /* what was noted since the start, and of an operation since the last order that may begin one */
     uint32_t gates_shut;                 /* bit per gate */
     uint32_t began, aborted, done, taken, stopped, voted_down, lost, abstained;
     uint32_t steps_started;              /* bit per step */
