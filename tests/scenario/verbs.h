@@ -31,7 +31,9 @@ struct play {
     uint64_t mark;                       /* the one that a person reconciled last */
     bool unanswered;                     /* a node noted that nobody answered in time */
     bool cut, half;                      /* a notice had no room for all words; ...and ended within a character */
-    uint32_t ahead, stuck;                  /* bit per region: its standby was ahead, or could not follow */
+    uint32_t left_cut_off;               /* bit per region: an operation was left without undoing its remote hook */
+    bool withdrawn;                      /* a node noted that a proposal is gone without its operation */
+    uint32_t ahead, stuck;               /* bit per region: its standby was ahead, or could not follow */
 };
 
 void verbs_defaults(struct play *play);

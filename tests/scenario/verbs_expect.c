@@ -261,6 +261,19 @@ static bool was_said(struct match *m)
 static bool ends_whole(struct match *m) { return !m->play->half; }
 static bool was_cut(struct match *m) { return m->play->cut; }
 
+static bool is_left_cut_off(struct match *m) { return (m->play->left_cut_off >> match_region(m, 0) & 1u) != 0; }
+static bool never_withdrawn(struct match *m) { return !m->play->withdrawn; }
+
+/* As often as was said: else the script is about nothing. */
+static bool met_its_faults(struct match *m)
+{
+    enum act_kind kind = words_act(m->word[0]);
+    if (kind == ACT_KIND_COUNT)
+        play_fail(m->play, "there is no act '%s'", m->word[0]);
+    const struct world *w = match_world(m);
+    return kind < ACT_KIND_COUNT && w->fault[kind] != FAULT_NONE && w->fault_times[kind] == 0;
+}
+
 static bool was_unanswered(struct match *m) { return m->play->unanswered; }
 
 static bool is_writer_of(struct match *m)
@@ -368,6 +381,9 @@ const struct condition expect_rows[] = {
     { "the operation as it was proposed", runs_as_proposed },
     { "the word of a person in the operation", was_said },
     { "no answer in time", was_unanswered },
+    { "no proposal withdrawn", never_withdrawn },
+    { "% left cut off", is_left_cut_off },
+    { "act % met its faults", met_its_faults },
     { "writer of service % %", is_writer_of },
     { "% begins", began_so_often },
     { "step % started", was_step },
