@@ -27,7 +27,7 @@ LOSS = {"known": True, "bytes": 0, "seconds": 0.0, "age_seconds": 0.7}
 DRY = {"service": "shop", "kind": "failover", "from": "us-east-1", "to": "us-west-2", "would_run": True, "text": "it would begin",
        "gates": [GATE], "shut": [], "skipped": [], "loss": LOSS, "lag": LOSS,
        "steps": [{"number": 1, "name": "begin", "irreversible": False, "way_back": True, "text": "...", "took_ms": None, "runs": 0}],
-       "estimate": {"total_ms": None, "until_open_ms": None}, "no_way_back": {"step": "grant", "text": "..."}, "afterwards": "...",
+       "estimate": {"total_ms": None, "until_open_ms": None, "seen_total_ms": 3300.0, "seen_runs": 4}, "no_way_back": {"step": "grant", "text": "..."}, "afterwards": "...",
        "proposal": None, "runbook": None, "command": None, "todo": None}
 ORDERED = {"ok": True, "operation": "00c0ffee00c0ffee", "service": "shop", "outcome": "done", "status": None, "why": None}
 MAY_WRITE = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a", "final": True, "writer": "us-east-1",
