@@ -24,6 +24,8 @@ enum note_kind {
     NOTE_CHOSEN,             /* a newer ledger is known chosen; a: version, b: phase, c: writer */
     NOTE_OPERATION_SEEN,     /* a new one is in the ledger; region: target, node: executor;
                                 a: enum operation_kind, b: from, c: 1 if a person forced it; detail: why */
+    NOTE_OPERATION_ENDED,    /* it moved the writer, and the ledger has its end; a: us from its begin to its end, by the
+                                calendars of whoever wrote these down; b: 1 done, 0 it went back */
     NOTE_CONFLICT,           /* our proposal met another value; a: version */
     NOTE_OPERATION_BEGUN,    /* region: target; a: from */
     NOTE_STEP_STARTED,       /* step; a: attempt */

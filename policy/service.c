@@ -222,6 +222,22 @@ static void forget_unnamed(struct service *s, const struct ledger *l)
     s->unnamed = false;
 }
 
+/* At every node that saw it run, however late it hears of the end: both times are the ledger's own. */
+static void note_ended(struct service *s, struct turn *turn, const struct ledger *l)
+{
+    int64_t took = l->last_finished.us - s->noted_begun.us;
+    if (s->noted_begun.us == 0 || l->operation.kind != OPERATION_NONE)
+        return;
+    s->noted_begun.us = 0;
+    if (l->last_operation != s->noted_operation || took < 0)
+        return; /* another's end, or a calendar was set meanwhile */
+    struct note *note = service_note(s, turn, NOTE_OPERATION_ENDED);
+    note->operation = l->last_operation;
+    note->region = l->writer;
+    note->a = took;
+    note->b = l->last_outcome == OUTCOME_DONE;
+}
+
 static void note_chosen(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
@@ -240,9 +256,11 @@ static void note_chosen(struct service *s, struct turn *turn)
     note->node = l->operation.executor;
     note->operation = l->operation.id;
     s->gossip_now = true;
+    note_ended(s, turn, l);
     if (l->operation.kind == OPERATION_NONE || l->operation.id == s->noted_operation)
         return;
     s->noted_operation = l->operation.id;
+    s->noted_begun.us = operation_moves(l->operation.kind) ? l->operation.begun.us : 0;
     struct note *seen = service_note(s, turn, NOTE_OPERATION_SEEN);
     seen->operation = l->operation.id;
     seen->region = l->operation.to;

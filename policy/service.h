@@ -364,6 +364,7 @@ struct service {
     uint64_t noted_version;
     uint64_t noted_guard_epoch;
     uint64_t noted_operation;
+    struct wall_time noted_begun;    /* when that began, if it moves the writer and its end was not noted; else 0 */
     struct heard_words heard;        /* said last in the journal */
     enum gate_id scheduled_shut;     /* that last kept a scheduled switchover from beginning; GATE_COUNT: none */
     struct mono_time guard_known_at; /* when the present guard's naming became known here */

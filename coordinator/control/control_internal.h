@@ -126,6 +126,10 @@ struct control_snapshot {
     json_t *notify;
 };
 
+/* control_snapshot.c: what the core says of one service at this moment. The caller frees it: it is too large for a
+ * stack. Never NULL. */
+struct view_service *control_view(struct control *control, size_t service);
+
 /* control_snapshot.c: fills it, and lets go of what it took. */
 void control_snapshot(struct control *control, struct control_snapshot *snapshot);
 void control_snapshot_drop(struct control *control, struct control_snapshot *snapshot);

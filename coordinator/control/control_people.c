@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/base/clock.h"
 #include "coordinator/base/ensure.h"
 #include "coordinator/base/log.h"
 #include "coordinator/base/text.h"
@@ -42,16 +41,13 @@ static void answer_status(struct control *c, const struct control_request *reque
 static size_t service_of_operation(struct control *c, uint64_t operation)
 {
     size_t found = CONFIG_NONE;
-    struct view_service *view = malloc(sizeof *view);
-    ensure(view != NULL);
     for (size_t i = 0; found == CONFIG_NONE && i < c->parts.cluster->service_count; i++) {
-        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() },
-                  (struct wall_time){ base_wall_us() }, view);
+        struct view_service *view = control_view(c, i);
         bool runs = view->ledger.operation.kind != OPERATION_NONE && view->ledger.operation.id == operation;
         if (view->ledger_known && (runs || view->ledger.last_operation == operation))
             found = i;
+        free(view);
     }
-    free(view);
     return found;
 }
 
@@ -187,13 +183,10 @@ static void answer_tick(struct control *c, const struct control_request *request
  * more. `later`: it is no failover, but a switchover that a person has put down for a time. */
 static size_t service_of_proposal(struct control *c, uint64_t id, bool *withdrawn, bool *later)
 {
-    struct view_service *view = malloc(sizeof *view);
     size_t found = CONFIG_NONE;
-    ensure(view != NULL);
     *withdrawn = *later = false;
     for (size_t i = 0; i < c->parts.cluster->service_count && found == CONFIG_NONE; i++) {
-        node_view(c->node, (uint8_t)i, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
-                  view);
+        struct view_service *view = control_view(c, i);
         const struct ledger *l = &view->ledger;
         bool proposed = l->proposal.state != PROPOSAL_NONE && l->proposal.id == id;
         if (view->ledger_known && (proposed || l->operation.id == id || l->last_operation == id)) {
@@ -201,8 +194,8 @@ static size_t service_of_proposal(struct control *c, uint64_t id, bool *withdraw
             *later = proposed && operation_planned(l->proposal.kind);
         }
         *withdrawn = *withdrawn || view->proposal_withdrawn == id;
+        free(view);
     }
-    free(view);
     return found;
 }
 
@@ -249,14 +242,11 @@ static void answer_voter_order(struct control *c, const struct control_request *
 static uint64_t running_operation(struct control *c, const char *service)
 {
     size_t index = service != NULL ? config_find_service(c->parts.cluster, service) : CONFIG_NONE;
-    struct view_service *view = index != CONFIG_NONE ? malloc(sizeof *view) : NULL;
-    uint64_t id = 0;
-    if (view == NULL)
+    if (index == CONFIG_NONE)
         return 0;
-    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
-              view);
-    if (view->ledger_known && view->ledger.operation.kind != OPERATION_NONE)
-        id = view->ledger.operation.id;
+    struct view_service *view = control_view(c, index);
+    bool runs = view->ledger_known && view->ledger.operation.kind != OPERATION_NONE;
+    uint64_t id = runs ? view->ledger.operation.id : 0;
     free(view);
     return id;
 }
@@ -269,10 +259,7 @@ static bool lacks_quorum(struct control *c, const struct message_order_reply *re
     size_t index = service != NULL ? config_find_service(c->parts.cluster, service) : CONFIG_NONE;
     if (reply->answer != ANSWER_GATE || reply->gate != GATE_MAJORITY_FAILED || index == CONFIG_NONE)
         return false;
-    struct view_service *view = malloc(sizeof *view);
-    ensure(view != NULL);
-    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
-              view);
+    struct view_service *view = control_view(c, index);
     bool lacks = !view->quorum;
     free(view);
     return lacks;
@@ -356,10 +343,7 @@ static void answer_may_write(struct control *c, const struct control_request *re
     if (!known_service(c, request))
         return;
     size_t index = config_find_service(c->parts.cluster, request->arguments.service);
-    struct view_service *view = malloc(sizeof *view);
-    ensure(view != NULL);
-    node_view(c->node, (uint8_t)index, (struct mono_time){ base_mono_us() },
-              (struct wall_time){ base_wall_us() }, view);
+    struct view_service *view = control_view(c, index);
     struct may_write_facts facts = {
         .cluster = c->parts.cluster,
         .service = &c->parts.cluster->services[index],

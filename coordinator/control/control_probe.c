@@ -118,8 +118,8 @@ static void on_round(void *arg)
     struct posted_round *posted = arg;
     struct control *c = posted->control;
     struct probe_ask *ask = find_mark(c, posted->mark);
-    struct view_service *view = ask != NULL ? malloc(sizeof *view) : NULL;
-    if (view != NULL) {
+    if (ask != NULL) {
+        struct view_service *view = control_view(c, ask->service);
         uint64_t ticket = ask->ticket;
         struct status_probe probe = {
             .node = c->parts.local->name,
@@ -129,8 +129,6 @@ static void on_round(void *arg)
             .round = &posted->round,
             .now_wall_us = base_wall_us(),
         };
-        node_view(c->node, (uint8_t)ask->service, (struct mono_time){ base_mono_us() },
-                  (struct wall_time){ base_wall_us() }, view);
         ask_end(ask);
         control_reply(c->server, ticket, status_probe(&probe, view));
         free(view);

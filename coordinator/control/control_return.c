@@ -1,8 +1,6 @@
 /* control_return: what has come back is looked at once a second; people who want it to rejoin are answered. */
 #include <stdlib.h>
 
-#include "coordinator/base/clock.h"
-#include "coordinator/base/ensure.h"
 #include "coordinator/control/control_internal.h"
 #include "coordinator/operator/control_names.h"
 
@@ -11,18 +9,16 @@
 static void on_look(void *arg)
 {
     struct control *c = arg;
-    struct view_service *view = malloc(sizeof *view);
-    for (size_t s = 0; s < c->parts.cluster->service_count && view != NULL; s++) {
+    for (size_t s = 0; s < c->parts.cluster->service_count; s++) {
         if (c->services[s].returned == NULL)
             continue;
-        node_view(c->node, (uint8_t)s, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
-                  view);
+        struct view_service *view = control_view(c, s);
         /* What a person made the writer is no old primary that is back. */
         if (!view->glass.own || !view->glass.open)
             returned_look(c->services[s].returned, view);
         rejoin_look(c->services[s].rejoin, view);
+        free(view);
     }
-    free(view);
     timer_set_after_us(&c->look, LOOK_EVERY_US);
 }
 
@@ -50,10 +46,7 @@ void control_return_ask(struct control *c, const struct control_request *request
         control_not_here(c->server, request->ticket, c->parts.cluster, service);
         return;
     }
-    struct view_service *view = malloc(sizeof *view);
-    ensure(view != NULL);
-    node_view(c->node, (uint8_t)service, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
-              view);
+    struct view_service *view = control_view(c, service);
     /* What only the marked database has waits for a person's decision, and rejoining it would take it away. */
     if (view->marks[c->parts.cluster->nodes[c->parts.self].region].state != MARK_NONE && !request->arguments.dry_run) {
         control_refuse(c->server, request->ticket, "marked", EXIT_GATE,

@@ -19,6 +19,15 @@ static void look_at_fence(const struct control_service *s, struct status_guarded
         guarded->sockets = *socket_watch_last(s->sockets, &guarded->sockets_us);
 }
 
+struct view_service *control_view(struct control *c, size_t service)
+{
+    struct view_service *view = malloc(sizeof *view);
+    ensure(view != NULL);
+    node_view(c->node, (uint8_t)service, (struct mono_time){ base_mono_us() }, (struct wall_time){ base_wall_us() },
+              view);
+    return view;
+}
+
 void control_snapshot(struct control *c, struct control_snapshot *s)
 {
     size_t services = c->parts.cluster->service_count;

@@ -360,7 +360,7 @@ static int run_ask(struct line *line, void (*show)(const struct table_style *, c
 static int run_status(struct line *line)
 {
     if (line->interval_us != 0 && !line->watch)
-        return (int)wrong_line("--interval belongs to --watch", NULL);
+        return (int)wrong_line(&line->settings, "--interval belongs to --watch", NULL);
     if (line->watch)
         return (int)ctl_watch(&line->settings, json_incref(line->request),
                               line->interval_us != 0 ? line->interval_us : WATCH_INTERVAL_DEFAULT_US);
@@ -373,7 +373,7 @@ static int run_check_config(const struct line *line)
                                             .without_files = line->node_file == NULL,
                                             .tls_check = certificate_check };
     if (line->cluster_file == NULL && line->node_file == NULL)
-        return (int)wrong_line("check-config needs --cluster FILE, --node FILE, or both", NULL);
+        return (int)wrong_line(&line->settings, "check-config needs --cluster FILE, --node FILE, or both", NULL);
     return config_check_files(line->cluster_file, line->node_file, &report, stdout);
 }
 
@@ -383,7 +383,7 @@ static int run_audit(const struct line *line)
     struct command_arguments arguments;
     struct fault fault;
     if (!command_parse(line->command, line->request, &arguments, &fault))
-        return (int)wrong_line(fault.text, NULL);
+        return (int)wrong_line(&line->settings, fault.text, NULL);
     struct ctl_audit what = { .file = line->word_count > 0 ? line->words[0] : NULL,
                               .node_file = line->node_file,
                               .expect = line->expect,
@@ -404,7 +404,7 @@ static int run_help(const struct line *line)
     for (size_t i = 0; i < line->word_count; i++)
         text_appendf(&text, "%s%s", i > 0 ? " " : "", line->words[i]);
     if (!command_print_help_of(stdout, name) && !command_print_usage(stdout, name))
-        return (int)wrong_line("there is no such command", name);
+        return (int)wrong_line(&line->settings, "there is no such command", name);
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -475,7 +475,7 @@ static int run_command(struct line *line)
     if (line->command->id == COMMAND_HELP)
         return run_help(line);
     if (line->word_count > words_of(line->command->id))
-        return (int)wrong_use(line->command->name, "too many words", line->words[line->word_count - 1]);
+        return (int)wrong_use(&line->settings, line->command->name, "too many words", line->words[line->word_count - 1]);
     if (line->command->id == COMMAND_CHECK_CONFIG)
         return run_check_config(line);
     if (line->command->id == COMMAND_AUDIT_VERIFY || line->command->id == COMMAND_AUDIT_SHOW)
@@ -486,14 +486,14 @@ static int run_command(struct line *line)
     }
     if (!set(line, "command", json_string(line->command->name)) ||
         !set_words(line))
-        return (int)wrong_line("the command line has to be UTF-8", NULL);
+        return (int)wrong_line(&line->settings, "the command line has to be UTF-8", NULL);
     if (line->all && line->word_count > 0)
-        return (int)wrong_use(line->command->name, "--all means every service: it takes none by name", line->words[0]);
+        return (int)wrong_use(&line->settings, line->command->name, "--all means every service: it takes none by name", line->words[0]);
     const char *missing = command_missing(line->command, line->request);
     if (missing != NULL && !supplied_later(line, missing))
-        return (int)wrong_without(line->command, missing);
+        return (int)wrong_without(&line->settings, line->command, missing);
     if (!check_request(line, &fault))
-        return (int)wrong_use(line->command->name, fault.text, NULL);
+        return (int)wrong_use(&line->settings, line->command->name, fault.text, NULL);
     if (line->command->id == COMMAND_STATUS)
         return run_status(line);
     if (line->command->id == COMMAND_EXPLAIN)
@@ -563,6 +563,7 @@ static int read_line(struct line *line, int argc, char **argv)
     int option;
     int bad = 0; /* the first whose value is wrong */
     const char *bad_value = NULL;
+    struct { int answer, value; const char *word; } strange = { 0 }; /* the first that is none */
     bool helps = false;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":hv", options, NULL)) != -1) {
@@ -572,27 +573,35 @@ static int read_line(struct line *line, int argc, char **argv)
         }
         if (option == 'v')
             option = OPTION_VERBOSE;
-        if (option == '?' || option == ':')
-            return (int)wrong_option(options, option, optopt, argv[optind - 1]);
+        if (option == '?' || option == ':') { /* read on: --json may come, and says how to tell */
+            if (strange.answer == 0) {
+                strange.answer = option;
+                strange.value = optopt;
+                strange.word = argv[optind - 1];
+            }
+            continue;
+        }
         if (seen_count == sizeof seen / sizeof seen[0])
-            return (int)wrong_line("too many options", NULL);
+            return (int)wrong_line(&line->settings, "too many options", NULL);
         if (!take_option(line, option, optarg) && bad == 0) {
             bad = option;
             bad_value = optarg;
         }
         seen[seen_count++] = option;
     }
+    if (strange.answer != 0)
+        return (int)wrong_option(&line->settings, options, strange.answer, strange.value, strange.word);
     if (helps)
         return read_help(line, argv + optind, argc - optind);
     if (optind == argc && bad == 0)
-        return (int)wrong_empty();
+        return (int)wrong_empty(&line->settings);
     bool found = optind < argc && find_command(line, argv + optind, argc - optind);
     if (optind < argc && !found)
-        return (int)wrong_command(argv + optind, (size_t)(argc - optind));
+        return (int)wrong_command(&line->settings, argv + optind, (size_t)(argc - optind));
     for (size_t i = 0; i < seen_count && found; i++)
         if (!in_scope(line->command->id, seen[i]))
-            return (int)wrong_place(line->command, option_name(seen[i]));
-    return bad == 0 ? -1 : (int)wrong_value(line->command, option_name(bad), bad_value);
+            return (int)wrong_place(&line->settings, line->command, option_name(seen[i]));
+    return bad == 0 ? -1 : (int)wrong_value(&line->settings, line->command, option_name(bad), bad_value);
 }
 
 static void print_candidate(void *stream, const char *candidate)

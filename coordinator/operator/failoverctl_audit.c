@@ -22,23 +22,19 @@ static enum exit_code unreadable(const struct ctl_settings *settings, const char
     char text[FAULT_TEXT_MAX + CONFIG_MAX_TEXT + 64];
     struct text line = TEXT_OF(text);
     text_appendf(&line, "the audit trail %s can't be read: %s", path, fault->text);
-    json_t *error = json_pack("{s:s, s:o, s:s, s:i}", "code", "unreadable", "text", json_of_text(text), "todo",
-                              "Give its FILE, or run this as root or as the daemon's user, on the node that has it.",
-                              "exit", (int)EXIT_USAGE);
-    enum exit_code code = ctl_complain(settings, CTL_REFUSED, error, fault);
-    json_decref(error);
-    return code;
+    return ctl_refuse(settings, "unreadable", EXIT_USAGE, text,
+                      "Give its FILE, or run this as root or as the daemon's user, on the node that has it.");
 }
 
 /* False, having said why, when the node's configuration is there and can't be read. */
-static bool find_path(const struct ctl_audit *what, char *path, size_t size)
+static bool find_path(const struct ctl_settings *settings, const struct ctl_audit *what, char *path, size_t size)
 {
     struct config_problems problems = { 0 };
     const char *node_file = what->node_file != NULL ? what->node_file : NODE_FILE_DEFAULT;
     if (what->file != NULL) {
         if (text_copy(path, size, what->file))
             return true;
-        fputs("failoverctl: FILE is too long\n", stderr);
+        (void)ctl_refuse(settings, "usage", EXIT_USAGE, "FILE is too long", "");
         return false;
     }
     if (what->node_file == NULL && access(node_file, F_OK) != 0)
@@ -47,7 +43,10 @@ static bool find_path(const struct ctl_audit *what, char *path, size_t size)
     bool good = node != NULL && text_copy(path, size, node->audit);
     if (node == NULL) {
         config_print_problems(&problems, stderr);
-        fprintf(stderr, "failoverctl: %s does not say where the audit trail is; give its FILE\n", node_file);
+        char words[CONFIG_MAX_TEXT + 64];
+        struct text text = TEXT_OF(words);
+        text_appendf(&text, "%s does not say where the audit trail is; give its FILE", node_file);
+        (void)ctl_refuse(settings, "unreadable", EXIT_USAGE, words, "");
     }
     config_problems_free(&problems);
     config_local_free(node);
@@ -61,7 +60,7 @@ static enum exit_code walk_file(const struct ctl_settings *settings, const struc
     struct fault fault = { "" };
     path[0] = '\0';
     *report = (struct audit_report){ .lines = 0 };
-    if (!find_path(what, path, size))
+    if (!find_path(settings, what, path, size))
         return EXIT_USAGE;
     FILE *file = fopen(path, "re");
     if (file == NULL)
@@ -155,10 +154,8 @@ enum exit_code ctl_audit_verify(const struct ctl_settings *settings, const struc
 {
     char path[CONFIG_MAX_TEXT + 1];
     struct audit_report report;
-    if (what->expect != NULL && !is_hash(what->expect)) {
-        fputs("failoverctl: --expect takes a hash: 64 digits of 0-9 and a-f\n", stderr);
-        return EXIT_USAGE;
-    }
+    if (what->expect != NULL && !is_hash(what->expect))
+        return ctl_refuse(settings, "usage", EXIT_USAGE, "--expect takes a hash: 64 digits of 0-9 and a-f", "");
     enum exit_code code = walk_file(settings, what, path, sizeof path, NULL, NULL, &report);
     if (code != EXIT_DONE)
         return code;

@@ -162,12 +162,10 @@ static enum exit_code confirm_break(const struct ctl_settings *settings, json_t 
     json_decref(status);
     if (code != EXIT_DONE || settings->dry_run)
         return code;
-    if (settings->yes && json_object_get(request, "old_is_dead") == NULL) {
-        fputs("failoverctl: with --yes nobody is asked: say with --old-is-dead TEXT how you know that the old "
-              "database is dead\n",
-              stderr);
-        return EXIT_USAGE;
-    }
+    if (settings->yes && json_object_get(request, "old_is_dead") == NULL)
+        return ctl_refuse(settings, "usage", EXIT_USAGE,
+                          "with --yes nobody is asked: say with --old-is-dead TEXT how you know that the old database is "
+                          "dead", "");
     code = ctl_confirm(settings, request);
     return code != EXIT_DONE ? code : ask_how(request);
 }
@@ -267,14 +265,9 @@ static enum exit_code follow_end(const struct ctl_settings *settings, const char
 /* As the daemon refuses it, which is not asked: there is no mark to name. */
 static enum exit_code nothing_to_reconcile(const struct ctl_settings *settings)
 {
-    const struct fault fault = { "" };
-    json_t *error = json_pack("{s:s, s:s, s:s, s:i}", "code", "no_mark", "text",
-                              "refused: there is no broken glass to reconcile, as far as this node knows", "todo",
-                              "failoverctl status shows one at every node that has heard of it.", "exit",
-                              (int)EXIT_GATE);
-    enum exit_code code = ctl_complain(settings, CTL_REFUSED, error, &fault);
-    json_decref(error);
-    return code;
+    return ctl_refuse(settings, "no_mark", EXIT_GATE,
+                      "refused: there is no broken glass to reconcile, as far as this node knows",
+                      "failoverctl status shows one at every node that has heard of it.");
 }
 
 /* Shows, asks, and adds the mark to the request. `kept`: the marked side is. */

@@ -14,6 +14,8 @@
 #include "coordinator/status/names.h"
 #include "coordinator/status/status_text.h"
 
+#define REFUSAL_MAX 4096
+
 static enum exit_code print_document(const json_t *document, size_t flags, enum exit_code code)
 {
     bool good = json_dumpf(document, stdout, flags) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
@@ -92,6 +94,40 @@ enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcom
     return code;
 }
 
+/* "a\n  b   c" is "a; b c": a text of the protocol is one line, and whoever shows it refuses others. */
+static json_t *in_one_line(const char *lines)
+{
+    char line[REFUSAL_MAX];
+    size_t used = 0;
+    const char *between = "";
+    for (; *lines != '\0' && used + 3 < sizeof line; lines++) {
+        bool blank = *lines == ' ' || *lines == '\n';
+        if (blank && used > 0 && strcmp(between, "; ") != 0)
+            between = *lines == '\n' ? "; " : " ";
+        if (blank)
+            continue;
+        for (; *between != '\0'; between++)
+            line[used++] = *between;
+        line[used++] = (unsigned char)*lines < ' ' || *lines == 0x7f ? '?' : *lines;
+    }
+    line[used] = '\0';
+    return json_of_text(line);
+}
+
+enum exit_code ctl_refuse(const struct ctl_settings *settings, const char *code, enum exit_code exit, const char *text,
+                          const char *todo)
+{
+    if (!settings->json) {
+        fprintf(stderr, "failoverctl: %s\n%s%s", text, todo, todo[0] != '\0' ? "\n" : "");
+        return exit;
+    }
+    json_t *document = json_pack("{s:b, s:{s:s, s:o, s:o, s:i}}", "ok", 0, "error", "code", code, "text",
+                                 in_one_line(text), "todo", in_one_line(todo), "exit", (int)exit);
+    (void)print_document(document, 0, exit);
+    json_decref(document);
+    return exit;
+}
+
 /* ---- asking the person ---------------------------------------------------------------------- */
 
 /* The word that has to be typed for an order: its node or region, or the service where there is none. */
@@ -128,18 +164,16 @@ enum exit_code ctl_confirm(const struct ctl_settings *settings, const json_t *re
     char typed[CONFIG_MAX_NAME + 2];
     if (settings->yes)
         return EXIT_DONE;
-    if (isatty(STDIN_FILENO) != 1) {
-        fputs("failoverctl: this needs a confirmation, and there is no terminal to ask on: give --yes\n",
-              stderr);
-        return EXIT_USAGE;
-    }
+    if (isatty(STDIN_FILENO) != 1)
+        return ctl_refuse(settings, "not_confirmed", EXIT_USAGE,
+                          "this needs a confirmation, and there is no terminal to ask on: give --yes", "");
     fprintf(stderr, "\n%s %s. This can't be undone by itself.\nType %s to go on: ",
             peek_str(request, "command", "?"), peek_str(request, "service", peek_str(request, "node", "?")),
             word_of(request));
     fflush(stderr);
     if (!ctl_read_line(typed, sizeof typed) || strcmp(typed, word_of(request)) != 0) {
-        fputs("\nfailoverctl: that is not it; nothing was changed\n", stderr);
-        return EXIT_USAGE;
+        fputs("\n", stderr);
+        return ctl_refuse(settings, "not_confirmed", EXIT_USAGE, "that is not it; nothing was changed", "");
     }
     return EXIT_DONE;
 }

@@ -24,6 +24,11 @@ struct ctl_settings {
 enum exit_code ctl_complain(const struct ctl_settings *settings, enum ctl_outcome outcome,
                             const json_t *error, const struct fault *fault);
 
+/* What failoverctl itself refuses, before anybody is asked: said in the same way, in text and as a document. `code` is
+ * stable; `todo` may be several lines, which a document has in one. Returns `exit`. */
+enum exit_code ctl_refuse(const struct ctl_settings *settings, const char *code, enum exit_code exit, const char *text,
+                          const char *todo);
+
 /* What that outcome makes failoverctl exit with; `error` of a refusal. */
 enum exit_code ctl_exit_of(enum ctl_outcome outcome, const json_t *error);
 

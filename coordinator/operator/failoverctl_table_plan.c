@@ -72,6 +72,12 @@ static void print_estimate(const struct table_style *style, const json_t *plan)
     if (whole != NULL)
         fprintf(style->stream, "; it is over after about %s", whole);
     fputs(".\n", style->stream);
+    int64_t runs = 0;
+    char seen[CLOCK_DURATION_TEXT_MAX];
+    const char *by_ledger = cells_duration(seen, sizeof seen, estimate, "seen_total_ms", 1000, NULL);
+    if (whole == NULL && by_ledger != NULL && peek_int(estimate, "seen_runs", &runs))
+        fprintf(style->stream, "By the ledger, whoever carried it out, it was over after about %s (%lld seen from here).\n",
+                by_ledger, (long long)runs);
 }
 
 static void print_failback(const struct table_style *style, const json_t *failback)

@@ -2,41 +2,56 @@
 #include "coordinator/operator/failoverctl_wrong.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/base/text.h"
 #include "coordinator/config/values.h"
 
+#define LIST_HINT "failoverctl help lists the commands."
+#define TEXT_MAX 1024
 #define OPTIONS_MAX 64
 #define WORDS_MAX 128
 #define BEGUN_LEAST 2  /* letters of a command's name that tell something */
 #define SLIPS_SHARE 6  /* one slip, and one more for so many letters */
 #define LONG_FROM 256 /* from here on getopt's values are those of long options */
 
-enum exit_code wrong_line(const char *text, const char *what)
+static enum exit_code tell(const struct ctl_settings *settings, const char *text, const char *what, const char *todo)
 {
-    fprintf(stderr, "failoverctl: %s%s%s\n", text, what != NULL ? ": " : "", what != NULL ? what : "");
-    fputs("failoverctl help lists the commands.\n", stderr);
-    return EXIT_USAGE;
+    char words[TEXT_MAX];
+    struct text out = TEXT_OF(words);
+    text_appendf(&out, "%s%s%s", text, what != NULL ? ": " : "", what != NULL ? what : "");
+    return ctl_refuse(settings, "usage", EXIT_USAGE, words, todo);
 }
 
-enum exit_code wrong_use(const char *name, const char *text, const char *what)
+enum exit_code wrong_line(const struct ctl_settings *settings, const char *text, const char *what)
 {
-    fprintf(stderr, "failoverctl: %s%s%s\n", text, what != NULL ? ": " : "", what != NULL ? what : "");
-    if (command_print_usage(stderr, name))
-        fprintf(stderr, "failoverctl help %s says more.\n", name);
+    return tell(settings, text, what, LIST_HINT);
+}
+
+enum exit_code wrong_use(const struct ctl_settings *settings, const char *name, const char *text, const char *what)
+{
+    char *todo = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&todo, &size);
+    if (stream == NULL)
+        return wrong_line(settings, text, what);
+    if (command_print_usage(stream, name))
+        fprintf(stream, "failoverctl help %s says more.", name);
     else
-        fputs("failoverctl help lists the commands.\n", stderr);
-    return EXIT_USAGE;
+        fputs(LIST_HINT, stream);
+    bool whole = fclose(stream) == 0;
+    enum exit_code code = tell(settings, text, what, whole ? todo : LIST_HINT);
+    free(todo);
+    return code;
 }
 
-enum exit_code wrong_empty(void)
+enum exit_code wrong_empty(const struct ctl_settings *settings)
 {
-    fputs("failoverctl: what is to be done? These change nothing:\n"
-          "  failoverctl status           what is going on\n"
-          "  failoverctl explain SERVICE  why it has (not) failed over, and what would make it\n"
-          "  failoverctl help             all commands\n", stderr);
-    return EXIT_USAGE;
+    return tell(settings, "what is to be done? These change nothing:", NULL,
+                "  failoverctl status           what is going on\n"
+                "  failoverctl explain SERVICE  why it has (not) failed over, and what would make it\n"
+                "  failoverctl help             all commands");
 }
 
 /* ---- commands ---------------------------------------------------------------------------------- */
@@ -82,7 +97,22 @@ static void lowered(struct text *out, const char *word)
         text_appendf(out, "%c", *word >= 'A' && *word <= 'Z' ? *word - 'A' + 'a' : *word);
 }
 
-enum exit_code wrong_command(char *const *words, size_t count)
+/* Those that a word may have been meant for, and how each is used. */
+static enum exit_code tell_meant(const struct ctl_settings *settings, const char *wrong, const char *const *found,
+                                 size_t count)
+{
+    char todo[COMMAND_COUNT * WORDS_MAX];
+    struct text text = TEXT_OF(todo);
+    for (size_t i = 0; i < count; i++)
+        text_appendf(&text, "  failoverctl %s %s\n", found[i], command_find(found[i])->arguments);
+    text_append(&text, LIST_HINT);
+    char words[TEXT_MAX];
+    struct text line = TEXT_OF(words);
+    text_appendf(&line, "there is no such command: %s. Meant may be:", wrong);
+    return tell(settings, words, NULL, todo);
+}
+
+enum exit_code wrong_command(const struct ctl_settings *settings, char *const *words, size_t count)
 {
     char both[WORDS_MAX];
     struct text text = TEXT_OF(both);
@@ -90,7 +120,7 @@ enum exit_code wrong_command(char *const *words, size_t count)
     text_append(&text, "");
     lowered(&text, words[0]);
     if (several && count == 1)
-        return wrong_use(words[0], "a second word is missing after", words[0]);
+        return wrong_use(settings, words[0], "a second word is missing after", words[0]);
     if (several) {
         text_append(&text, " ");
         lowered(&text, words[1]);
@@ -98,13 +128,11 @@ enum exit_code wrong_command(char *const *words, size_t count)
     const char *found[COMMAND_COUNT];
     size_t found_count = text.cut ? 0 : meant(both, found);
     if (found_count == 0)
-        return wrong_use(words[0], "there is no such command", several ? both : words[0]);
-    fprintf(stderr, "failoverctl: there is no such command: %s%s%s. Meant may be:\n", words[0], several ? " " : "",
-            several ? words[1] : "");
-    for (size_t i = 0; i < found_count; i++)
-        fprintf(stderr, "  failoverctl %s %s\n", found[i], command_find(found[i])->arguments);
-    fputs("failoverctl help lists the commands.\n", stderr);
-    return EXIT_USAGE;
+        return wrong_use(settings, words[0], "there is no such command", several ? both : words[0]);
+    char typed[2 * WORDS_MAX];
+    struct text wrong = TEXT_OF(typed);
+    text_appendf(&wrong, "%s%s%s", words[0], several ? " " : "", several ? words[1] : "");
+    return tell_meant(settings, typed, found, found_count);
 }
 
 /* ---- options ----------------------------------------------------------------------------------- */
@@ -123,7 +151,8 @@ static const struct { const char *option, *right; } values[] = {
     { "for", "a time such as 30m or 8h, from 1s to 7 days (168h)" },
 };
 
-enum exit_code wrong_value(const struct command *command, const char *option, const char *value)
+enum exit_code wrong_value(const struct ctl_settings *settings, const struct command *command, const char *option,
+                           const char *value)
 {
     char words[512];
     struct text text = TEXT_OF(words);
@@ -131,7 +160,7 @@ enum exit_code wrong_value(const struct command *command, const char *option, co
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         if (strcmp(values[i].option, option) == 0)
             text_appendf(&text, "; it takes %s", values[i].right);
-    return command != NULL ? wrong_use(command->name, words, NULL) : wrong_line(words, NULL);
+    return command != NULL ? wrong_use(settings, command->name, words, NULL) : wrong_line(settings, words, NULL);
 }
 
 static const char *name_of(const struct option *options, int value)
@@ -142,7 +171,8 @@ static const char *name_of(const struct option *options, int value)
     return "?";
 }
 
-enum exit_code wrong_option(const struct option *options, int answer, int value, const char *word)
+enum exit_code wrong_option(const struct ctl_settings *settings, const struct option *options, int answer, int value,
+                            const char *word)
 {
     const char *names[OPTIONS_MAX];
     size_t count = 0;
@@ -150,11 +180,11 @@ enum exit_code wrong_option(const struct option *options, int answer, int value,
     struct text text = TEXT_OF(words);
     if (value >= LONG_FROM) {
         text_appendf(&text, answer == ':' ? "--%s needs a value behind it" : "--%s takes no value", name_of(options, value));
-        return wrong_line(words, NULL);
+        return wrong_line(settings, words, NULL);
     }
     if (value != 0) {
         text_appendf(&text, "there is no option -%c", value);
-        return wrong_line(words, NULL);
+        return wrong_line(settings, words, NULL);
     }
     for (size_t i = 0; options[i].name != NULL && count < OPTIONS_MAX; i++)
         names[count++] = options[i].name;
@@ -163,7 +193,7 @@ enum exit_code wrong_option(const struct option *options, int answer, int value,
     text_appendf(&text, "there is no option %.64s", word);
     if (near != NULL)
         text_appendf(&text, "; is --%s meant?", near);
-    return wrong_line(words, NULL);
+    return wrong_line(settings, words, NULL);
 }
 
 /* ---- what is missing --------------------------------------------------------------------------- */
@@ -176,15 +206,15 @@ static const struct { const char *key, *word; } written[] = {
     { "reason", "--reason TEXT: it is kept with your name" },
 };
 
-enum exit_code wrong_place(const struct command *command, const char *option)
+enum exit_code wrong_place(const struct ctl_settings *settings, const struct command *command, const char *option)
 {
     char words[128];
     struct text text = TEXT_OF(words);
     text_appendf(&text, "%s takes no --%s", command->name, option);
-    return wrong_use(command->name, words, NULL);
+    return wrong_use(settings, command->name, words, NULL);
 }
 
-enum exit_code wrong_without(const struct command *command, const char *key)
+enum exit_code wrong_without(const struct ctl_settings *settings, const struct command *command, const char *key)
 {
     char words[256];
     struct text text = TEXT_OF(words);
@@ -195,5 +225,5 @@ enum exit_code wrong_without(const struct command *command, const char *key)
     if (command->id == COMMAND_PLAN && strcmp(key, "operation") == 0)
         word = "failover, switchover or failback, and SERVICE";
     text_appendf(&text, "%s needs %s", command->name, word);
-    return wrong_use(command->name, words, NULL);
+    return wrong_use(settings, command->name, words, NULL);
 }

@@ -75,7 +75,7 @@ static struct history_operation *operation_of(struct history *history, const str
     if (operation == NULL)
         return NULL;
     operation->id = id;
-    operation->total_ms = operation->wait_ms = -1;
+    operation->total_ms = operation->ledger_ms = operation->wait_ms = -1;
     operation->loss_bytes = -1;
     operation->loss_ms = operation->loss_age_ms = -1;
     operation->automatic = true;
@@ -395,6 +395,16 @@ static void on_seen(struct history *history, struct history_service *service, co
     (void)text_copy(operation->who, sizeof operation->who, "a person (the node that was asked knows who)");
 }
 
+static void on_ended(struct history *history, struct history_service *service, const json_t *line)
+{
+    struct history_operation *operation = operation_of(history, service, line);
+    if (operation == NULL)
+        return;
+    bool done = take_number(line, "done") == 1;
+    end_operation(operation, line, done ? "done" : "aborted");
+    operation->ledger_ms = done ? take_number(line, "took_ms") : -1;
+}
+
 static void on_act_done(struct history *history, struct history_service *service, const json_t *line)
 {
     char act[HISTORY_NAME_MAX];
@@ -451,6 +461,7 @@ static const struct {
     { "gate_shut", on_gate_shut },
     { "chosen", on_chosen },
     { "operation_seen", on_seen },
+    { "operation_ended", on_ended },
     { "operation_begun", on_begun },
     { "operation_taken", on_taken },
     { "operation_left", on_left },

@@ -72,5 +72,7 @@ struct history_time {
 };
 struct history_time history_step_time(const struct history *history, const char *service, const char *kind,
                                       const char *step);
+/* The same of the whole, by the ledger, whoever carried it out: over the newest that this node saw end well. */
+struct history_time history_total_time(const struct history *history, const char *service, const char *kind);
 
 #endif

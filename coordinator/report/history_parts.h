@@ -34,7 +34,8 @@ struct history_operation {
     char begun[CLOCK_WALL_TEXT_MAX];
     char ended[CLOCK_WALL_TEXT_MAX];
     char outcome[HISTORY_NAME_MAX]; /* running, done, aborted, left, unknown */
-    double total_ms;                /* -1: not known */
+    double total_ms;                /* as this node measured it; -1: not known */
+    double ledger_ms;               /* from begin to end by the ledger, of one that was done; -1: not known */
     double wait_ms;                 /* the longest waiting out that was announced; -1: none */
     char proof[HISTORY_NAME_MAX];
     char proof_text[HISTORY_TEXT_MAX];

@@ -122,7 +122,7 @@ static json_t *render_operation(const struct history_operation *operation)
     put(object, "why", text_or_null(operation->why));
     put(object, "begun", text_or_null(operation->begun));
     put(object, "ended", text_or_null(operation->ended));
-    put(object, "total_ms", number_or_null(operation->total_ms));
+    put(object, "total_ms", number_or_null(operation->total_ms >= 0 ? operation->total_ms : operation->ledger_ms));
     put(object, "stopped_ms", number_or_null(stopped_ms(operation)));
     put(object, "wait_ms", number_or_null(operation->wait_ms));
     put(object, "proof", text_or_null(operation->proof));

@@ -1,4 +1,4 @@
-/* How long a step took in past operations: see history.h. */
+/* How long a step, or the whole, took in past operations: see history.h. */
 #include <string.h>
 
 #include "coordinator/report/history_parts.h"
@@ -20,8 +20,17 @@ static void insert(double *times, unsigned count, double value)
     times[at] = value;
 }
 
-struct history_time history_step_time(const struct history *history, const char *service, const char *kind,
-                                      const char *step)
+/* Of one operation: of that step, or of the whole where it is NULL; -1: not known. */
+static double took(const struct history_operation *operation, const char *step)
+{
+    if (step == NULL)
+        return operation->ledger_ms;
+    const struct history_step *done = find_step(operation, step);
+    return done != NULL ? done->took_ms : -1;
+}
+
+static struct history_time median(const struct history *history, const char *service, const char *kind,
+                                  const char *step)
 {
     double times[HISTORY_TIMES_RUNS_MAX];
     unsigned runs = 0;
@@ -29,12 +38,23 @@ struct history_time history_step_time(const struct history *history, const char 
         const struct history_operation *operation = history->operations[i - 1];
         if (strcmp(operation->service, service) != 0 || strcmp(operation->kind, kind) != 0)
             continue;
-        const struct history_step *done = find_step(operation, step);
-        if (done != NULL && done->took_ms >= 0)
-            insert(times, runs++, done->took_ms);
+        double ms = took(operation, step);
+        if (ms >= 0)
+            insert(times, runs++, ms);
     }
     if (runs == 0)
         return (struct history_time){ .ms = -1 };
     double upper = times[runs / 2];
     return (struct history_time){ runs % 2 == 1 ? upper : (times[runs / 2 - 1] + upper) / 2, runs };
+}
+
+struct history_time history_step_time(const struct history *history, const char *service, const char *kind,
+                                      const char *step)
+{
+    return median(history, service, kind, step);
+}
+
+struct history_time history_total_time(const struct history *history, const char *service, const char *kind)
+{
+    return median(history, service, kind, NULL);
 }

@@ -55,6 +55,8 @@ static const struct vocabulary_row rows[] = {
       { { "kind", WORD_OPERATION }, { "from", WORD_REGION }, { "forced", WORD_COUNT } },
       "an operation is in the ledger: {a} of {service} from {b} to {region}, carried out by {node}[, since: {detail}]",
       NULL },
+    { NOTE_OPERATION_ENDED, "operation_ended", LOG_LEVEL_INFO, { { "took", WORD_DURATION }, { "done", WORD_COUNT } },
+      "the operation is over, by the ledger {a} after its begin; {region} is the writer", NULL },
     { NOTE_CONFLICT, "conflict", LOG_LEVEL_INFO, { { "version", WORD_COUNT } },
       "another node's change was chosen instead of ours at version {a}; looking again", NULL },
     { NOTE_OPERATION_BEGUN, "operation_begun", LOG_LEVEL_WARNING, { { "from", WORD_REGION } },

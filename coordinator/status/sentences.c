@@ -6,6 +6,14 @@
 #include "coordinator/base/clock.h"
 #include "coordinator/status/names.h"
 
+json_t *json_sentence(const char *format, va_list args)
+{
+    char sentence[STATUS_SENTENCE_MAX];
+    struct text text = TEXT_OF(sentence);
+    text_appendv(&text, format, args);
+    return json_of_text(sentence);
+}
+
 static const char *const fence_state_texts[] = {
     [FENCE_UNKNOWN] = "unknown: its guard has not said yet",
     [FENCE_OPEN] = "open: the database may acknowledge writes",

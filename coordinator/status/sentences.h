@@ -3,17 +3,24 @@
  * The name_*() functions give one sentence without its full stop, the text_*() functions append it. A
  * value out of range (from a newer core, say) is NAME_UNKNOWN_VALUE, never a crash.
  *
- * No I/O, any thread; only gate_number() allocates.
+ * No I/O, any thread; only json_sentence() and gate_number() allocate.
  */
 #ifndef FAILOVERD_STATUS_SENTENCES_H
 #define FAILOVERD_STATUS_SENTENCES_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdint.h>
 
 #include "coordinator/base/text.h"
 #include "policy/facts.h"
 #include "policy/failover/gates.h"
+
+/* With its end; what is longer is cut. */
+#define STATUS_SENTENCE_MAX 1024
+
+/* What printf would make of it. */
+json_t *json_sentence(const char *format, va_list args);
 
 /* What a state means. */
 const char *name_fence_state_text(int state);

@@ -99,11 +99,19 @@ static json_t *render_steps(const struct status_service *service, enum operation
     return steps;
 }
 
-static json_t *render_estimate(const struct estimate *estimate)
+/* The whole is known of those that others carried out, too: the ledger has it. A failback's is what its stages were. */
+static json_t *render_estimate(const struct status_service *service, enum operation_kind kind,
+                               const struct estimate *estimate)
 {
+    const struct history *history = service->input->history;
+    struct history_time seen = { .ms = -1 };
+    if (history != NULL && kind != OPERATION_FAILBACK)
+        seen = history_total_time(history, service->config->name, name_operation_kind((int)kind));
     json_t *object = json_object();
     put(object, "total_ms", render_ms(estimate->total_ms));
     put(object, "until_open_ms", render_ms(estimate->until_open_ms));
+    put(object, "seen_total_ms", render_ms(seen.ms));
+    put(object, "seen_runs", json_integer((json_int_t)seen.runs));
     return object;
 }
 
@@ -296,7 +304,7 @@ json_t *status_dry_run(const struct status_input *input, size_t index, const str
     put(object, "lag", status_loss(region.lag_known ? region.lag_bytes : -1, region.lag_us, region.lag_age_us));
     struct estimate estimate = { 0 };
     put(object, "steps", render_steps(&service, kind, comes_in_stages(&service, order), &estimate));
-    put(object, "estimate", render_estimate(&estimate));
+    put(object, "estimate", render_estimate(&service, kind, &estimate));
     put(object, "no_way_back", render_no_way_back(&region, kind));
     put(object, "afterwards", render_afterwards(&service));
     struct status_runbook_plan before = { kind, order->to, &region, obstacle };

@@ -12,13 +12,10 @@
 static void add_sentence(json_t *list, const char *format, ...) PRINTF_LIKE(2, 3);
 static void add_sentence(json_t *list, const char *format, ...)
 {
-    char sentence[STATUS_SENTENCE_MAX];
-    struct text text = TEXT_OF(sentence);
     va_list args;
     va_start(args, format);
-    text_appendv(&text, format, args);
+    add(list, json_sentence(format, args));
     va_end(args);
-    add(list, json_of_text(sentence));
 }
 
 /* ---- votes --------------------------------------------------------------------------------- */

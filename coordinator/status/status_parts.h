@@ -4,9 +4,8 @@
 #define FAILOVERD_STATUS_STATUS_PARTS_H
 
 #include "coordinator/status/names.h"
+#include "coordinator/status/sentences.h"
 #include "coordinator/status/status.h"
-
-#define STATUS_SENTENCE_MAX 1024
 
 /* One service of a snapshot, so that functions take one argument. */
 struct status_service {

@@ -13,17 +13,14 @@
 
 void status_warn(json_t *warnings, const char *code, const char *service, const char *format, ...)
 {
-    char sentence[STATUS_SENTENCE_MAX];
-    struct text text = TEXT_OF(sentence);
     va_list args;
     va_start(args, format);
-    text_appendv(&text, format, args);
-    va_end(args);
     json_t *object = json_object();
     put(object, "code", json_string(code));
     put(object, "service", json_of_text(service));
-    put(object, "text", json_of_text(sentence));
+    put(object, "text", json_sentence(format, args));
     add(warnings, object);
+    va_end(args);
 }
 
 bool status_is_paused(const struct status_service *service)

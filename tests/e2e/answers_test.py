@@ -27,7 +27,7 @@ LOSS = {"known": True, "bytes": 0, "seconds": 0.0, "age_seconds": 0.7}
 DRY = {"service": "shop", "kind": "failover", "from": "us-east-1", "to": "us-west-2", "would_run": True, "text": "it would begin",
        "gates": [GATE], "shut": [], "skipped": [], "loss": LOSS, "lag": LOSS,
        "steps": [{"number": 1, "name": "begin", "irreversible": False, "way_back": True, "text": "...", "took_ms": None, "runs": 0}],
-       "estimate": {"total_ms": None, "until_open_ms": None}, "no_way_back": {"step": "grant", "text": "..."}, "afterwards": "...",
+       "estimate": {"total_ms": None, "until_open_ms": None, "seen_total_ms": 3300.0, "seen_runs": 4}, "no_way_back": {"step": "grant", "text": "..."}, "afterwards": "...",
        "proposal": None, "runbook": None, "command": None, "todo": None}
 ORDERED = {"ok": True, "operation": "00c0ffee00c0ffee", "service": "shop", "outcome": "done", "status": None, "why": None}
 MAY_WRITE = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a", "final": True, "writer": "us-east-1",
@@ -158,6 +158,37 @@ class Answers(unittest.TestCase):
                 self.checker.take([*words, "--json"], done.stdout)
         self.assertEqual(self.checker.faults, {})
         self.assertEqual(sum(self.checker.counts.values()), 12)
+
+    def test_a_wrong_command_line_is_told_as_any_refusal(self):
+        """One line on stdout and nothing beside it, wherever --json stands; without it words on stderr."""
+        for words, what in (([], "what is to be done?"), (["stauts"], "there is no such command: stauts"),
+                            (["operation"], "a second word is missing after: operation"), (["mars\n"], "there is no such command: mars"),
+                            (["help", "mars"], "there is no such command: mars"), (["--bad", "status"], "there is no option --bad"),
+                            (["status", "--timeout", "0"], "--timeout 0: the value is wrong"), (["status", "-x"], "there is no option -x"),
+                            (["status", "--wait", "5s"], "status takes no --wait"), (["voter", "list", "mars"], "too many words: mars"),
+                            (["failover", "shop"], "failover needs --to REGION"), (["status", "--interval", "5s"], "--interval belongs to"),
+                            (["pause", "shop", "--for", "8d", "--reason", "x"], "--for 8d: the value is wrong"),
+                            (["pause", "shop", "--all", "--reason", "x"], "--all means every service"),
+                            (["check-config"], "check-config needs"), (["audit", "verify", "--expect", "x"], "--expect takes a hash")):
+            for line in ([*words, "--json"], ["--json", *words]):
+                done = subprocess.run([COMMAND, *line], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+                self.assertEqual((done.returncode, done.stderr), (2, ""), line)
+                self.assertIsNone(self.checker.fault("error", done.stdout), line)
+                error = json.loads(done.stdout)["error"]
+                self.assertEqual((error["code"], error["exit"], done.stdout.count("\n")), ("usage", 2, 1), line)
+                self.assertTrue(error["text"].startswith(what), (line, error))
+                self.assertNotIn("\n", error["text"] + error["todo"], line)
+            done = subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertTrue(done.stderr.startswith("failoverctl: " + what), (words, done.stderr))
+
+    def test_a_confirmation_that_nobody_can_give_is_told_as_any_refusal(self):
+        words = [COMMAND, "approve", "00c0ffee00c0ffee", "--json"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode, done.stderr), (2, ""))
+        self.assertIsNone(self.checker.fault("approve", done.stdout))
+        self.assertEqual(json.loads(done.stdout)["error"]["code"], "not_confirmed")
 
 
 def places(value, trail=()):

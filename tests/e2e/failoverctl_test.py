@@ -690,6 +690,9 @@ class Ordering(Ctl):
         for estimate in ({"total_ms": None, "until_open_ms": None}, {}, {"total_ms": "0", "until_open_ms": -1}):
             self.check(script(plan=good({**PLAN, "estimate": estimate})), ["plan", "failover", "shop"], 0,
                        "When writes go on is not known")
+        seen = {"total_ms": None, "until_open_ms": None, "seen_total_ms": 3300.0, "seen_runs": 4}
+        self.check(script(plan=good({**PLAN, "estimate": seen})), ["plan", "failover", "shop"], 0,
+                   "this node has run none like it", "after about 3.3s (4 seen from here)")
 
     def test_without_a_terminal_yes_is_needed(self):
         daemon, _, _ = self.check(script(dry_run=good(DRY)), ORDER, 2, "--yes")

@@ -63,6 +63,17 @@ def failback_plan(lab):
     return code, json.loads(output)
 
 
+def seen_from_elsewhere(suite, lab):
+    """The witness carried nothing out: it knows by the ledger how long the whole took."""
+    ended = e2e.awaited_events(lab, "operation_ended", [WITNESS])[-1]
+    told = json.loads(e2e.order(lab, WITNESS, "history", "--json")[1])["operations"][0]
+    code, output, _ = lab.failoverctl(WITNESS, "plan", "switchover", SERVICE, "--to", EAST, "--json")
+    estimate = json.loads(output)["estimate"]
+    suite.expect(told["outcome"] == "done" and told["steps"] == [] and 0 < told["total_ms"] == ended["took_ms"]
+                 and estimate["total_ms"] is None and (estimate["seen_total_ms"], estimate["seen_runs"]) == (told["total_ms"], 1),
+                 f"the witness knows by the ledger that it took {told['total_ms'] / 1000:.2f} s", (told, estimate))
+
+
 def move(suite, lab, to, what, asked=None):
     """There, under load: done, every step, in order, by the old guard's own word, and nothing lost. `asked`: the region
     whose coordinator gets the order, if not the target's."""
@@ -181,6 +192,7 @@ def test_kernel(suite, lab):
     code, output = switchover(lab, WEST, EAST, "--reason", "a slip", "--yes")
     suite.expect(code == 3 and "writer already" in output, "to the present writer: refused, exit code 3", output)
     move(suite, lab, WEST, "away")
+    seen_from_elsewhere(suite, lab)
     code, plan = failback_plan(lab)
     suite.expect(code == 3 and plan["failback"]["rejoin"]["ready"] is not True, f"plan failback: {plan['failback']}", plan)
     rejoin(suite, lab)

@@ -25,7 +25,7 @@ struct knob {
 
 static const struct knob numbers[] = {
     COUNT(throttle_next), COUNT(fail_5xx_next), COUNT(lose_reply_next), COUNT(lose_request_next),
-    COUNT(prior_request_next),
+    COUNT(prior_request_next), COUNT(pending_asks),
     MILLISECONDS(insync_after_ms), MILLISECONDS(delay_reply_ms), MILLISECONDS(batch_ms),
     COUNT(bucket_size), COUNT(bucket_per_s),
     { "clock_skew_ms", offsetof(struct faults, clock_skew_ms), -86400000, 86400000 },

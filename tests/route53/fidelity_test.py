@@ -183,13 +183,16 @@ def operations():
 
 
 def waiter():
-    """The real waiter polls each 30 s, so it has an emulator and the time of all the others to itself."""
-    with Emulator(ZONES, insync_after_ms=6000) as e:
+    """The real waiter polls each 30 s, so it has an emulator and the time of all the others to itself. However long its
+    command takes to start: the change is PENDING until it was told so, once to us and once to the waiter."""
+    with Emulator(ZONES) as e:
+        e.faults(pending_asks=2)
         run = aws_change(e, ("UPSERT", record("www.example.test.", values=["192.0.2.9"])))
         change = json.loads(run.stdout)["ChangeInfo"]["Id"]
         equal("waiter: first PENDING", aws_json(e, "get-change", "--id", change)["ChangeInfo"]["Status"], "PENDING")
         run = aws(e, "wait", "resource-record-sets-changed", "--id", change)
         equal("the waiter waits until INSYNC", (run.returncode, run.stderr), (0, ""))
+        equal("and asked again to know", [r["operation"] for r in e.state()["requests"]].count("GetChange"), 3)
         equal("and then DNS has it", served(e, "www.example.test").values, ["192.0.2.9"])
 
 
@@ -506,7 +509,12 @@ def time_and_faults(e):
     check("listings show it at once", "198.51.100.2<" in e.call("GET", VERSION + "/hostedzone/%s/rrset" % OTHER)[1])
     equal("DNS waits for INSYNC (UDP)", served(e, "www.other.test").values, ["198.51.100.1"])
     equal("DNS waits for INSYNC (TCP)", served(e, "www.other.test", tcp=True).values, ["198.51.100.1"])
-    e.faults(insync_after_ms=300)
+    e.faults(insync_after_ms=0, pending_asks=2)
+    asked = e.change(OTHER, ("UPSERT", record("www.other.test.", values=["198.51.100.5"])))
+    path = VERSION + "/change/" + re.search("/change/(C[A-Z0-9]+)<", asked[1]).group(1)
+    equal("PENDING until it was told so often enough", ["PENDING" in e.call("GET", path)[1] for _ in range(2)], [True, True])
+    wait_for("then INSYNC", lambda: "<Status>INSYNC</Status>" in e.call("GET", path)[1])
+    e.faults(insync_after_ms=300, pending_asks=0)
     e.change(OTHER, ("UPSERT", record("www.other.test.", values=["198.51.100.3"])))
     wait_for("a later change may be INSYNC before", lambda: served(e, "www.other.test").values == ["198.51.100.3"])
 

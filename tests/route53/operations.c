@@ -177,13 +177,14 @@ static bool list_record_sets(struct call *call)
 
 static bool get_change(struct call *call)
 {
-    const struct change *change = world_change(call->world, call->segments[2]);
+    struct change *change = world_change(call->world, call->segments[2]);
     if (change == NULL) {
         refusal_add(&call->refusal, 404, "NoSuchChange", "Could not find resource with ID: %s", call->segments[2]);
         return false;
     }
     open_response(call, "GetChangeResponse");
     write_change_info(call, change);
+    change_asked(change);
     evbuffer_add_printf(call->out, "</GetChangeResponse>");
     return true;
 }

@@ -217,6 +217,20 @@ static void on_insync(evutil_socket_t fd, short what, void *context)
     world_log(change->world, "change %s is INSYNC in zone %s", change->id, change->zone->id);
 }
 
+static void begin_sync(struct change *change)
+{
+    int64_t after_ms = change->world->faults.insync_after_ms;
+    struct timeval delay = { .tv_sec = after_ms / 1000, .tv_usec = (after_ms % 1000) * 1000 };
+    evtimer_add(change->timer, &delay);
+    world_log(change->world, "change %s is INSYNC in %lld ms", change->id, (long long)after_ms);
+}
+
+void change_asked(struct change *change)
+{
+    if (change->pending_asks > 0 && --change->pending_asks == 0)
+        begin_sync(change);
+}
+
 static bool room_for_change(struct world *world)
 {
     if (world->change_count < world->change_room)
@@ -258,11 +272,11 @@ struct change *zone_advance(struct world *world, struct zone *zone, struct zone_
     json_object_set_new(log, "status", json_string("PENDING"));
     json_object_set_new(log, "insync_us", json_null());
     json_array_append(world->change_log, log);
-    int64_t after_ms = world->faults.insync_after_ms;
-    struct timeval delay = { .tv_sec = after_ms / 1000, .tv_usec = (after_ms % 1000) * 1000 };
-    evtimer_add(change->timer, &delay);
-    world_log(world, "change %s of zone %s is applied as version %llu, INSYNC in %lld ms", change->id, zone->id,
-              (unsigned long long)version->number, (long long)after_ms);
+    world_log(world, "change %s of zone %s is applied as version %llu", change->id, zone->id,
+              (unsigned long long)version->number);
+    change->pending_asks = world->faults.pending_asks;
+    if (change->pending_asks == 0)
+        begin_sync(change);
     return change;
 }
 

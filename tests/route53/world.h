@@ -59,13 +59,14 @@ struct change {
     int64_t submitted_us, insync_us; /* CLOCK_REALTIME; insync_us 0 while PENDING */
     struct zone_version *version;    /* what to serve at INSYNC; NULL afterwards */
     struct event *timer;
+    int64_t pending_asks;            /* so many more times GetChange says PENDING before its time begins */
     json_t *log;                     /* shared with world->change_log */
 };
 
 /* Every one is settable on the control port; counters count down by use. */
 struct faults {
     int64_t throttle_next, fail_5xx_next, fail_5xx_status, lose_reply_next, lose_request_next, prior_request_next;
-    int64_t clock_skew_ms, insync_after_ms, delay_reply_ms, batch_ms;
+    int64_t clock_skew_ms, insync_after_ms, pending_asks, delay_reply_ms, batch_ms;
     int64_t bucket_size, bucket_per_s;
     bool refuse_credentials, deny_access, serve_at_apply, prior_until_insync, messages_form, changes_only;
     bool dns_silent[NAME_SERVERS_MAX], dns_servfail[NAME_SERVERS_MAX];
@@ -111,6 +112,8 @@ bool world_load(struct world *world, const char *path, char message[MESSAGE_SIZE
 struct zone *world_zone(struct world *world, const char *id);                   /* "/hostedzone/Z1" works too */
 struct zone *world_zone_for(struct world *world, const struct dname *name);     /* the closest enclosing, or NULL */
 struct change *world_change(struct world *world, const char *id);
+/* Somebody was told how it stands. */
+void change_asked(struct change *change);
 
 struct zone_version *version_take(struct zone_version *version);
 void version_drop(struct zone_version *version);

@@ -153,6 +153,8 @@ void play_remember(struct play *p, const struct host *h, const struct note *n)
     case NOTE_STEP_STARTED: p->steps_started |= 1u << n->step; break;
     case NOTE_FENCE_PROVEN: p->proofs |= 1u << n->a; break;
     case NOTE_DNS_STOPPED: p->ruling = n->a; break;
+    case NOTE_LEFT_CUT_OFF: p->left_cut_off |= 1u << n->region; break;
+    case NOTE_WITHDRAWN: p->withdrawn = true; break;
     case NOTE_NO_ANSWER: p->unanswered = true; break;
     case NOTE_STANDBY_AHEAD: p->ahead |= 1u << n->region; break;
     case NOTE_FOLLOW_FAILED:

@@ -20,7 +20,7 @@ struct play {
     int64_t start_us;
     char trace[SCRIPT_TEXT_MAX / 2];
     size_t trace_length;
-    /* what was noted since the start */
+    /* what was noted since the start, and of an operation since the last order that may begin one */
     uint32_t gates_shut;                 /* bit per gate */
     uint32_t began, aborted, done, taken, stopped, voted_down, lost, abstained;
     uint32_t steps_started;              /* bit per step */
@@ -31,7 +31,9 @@ struct play {
     uint64_t mark;                       /* the one that a person reconciled last */
     bool unanswered;                     /* a node noted that nobody answered in time */
     bool cut, half;                      /* a notice had no room for all words; ...and ended within a character */
-    uint32_t ahead, stuck;                  /* bit per region: its standby was ahead, or could not follow */
+    uint32_t left_cut_off;               /* bit per region: an operation was left without undoing its remote hook */
+    bool withdrawn;                      /* a node noted that a proposal is gone without its operation */
+    uint32_t ahead, stuck;               /* bit per region: its standby was ahead, or could not follow */
 };
 
 void verbs_defaults(struct play *play);

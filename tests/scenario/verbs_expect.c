@@ -99,17 +99,26 @@ static bool is_mute(struct match *m)
 
 static bool does_vote(struct match *m) { return match_host(m, 0)->mute == MUTE_NOT; }
 
-static bool was_answer(struct match *m)
+/* To that order alone: what another was answered says nothing of it. NULL: none yet. */
+static const struct message_order_reply *reply_to(struct match *m, uint64_t ticket)
 {
-    const struct world *w = match_world(m);
-    return w->replies > 0 && strcmp(words_answer(w->last_reply.answer), m->word[0]) == 0;
+    const struct message_order_reply *reply = &match_world(m)->reply[ticket & 1];
+    return ticket != 0 && reply->ticket == ticket ? reply : NULL;
 }
+
+static bool answers(struct match *m, uint64_t ticket)
+{
+    const struct message_order_reply *reply = reply_to(m, ticket);
+    return reply != NULL && strcmp(words_answer(reply->answer), m->word[0]) == 0;
+}
+
+static bool was_answer(struct match *m) { return answers(m, match_world(m)->tickets); }
+static bool was_answer_before(struct match *m) { return answers(m, match_world(m)->tickets - 1); }
 
 static bool was_refused_by(struct match *m)
 {
-    const struct world *w = match_world(m);
-    return w->replies > 0 && w->last_reply.answer == ANSWER_GATE &&
-           w->last_reply.gate == words_gate(m->word[0]);
+    const struct message_order_reply *reply = reply_to(m, match_world(m)->tickets);
+    return reply != NULL && reply->answer == ANSWER_GATE && reply->gate == words_gate(m->word[0]);
 }
 
 static bool was_step(struct match *m)
@@ -252,6 +261,19 @@ static bool was_said(struct match *m)
 static bool ends_whole(struct match *m) { return !m->play->half; }
 static bool was_cut(struct match *m) { return m->play->cut; }
 
+static bool is_left_cut_off(struct match *m) { return (m->play->left_cut_off >> match_region(m, 0) & 1u) != 0; }
+static bool never_withdrawn(struct match *m) { return !m->play->withdrawn; }
+
+/* As often as was said: else the script is about nothing. */
+static bool met_its_faults(struct match *m)
+{
+    enum act_kind kind = words_act(m->word[0]);
+    if (kind == ACT_KIND_COUNT)
+        play_fail(m->play, "there is no act '%s'", m->word[0]);
+    const struct world *w = match_world(m);
+    return kind < ACT_KIND_COUNT && w->fault[kind] != FAULT_NONE && w->fault_times[kind] == 0;
+}
+
 static bool was_unanswered(struct match *m) { return m->play->unanswered; }
 
 static bool is_writer_of(struct match *m)
@@ -349,6 +371,7 @@ const struct condition expect_rows[] = {
     { "no change of the voters accepted by %", accepted_no_voters },
     { "lease %", is_lease },
     { "answer %", was_answer },
+    { "answer % to the order before", was_answer_before },
     { "refused by gate %", was_refused_by },
     { "a proposal to %", is_proposed },
     { "another proposal", is_another },
@@ -358,6 +381,9 @@ const struct condition expect_rows[] = {
     { "the operation as it was proposed", runs_as_proposed },
     { "the word of a person in the operation", was_said },
     { "no answer in time", was_unanswered },
+    { "no proposal withdrawn", never_withdrawn },
+    { "% left cut off", is_left_cut_off },
+    { "act % met its faults", met_its_faults },
     { "writer of service % %", is_writer_of },
     { "% begins", began_so_often },
     { "step % started", was_step },

@@ -231,8 +231,17 @@ static void zone_mark(struct match *m)
         z->epoch = (uint64_t)match_number(m, 0);
 }
 
+/* Of an operation: what another before it did is nothing to expect of this one. */
+static void forget_the_last(struct play *p)
+{
+    p->steps_started = p->gates_shut = p->proofs = 0;
+    p->taken = p->aborted = 0;
+}
+
 static void order(struct match *m, struct host *at, struct order o)
 {
+    if (o.kind == ORDER_FAILOVER || o.kind == ORDER_SWITCHOVER || o.kind == ORDER_FAILBACK || o.kind == ORDER_RECONCILE)
+        forget_the_last(m->play);
     (void)snprintf(o.by.s, sizeof o.by.s, "a person");
     world_order(match_world(m), at, 0, &o);
 }

@@ -31,8 +31,22 @@ static node_id some_node(const struct voter_set *set, bool votes)
 
 static void version_none(struct voter_set *s) { s->version = 0; }
 static void version_skips(struct voter_set *s) { s->version++; }
-static void voters_fewer(struct voter_set *s) { s->voters = 3; }
-static void voters_more(struct voter_set *s) { s->voters = 0x3f; }
+/* What the change makes of them would do: it is what they are now that does not. */
+static void voters_fewer(struct voter_set *s)
+{
+    for (node_id n = POLICY_NODES_MAX; n-- > 0 && set_size(s->voters) >= VOTERS_MIN;)
+        if (node_in(s->voters, n)) {
+            s->voters &= (node_set)~node_bit(n);
+            s->identity[n] = 0;
+        }
+}
+
+static void voters_more(struct voter_set *s)
+{
+    while (set_size(s->voters) <= POLICY_VOTERS_MAX)
+        s->voters |= node_bit(some_node(s, false));
+}
+
 static void voters_another(struct voter_set *s) { s->voters = (node_set)(s->voters | node_bit(some_node(s, false))); }
 static void change_none(struct voter_set *s) { s->change = VOTER_NONE; }
 static void change_unknown(struct voter_set *s) { s->change = VOTER_CHANGE_COUNT; }
@@ -50,8 +64,8 @@ static void identity_other(struct voter_set *s) { s->identity[some_node(s, true)
 static const struct wrong_set wrong_sets[] = {
     { "no version of the voters", VOTER_ADD, NOTICED_ALONE, version_none },
     { "a version of the voters that skips one", VOTER_ADD, NOTICED_BEHIND, version_skips },
-    { "too few voters", VOTER_REPLACE, NOTICED_ALONE, voters_fewer },
-    { "too many voters", VOTER_ADD, NOTICED_ALONE, voters_more },
+    { "too few voters", VOTER_ADD, NOTICED_ALONE, voters_fewer },
+    { "too many voters", VOTER_REMOVE, NOTICED_ALONE, voters_more },
     { "another voter beside the one removed", VOTER_REMOVE, NOTICED_BEHIND, voters_another },
     { "another voter beside the one replaced", VOTER_REPLACE, NOTICED_BEHIND, voters_another },
     { "no change of a voter", VOTER_ADD, NOTICED_ALONE, change_none },

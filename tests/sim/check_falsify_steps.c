@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SECOND_NODE 2
+#define THIRD_REGION 2
 #define MARK 77
 
 enum step {
@@ -91,13 +92,14 @@ static void proposal_to_nowhere(struct ledger *l) { l->proposal.to = REGION_NONE
 static void proposal_of_nobody(struct ledger *l) { l->proposal.proposer = NODE_NONE; }
 static void proposal_within(struct ledger *l)
 {
-    l->proposal = (struct ledger_proposal){ .state = PROPOSAL_WAITS, .kind = OPERATION_SWITCHOVER, .id = 8 };
+    l->proposal = (struct ledger_proposal){ .state = PROPOSAL_WAITS, .kind = OPERATION_SWITCHOVER, .id = 8, .to = 1 };
 }
 static void wish_unknown(struct ledger *l) { l->operation.wish = WISH_COUNT; }
 static void begun_again(struct ledger *l) { l->operation.phase = PHASE_BEGUN; }
 static void no_id(struct ledger *l) { l->operation.id = 0; }
 static void no_executor(struct ledger *l) { l->operation.executor = NODE_NONE; }
-static void no_writer(struct ledger *l) { l->writer = REGION_NONE; }
+/* ...nor is it for one: that it is for the writer is another rule. */
+static void no_writer(struct ledger *l) { l->writer = l->operation.to = REGION_NONE; }
 static void to_another(struct ledger *l) { l->operation.to ^= 1; }
 static void no_kind(struct ledger *l) { l->operation.kind = OPERATION_KIND_COUNT; }
 static void switchover(struct ledger *l) { l->operation.kind = OPERATION_SWITCHOVER; }
@@ -115,7 +117,7 @@ static void stages_none_but_hold(struct ledger *l) { l->operation.shift = (struc
 /* ---- what may not stand behind the one before ---- */
 
 static void unforced(struct ledger *l) { l->operation.forced = false; }
-static void from_another(struct ledger *l) { l->operation.from ^= 1; }
+static void from_another(struct ledger *l) { l->operation.from = THIRD_REGION; } /* nor to itself */
 static void to_origin(struct ledger *l) { l->operation.to = l->operation.from; }
 static void planned(struct ledger *l) { l->operation.kind = OPERATION_FAILBACK; }
 static void id_other(struct ledger *l) { l->operation.id++; }

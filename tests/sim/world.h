@@ -306,8 +306,7 @@ struct world {
     int64_t slow_since_us;
     struct truth_sets *sets;      /* check_voters.c's: which sets of voters were truly chosen */
     uint64_t tickets;             /* orders given */
-    uint64_t replies;             /* answers to orders seen */
-    struct message_order_reply last_reply;
+    struct message_order_reply reply[2]; /* to the last two, each where its ticket is odd or even */
     char broken[256];
     enum invariant broken_invariant;
     bool overlapped[BEYOND_COUNT]; /* two wrote for a while, which this explains; the run goes on */

@@ -101,8 +101,7 @@ static bool carry_out_one(struct world *w, struct host *h, const struct effect *
     case EFFECT_SEND: send_to_all(w, h, &e->as.send); break;
     case EFFECT_ACT: act_ask(w, h, &e->as.act); break;
     case EFFECT_REPLY:
-        w->replies++;
-        w->last_reply = e->as.reply;
+        w->reply[e->as.reply.ticket & 1] = e->as.reply;
         if (e->as.reply.answer != ANSWER_ACCEPTED && e->as.reply.answer != ANSWER_NO_QUORUM)
             check_refused(w, e->as.reply.ticket);
         if (e->as.reply.answer == ANSWER_ACCEPTED)

@@ -423,6 +423,38 @@ static void times_come_from_past_runs(void)
     history_free(history);
 }
 
+/* What others carried out is known as a whole, by the ledger; a failback's whole is what its stages were. */
+static void what_others_ran_is_timed_as_a_whole(void)
+{
+    struct history *history = history_new();
+    double ms = -1;
+    int64_t runs = -1;
+    all_well();
+    struct status_input given = input();
+    given.history = history;
+    static const char *const kinds[] = { "failover", "failback" };
+    for (size_t i = 0; i < 2; i++) {
+        char line[256];
+        (void)snprintf(line, sizeof line, "{\"event\":\"operation_seen\",\"service\":\"shop\",\"operation\":"
+                       "\"00000000000000a%zu\",\"kind\":\"%s\"}", i, kinds[i]);
+        feed(history, line);
+        (void)snprintf(line, sizeof line, "{\"event\":\"operation_ended\",\"service\":\"shop\",\"operation\":"
+                       "\"00000000000000a%zu\",\"took_ms\":3300,\"done\":1}", i);
+        feed(history, line);
+    }
+    json_t *answer = status_plan(&given, 0, PLANNED_FAILOVER, &anywhere);
+    const json_t *estimate = json_object_get(answer, "estimate");
+    CU_ASSERT_TRUE(peek_real(estimate, "seen_total_ms", &ms) && ms == 3300);
+    CU_ASSERT_TRUE(peek_int(estimate, "seen_runs", &runs) && runs == 1);
+    CU_ASSERT_TRUE(json_is_null(json_object_get(estimate, "total_ms")));
+    json_decref(answer);
+    answer = status_plan(&given, 0, PLANNED_FAILBACK, &anywhere);
+    estimate = json_object_get(answer, "estimate");
+    CU_ASSERT_TRUE(json_is_null(json_object_get(estimate, "seen_total_ms")));
+    json_decref(answer);
+    history_free(history);
+}
+
 /* What is in its way first: not a rejoin that nobody knows to be needed. */
 static void a_failback_says_what_is_in_its_way(void)
 {
@@ -549,7 +581,8 @@ static void survives_views_that_make_no_sense(void)
     json_decref(plan(PLANNED_COUNT));
 }
 
-SUITE_MAIN("explain", TEST(while_all_is_well_nobody_votes), TEST(votes_are_named_and_counted),
+SUITE_MAIN("explain", TEST(what_others_ran_is_timed_as_a_whole),
+           TEST(while_all_is_well_nobody_votes), TEST(votes_are_named_and_counted),
            TEST(a_shut_gate_is_what_is_in_the_way), TEST(a_proposal_is_explained),
            TEST(without_a_quorum_nothing_can_be_decided),
            TEST(a_loss_is_never_nothing_unless_known), TEST(the_fence_says_what_would_prove_it),

@@ -388,7 +388,45 @@ static void the_time_of_a_step_is_the_median_of_its_last_runs(void)
     history_free(history);
 }
 
-SUITE_MAIN("history", TEST(the_time_of_a_step_is_the_median_of_its_last_runs), TEST(a_failover_is_put_together),
+static void feed_ended(struct history *history, unsigned id, const char *kind, int took_ms, int done)
+{
+    char line[512];
+    (void)snprintf(line, sizeof line, "{\"event\":\"operation_seen\",\"service\":\"shop\",\"operation\":\"%016x\","
+                   "\"kind\":\"%s\",\"from\":\"us-east-1\",\"region\":\"us-west-2\"}", id, kind);
+    feed(history, line);
+    (void)snprintf(line, sizeof line, "{\"event\":\"operation_ended\",\"service\":\"shop\",\"operation\":\"%016x\","
+                   "\"took_ms\":%d,\"done\":%d}", id, took_ms, done);
+    feed(history, line);
+}
+
+/* Whoever carried it out. What went back took no time that another would take. */
+static void the_time_of_the_whole_is_the_ledgers(void)
+{
+    struct history *history = history_new();
+    CU_ASSERT_EQUAL(history_total_time(history, "shop", "failover").runs, 0);
+    feed_ended(history, 1, "failover", 3000, 1);
+    json_t *list = history_json(history, "shop", 0);
+    double ms = 0;
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "outcome", ""), "done");
+    CU_ASSERT_TRUE(peek_real(first(list), "total_ms", &ms) && ms == 3000);
+    json_decref(list);
+    feed_ended(history, 2, "failover", 60000, 0);
+    list = history_json(history, "shop", 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(first(list), "outcome", ""), "aborted");
+    CU_ASSERT_TRUE(json_is_null(json_object_get(first(list), "total_ms")));
+    json_decref(list);
+    feed_ended(history, 3, "switchover", 800, 1);
+    feed_ended(history, 4, "failover", 5000, 1);
+    struct history_time time = history_total_time(history, "shop", "failover");
+    CU_ASSERT(time.runs == 2 && time.ms == 4000);
+    CU_ASSERT_EQUAL(history_total_time(history, "shop", "switchover").ms, 800);
+    CU_ASSERT_EQUAL(history_total_time(history, "till", "failover").runs, 0);
+    CU_ASSERT_EQUAL(history_step_time(history, "shop", "failover", "fence").runs, 0); /* of its steps nothing is known */
+    history_free(history);
+}
+
+SUITE_MAIN("history", TEST(the_time_of_the_whole_is_the_ledgers),
+           TEST(the_time_of_a_step_is_the_median_of_its_last_runs), TEST(a_failover_is_put_together),
            TEST(a_persons_order_keeps_the_name),
            TEST(sent_back_by_a_person_it_says_so), TEST(how_long_nobody_could_write_is_told_of_what_is_planned),
            TEST(a_switchover_is_told_as_one),
