@@ -60,12 +60,9 @@ static void enter(struct service *s, struct turn *turn, enum step_id step)
         run->shut_since = turn->now;
     run->step = step;
     run->step_started = turn->now;
-    int64_t limit = plan_deadline_us(s->policy, step);
-    int64_t wait = mono_since(run->wait_until, turn->now);
-    if (step == STEP_FENCE && run->wait_version != 0 && wait > 0)
-        limit += wait;
-    run->step_deadline = mono_after(turn->now, limit);
+    run->step_deadline = mono_after(turn->now, plan_deadline_us(s->policy, step));
     run->overdue = false;
+    step_has_wait(s);
     run->in_flight = run->answered = false;
     run->tries = 0;
     run->retry_at.us = 0;

@@ -143,6 +143,17 @@ static enum step_said wait_or_go_back(struct service *s, struct turn *turn, enum
 
 /* ---- the steps ---- */
 
+void step_has_wait(struct service *s)
+{
+    struct operation_run *run = &s->run;
+    bool waits = run->wait_version != 0 && (run->step == STEP_FENCE || run->step == STEP_GRANT);
+    struct mono_time deadline = mono_after(run->wait_until, plan_deadline_us(s->policy, run->step));
+    if (!waits || mono_reached(run->step_deadline, deadline))
+        return;
+    run->step_deadline = deadline;
+    run->overdue = false;
+}
+
 static enum step_said step_begin(struct service *s, struct turn *turn)
 {
     struct operation_run *run = &s->run;
@@ -153,6 +164,7 @@ static enum step_said step_begin(struct service *s, struct turn *turn)
     if (s->wait_version == l->version) {
         run->wait_version = l->version;
         run->wait_until = s->wait_until;
+        step_has_wait(s);
         return STEP_IS_DONE;
     }
     struct ledger goal = ledger_takeover(l, s->guard.self);
