@@ -39,7 +39,8 @@ struct mark {
     bool promoted;             /* its maker saw the database as a primary since: this mark promotes none again */
 };
 
-/* Of the marks of each maker, the one by which `region` is open, or else the oldest of that region; NULL: it has none. */
+/* Of the marks of each maker, the one by which `region` is open, or else the oldest of that region; NULL: it has
+ * none. */
 const struct mark *mark_of_region(const struct mark marks[POLICY_NODES_MAX], region_id region);
 
 /* Its maker opens nothing by it any more, and nothing is to be opened elsewhere instead: it gave way to another mark of

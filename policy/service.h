@@ -542,8 +542,8 @@ node_id glass_leads(const struct service *service, const struct turn *turn);
 /* To whom the marked side, which is us, gives way, and whose region; NODE_NONE: to nobody. Called at each turn while
  * our mark stands: what writes on although nobody says to hold it counts by how long it was seen to. */
 node_id glass_rival(struct service *service, struct turn *turn, region_id *region);
-/* For which other coordinator of our own region our mark, which stands, is given up, since it holds the same database or
- * gave its own mark up, and for whose region then; NODE_NONE: for none. */
+/* For which other coordinator of our own region our mark, which stands, is given up, since it holds the same database
+ * or gave its own mark up, and for whose region then; NODE_NONE: for none. */
 node_id glass_fellow(const struct service *service, const struct turn *turn, region_id *region);
 
 /* Our own guard's mark; NULL: none. */
@@ -566,8 +566,8 @@ void glass_give(struct service *service, struct turn *turn, node_id node, region
 bool glass_maker_lost(const struct service *service, const struct turn *turn, const struct mark *mark);
 /* How many marks there are. */
 uint8_t glass_count(const struct service *service);
-/* Nothing is open by another mark than this, nor will be; 0: by any. Those of its own region may be known shut, or their
- * maker's store lost: they are about the same database, and never open it again. */
+/* Nothing is open by another mark than this, nor will be; 0: by any. Those of its own region may be known shut, or
+ * their maker's store lost: they are about the same database, and never open it again. */
 bool glass_is_alone(const struct service *service, const struct turn *turn, uint64_t mark);
 const struct mark *glass_find(const struct service *service, uint64_t mark);
 /* For all that is known here, its maker may open by it, now or after a restart: nobody told of its being given up. */

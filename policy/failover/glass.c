@@ -46,12 +46,12 @@
  *
  * Two coordinators of one region that don't hear each other may both break it there, and both hold the same database
  * open. Neither ends for the other's end: whoever is deaf to that would go on opening what its fellow has shut. So
- * there are two marks, and the makers see to it that one is left (glass_fellow): as soon as it hears the other's, the maker
- * of the younger gives it up, and shuts for good before it stands back; the database that the older holds is away for as
- * long as its maker takes to see that. The same where the region was granted its lease before the second mark was heard
- * of. And as soon as the one is given up for another region, or at a person's word, so is the other, whoever told; not
- * where it was given up for nobody, since that maker's store is lost: the other goes on. A reconciliation that keeps the region waits until one is left; one that doesn't,
- * until all are shut (reconcile.c).
+ * there are two marks, and the makers see to it that one is left (glass_fellow): as soon as it hears the other's, the
+ * maker of the younger gives it up, and shuts for good before it stands back; the database that the older holds is away
+ * for as long as its maker takes to see that. The same where the region was granted its lease before the second mark
+ * was heard of. And as soon as the one is given up for another region, or at a person's word, so is the other, whoever
+ * told; not where it was given up for nobody, since that maker's store is lost: the other goes on. A reconciliation
+ * that keeps the region waits until one is left; one that doesn't, until all are shut (reconcile.c).
  */
 #include "policy/quorum/majority.h"
 #include "policy/service.h"

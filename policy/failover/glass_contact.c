@@ -152,8 +152,8 @@ bool glass_maker_lost(const struct service *s, const struct turn *turn, const st
     return has_news(s, turn, n) && !instance_equal(s->remotes[n].instance, m->maker);
 }
 
-/* It holds the same database: the older mark's maker, who is heard (else it may be dead, and the database away with it if
- * we gave up); or the guard that was granted the region's lease since. */
+/* It holds the same database: the older mark's maker, who is heard (else it may be dead, and the database away with it
+ * if we gave up); or the guard that was granted the region's lease since. */
 static bool holds_ours(const struct service *s, const struct turn *turn, const struct mark *own, node_id n)
 {
     const struct mark *m = &s->marks[n];

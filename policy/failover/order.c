@@ -9,6 +9,7 @@
 #include "policy/service.h"
 
 #define ORDER_DEADLINE_US (10 * US_PER_S)
+#define ORDER_REPLY_US US_PER_S /* on its way may be what the other node says of a forwarded order at its deadline */
 
 /* What was put forward and is not known to have lost may be chosen yet, or was, and is over: whatever there is
  * to say of the order now, it is not refused. */
@@ -74,6 +75,7 @@ static node_id executor_for(const struct service *s, const struct turn *turn, re
 static void forward(struct service *s, struct turn *turn, node_id to)
 {
     s->order.forwarded = true;
+    s->order.deadline = mono_after(s->order.deadline, ORDER_REPLY_US);
     effects_send(turn->effects, node_bit(to), false, MESSAGE_ORDER, s->index)->as.order =
         (struct message_order){ s->order.ticket, s->order.order };
 }

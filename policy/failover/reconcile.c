@@ -73,8 +73,8 @@ static bool is_other_side(const struct service *s, const struct ledger *l, regio
     return named || mark_of_region(s->marks, keep) != NULL;
 }
 
-/* Another mark of the region that `mark` is of: about the same database, which may be open as long as any of them is not
- * known shut. NULL: there is none. */
+/* Another mark of the region that `mark` is of: about the same database, which may be open as long as any of them is
+ * not known shut. NULL: there is none. */
 static const struct mark *other_of_region(const struct service *s, const struct mark *mark)
 {
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
@@ -85,7 +85,7 @@ static const struct mark *other_of_region(const struct service *s, const struct 
 
 /* The region's other marks end first, one after the other, and each only when its own maker has shut the database and
  * opens it no more: whatever is kept then, none of them opens beside it. One that lost its store opens nothing by its
- * mark, but can't say whether the database is shut: that counts where its region is kept, which is shut before the grant
+ * mark, but can't say whether the database is shut: enough where its region is kept, which is shut before the grant
  * anyway. False: there is one yet. */
 static bool ends_others(struct service *s, struct turn *turn, const struct ledger *l, const struct mark *m)
 {

@@ -51,10 +51,10 @@ bool cut_off_proven(const struct service *service, const struct ledger *ledger);
 /* Says, when the operation is left, that a region stays as the hook left it. */
 void cut_off_note_left(struct service *service, struct turn *turn);
 
-/* Our guard holds the lease of the ledger's epoch right now. */
 /* A step that can't be done before the old lease is over has its time from then on. Called when it begins, and when the
  * wait is learnt anew. */
 void step_has_wait(struct service *service);
+/* Our guard holds the lease of the ledger's epoch right now. */
 bool step_lease_is_ours(const struct service *service, const struct turn *turn);
 
 #endif

@@ -379,8 +379,8 @@ static bool is_about(const struct world *w, const struct truth *t, const struct 
     return mark != 0 && (said->mark == mark || same_region);
 }
 
-/* Where its region is kept, a mark is ended by the grant; and before it where another's of that region is granted, if it
- * was known shut by then, or its maker's store was lost. */
+/* Where its region is kept, a mark is ended by the grant; and before it where another's of that region is granted, if
+ * it was known shut by then, or its maker's store was lost. */
 static bool was_ordered(const struct world *w, const struct truth *t, uint64_t mark, bool granted)
 {
     const struct truth_glass *g = find_glass(t, mark);
@@ -403,8 +403,8 @@ static bool was_vouched(const struct world *w, const struct truth *t, uint64_t m
     return false;
 }
 
-/* A coordinator of the region whose disk says that it may open without a lease, as the disk of the granted one shows too.
- * Only one that lost its store can't. NULL: none. */
+/* A coordinator of the region whose disk says that it may open without a lease, as the disk of the granted one shows
+ * too. Only one that lost its store can't. NULL: none. */
 static const struct host *may_open(const struct world *w, const struct truth *t, region_id region, node_id granted)
 {
     for (uint8_t n = 0; n < w->host_count; n++) {
@@ -428,8 +428,8 @@ bool truth_list_follows(const struct ledger *now, const struct ledger *next)
     return joins && (granted ? next->reconciled[0] == now->operation.mark : next->epoch == now->epoch);
 }
 
-/* Ended by a word, and its region not granted by it: it is known shut, or a person vouches for that by name. (What a disk
- * that went back has forgotten others have heard.) */
+/* Ended by a word, and its region not granted by it: it is known shut, or a person vouches for that by name. (What a
+ * disk that went back has forgotten others have heard.) */
 static void check_set_aside(struct world *w, const struct truth *t, const struct truth_glass *g)
 {
     bool may_open = g != NULL && g->state < MARK_SHUT && w->hosts[g - t->glasses].disk.instance == g->instance;

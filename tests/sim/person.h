@@ -47,9 +47,9 @@ bool person_answers(struct world *world, struct host *host, uint8_t service, enu
 /* Approves whatever waits for a word. */
 bool person_approves(struct world *world, uint8_t service);
 
-/* The glass is broken for `region`, whose standby can be promoted, at its first coordinator or at its last. A sensible
- * person does so only when every other region's database is dead; `whatever`: this one is wrong about that. False: there
- * is nobody, or nothing, to do it. */
+/* The glass is broken for `region`, whose standby can be promoted, at its first coordinator or its last. A sensible
+ * person does so only when every other region's database is dead; `whatever`: this one is wrong about that. False:
+ * there is nobody, or nothing, to do it. */
 bool person_breaks(struct world *world, uint8_t service, region_id region, bool last, bool whatever);
 
 /* What any coordinator shows of a broken glass is reconciled, keeping `keep`. `whatever`: at the person's word that the
