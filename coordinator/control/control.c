@@ -180,6 +180,8 @@ static const struct register_report *report_in(const struct message *m)
     case MESSAGE_VOTERS_ACCEPT:
     case MESSAGE_VOTERS_ACCEPTED:
     case MESSAGE_VOTERS_REJECT:
+    case MESSAGE_VOTER_ORDER:
+    case MESSAGE_VOTER_REPLY:
     case MESSAGE_KIND_COUNT:
     default: return NULL;
     }

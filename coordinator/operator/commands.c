@@ -326,9 +326,9 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --reason TEXT  why; goes into the audit trail with your name\n"
       "  --yes          don't ask for the node's name\n"
       "  --no-wait      return as soon as the change has begun (exit code 6)\n"
-      "  At a node that votes. From 3 voters to 4 for a moment: add another one, or\n"
-      "  remove one. cluster.json's voters only begin a new cluster; what is in force\n"
-      "  afterwards is what voter list shows.\n",
+      "  From 3 voters to 4 for a moment: add another one, or remove one.\n"
+      "  cluster.json's voters only begin a new cluster; what is in force afterwards\n"
+      "  is what voter list shows.\n",
       { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_VOTER_REMOVE] = { COMMAND_VOTER_REMOVE, "voter remove", "NODE --reason TEXT [--yes] [--no-wait]",
       ROLE_FORCE, true, true, "take a node's vote away",
@@ -344,8 +344,8 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --no-wait      return as soon as the change has begun (exit code 6)\n"
       "  For a voter that stays mute since its store is gone, damaged or older than\n"
       "  the others know. First, on that node: move the old store away, failoverd\n"
-      "  --format, start failoverd. Then this, at a node that votes. The old store\n"
-      "  never votes again, should it turn up.\n",
+      "  --format, start failoverd. Then this, at any node: one that is mute forwards it\n"
+      "  to one that votes. The old store never votes again, should it turn up.\n",
       { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
       ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",

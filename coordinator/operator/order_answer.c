@@ -36,8 +36,10 @@ static const struct order_answer_row rows[] = {
     { ANSWER_TOO_MANY, EXIT_GATE, "refused: there would be more than 5 voters", "Remove one first." },
     { ANSWER_NO_STORE_THERE, EXIT_GATE, "refused: that node is not heard, or has no store to vote with",
       "Start failoverd there, on a sound store (failoverd --format makes a new one)." },
-    { ANSWER_MUTE, EXIT_GATE, "refused: this node does not vote itself, so it can't ask the others",
-      "Give the order at a node that votes; failoverctl voter list shows which." },
+    { ANSWER_MUTE, EXIT_GATE,
+      "refused: this node does not vote itself, and no node that votes is heard here, so nobody can ask the voters. "
+      "Nothing was changed",
+      "Mend the links to the voters, or give the order at one of them; failoverctl voter list shows who they are." },
     { ANSWER_NO_MAJORITY, EXIT_NO_QUORUM,
       "refused: of the voters that there would be too few are heard and vote; nothing was changed",
       "failoverctl voter list shows who is missing." },

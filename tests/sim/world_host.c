@@ -103,8 +103,10 @@ static bool carry_out_one(struct world *w, struct host *h, const struct effect *
     case EFFECT_REPLY:
         w->replies++;
         w->last_reply = e->as.reply;
-        if (e->as.reply.answer != ANSWER_ACCEPTED && e->as.reply.answer != ANSWER_NO_QUORUM)
+        if (e->as.reply.answer != ANSWER_ACCEPTED && e->as.reply.answer != ANSWER_NO_QUORUM) {
             check_refused(w, e->as.reply.ticket);
+            check_voter_refused(w, e->as.reply.ticket);
+        }
         if (e->as.reply.answer == ANSWER_ACCEPTED)
             check_tick_accepted(w, e->as.reply.ticket);
         break;
