@@ -254,7 +254,7 @@ static enum exit_code follow_end(const struct ctl_settings *settings, const char
         if (!there) {
             if (settings->json)
                 return ctl_print_json(result, EXIT_DONE);
-            printf("The mark is ended. The marked database is shut and keeps what it has; on its node:\n"
+            printf("The mark is ended. The marked database is shut and keeps what it has;\n"
                    "failoverctl rejoin %s --dry-run lists that, and says how it becomes a standby.\n", name);
             return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
         }

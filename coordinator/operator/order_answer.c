@@ -364,8 +364,8 @@ static void gate_todo(struct text *text, enum order_kind kind, const struct mess
                           "it failed: --skip-gate majority_failed. Where no majority of the voters is left to ask, "
                           "failoverctl status says what can be done.");
     else if (gate == GATE_TARGET_STREAMING)
-        text_append(text, "An old primary has to be made a standby before: failoverctl rejoin SERVICE --reason TEXT, on its "
-                          "own node. If you know better: --skip-gate target_streaming_and_timeline.");
+        text_append(text, "An old primary has to be made a standby before: failoverctl rejoin SERVICE --reason TEXT. "
+                          "If you know better: --skip-gate target_streaming_and_timeline.");
     else
         text_appendf(text, "If you know better: --skip-gate %s.", gate_name(gate));
 }
