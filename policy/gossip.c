@@ -93,8 +93,7 @@ void gossip_take(struct service *s, struct turn *turn, node_id from,
         .known_version = gossip->known_version,
         .granting = gossip->granting,
         .settings = gossip->settings,
-        .order_restarts = r->order_restarts,
-        .order_sent_us = r->order_sent_us,
+        .order = r->order,
     };
     if (gossip->ack.at.us > s->ack.at.us)
         s->ack = gossip->ack; /* told on with our own */

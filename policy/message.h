@@ -34,6 +34,8 @@ enum message_kind {
     MESSAGE_VOTERS_ACCEPT,
     MESSAGE_VOTERS_ACCEPTED,
     MESSAGE_VOTERS_REJECT,
+    MESSAGE_VOTER_ORDER,  /* a person's order about the voters, forwarded to a node that votes */
+    MESSAGE_VOTER_REPLY,
     MESSAGE_KIND_COUNT
 };
 
@@ -178,7 +180,7 @@ enum order_answer {
     ANSWER_TOO_FEW,         /* fewer voters than a cluster needs would be left */
     ANSWER_TOO_MANY,
     ANSWER_NO_STORE_THERE,  /* that node is not heard, or has no store to vote with */
-    ANSWER_MUTE,            /* this node does not vote itself: another one has to be asked */
+    ANSWER_MUTE,            /* this node may not ask the voters, and hears none of them that votes */
     ANSWER_NO_MAJORITY,     /* too few of the voters that there would be are heard and vote; nothing was changed */
     ANSWER_OPERATION,       /* a service has an operation under way; `value`: which service */
     ANSWER_COUNT
@@ -193,6 +195,9 @@ struct voter_order {
 };
 
 struct message_order { uint64_t ticket; struct order order; };
+struct message_voter_order { uint64_t ticket; struct voter_order order; };
+/* Of orders about the voters too: there `value` is the version that was chosen, or the service that the answer is
+ * about. */
 struct message_order_reply {
     uint64_t ticket;
     enum order_answer answer;
@@ -248,9 +253,10 @@ struct message {
         struct message_verdict verdict;
         struct message_gossip gossip;
         struct message_order order;
-        struct message_order_reply order_reply;
+        struct message_order_reply order_reply; /* ORDER_REPLY and VOTER_REPLY */
         struct message_generation generation_seen;
         struct message_voters voters;
+        struct message_voter_order voter_order;
     } as;
 };
 

@@ -155,12 +155,21 @@ static struct voter_witness witness_of(const struct node *node, const struct tur
     return w;
 }
 
-static void on_voter_order(struct node *node, struct turn *turn, const struct event_voter_order *order)
+static void on_voter_order(struct node *node, struct turn *turn, node_id from, uint64_t ticket,
+                           const struct voter_order *order)
 {
     struct voter_grounds grounds;
     struct voter_witness witness = witness_of(node, turn);
     look_at_services(node, turn->now, &grounds);
-    voter_register_order(&node->voters, turn, order->ticket, &order->order, &witness, &grounds);
+    voter_register_order(&node->voters, turn, from, ticket, order, &witness, &grounds);
+}
+
+/* Forwarded by a node that may not propose. */
+static void on_forwarded(struct node *node, struct turn *turn, const struct message *m)
+{
+    if (m->from != node->config->self &&
+        order_is_new(&node->peers[m->from].voter_order, turn, m, VOTER_ORDER_DEADLINE_US))
+        on_voter_order(node, turn, m->from, m->as.voter_order.ticket, &m->as.voter_order.order);
 }
 
 /* Whether what a message asks for or answers counts under the set in force: it was said under the same, and a vote is
@@ -191,6 +200,8 @@ static bool is_counted(const struct node *node, const struct message *m)
     case MESSAGE_ORDER_REPLY:
     case MESSAGE_GENERATION:
     case MESSAGE_VOTERS:
+    case MESSAGE_VOTER_ORDER:
+    case MESSAGE_VOTER_REPLY:
     case MESSAGE_KIND_COUNT:
     default: return true;
     }
@@ -387,6 +398,10 @@ static bool take_message(struct node *node, struct turn *turn, const struct mess
     case MESSAGE_VOTERS_ACCEPT:
     case MESSAGE_VOTERS_ACCEPTED:
     case MESSAGE_VOTERS_REJECT: on_voters(node, turn, m); return false;
+    case MESSAGE_VOTER_ORDER: on_forwarded(node, turn, m); return false;
+    case MESSAGE_VOTER_REPLY:
+        voter_register_reply(&node->voters, turn, m->from, &m->as.order_reply);
+        return false;
     case MESSAGE_GOSSIP: node->peers[m->from].says_votes = m->as.gossip.voting && counted; return true;
     case MESSAGE_PREPARE:
     case MESSAGE_PROMISE:
@@ -416,7 +431,9 @@ static bool is_for_services(struct node *node, struct turn *turn, const struct n
             node->peers[event->as.link.peer].linked = event->as.link.up;
         return false;
     case EVENT_STORE_FAILED: vote_store_failed(node, turn->effects); return false;
-    case EVENT_VOTER_ORDER: on_voter_order(node, turn, &event->as.voter_order); return false;
+    case EVENT_VOTER_ORDER:
+        on_voter_order(node, turn, node->config->self, event->as.voter_order.ticket, &event->as.voter_order.order);
+        return false;
     case EVENT_TIMER:
     case EVENT_SAMPLE:
     case EVENT_ACT_DONE:

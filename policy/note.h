@@ -75,7 +75,7 @@ enum note_kind {
     NOTE_MARK_ENDED,         /* reconciled, by what is chosen; region, node: its maker */
     NOTE_VOTERS,             /* a newer set of voters is known chosen; a: version, b: enum voter_change under way,
                                 node: whom it is about, c: how many voters once it is over */
-    NOTE_VOTER_ORDER,        /* a: enum voter_change, node; detail: by whom */
+    NOTE_VOTER_ORDER,        /* a: enum voter_change, node, b: the node at which it was given; detail: by whom */
     NOTE_VOTER_REFUSED,      /* a: enum order_answer, node; b: service, if it is about one */
     NOTE_KIND_COUNT
 };

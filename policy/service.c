@@ -118,6 +118,8 @@ void service_message(struct service *s, struct turn *turn, const struct message 
     case MESSAGE_VOTERS_ACCEPT:
     case MESSAGE_VOTERS_ACCEPTED:
     case MESSAGE_VOTERS_REJECT:
+    case MESSAGE_VOTER_ORDER:
+    case MESSAGE_VOTER_REPLY:
     case MESSAGE_KIND_COUNT:
     default: break;
     }

@@ -63,6 +63,12 @@ struct moving {
     struct wall_time begun;
 };
 
+/* The newest order that a node forwarded to us: by which of its processes, at what time of its clock. */
+struct order_heard {
+    uint32_t restarts;
+    int64_t sent_us;
+};
+
 /* What the node as a whole knows, shared by its services within one step. */
 struct peer {
     bool linked;
@@ -77,6 +83,7 @@ struct peer {
     uint64_t seen_generation;
     uint64_t former_generation; /* seen before this process of the peer was first heard */
     uint8_t tell;               /* how often it is still told */
+    struct order_heard voter_order; /* its newest one about the voters */
 };
 
 struct turn {
@@ -138,8 +145,7 @@ struct remote {
     uint64_t known_version;
     node_id granting;             /* whose lease may run by its grant, or whom it hears hold open */
     uint64_t settings;
-    uint32_t order_restarts;      /* its newest order to us: by which process, at what time of its clock */
-    int64_t order_sent_us;
+    struct order_heard order;     /* its newest order to us */
 };
 
 struct guard {
@@ -509,6 +515,10 @@ void candidate_verdict(struct service *service, struct turn *turn, node_id from,
 void order_take(struct service *service, struct turn *turn, node_id from, uint64_t ticket,
                 const struct order *order);                      /* failover/order.c */
 void order_message(struct service *service, struct turn *turn, const struct message *message);
+/* Whether an order that another node forwarded may begin anything, `patience_us` after it was given; if so it is the
+ * newest from then on. */
+bool order_is_new(struct order_heard *newest, const struct turn *turn, const struct message *message,
+                  int64_t patience_us);
 void order_reply(struct service *service, struct turn *turn,
                  const struct message_order_reply *reply);
 void order_run(struct service *service, struct turn *turn);

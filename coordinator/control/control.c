@@ -180,6 +180,8 @@ static const struct register_report *report_in(const struct message *m)
     case MESSAGE_VOTERS_ACCEPT:
     case MESSAGE_VOTERS_ACCEPTED:
     case MESSAGE_VOTERS_REJECT:
+    case MESSAGE_VOTER_ORDER:
+    case MESSAGE_VOTER_REPLY:
     case MESSAGE_KIND_COUNT:
     default: return NULL;
     }
@@ -193,11 +195,28 @@ static void note_report(struct control *c, const struct message *m)
         c->services[m->service].ledger_reported = true;
 }
 
+static void refuse_frame(struct control *c, size_t peer, const struct fault *fault)
+{
+    c->refused_messages++;
+    int64_t now = base_mono_us();
+    if (now - c->refused_logged_us < REFUSED_LOG_EVERY_US)
+        return;
+    c->refused_logged_us = now;
+    log_event(LOG_LEVEL_WARNING, "a peer's message was refused",
+              LOG_STR("node", c->parts.cluster->nodes[c->link_node[peer]].name),
+              LOG_STR("reason", fault->text), LOG_UINT("refused", c->refused_messages));
+}
+
 static void on_frame(size_t peer, const unsigned char *payload, size_t length, void *arg)
 {
     struct control *c = arg;
     struct fault fault;
     struct node_event event = { .kind = EVENT_MESSAGE };
+    if (ask_what(payload, length) != ASK_NEITHER) {
+        if (!control_remote_frame(c, c->link_node[peer], payload, length, &fault))
+            refuse_frame(c, peer, &fault);
+        return;
+    }
     if (codec_decode_message(&c->names, payload, length, c->link_node[peer], &event.as.message,
                              &fault)) {
         note_report(c, &event.as.message);
@@ -206,14 +225,7 @@ static void on_frame(size_t peer, const unsigned char *payload, size_t length, v
         control_event(c, &event);
         return;
     }
-    c->refused_messages++;
-    int64_t now = base_mono_us();
-    if (now - c->refused_logged_us < REFUSED_LOG_EVERY_US)
-        return;
-    c->refused_logged_us = now;
-    log_event(LOG_LEVEL_WARNING, "a peer's message was refused",
-              LOG_STR("node", c->parts.cluster->nodes[c->link_node[peer]].name),
-              LOG_STR("reason", fault.text), LOG_UINT("refused", c->refused_messages));
+    refuse_frame(c, peer, &fault);
 }
 
 static void on_state(size_t peer, enum link_direction direction, bool up, const char *reason,
@@ -225,6 +237,8 @@ static void on_state(size_t peer, enum link_direction direction, bool up, const 
               LOG_STR("node", c->parts.cluster->nodes[node].name),
               LOG_STR("direction", direction == LINK_OUT ? "out" : "in"),
               LOG_STR("reason", reason));
+    if (!up)
+        control_remote_lost(c, node);
     if (direction != LINK_OUT)
         return;
     struct node_event event = { .kind = EVENT_LINK };
@@ -371,6 +385,7 @@ struct control *control_new(const struct control_parts *parts, struct fault *fau
     c->parts = *parts;
     c->started_us = base_mono_us();
     c->last = &c->first;
+    c->remote_number = base_random_u64() >> 1; /* another process of ours had others */
     c->stepping = true; /* until all is open: what answers at once waits in line */
     timer_init(&c->timer, parts->loop, on_timer, c);
     timer_init(&c->watchdog, parts->loop, on_watchdog, c);
@@ -398,6 +413,7 @@ void control_free(struct control *c)
     timer_cancel(&c->timer);
     timer_cancel(&c->watchdog);
     control_probe_close(c);
+    control_remote_close(c);
     control_server_free(c->server);
     control_notify_close(c);
     control_acts_close(c);

@@ -16,6 +16,7 @@
 #include "coordinator/control/returned.h"
 #include "coordinator/notify/notifier.h"
 #include "coordinator/operator/control_server.h"
+#include "coordinator/peer/ask.h"
 #include "coordinator/peer/codec.h"
 #include "coordinator/peer/link.h"
 #include "coordinator/status/status.h"
@@ -26,6 +27,39 @@
 struct queued_event {
     struct queued_event *next;
     struct node_event event;
+};
+
+/* A person's rejoin that another node was handed. */
+#define CONTROL_REMOTE_MAX 8
+struct remote_ask {
+    struct control *control;
+    uint64_t number;  /* ours, on the wire; 0: a free place */
+    uint64_t ticket;  /* of the person */
+    node_id node;     /* who has it; NODE_NONE: nobody yet, no road is up */
+    struct ask_question question;
+    int64_t began_us;
+    struct timer timer;
+};
+
+/* ...which has begun there, as that node tells it. */
+struct remote_run {
+    struct control *control; /* NULL: there is none */
+    size_t service, region;
+    node_id node;
+    uint64_t run;
+    uint64_t number;         /* of the newest question about it */
+    int64_t heard_us;
+    json_t *last;            /* rejoin_json() of there; NULL: nothing was heard yet */
+    struct timer timer;
+};
+
+/* One that another node handed us. */
+struct remote_served {
+    struct control *control; /* NULL: a free place */
+    node_id from;
+    struct ask_question question;
+    bool audited;
+    uint64_t asked;          /* its number in our audit trail */
 };
 
 /* What this node can do to one service. NULL where it has nothing to do with it. */
@@ -39,6 +73,7 @@ struct control_service {
     bool ledger_reported; /* a peer has said that its voter accepted a ledger of the service */
     struct returned *returned;
     struct rejoin *rejoin;
+    struct remote_run elsewhere; /* the last rejoin that was said here and carried out elsewhere */
 };
 
 /* Rounds of checks that people wait for; the schedule would not take more. */
@@ -104,6 +139,10 @@ struct control {
 
     struct control_server *server;
     struct probe_ask asks[CONTROL_PROBES_MAX];
+    struct remote_ask remote[CONTROL_REMOTE_MAX];
+    struct remote_served served[CONTROL_REMOTE_MAX];
+    uint64_t remote_number;    /* of the last question */
+    uint64_t served_last[POLICY_NODES_MAX]; /* the last that each node asked */
     uint64_t refused_messages;
     int64_t refused_logged_us;
 };
@@ -161,6 +200,27 @@ bool control_return_open(struct control *control, size_t service, const struct s
 void control_return_close(struct control *control);
 void control_return_begin(struct control *control);
 void control_return_ask(struct control *control, const struct control_request *request);
+/* Carries it out here: this node has the service's rejoin part. Answered by its ticket: a person's, or one of
+ * control_remote.c's. */
+void control_return_here(struct control *control, size_t service, const struct rejoin_request *ask);
+
+/* control_remote.c: a rejoin that is said at one node and carried out by another. */
+/* Hands it to a node of that region; answers the request, now or later. */
+void control_remote_ask(struct control *control, const struct control_request *request, size_t service, size_t region);
+/* A frame for which ask_what() is not ASK_NEITHER. False with the fault set: refused. */
+bool control_remote_frame(struct control *control, node_id from, const unsigned char *payload, size_t length,
+                          struct fault *fault) CHECKED;
+/* A link to that node broke, in either direction: nobody waits for its answers any longer. */
+void control_remote_lost(struct control *control, node_id node);
+/* Whether a ticket is of another node's question, and the answer to that. */
+bool control_remote_is(uint64_t ticket);
+void control_remote_answered(struct control *control, uint64_t ticket, const struct rejoin_answer *answer);
+/* For status: how the run goes that was said here last and is carried out elsewhere; NULL: there is none, or nothing
+ * was heard of it lately. A new reference. */
+json_t *control_remote_run(const struct control *control, size_t service);
+/* A rejoin was begun here since. */
+void control_remote_forget(struct control *control, size_t service);
+void control_remote_close(struct control *control);
 
 /* control_probe.c: one round of a check for a person. Their service is known to exist. */
 void control_probe_ask(struct control *control, const struct control_request *request);

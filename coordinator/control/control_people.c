@@ -92,9 +92,9 @@ static bool has_to_rejoin_first(struct control *c, const struct control_request 
     if (rejoin != NULL) {
         text_appendf(&text, "refused: the old primary has to be rejoined first: %s. Nothing was changed",
                      peek_str(rejoin, "text", "it is no standby"));
-        text_appendf(&next, "On %s: failoverctl rejoin %s --reason TEXT. failoverctl plan failback %s shows when it is "
+        text_appendf(&next, "failoverctl rejoin %s --reason TEXT. failoverctl plan failback %s shows when it is "
                             "ready.",
-                     peek_str(rejoin, "node", "its node"), request->arguments.service, request->arguments.service);
+                     request->arguments.service, request->arguments.service);
         control_refuse(c->server, request->ticket, "not_rejoined", EXIT_GATE, what, todo,
                        json_pack("{s:O}", "rejoin", rejoin));
     }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "coordinator/control/control_internal.h"
+#include "coordinator/control/rejoin_where.h"
 #include "coordinator/operator/control_names.h"
 
 #define LOOK_EVERY_US US_PER_S
@@ -22,9 +23,16 @@ static void on_look(void *arg)
     timer_set_after_us(&c->look, LOOK_EVERY_US);
 }
 
+/* `answer->body` says on which node: it may be read on another. */
 static void on_answer(void *arg, uint64_t ticket, const struct rejoin_answer *answer)
 {
     struct control *c = arg;
+    if (answer->body != NULL)
+        (void)json_object_set_new(answer->body, "node", json_string(c->parts.local->name));
+    if (control_remote_is(ticket)) {
+        control_remote_answered(c, ticket, answer);
+        return;
+    }
     if (answer->refused) {
         json_t *more = json_object();
         if (answer->body != NULL)
@@ -35,6 +43,23 @@ static void on_answer(void *arg, uint64_t ticket, const struct rejoin_answer *an
     control_reply(c->server, ticket, answer->body);
 }
 
+void control_return_here(struct control *c, size_t service, const struct rejoin_request *ask)
+{
+    static const struct rejoin_answer marked = {
+        true, "marked", EXIT_GATE,
+        "refused: the glass was broken for this region, and nobody has said yet which side is kept. Nothing was changed",
+        "First failoverctl reconcile; then rejoin the side that was given up.", NULL
+    };
+    struct view_service *view = control_view(c, service);
+    /* What only the marked database has waits for a person's decision, and rejoining it would take it away. */
+    region_id home = (region_id)c->parts.cluster->nodes[c->parts.self].region;
+    if (mark_of_region(view->marks, home) != NULL && !ask->dry_run)
+        on_answer(c, ask->ticket, &marked);
+    else
+        rejoin_ask(c->services[service].rejoin, ask, view);
+    free(view);
+}
+
 void control_return_ask(struct control *c, const struct control_request *request)
 {
     size_t service = config_find_service(c->parts.cluster, request->arguments.service);
@@ -42,27 +67,33 @@ void control_return_ask(struct control *c, const struct control_request *request
         control_no_service(c->server, request->ticket, c->parts.cluster, request->arguments.service);
         return;
     }
-    if (c->services[service].rejoin == NULL) {
-        control_not_here(c->server, request->ticket, c->parts.cluster, service);
+    const char *named = request->arguments.region;
+    size_t asked = named != NULL ? config_find_region(c->parts.cluster, named) : CONFIG_NONE;
+    const struct service_config *config = &c->parts.cluster->services[service];
+    if (named != NULL && (asked == CONFIG_NONE || config_service_region(config, asked) == NULL)) {
+        control_no_region(c->server, request->ticket, c->parts.cluster, service, named);
         return;
     }
     struct view_service *view = control_view(c, service);
-    /* What only the marked database has waits for a person's decision, and rejoining it would take it away. */
-    if (view->marks[c->parts.cluster->nodes[c->parts.self].region].state != MARK_NONE && !request->arguments.dry_run) {
-        control_refuse(c->server, request->ticket, "marked", EXIT_GATE,
-                       "refused: the glass was broken for this region, and nobody has said yet which side is kept. "
-                       "Nothing was changed",
-                       "First failoverctl reconcile; then rejoin the side that was given up.", NULL);
-        free(view);
-        return;
+    size_t home = c->services[service].rejoin != NULL ? c->parts.cluster->nodes[c->parts.self].region : CONFIG_NONE;
+    struct rejoin_where_facts facts = { c->parts.cluster, config, view, home, asked };
+    struct rejoin_where where;
+    rejoin_where(&facts, &where);
+    if (where.region == CONFIG_NONE) {
+        control_refuse(c->server, request->ticket, "which_region", EXIT_GATE, where.text, where.todo, NULL);
+    } else if (where.region != home) {
+        control_remote_ask(c, request, service, where.region);
+    } else {
+        struct rejoin_request ask = {
+            .ticket = request->ticket,
+            .dry_run = request->arguments.dry_run,
+            .without_list = request->arguments.without_list,
+            .who = request->who.user,
+        };
+        if (!ask.dry_run)
+            control_remote_forget(c, service);
+        control_return_here(c, service, &ask);
     }
-    struct rejoin_request ask = {
-        .ticket = request->ticket,
-        .dry_run = request->arguments.dry_run,
-        .without_list = request->arguments.without_list,
-        .who = request->who.user,
-    };
-    rejoin_ask(c->services[service].rejoin, &ask, view);
     free(view);
 }
 

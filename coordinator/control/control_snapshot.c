@@ -55,8 +55,11 @@ void control_snapshot(struct control *c, struct control_snapshot *s)
     for (size_t i = 0; i < services; i++)
         s->returns[i] = (struct status_return){
             .returned = c->services[i].returned != NULL ? returned_json(c->services[i].returned) : NULL,
-            .rejoin = c->services[i].rejoin != NULL ? rejoin_json(c->services[i].rejoin) : NULL,
+            .rejoin = control_remote_run(c, i),
         };
+    for (size_t i = 0; i < services; i++)
+        if (s->returns[i].rejoin == NULL && c->services[i].rejoin != NULL)
+            s->returns[i].rejoin = rejoin_json(c->services[i].rejoin);
     node_voters(c->node, (struct mono_time){ base_mono_us() }, &s->voters);
     s->input = (struct status_input){
         .voters = &s->voters,

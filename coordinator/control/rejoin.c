@@ -222,7 +222,7 @@ json_t *rejoin_json(const struct rejoin *r)
         return NULL;
     const char *step = !r->running ? NULL : r->stage == STAGE_RUN_HOOK ? "hook" : "verify";
     int64_t until_us = r->running ? base_mono_us() : r->ended_us;
-    return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o}", "run", format_hex(id, r->run), "state",
+    return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:o}", "run", format_hex(id, r->run), "node", r->settings.node, "state",
                      r->running ? "running" : r->well ? "done" : "failed", "step", step, "text", json_of_text(r->text),
                      "running_ms", json_of_ms(until_us - r->began_us), "who", json_of_text(r->who));
 }

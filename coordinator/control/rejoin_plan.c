@@ -56,7 +56,7 @@ bool rejoin_allowed(const struct rejoin_facts *facts, struct rejoin_plan *plan)
     if (plan->writer == facts->home) {
         (void)snprintf(text, sizeof text, "refused: %s is the writer; its database is the primary that the others follow",
                        region_name(facts, facts->home));
-        refuse(plan, "writer", EXIT_GATE, text, "An old primary is made a standby on its own node: say the same there.");
+        refuse(plan, "writer", EXIT_GATE, text, "No other region's database was seen to need it; --region names one all the same.");
         return false;
     }
     if (plan->writer == REGION_NONE || view->ledger.operation.kind != OPERATION_NONE) {
@@ -158,7 +158,7 @@ void rejoin_decide(const struct rejoin_facts *facts, struct rejoin_plan *plan)
         choose(facts, plan);
     }
     if (facts->service->hooks.rejoin.count == 0)
-        (void)text_copy(plan->todo, sizeof plan->todo, "No hooks.rejoin is configured: run the commands by hand, on this host, as "
+        (void)text_copy(plan->todo, sizeof plan->todo, "No hooks.rejoin is configured: run the commands by hand, on its host, as "
                         "PostgreSQL's user; its fence stays shut until it streams.");
     if (lost_is_open(facts))
         (void)text_copy(plan->todo, sizeof plan->todo, "What this database has that the writer lacks is not listed yet, and is gone "

@@ -168,18 +168,19 @@ static const struct command commands[COMMAND_COUNT] = {
       "  service. etc/postgresql-may-write.conf puts it before PostgreSQL's start.\n",
       { SERVICE_PARAMETER } },
     [COMMAND_REJOIN] = { COMMAND_REJOIN, "rejoin", "SERVICE --reason TEXT [options]", ROLE_OPERATE, true, true,
-      "make this node's old primary a standby of the new one, or say how",
-      "  --reason TEXT   why; goes into the audit trail with your name\n"
-      "  --dry-run       show what would be run, change nothing\n"
-      "  --without-list  go on although what only this database has could not be\n"
-      "                  listed before\n"
-      "  --yes           don't ask for the service's name\n"
-      "  --no-wait       return as soon as the hook runs (exit code 6)\n"
-      "  On the node of the old primary. Runs hooks.rejoin of cluster.json and then\n"
-      "  waits until the database streams from the writer; without that hook it shows\n"
-      "  the commands and exits with 3.\n",
-      { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "without_list", PARAMETER_FLAG, false, false },
-        { "dry_run", PARAMETER_FLAG, false, false } } },
+      "make the old primary a standby of the new one, or say how",
+      "  --reason TEXT    why; goes into the audit trail with your name\n"
+      "  --region REGION  whose database it is, where more than one could be meant\n"
+      "  --dry-run        show what would be run, change nothing\n"
+      "  --without-list   go on although what only this database has could not be\n"
+      "                   listed before\n"
+      "  --yes            don't ask for the service's name\n"
+      "  --no-wait        return as soon as the hook runs (exit code 6)\n"
+      "  From any node; carried out by a coordinator of the old primary's region. Runs\n"
+      "  hooks.rejoin of cluster.json there and then waits until the database streams\n"
+      "  from the writer; without that hook it shows the commands and exits with 3.\n",
+      { SERVICE_PARAMETER, { "reason", PARAMETER_TEXT, false, false }, { "region", PARAMETER_NAME, false, false },
+        { "without_list", PARAMETER_FLAG, false, false }, { "dry_run", PARAMETER_FLAG, false, false } } },
     [COMMAND_RECONCILE] = { COMMAND_RECONCILE, "reconcile", "SERVICE --keep REGION --reason TEXT [options]", ROLE_FORCE,
       true, true, "end a broken glass: say which side is kept, the marked one or the ledger's",
       "  --keep REGION     whose data go on. The marked region: an operation makes it\n"
@@ -326,9 +327,9 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --reason TEXT  why; goes into the audit trail with your name\n"
       "  --yes          don't ask for the node's name\n"
       "  --no-wait      return as soon as the change has begun (exit code 6)\n"
-      "  At a node that votes. From 3 voters to 4 for a moment: add another one, or\n"
-      "  remove one. cluster.json's voters only begin a new cluster; what is in force\n"
-      "  afterwards is what voter list shows.\n",
+      "  From 3 voters to 4 for a moment: add another one, or remove one.\n"
+      "  cluster.json's voters only begin a new cluster; what is in force afterwards\n"
+      "  is what voter list shows.\n",
       { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_VOTER_REMOVE] = { COMMAND_VOTER_REMOVE, "voter remove", "NODE --reason TEXT [--yes] [--no-wait]",
       ROLE_FORCE, true, true, "take a node's vote away",
@@ -344,8 +345,8 @@ static const struct command commands[COMMAND_COUNT] = {
       "  --no-wait      return as soon as the change has begun (exit code 6)\n"
       "  For a voter that stays mute since its store is gone, damaged or older than\n"
       "  the others know. First, on that node: move the old store away, failoverd\n"
-      "  --format, start failoverd. Then this, at a node that votes. The old store\n"
-      "  never votes again, should it turn up.\n",
+      "  --format, start failoverd. Then this, at any node: one that is mute forwards it\n"
+      "  to one that votes. The old store never votes again, should it turn up.\n",
       { { "node", PARAMETER_NAME, true, false }, { "reason", PARAMETER_TEXT, true, false } } },
     [COMMAND_AUDIT_VERIFY] = { COMMAND_AUDIT_VERIFY, "audit verify", "[FILE] [--expect HASH] [--node FILE]",
       ROLE_NONE, false, false, "is the audit trail whole? without a daemon (exit codes 0 whole, 1 broken)",

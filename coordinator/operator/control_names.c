@@ -56,23 +56,6 @@ void control_no_region(struct control_server *server, uint64_t ticket, const str
     refuse(server, ticket, "no_region", "this cluster has no such region", name, &there);
 }
 
-void control_not_here(struct control_server *server, uint64_t ticket, const struct cluster_config *cluster,
-                      size_t service)
-{
-    struct list there;
-    list_init(&there, "Say it on the node of the database that is to rejoin: ");
-    for (size_t i = 0; i < cluster->services[service].region_count; i++) {
-        const struct service_region_config *region = &cluster->services[service].regions[i];
-        for (size_t k = 0; k < region->guard_count; k++) {
-            list_add(&there, cluster->nodes[region->guards[k]].name);
-            text_appendf(&there.text, " guards that of %s", region->name);
-        }
-    }
-    text_append(&there.text, ".");
-    control_refuse(server, ticket, "not_here", EXIT_GATE, "refused: this node guards no database of the service",
-                   there.words, NULL);
-}
-
 void control_no_node(struct control_server *server, uint64_t ticket, const struct cluster_config *cluster,
                      const char *name)
 {

@@ -15,9 +15,6 @@ void control_no_service(struct control_server *server, uint64_t ticket, const st
 /* Of the regions those that serve `service`, which may be CONFIG_NONE: all. */
 void control_no_region(struct control_server *server, uint64_t ticket, const struct cluster_config *cluster,
                        size_t service, const char *name);
-/* What only a guard of one of the service's databases can do. */
-void control_not_here(struct control_server *server, uint64_t ticket, const struct cluster_config *cluster,
-                      size_t service);
 void control_no_node(struct control_server *server, uint64_t ticket, const struct cluster_config *cluster,
                      const char *name);
 

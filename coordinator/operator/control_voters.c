@@ -42,7 +42,8 @@ static void say(const struct cluster_config *cluster, const struct message_order
         return;
     }
     if (reply->answer == ANSWER_NO_QUORUM) {
-        text_append(text, "no majority of the voters answered in time, so it is not known whether the change has begun");
+        text_append(text, "no answer came in time (from a majority of the voters, or from the node that the order was forwarded to), so it is "
+                          "not known whether the change has begun");
         text_append(todo, "Look at failoverctl voter list before you try again.");
         return;
     }

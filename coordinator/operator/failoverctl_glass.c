@@ -199,7 +199,7 @@ static const json_t *mark_for(const json_t *service, const char *keep)
     json_array_foreach(json_object_get(json_object_get(service, "break_glass"), "marks"), index, mark) {
         if (strcmp(peek_str(mark, "region", ""), keep) != 0)
             return mark;
-        own = mark;
+        own = own != NULL ? own : mark;
     }
     return own;
 }
@@ -252,7 +252,7 @@ static enum exit_code follow_end(const struct ctl_settings *settings, const char
         if (!there) {
             if (settings->json)
                 return ctl_print_json(result, EXIT_DONE);
-            printf("The mark is ended. The marked database is shut and keeps what it has; on its node:\n"
+            printf("The mark is ended. A region that was given up is shut and keeps what it has;\n"
                    "failoverctl rejoin %s --dry-run lists that, and says how it becomes a standby.\n", name);
             return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
         }
@@ -270,6 +270,17 @@ static enum exit_code nothing_to_reconcile(const struct ctl_settings *settings)
                       "failoverctl status shows one at every node that has heard of it.");
 }
 
+/* It is kept by an operation; but where its region is the writer already, a mark that opens nothing any more is set
+ * aside. */
+static bool is_kept(const json_t *service, const json_t *mark, const char *keep)
+{
+    const char *region = peek_str(mark, "region", "");
+    bool writer = strcmp(peek_str(service, "writer", ""), keep) == 0;
+    bool rests = strcmp(peek_str(mark, "state", ""), "shut") == 0 &&
+                 strcmp(peek_str(mark, "gives_way_to", region), region) == 0;
+    return strcmp(region, keep) == 0 && !(writer && rests);
+}
+
 /* Shows, asks, and adds the mark to the request. `kept`: the marked side is. */
 static enum exit_code confirm_reconcile(const struct ctl_settings *settings, json_t *request, bool *kept)
 {
@@ -281,7 +292,7 @@ static enum exit_code confirm_reconcile(const struct ctl_settings *settings, jso
     if (service != NULL && mark == NULL)
         code = nothing_to_reconcile(settings);
     if (mark != NULL) {
-        *kept = strcmp(peek_str(mark, "region", ""), keep) == 0;
+        *kept = is_kept(service, mark, keep);
         (void)json_object_set_new(request, "mark", json_string(peek_str(mark, "id", "")));
         if (settings->dry_run && settings->json)
             code = ctl_print_json(mark, EXIT_DONE);

@@ -42,8 +42,9 @@ static void print_plan(const json_t *plan)
     const json_t *hook = json_object_get(plan, "hook");
     print_line("", peek_str(plan, "text", "?"));
     if (json_array_size(json_object_get(plan, "commands")) > 0) {
-        fputs(json_is_array(hook) ? "\nBy hand it would be, on this host and as PostgreSQL's user:\n"
-                                  : "\nTo be run on this host, as PostgreSQL's user:\n", stdout);
+        fputs(json_is_array(hook) ? "\nBy hand it would be, on the host of " : "\nTo be run on the host of ", stdout);
+        print_clean(stdout, peek_str(plan, "node", "?"));
+        fputs(json_is_array(hook) ? " and as PostgreSQL's user:\n" : ", as PostgreSQL's user:\n", stdout);
         json_array_foreach(json_object_get(plan, "commands"), index, item)
             print_command(json_string_value(item) != NULL ? json_string_value(item) : "?");
     }

@@ -43,6 +43,7 @@ static enum exit_code wait_for_end(const struct ctl_settings *settings, const js
 {
     char shown[256] = "";
     int64_t heard_us = base_mono_us();
+    json_int_t begun_version = json_integer_value(json_object_get(begun, "version"));
     for (;;) {
         struct fault fault = { "" };
         json_t *list = NULL;
@@ -51,7 +52,9 @@ static enum exit_code wait_for_end(const struct ctl_settings *settings, const js
         if (outcome == CTL_OK) {
             heard_us = base_mono_us();
             const json_t *change = json_object_get(list, "change");
-            if (!json_is_object(change)) {
+            /* A node that forwarded the order hears of the new set from the one that carries it out. */
+            bool knows = json_integer_value(json_object_get(list, "version")) >= begun_version;
+            if (knows && !json_is_object(change)) {
                 if (settings->json)
                     (void)ctl_print_json(list, EXIT_DONE);
                 else
@@ -59,7 +62,8 @@ static enum exit_code wait_for_end(const struct ctl_settings *settings, const js
                 json_decref(list);
                 return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
             }
-            show_waiting(settings, change, shown, sizeof shown);
+            if (json_is_object(change))
+                show_waiting(settings, change, shown, sizeof shown);
         }
         json_decref(list);
         if (ctl_interrupted() || base_mono_us() - heard_us > SILENCE_US)

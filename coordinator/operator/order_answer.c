@@ -36,8 +36,10 @@ static const struct order_answer_row rows[] = {
     { ANSWER_TOO_MANY, EXIT_GATE, "refused: there would be more than 5 voters", "Remove one first." },
     { ANSWER_NO_STORE_THERE, EXIT_GATE, "refused: that node is not heard, or has no store to vote with",
       "Start failoverd there, on a sound store (failoverd --format makes a new one)." },
-    { ANSWER_MUTE, EXIT_GATE, "refused: this node does not vote itself, so it can't ask the others",
-      "Give the order at a node that votes; failoverctl voter list shows which." },
+    { ANSWER_MUTE, EXIT_GATE,
+      "refused: this node does not vote itself, and no node that votes is heard here, so nobody can ask the voters. "
+      "Nothing was changed",
+      "Mend the links to the voters, or give the order at one of them; failoverctl voter list shows who they are." },
     { ANSWER_NO_MAJORITY, EXIT_NO_QUORUM,
       "refused: of the voters that there would be too few are heard and vote; nothing was changed",
       "failoverctl voter list shows who is missing." },
@@ -334,6 +336,12 @@ static void loss_todo(struct text *text, const struct message_order_reply *reply
 static void gate_todo(struct text *text, enum order_kind kind, const struct message_order_reply *reply)
 {
     enum gate_id gate = (enum gate_id)reply->gate;
+    if (gate == GATE_NO_MARK && kind == ORDER_RECONCILE) {
+        text_append(text, "Another glass is broken, which failoverctl status shows. One of another region is set aside "
+                          "first, by the same command once more; where two coordinators of this region have both broken "
+                          "it, they have to hear each other first.");
+        return;
+    }
     if (gate == GATE_NO_MARK) {
         text_append(text, "A person has to say which side is kept: failoverctl reconcile SERVICE --keep REGION "
                           "--reason TEXT.");
@@ -362,8 +370,8 @@ static void gate_todo(struct text *text, enum order_kind kind, const struct mess
                           "it failed: --skip-gate majority_failed. Where no majority of the voters is left to ask, "
                           "failoverctl status says what can be done.");
     else if (gate == GATE_TARGET_STREAMING)
-        text_append(text, "An old primary has to be made a standby before: failoverctl rejoin SERVICE --reason TEXT, on its "
-                          "own node. If you know better: --skip-gate target_streaming_and_timeline.");
+        text_append(text, "An old primary has to be made a standby before: failoverctl rejoin SERVICE --reason TEXT. "
+                          "If you know better: --skip-gate target_streaming_and_timeline.");
     else
         text_appendf(text, "If you know better: --skip-gate %s.", gate_name(gate));
 }

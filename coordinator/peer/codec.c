@@ -354,6 +354,37 @@ static void walk_voters_reject(struct codec *codec, struct message *message)
     codec_ballot(codec, "promised", &message->as.voters.promised);
 }
 
+static void walk_voter_order(struct codec *codec, struct message *message)
+{
+    struct voter_order *order = &message->as.voter_order.order;
+    codec_u64(codec, "ticket", &message->as.voter_order.ticket);
+    codec_voter_change(codec, "change", &order->change);
+    if (!codec->failed && order->change == VOTER_NONE)
+        codec_refuse(codec, "change", "an order has to change something");
+    codec_node(codec, "node", &order->node);
+    codec_text(codec, "by", &order->by);
+    codec_text(codec, "why", &order->why);
+}
+
+/* What its value is depends on the answer; a service goes by its name, as everywhere. */
+static void walk_voter_reply(struct codec *codec, struct message *message)
+{
+    struct message_order_reply *reply = &message->as.order_reply;
+    codec_u64(codec, "ticket", &reply->ticket);
+    CODEC_WORD(codec, "answer", answer_words, reply->answer);
+    bool of_service = reply->answer == ANSWER_OPERATION || reply->answer == ANSWER_NO_LEDGER;
+    uint8_t service = of_service ? (uint8_t)reply->value : SERVICE_NONE;
+    uint64_t version = of_service ? 0 : (uint64_t)reply->value;
+    codec_service_or_none(codec, "service", &service);
+    codec_u64(codec, "version", &version);
+    if (!codec->failed && of_service != (service != SERVICE_NONE))
+        codec_refuse(codec, "service", of_service ? "has to be named in an answer of %s"
+                                                  : "has to be null in an answer of %s", answer_words[reply->answer]);
+    if (!codec->failed && of_service && version != 0)
+        codec_refuse(codec, "version", "has no place in an answer of %s", answer_words[reply->answer]);
+    reply->value = of_service ? (int64_t)service : (int64_t)version;
+}
+
 /* ---- the envelope --------------------------------------------------------------------------- */
 
 struct kind {
@@ -384,6 +415,8 @@ static const struct kind kinds[] = {
     [MESSAGE_VOTERS_ACCEPT] = { "voters-accept", walk_voters_report, true },
     [MESSAGE_VOTERS_ACCEPTED] = { "voters-accepted", walk_voters_ballot, true },
     [MESSAGE_VOTERS_REJECT] = { "voters-reject", walk_voters_reject, true },
+    [MESSAGE_VOTER_ORDER] = { "voter-order", walk_voter_order, true },
+    [MESSAGE_VOTER_REPLY] = { "voter-reply", walk_voter_reply, true },
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == MESSAGE_KIND_COUNT, "every kind has a row");
 

@@ -547,14 +547,13 @@ static size_t character_bytes(const unsigned char *at, size_t left)
     return 0;
 }
 
-/* A copy that is UTF-8 and ends, whatever the shell put there. A character that was cut off at the
- * end is left out, other bytes that make no sense become '?'. */
-static struct policy_text clean(const struct policy_text *from)
+/* A copy that is UTF-8 and ends, whatever the shell put there; both have `size` bytes. A character that was cut off at
+ * the end is left out, other bytes that make no sense become '?'. */
+static void clean(char *to, const char *from, size_t size)
 {
-    struct policy_text to = { { 0 } };
-    const unsigned char *at = (const unsigned char *)from->s;
-    size_t left = strnlen(from->s, sizeof from->s);
-    bool cut = left >= sizeof from->s - 1;
+    const unsigned char *at = (const unsigned char *)from;
+    size_t left = strnlen(from, size);
+    bool cut = left >= size - 1;
     size_t length = 0;
     while (left > 0) {
         size_t bytes = character_bytes(at, left);
@@ -562,31 +561,51 @@ static struct policy_text clean(const struct policy_text *from)
         if (part && cut)
             break;
         size_t step = bytes == 0 ? 1 : bytes;
-        if (length + step > sizeof to.s - 1)
+        if (length + step > size - 1)
             break;
-        memcpy(to.s + length, bytes == 0 ? (const unsigned char *)"?" : at, step);
+        memcpy(to + length, bytes == 0 ? (const unsigned char *)"?" : at, step);
         length += step;
         at += step;
         left -= step;
     }
-    return to;
+    to[length] = '\0';
 }
 
-void codec_text(struct codec *codec, const char *key, struct policy_text *value)
+void codec_string(struct codec *codec, const char *key, char *value, size_t size)
 {
     if (!codec->reading) {
-        struct policy_text cleaned = clean(value);
+        char cleaned[CODEC_STRING_MAX];
+        ensure(size <= sizeof cleaned);
+        clean(cleaned, value, size);
         if (put_key(codec, key))
-            put_string(codec, cleaned.s);
+            put_string(codec, cleaned);
         return;
     }
     const char *string = take_string(codec, key);
     if (string == NULL)
         return;
-    if (strlen(string) >= sizeof value->s) {
-        codec_refuse(codec, key, "has to be shorter than %zu bytes", sizeof value->s);
+    if (strlen(string) >= size) {
+        codec_refuse(codec, key, "has to be shorter than %zu bytes", size);
         return;
     }
-    memset(value, 0, sizeof *value);
-    memcpy(value->s, string, strlen(string));
+    memset(value, 0, size);
+    memcpy(value, string, strlen(string));
+}
+
+void codec_text(struct codec *codec, const char *key, struct policy_text *value)
+{
+    codec_string(codec, key, value->s, sizeof value->s);
+}
+
+void codec_json(struct codec *codec, const char *key, json_t **value)
+{
+    if (codec->reading) {
+        const json_t *json = take_value(codec, key);
+        *value = json != NULL && !json_is_null(json) ? json_incref((json_t *)(uintptr_t)json) : NULL;
+        return;
+    }
+    char *words = *value != NULL ? json_dumps(*value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    if (put_key(codec, key))
+        text_append(codec->out, words != NULL ? words : "null");
+    free(words);
 }

@@ -31,6 +31,7 @@
 
 #define CODEC_KEYS_MAX 48    /* keys of one object; more than any walker asks for */
 #define CODEC_PATH_MAX 512
+#define CODEC_STRING_MAX 2048 /* of the longest words, their end included */
 #define CODEC_QUOTE_BYTES 64 /* of what a peer sent, when it is quoted in a fault */
 
 /* One object that is being walked; on the walker's stack between enter and leave. */
@@ -123,6 +124,11 @@ void codec_check(struct codec *codec, const char *key, uint8_t service, region_i
 /* Words for people, shorter than POLICY_TEXT_MAX. Writing cuts them between characters and replaces
  * bytes that are not UTF-8 by '?'; reading refuses what is too long. */
 void codec_text(struct codec *codec, const char *key, struct policy_text *value);
+/* The same for words of any length: `value` has `size` bytes, its end included. */
+void codec_string(struct codec *codec, const char *key, char *value, size_t size);
+
+/* What the codec knows nothing of, or null for none (NULL). Reading gives a new reference. */
+void codec_json(struct codec *codec, const char *key, json_t **value);
 
 /* A string that has to be `ours`; `meaning` says what a difference means and what to do. */
 void codec_same(struct codec *codec, const char *key, const char *ours, const char *meaning);

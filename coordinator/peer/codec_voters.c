@@ -19,6 +19,11 @@ static const char *const change_words[] = {
 };
 _Static_assert(sizeof change_words / sizeof change_words[0] == VOTER_CHANGE_COUNT, "every change has a word");
 
+void codec_voter_change(struct codec *codec, const char *key, enum voter_change *change)
+{
+    CODEC_WORD(codec, key, change_words, *change);
+}
+
 static void refuse_strangers(struct codec *codec, const struct codec_object *in)
 {
     const char *name;
@@ -57,7 +62,7 @@ static void walk_change(struct codec *codec, struct voter_set *set)
         set->node = NODE_NONE;
     if (!codec_enter_or_null(codec, &in, "change", &present))
         return;
-    CODEC_WORD(codec, "kind", change_words, set->change);
+    codec_voter_change(codec, "kind", &set->change);
     codec_node(codec, "node", &set->node);
     codec_u64(codec, "identity", &set->node_identity);
     codec_leave(codec, &in);

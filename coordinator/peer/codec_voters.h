@@ -9,6 +9,9 @@
 
 void codec_voter_set(struct codec *codec, const char *key, struct voter_set *set);
 
+/* "none", "add", "remove" or "replace". */
+void codec_voter_change(struct codec *codec, const char *key, enum voter_change *change);
+
 /* Not present is null. */
 void codec_voter_report(struct codec *codec, const char *key, struct voter_report *report);
 

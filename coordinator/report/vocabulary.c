@@ -177,8 +177,8 @@ static const struct vocabulary_row rows[] = {
     { NOTE_VOTERS, "voters", LOG_LEVEL_WARNING,
       { { "version", WORD_COUNT }, { "change", WORD_VOTER_CHANGE }, { "voters", WORD_COUNT } },
       "version {a} of the voters is in force; under way: {b}[ of {node}]; {c} voters when it is over", NULL },
-    { NOTE_VOTER_ORDER, "voter_order", LOG_LEVEL_WARNING, { { "change", WORD_VOTER_CHANGE } },
-      "order: voter {a} {node}[ by {detail}]", NULL },
+    { NOTE_VOTER_ORDER, "voter_order", LOG_LEVEL_WARNING, { { "change", WORD_VOTER_CHANGE }, { "given_at", WORD_NODE } },
+      "order: voter {a} {node}[ by {detail}], given at {b}", NULL },
     { NOTE_VOTER_REFUSED, "voter_refused", LOG_LEVEL_WARNING, { { "answer", WORD_ANSWER } },
       "the change of the voters is refused: {a}", NULL },
 };
@@ -237,6 +237,7 @@ static const char *word_of(const struct cluster_config *cluster, enum vocabulary
     case WORD_DNS_RULING: return name_dns_ruling(small);
     case WORD_STEP: return name_step(small);
     case WORD_REGION: return name_region(cluster, small >= 0 ? (unsigned)small : REGION_NONE);
+    case WORD_NODE: return name_node(cluster, small >= 0 ? (unsigned)small : NODE_NONE);
     case WORD_PHASE: return name_phase(small);
     case WORD_OPERATION: return name_operation_kind(small);
     case WORD_ORDER: return name_order_kind(small);

@@ -30,6 +30,7 @@ enum vocabulary_kind {
     WORD_DNS_RULING,
     WORD_STEP,
     WORD_REGION,
+    WORD_NODE,
     WORD_OPERATION,
     WORD_PHASE,
     WORD_ORDER,

@@ -197,7 +197,7 @@ void may_write(const struct may_write_facts *f, struct may_write_answer *answer)
                      home_of(f));
         text_append(&words.todo, "Ask a guard of the region in which the database is (regions.*.guards in "
                                  "cluster.json).");
-    } else if (f->view->glass.own && f->view->marks[region].state == MARK_STANDS) {
+    } else if (f->view->glass.own && f->view->marks[f->self].state == MARK_STANDS) {
         decide(answer, MAY_WRITE_YES, true, "glass_broken");
         text_appendf(&words.text, "yes: the glass was broken for %s here, at a person's word that the old database "
                                   "is dead",

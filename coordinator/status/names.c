@@ -208,6 +208,7 @@ static const char *const message_kinds[] = {
     [MESSAGE_VOTERS_PREPARE] = "voters_prepare", [MESSAGE_VOTERS_PROMISE] = "voters_promise",
     [MESSAGE_VOTERS_ACCEPT] = "voters_accept",   [MESSAGE_VOTERS_ACCEPTED] = "voters_accepted",
     [MESSAGE_VOTERS_REJECT] = "voters_reject",
+    [MESSAGE_VOTER_ORDER] = "voter_order",       [MESSAGE_VOTER_REPLY] = "voter_reply",
 };
 _Static_assert(sizeof message_kinds / sizeof message_kinds[0] == MESSAGE_KIND_COUNT,
                "a message without a name");

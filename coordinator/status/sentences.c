@@ -51,14 +51,14 @@ static const char *const mute_todos[] = {
                          "other voters can be reached.",
     [MUTE_STORE_BAD] = "Leave the other voters alone: each counts now. Restore state_dir from the same "
                        "disk if it still exists; an older copy is refused. If it is lost: failoverd --format, start "
-                       "failoverd, and order failoverctl voter replace at a node that votes.",
+                       "failoverd, and order failoverctl voter replace.",
     [MUTE_STORE_OLDER] = "Find the newest state_dir of this node (a remounted or restored volume?) and "
                          "start it on that one. If it is lost: move this one away, failoverd --format, start failoverd, "
-                         "and order failoverctl voter replace at a node that votes.",
+                         "and order failoverctl voter replace.",
     [MUTE_STORE_FAILED] = "Look at the disk under state_dir (space, errors in the kernel's log), "
                           "repair it, then restart failoverd.",
-    [MUTE_IDENTITY] = "If the store that had the vote is lost, order failoverctl voter replace NODE at a node that "
-                      "votes; if it still exists, start failoverd on that one.",
+    [MUTE_IDENTITY] = "If the store that had the vote is lost, order failoverctl voter replace NODE; if it "
+                      "still exists, start failoverd on that one.",
 };
 
 static const char *const dns_ruling_texts[] = {

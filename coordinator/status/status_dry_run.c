@@ -248,8 +248,8 @@ static json_t *render_afterwards(const struct status_service *service)
     char sentence[STATUS_SENTENCE_MAX];
     struct text text = TEXT_OF(sentence);
     region_id from = status_subject(service->view);
-    text_appendf(&text, "the old primary in %s stays fenced and is no standby of the new one until it is rejoined: on "
-                        "its node, failoverctl rejoin %s --reason \"...\" ",
+    text_appendf(&text, "the old primary in %s stays fenced and is no standby of the new one until it is rejoined: "
+                        "failoverctl rejoin %s --reason \"...\" ",
                  region_of(service, from), service->config->name);
     text_append(&text, service->config->hooks.rejoin.count > 0
                            ? "(it runs hooks.rejoin)"

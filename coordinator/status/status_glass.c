@@ -7,10 +7,35 @@
 
 bool status_glass_any(const struct view_service *view)
 {
-    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (view->marks[r].state != MARK_NONE)
+    for (size_t n = 0; n < POLICY_NODES_MAX; n++)
+        if (view->marks[n].state != MARK_NONE)
             return true;
     return false;
+}
+
+/* In the order in which they are told: by region, of each the one that goes before the others of it first. Returns how
+ * many there are. */
+static size_t marks_in_order(const struct view_service *view, const struct mark *marks[POLICY_NODES_MAX])
+{
+    size_t count = 0;
+    for (region_id r = 0; r < POLICY_REGIONS_MAX; r++) {
+        const struct mark *first = mark_of_region(view->marks, r);
+        if (first != NULL)
+            marks[count++] = first;
+        for (size_t n = 0; n < POLICY_NODES_MAX; n++) {
+            const struct mark *mark = &view->marks[n];
+            if (mark != first && mark->state != MARK_NONE && mark->region == r)
+                marks[count++] = mark;
+        }
+    }
+    return count;
+}
+
+/* Another mark of its region, which two coordinators of it have both made, and which goes before; NULL: none does. */
+static const struct mark *fellow_of(const struct view_service *view, const struct mark *mark)
+{
+    const struct mark *first = mark_of_region(view->marks, mark->region);
+    return first != mark ? first : NULL;
 }
 
 /* ---- the sentences ------------------------------------------------------------------------- */
@@ -20,6 +45,18 @@ static void mark_text(const struct status_service *service, const struct mark *m
     const struct view_service *view = service->view;
     const char *where = region_of(service, mark->region);
     bool own = view->glass.own && mark->maker.node == service->input->self;
+    bool leased = view->ledger_known && view->ledger.writer == mark->region;
+    const struct mark *fellow = fellow_of(view, mark);
+    if (mark_rests(mark) && (fellow != NULL || leased)) {
+        text_appendf(text, "the glass was %sbroken for %s at %s, at the word of %s (\"%s\"); it was given up since, and "
+                           "nothing is opened by it any more: ", fellow != NULL ? "also " : "", where,
+                     name_node(service->input->cluster, mark->maker.node), mark->by.s, mark->proof.s);
+        if (fellow != NULL)
+            text_appendf(text, "%s looks after the same database", name_node(service->input->cluster, fellow->maker.node));
+        else
+            text_append(text, "its region has a lease");
+        return;
+    }
     if (mark->state == MARK_STANDS) {
         text_appendf(text, "the glass was broken for %s: without a quorum %s opened its database, at the word of "
                            "%s (\"%s\"). "
@@ -116,13 +153,34 @@ static void maker_text(const struct status_service *service, const struct mark *
         text_append(text, ". Start failoverd there");
 }
 
+/* Two makers, each of which holds the database open by its own mark: the younger gives its own up as soon as it hears
+ * the other. */
+static bool fellow_text(const struct status_service *service, const struct mark *mark, struct text *text)
+{
+    for (size_t n = 0; n < POLICY_NODES_MAX; n++) {
+        const struct mark *other = &service->view->marks[n];
+        if (other == mark || other->state == MARK_NONE || other->state == MARK_SHUT || other->region != mark->region)
+            continue;
+        text_appendf(text, "%s broke it for %s as well, and may open its database by itself: to keep %s these two "
+                           "coordinators have to hear each other (as soon as they do the younger mark is given up), or the "
+                           "store of one has to be gone", name_node(service->input->cluster, (node_id)n),
+                     region_of(service, mark->region), region_of(service, mark->region));
+        return true;
+    }
+    return false;
+}
+
 /* What keeps the mark from being ended as a person says, or has said; false: nothing does, or no majority is there. */
 static bool obstacle_text(const struct status_service *service, const struct mark *mark, struct text *text)
 {
     const struct view_service *view = service->view;
     bool ending = is_ending(view, mark);
     node_id node = ending ? view->ledger.operation.executor : mark->maker.node;
-    if (!view->quorum || !view->ledger_known || node >= POLICY_NODES_MAX || can_act(service, node))
+    if (!view->quorum || !view->ledger_known || node >= POLICY_NODES_MAX)
+        return false;
+    if (mark->state == MARK_STANDS && fellow_text(service, mark, text))
+        return true;
+    if (can_act(service, node))
         return false;
     if (!ending)
         maker_text(service, mark, text);
@@ -140,6 +198,10 @@ static void todo_text(const struct status_service *service, const struct mark *m
     char words[STATUS_SENTENCE_MAX];
     struct text obstacle = TEXT_OF(words);
     bool stuck = obstacle_text(service, mark, &obstacle);
+    if (view->quorum && mark_rests(mark) && fellow_of(view, mark) != NULL) {
+        text_append(text, "It is reconciled together with that one");
+        return;
+    }
     if (!view->quorum) {
         text_append(text, "Bring a majority of the voters back; then a person says which side is kept");
         return;
@@ -166,30 +228,30 @@ static void todo_text(const struct status_service *service, const struct mark *m
 
 void status_glass_headline(const struct status_service *service, struct text *text)
 {
-    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (service->view->marks[r].state != MARK_NONE) {
-            size_t begin = text->length;
-            mark_text(service, &service->view->marks[r], text);
-            if (text->length > begin && text->data[begin] >= 'a' && text->data[begin] <= 'z')
-                text->data[begin] = (char)(text->data[begin] - 'a' + 'A');
-            text_append(text, ". ");
-        }
+    const struct mark *marks[POLICY_NODES_MAX];
+    size_t count = marks_in_order(service->view, marks);
+    for (size_t i = 0; i < count; i++) {
+        size_t begin = text->length;
+        mark_text(service, marks[i], text);
+        if (text->length > begin && text->data[begin] >= 'a' && text->data[begin] <= 'z')
+            text->data[begin] = (char)(text->data[begin] - 'a' + 'A');
+        text_append(text, ". ");
+    }
 }
 
 void status_glass_outlook(const struct status_service *service, struct text *text)
 {
-    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (service->view->marks[r].state != MARK_NONE) {
-            todo_text(service, &service->view->marks[r], text);
-            text_append(text, ".");
-            return;
-        }
+    const struct mark *marks[POLICY_NODES_MAX];
+    if (marks_in_order(service->view, marks) == 0)
+        return;
+    todo_text(service, marks[0], text);
+    text_append(text, ".");
 }
 
 bool status_glass_stuck(const struct status_service *service, struct text *text)
 {
-    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++) {
-        const struct mark *mark = &service->view->marks[r];
+    for (size_t n = 0; n < POLICY_NODES_MAX; n++) {
+        const struct mark *mark = &service->view->marks[n];
         if (mark->state != MARK_NONE && is_ending(service->view, mark) && obstacle_text(service, mark, text))
             return true;
     }
@@ -199,11 +261,11 @@ bool status_glass_stuck(const struct status_service *service, struct text *text)
 void status_glass_warnings(const struct status_service *service, json_t *warnings)
 {
     char words[STATUS_SENTENCE_MAX];
-    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++) {
-        const struct mark *mark = &service->view->marks[r];
+    const struct mark *marks[POLICY_NODES_MAX];
+    size_t count = marks_in_order(service->view, marks);
+    for (size_t i = 0; i < count; i++) {
+        const struct mark *mark = marks[i];
         struct text text = TEXT_OF(words);
-        if (mark->state == MARK_NONE)
-            continue;
         text_clear(&text);
         mark_text(service, mark, &text);
         if (!service->view->quorum) {
@@ -337,12 +399,13 @@ json_t *status_glass(const struct status_service *service)
 {
     const struct view_service *view = service->view;
     region_id region = (region_id)service->input->cluster->nodes[service->input->self].region;
-    json_t *marks = json_array();
-    for (size_t r = 0; r < POLICY_REGIONS_MAX; r++)
-        if (view->marks[r].state != MARK_NONE)
-            add(marks, render_mark(service, &view->marks[r]));
+    const struct mark *marks[POLICY_NODES_MAX];
+    size_t count = marks_in_order(view, marks);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        add(list, render_mark(service, marks[i]));
     json_t *object = json_object();
-    put(object, "marks", marks);
+    put(object, "marks", list);
     put(object, "open_by_mark", json_boolean(view->glass.open));
     put(object, "durable", json_boolean(view->glass.durable));
     put(object, "detail", json_of_text(view->glass.detail.s));

@@ -154,14 +154,19 @@ void order_take(struct service *s, struct turn *turn, node_id from, uint64_t tic
 
 /* A person hears of an order by its deadline, and then may have given another; so what comes later than
  * that, once more, or after a newer one of the same node, begins nothing. */
+bool order_is_new(struct order_heard *newest, const struct turn *turn, const struct message *m, int64_t patience_us)
+{
+    bool again = newest->restarts == m->restarts && m->sent_us <= newest->sent_us;
+    if (again || mono_reached(turn->now, mono_after(turn->said_at, patience_us)))
+        return false;
+    *newest = (struct order_heard){ m->restarts, m->sent_us };
+    return true;
+}
+
 void order_message(struct service *s, struct turn *turn, const struct message *m)
 {
-    struct remote *r = &s->remotes[m->from];
-    bool again = r->order_restarts == m->restarts && m->sent_us <= r->order_sent_us;
-    if (again || mono_reached(turn->now, mono_after(turn->said_at, ORDER_DEADLINE_US)))
+    if (!order_is_new(&s->remotes[m->from].order, turn, m, ORDER_DEADLINE_US))
         return;
-    r->order_restarts = m->restarts;
-    r->order_sent_us = m->sent_us;
     order_take(s, turn, m->from, m->as.order.ticket, &m->as.order.order);
 }
 

@@ -54,7 +54,8 @@ static bool take(struct voter_register *v, struct turn *turn, const struct voter
     if (set->version <= v->d.set.version)
         return false;
     struct pending_voter_order *o = &v->order;
-    bool ordered = o->active && set->change == o->order.change && set->node == o->order.node &&
+    bool here = o->active && o->executor == NODE_NONE; /* else whoever has it says what became of it */
+    bool ordered = here && set->change == o->order.change && set->node == o->order.node &&
                    set->version == o->version + 1;
     v->ours = ordered;
     put_in_force(v, &(struct durable_voters){ .set = *set });
@@ -72,7 +73,7 @@ static bool take(struct voter_register *v, struct turn *turn, const struct voter
     note->c = set_size(over.voters);
     if (ordered)
         answer(v, turn, ANSWER_ACCEPTED, (int64_t)set->version);
-    else if (o->active)
+    else if (here)
         answer(v, turn, ANSWER_CHANGING, 0);
     return true;
 }
@@ -217,6 +218,14 @@ bool voter_register_message(struct voter_register *v, struct turn *turn, const s
 
 /* ---- a person's order ---- */
 
+static void reply(struct turn *turn, node_id to, const struct message_order_reply *said)
+{
+    if (to == turn_self(turn))
+        effects_add(turn->effects, EFFECT_REPLY)->as.reply = *said;
+    else
+        effects_send(turn->effects, node_bit(to), false, MESSAGE_VOTER_REPLY, SERVICE_NONE)->as.order_reply = *said;
+}
+
 static void answer(struct voter_register *v, struct turn *turn, enum order_answer said, int64_t value)
 {
     struct pending_voter_order *o = &v->order;
@@ -226,8 +235,7 @@ static void answer(struct voter_register *v, struct turn *turn, enum order_answe
         note->a = said;
         note->b = value;
     }
-    effects_add(turn->effects, EFFECT_REPLY)->as.reply =
-        (struct message_order_reply){ .ticket = o->ticket, .answer = said, .value = value };
+    reply(turn, o->from, &(struct message_order_reply){ .ticket = o->ticket, .answer = said, .value = value });
 }
 
 /* The set with the change under way, with every identity that is known: of voters that vote now. */
@@ -267,29 +275,74 @@ static enum order_answer judge(const struct voter_register *v, const struct vote
     return ANSWER_ACCEPTED;
 }
 
-void voter_register_order(struct voter_register *v, struct turn *turn, uint64_t ticket,
+/* The first of those who vote; one to which our road is up before one that is only heard, by a road of its own. */
+static node_id first_that_votes(const struct turn *turn, node_set voting)
+{
+    node_id heard = NODE_NONE;
+    for (node_id n = 0; n < turn->config->node_count; n++) {
+        if (n == turn_self(turn) || !node_in(voting, n))
+            continue;
+        if (turn->peers[n].linked)
+            return n;
+        heard = heard == NODE_NONE ? n : heard;
+    }
+    return heard;
+}
+
+/* We may not propose: somebody who votes carries out what is ordered here. What others forward goes no further. */
+static void forward(struct voter_register *v, struct turn *turn, node_set voting)
+{
+    struct pending_voter_order *o = &v->order;
+    o->executor = o->from == turn_self(turn) ? first_that_votes(turn, voting) : NODE_NONE;
+    if (o->executor == NODE_NONE)
+        answer(v, turn, ANSWER_MUTE, 0);
+    else
+        effects_send(turn->effects, node_bit(o->executor), false, MESSAGE_VOTER_ORDER, SERVICE_NONE)->as.voter_order =
+            (struct message_voter_order){ o->ticket, o->order };
+}
+
+void voter_register_reply(struct voter_register *v, struct turn *turn, node_id from,
+                          const struct message_order_reply *said)
+{
+    const struct pending_voter_order *o = &v->order;
+    if (o->active && o->executor == from && said->ticket == o->ticket)
+        answer(v, turn, said->answer, said->value);
+}
+
+void voter_register_order(struct voter_register *v, struct turn *turn, node_id from, uint64_t ticket,
                           const struct voter_order *order, const struct voter_witness *witness,
                           const struct voter_grounds *grounds)
 {
     struct note *note = note_of(turn, NOTE_VOTER_ORDER, order->node);
     note->a = order->change;
+    note->b = from;
     note->detail = order->by;
     if (v->order.active) { /* one at a time; the first one is not disturbed */
-        effects_add(turn->effects, EFFECT_REPLY)->as.reply =
-            (struct message_order_reply){ .ticket = ticket, .answer = ANSWER_CHANGING };
+        reply(turn, from, &(struct message_order_reply){ .ticket = ticket, .answer = ANSWER_CHANGING });
         return;
     }
-    v->order = (struct pending_voter_order){ true, ticket, *order, v->d.set.version,
-                                             mono_after(turn->now, VOTER_ORDER_DEADLINE_US) };
+    v->order = (struct pending_voter_order){
+        .active = true,
+        .from = from,
+        .ticket = ticket,
+        .executor = NODE_NONE,
+        .order = *order,
+        .version = v->d.set.version,
+        .deadline = mono_after(turn->said_at, VOTER_ORDER_DEADLINE_US),
+    };
     if (order->change == VOTER_NONE || order->change >= VOTER_CHANGE_COUNT || order->node >= turn->config->node_count) {
         answer(v, turn, ANSWER_NO_VOTER, 0);
+        return;
+    }
+    if (!turn->may_propose) {
+        forward(v, turn, witness->voting);
         return;
     }
     if (voter_register_changing(v)) {
         answer(v, turn, ANSWER_CHANGING, 0);
         return;
     }
-    enum order_answer said = turn->may_propose ? judge(v, order, witness) : ANSWER_MUTE;
+    enum order_answer said = judge(v, order, witness);
     if (said == ANSWER_ACCEPTED && !grounds->known)
         said = ANSWER_NO_LEDGER;
     if (said == ANSWER_ACCEPTED && !grounds->idle)
@@ -364,7 +417,8 @@ struct mono_time voter_register_run(struct voter_register *v, struct turn *turn,
         return mono_earlier(wake, v->deadline);
     bool end = voter_register_changing(v) && may_end(v, turn, grounds, &wake);
     bool settle = !end && waits_for_its_end(v, turn, &wake);
-    bool again = v->order.active && v->goal.version == v->d.set.version + 1 && !voter_register_changing(v);
+    bool here = v->order.active && v->order.executor == NODE_NONE;
+    bool again = here && v->goal.version == v->d.set.version + 1 && !voter_register_changing(v);
     if (!turn->may_propose || !(end || settle || again))
         return wake;
     if (!mono_reached(turn->now, v->next_at))

@@ -6,7 +6,8 @@
  * accept tells everybody, and each takes the set as it is told: who was away for several versions could not count for
  * sets that it has never heard of, and what is chosen is the same wherever it is heard.
  *
- * A change is put forward by the node that a person asks. Its end (voters.h) is put forward by whoever sees that
+ * A change is put forward by the node that a person asks; by the first that votes, if that one may not propose: it
+ * forwards the order once, and gives the answer that it gets. Its end (voters.h) is put forward by whoever sees that
  * everything is in place, that node first, so a change that is found half done comes to its end by itself.
  *
  * This file knows nothing of services: what node.c finds in them comes as `struct voter_grounds`.
@@ -42,7 +43,9 @@ enum voter_round { VOTER_ROUND_IDLE, VOTER_ROUND_PREPARING, VOTER_ROUND_ACCEPTIN
 
 struct pending_voter_order {
     bool active;
-    uint64_t ticket;
+    node_id from;              /* the node whose control socket it came to: where its answer goes */
+    uint64_t ticket;           /* of that node */
+    node_id executor;          /* to whom we forwarded it; NODE_NONE: we carry it out */
     struct voter_order order;
     uint64_t version;          /* of the set as it was when the order came */
     struct mono_time deadline;
@@ -79,17 +82,23 @@ bool voter_register_told(struct voter_register *voters, struct turn *turn, const
 void voter_register_stored(struct voter_register *voters, const struct turn *turn, node_id voter,
                            uint64_t version);
 
-/* A person's order of this node's control socket; answered by EFFECT_REPLY, now or later. `able`: the nodes that
- * are heard and whose stores are sound; `identities`: of all nodes as last heard, 0 where it is not known. */
+/* A person's order of `from`'s control socket. It gets one answer, now or by VOTER_ORDER_DEADLINE_US after it was
+ * said: by EFFECT_REPLY if it is ours, else by a message to that node. One of another node is not forwarded on; whether
+ * it is new is for the caller to say (order_is_new). `able`: the nodes that are heard and whose stores are sound;
+ * `identities`: of all nodes as last heard, 0 where it is not known. */
 struct voter_witness {
     node_set voting;           /* heard lately, and voting */
     node_set able;             /* heard lately, with a store */
     uint64_t identities[POLICY_NODES_MAX];
     uint64_t former[POLICY_NODES_MAX]; /* the one that has the node's vote, as far as is known */
 };
-void voter_register_order(struct voter_register *voters, struct turn *turn, uint64_t ticket,
+void voter_register_order(struct voter_register *voters, struct turn *turn, node_id from, uint64_t ticket,
                           const struct voter_order *order, const struct voter_witness *witness,
                           const struct voter_grounds *grounds);
+
+/* A node answers the order that we forwarded to it; from anybody else, or to another, it is dropped. */
+void voter_register_reply(struct voter_register *voters, struct turn *turn, node_id from,
+                          const struct message_order_reply *reply);
 
 /* Whether it is worth finding out the grounds: a change is under way. */
 static inline bool voter_register_changing(const struct voter_register *voters)

@@ -5,6 +5,9 @@
 """
 import json
 import pathlib
+import signal
+import threading
+import time
 
 import e2e
 from e2e import EAST, SERVICE, WEST, WITNESS, labs
@@ -115,12 +118,17 @@ def rejoin(lab, region, *words):
 
 
 def check_plan(suite, lab):
-    code, output, _ = rejoin(lab, WEST, "--dry-run", "--json")
-    suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer", "asked on the writer's node: refused, exit code 3", output)
-    code, output, _ = rejoin(lab, WITNESS, "--dry-run", "--json")
-    error = json.loads(output)["error"]
-    suite.expect(code == 3 and error["code"] == "not_here" and f"{e2e.NAMES[EAST]} guards that of {EAST}" in error["todo"],
-                 "asked on the witness: refused, exit code 3, with the node to say it on", output)
+    code, output, _ = rejoin(lab, WEST, "--region", WEST, "--dry-run", "--json")
+    suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer", "of the writer's region: refused, exit code 3", output)
+    code, output, _ = rejoin(lab, WITNESS, "--region", WEST, "--dry-run", "--json")
+    suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer", "and so from elsewhere, by the writer's node", output)
+    for region in (WITNESS, WEST):
+        code, output, error = rejoin(lab, region, "--dry-run", "--json")
+        plan = json.loads(output) if code == 0 else {}
+        suite.expect(plan.get("region") == EAST and plan.get("node") == e2e.NAMES[EAST] and plan.get("method") == "pg_rewind",
+                     f"asked in {region}: {e2e.NAMES[EAST]} makes the plan", output + error)
+    code, output, _ = rejoin(lab, WITNESS, "--region", WITNESS, "--dry-run", "--json")
+    suite.expect(code == 2 and json.loads(output)["error"]["code"] == "no_region", "no region of the service: exit code 2", output)
     lab.network.cut(EAST, WEST)
     code, output, _ = rejoin(lab, EAST, "--reason", "too early", "--yes", "--json")
     suite.expect(code == 3 and json.loads(output)["error"]["code"] == "writer_unreachable",
@@ -143,7 +151,7 @@ def check_plan(suite, lab):
 def check_failing(suite, lab):
     """A hook that fails leaves no slot behind, which would keep WAL for a standby that never comes."""
     (lab.folder / "fail").touch()
-    code, output, error = rejoin(lab, EAST, "--reason", "it fails", "--yes")
+    code, output, error = rejoin(lab, WEST, "--reason", "it fails", "--yes")
     suite.expect(code == 1 and f"no, slot {SLOT}" in output + error, "the hook fails: exit code 1, with what it said", output + error)
     lab.wait_for(lambda: slots(lab) == {}, 10, "the slot that was made for it is taken away again")
     (lab.folder / "fail").unlink()
@@ -154,9 +162,9 @@ def check_rejoin(suite, lab, lost):
     report = returned(lab)["file"]
     text = pathlib.Path(report).read_text()
     lab.databases[EAST].process.expected_end = True         # the hook ends the lab's server and starts its own
-    code, output, error = rejoin(lab, EAST, "--reason", "home again", "--yes")
+    code, output, error = rejoin(lab, WITNESS, "--reason", "home again", "--yes")
     print("      " + output.strip().replace("\n", "\n      "))
-    if not suite.expect(code == 0 and "streams from us-west-2" in output, "rejoin: done, exit code 0", output + error):
+    if not suite.expect(code == 0 and "streams from us-west-2" in output, "rejoin, ordered at the witness: done, exit code 0", output + error):
         return report, text
     suite.expect(lab.databases[EAST].is_standby(), "us-east-1's database is a standby")
     suite.expect(len(lab.databases[WEST].streaming()) == 1, "us-west-2 streams to it")
@@ -167,9 +175,24 @@ def check_rejoin(suite, lab, lost):
     asked = e2e.events(lab, "order_asked", [EAST], command="rejoin")
     suite.expect([line["reason"] for line in asked] == ["too early", "it fails", "home again"] and e2e.events(lab, "rejoin_begun", [EAST]) and
                  e2e.events(lab, "rejoin_done", [EAST]), "the journal has who asked for it, its beginning and its end", asked)
+    check_audited(suite, lab)
     code, output, error = rejoin(lab, EAST, "--reason", "again", "--yes")
     suite.expect(code == 0 and "nothing to do" in output, "asked again: nothing to do, exit code 0", output + error)
     return report, text
+
+
+def check_audited(suite, lab):
+    """Where it was said, and where it was done: who, and from which node."""
+    def lines(region):
+        return [line for line in labs.read_json_lines(lab.journal_path(region).with_name("audit.jsonl"))
+                if line.get("command") == "rejoin" and line.get("reason") == "home again"]
+    there, here = lines(WITNESS), lines(EAST)
+    suite.expect([line["event"] for line in there] == ["order_asked", "order_answered"] and
+                 [(line["event"], line["from"]) for line in here] == [(e, e2e.NAMES[WITNESS]) for e in ("order_asked", "order_answered")] and
+                 here[0]["user"] == there[0]["user"], "both audit trails have it, with who and from where", (there, here))
+    run = e2e.status_of(lab, EAST)["rejoin"]
+    suite.expect(run["state"] == "done" and e2e.NAMES[WITNESS] in run["who"] and e2e.status_of(lab, WITNESS)["rejoin"] == run,
+                 "status shows the same run in both places", run)
 
 
 def slots(lab):
@@ -214,6 +237,43 @@ def test_copy(suite, lab):
     e2e.expect_one_writer(suite, lab, client, WEST)
 
 
+def test_nobody_there(suite, lab):
+    """Said at the witness: nobody is there to do it; the node that has it freezes, and then dies."""
+    client = e2e.bring_up(lab, change=with_hook(lab))
+    lab.kill_region(EAST)
+    e2e.wait_for_writes_in(lab, client, WEST, 30)
+    e2e.wait_until_done(lab, WEST, 30)
+    client.process.end()
+    lab.wait_for(lambda: not heard(lab, EAST), 20, "us-east-1's coordinator is not heard")
+    code, output, _ = rejoin(lab, WITNESS, "--reason", "nobody is there", "--yes", "--json")
+    error = json.loads(output)["error"]
+    suite.expect(code == 3 and error["code"] == "no_coordinator" and e2e.NAMES[EAST] in error["todo"],
+                 "with nobody there: refused, exit code 3, and on which node to say it", output)
+    lab.start_coordinator(EAST)
+    lab.wait_for(lambda: heard(lab, EAST) and peer_of(lab, EAST)["out"] == "up", 20, "it is back, and can be reached")
+    answers = []
+    lab.coordinators[EAST].send(signal.SIGSTOP)
+    asking = threading.Thread(target=lambda: answers.append(rejoin(lab, WITNESS, "--reason", "it dies", "--yes", "--without-list",
+                                                                   "--json")))
+    asking.start()
+    time.sleep(0.7)
+    lab.coordinators[EAST].kill()
+    asking.join(30)
+    code, output, error = answers[0]
+    said = json.loads(output)["error"]
+    suite.expect(code == 5 and said["code"] == "no_answer" and "not known whether the rejoin has begun" in said["text"]
+                 and e2e.NAMES[EAST] in said["todo"], "the node that it went to dies: not known, exit code 5, and where to look", output)
+
+
+def peer_of(lab, region):
+    """As the witness sees that coordinator."""
+    return next(peer for peer in e2e.node_status(lab, WITNESS)["peers"] if peer["node"] == e2e.NAMES[region])
+
+
+def heard(lab, region):
+    return peer_of(lab, region)["heard_ms"] < 2000
+
+
 def with_data_directory(lab):
     def change(content):
         with_hook(lab)(content)
@@ -226,4 +286,5 @@ if __name__ == "__main__":
         ("lost with writes in flight, back, listed, rejoined", test_return, 150,
          e2e.brisk(lease="6s")),    # time to write behind the cut
         ("back without its server: a new copy, no slot", test_copy, 120, e2e.brisk()),
+        ("said elsewhere, and nobody is there, or dies", test_nobody_there, 100, e2e.brisk()),
     ])

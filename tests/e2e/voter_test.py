@@ -81,6 +81,11 @@ def test_replace(suite, lab):
                  "the others see that the witness has no store")
     suite.expect("store is missing" in e2e.order(lab, WITNESS, "status")[1], "and it says so itself")
     refused(suite, lab, 3, "no store", EAST, "replace", NAMES[WITNESS])
+    refused(suite, lab, 3, "no store", WITNESS, "replace", NAMES[WITNESS])
+    refused(suite, lab, 3, "fewer than 3", WITNESS, "remove", NAMES[EAST])
+    asked = [line for line in e2e.awaited_events(lab, "voter_order", [EAST])
+             if line.get("given_at") == NAMES[WITNESS]]
+    suite.expect(len(asked) == 2, "it is mute, so both were forwarded to a node that votes, once", asked)
     restart(lab, WITNESS, before=lambda: lab.run(WITNESS, [
         e2e.labs.BUILD / "failoverd", "--format", "--cluster", lab.cluster_path, "--node",
         lab.node_folder(WITNESS) / "node.json"]))
@@ -88,12 +93,11 @@ def test_replace(suite, lab):
                  "with a new store it is mute: the others know a newer one")
     time.sleep(2)
     suite.expect(not voter(lab, EAST, WITNESS)["voting"], "and it stays so", voters(lab, EAST))
-    refused(suite, lab, 3, "does not vote itself", WITNESS, "replace", NAMES[WITNESS])
 
     began = time.monotonic()
-    code, said = e2e.order(lab, EAST, "voter", "replace", NAMES[WITNESS], "--reason", REASON, "--yes")
+    code, said = e2e.order(lab, WITNESS, "voter", "replace", NAMES[WITNESS], "--reason", REASON, "--yes")
     took = time.monotonic() - began
-    suite.expect(code == 0, f"voter replace: done after {took:.1f} s", said)
+    suite.expect(code == 0, f"voter replace, at the mute node itself: done after {took:.1f} s", said)
     suite.expect(took >= LEASE_S, f"not before a full wait of the lease ({LEASE_S} s)")
     lab.wait_for(lambda: voters(lab, WITNESS).get("version") == 3 and voter(lab, WITNESS, WITNESS).get("voting"), 10,
                  "it votes, by version 3 of the voters")
@@ -199,6 +203,45 @@ def test_add_and_remove(suite, lab):
     e2e.expect_one_writer(suite, lab, client, WEST)
 
 
+def make_new_store(lab, region):
+    """Moves the store away and formats another: the node is mute."""
+    def anew():
+        lose_store(lab, region, lab.folder / "gone")
+        lab.run(region, [e2e.labs.BUILD / "failoverd", "--format", "--cluster", lab.cluster_path, "--node",
+                         lab.node_folder(region) / "node.json"])
+    restart(lab, region, before=anew)
+    lab.wait_for(lambda: (e2e.node_status(lab, region).get("mute") or {}).get("reason") == "store_older", 10,
+                 f"{NAMES[region]} has a new store, and is mute")
+
+
+def test_forwarded(suite, lab):
+    """To the first that votes, which was killed a moment ago: nobody knows what it did with the order."""
+    e2e.bring_up(lab).process.end()
+    make_new_store(lab, WITNESS)
+    order = ["voter", "replace", NAMES[WITNESS], "--reason", REASON, "--yes"]
+    lab.coordinators[EAST].kill()
+    began = time.monotonic()
+    code, said = e2e.order(lab, WITNESS, *order)
+    took = time.monotonic() - began
+    suite.expect(code == 4 and "not known" in said and 9 < took < 13,
+                 f"the node that it was forwarded to is dead: not known, after {took:.1f} s", f"{code}: {said}")
+    lab.coordinators[WEST].kill()
+    lab.wait_for(lambda: not voter(lab, WITNESS, WEST).get("voting"), 10, "the other one is gone too")
+    refused(suite, lab, 3, "no node that votes is heard", WITNESS, "remove", NAMES[EAST])
+    lab.start_coordinator(WEST)
+    lab.start_coordinator(EAST)
+    lab.wait_for(lambda: voter(lab, WITNESS, EAST).get("voting"), 15, "it is back, and votes")
+    suite.expect(voters(lab, EAST)["version"] == 1, "nothing had begun")
+    code, said = e2e.order(lab, WITNESS, *order)
+    seen = voters(lab, WITNESS)
+    suite.expect(code == 0 and seen["version"] == 3 and all(v["voting"] for v in seen["voters"]),
+                 "ordered again at the mute node: done, and it votes", f"{code}: {said} {seen}")
+    trail = [line for line in e2e.labs.read_json_lines(lab.journal_path(WITNESS).with_name("audit.jsonl"))
+             if line.get("command") == "voter replace" and line.get("reason") == REASON]
+    suite.expect(len(trail) >= 2, "its audit trail has both orders, with who and why", trail)
+
+
 if __name__ == "__main__":
     e2e.main("voters", [("a voter's store is lost and replaced", test_replace, 100, e2e.brisk()),
-                        ("a voter is added, a dead one removed", test_add_and_remove, 120, e2e.brisk())])
+                        ("a voter is added, a dead one removed", test_add_and_remove, 120, e2e.brisk()),
+                        ("an order at a mute node, and the node it goes to dies", test_forwarded, 100, e2e.brisk())])

@@ -97,6 +97,9 @@ void check_ordered(struct world *world, uint8_t service, uint64_t ticket, region
 /* A person approves or declines the proposal that the order names. */
 void check_answered(struct world *world, uint8_t service, const struct order *order);
 void check_refused(struct world *world, uint64_t ticket);
+/* The same of a change of the voters. */
+void check_voter_ordered(struct world *world, uint64_t ticket, const struct voter_order *order);
+void check_voter_refused(struct world *world, uint64_t ticket);
 /* A person ticks an item of a runbook, and hears that it is ticked (check_tick.c). */
 void check_tick_ordered(struct world *world, uint8_t service, uint64_t ticket, const struct order *order);
 void check_tick_accepted(struct world *world, uint64_t ticket);

@@ -36,6 +36,15 @@ struct set_asked {
 
 #define SET_ASKED 64
 
+/* A person's order, until it is refused. */
+struct set_order {
+    uint64_t ticket;         /* 0: none, or refused */
+    enum voter_change change;
+    uint8_t node;
+};
+
+#define SET_ORDERS 32
+
 struct truth_sets {
     uint64_t top;            /* newest version that is truly chosen */
     struct set_truth sets[WORLD_SETS_MAX]; /* by version, from 1 */
@@ -45,6 +54,10 @@ struct truth_sets {
     uint8_t next_asked;
     uint64_t host_version[POLICY_NODES_MAX]; /* the newest that each host's disk said it has */
     uint64_t host_identity[POLICY_NODES_MAX];
+    struct set_order orders[SET_ORDERS]; /* a ring */
+    uint8_t next_order;
+    /* Orders that are not refused, and changes that began. */
+    uint32_t ordered[VOTER_CHANGE_COUNT][POLICY_NODES_MAX], obeyed[VOTER_CHANGE_COUNT][POLICY_NODES_MAX];
 };
 
 /* ---- words ---- */
@@ -228,6 +241,10 @@ static void take_set(struct world *w, const struct voter_set *set)
         world_break(w, INVARIANT_SANE, "more changes of the voters than this world can remember");
         return;
     }
+    if (set->change != VOTER_NONE && set->node < POLICY_NODES_MAX &&
+        ++t->obeyed[set->change][set->node] > t->ordered[set->change][set->node])
+        world_break(w, INVARIANT_EVIDENCE, "the vote of %s changes by no order of a person's that was not carried out, "
+                    "or refused, already", w->hosts[set->node].name);
     t->top = set->version;
     t->sets[t->top] = (struct set_truth){ .set = *set, .stored_us = TRUTH_NEVER_US };
     memset(t->rounds, 0, sizeof t->rounds);
@@ -326,6 +343,27 @@ void check_set_ballot(struct world *w, const struct host *h, const struct messag
     }
     t->asked[t->next_asked] = now;
     t->next_asked = (uint8_t)((t->next_asked + 1u) % SET_ASKED);
+}
+
+/* ---- people ---- */
+
+void check_voter_ordered(struct world *w, uint64_t ticket, const struct voter_order *order)
+{
+    struct truth_sets *t = w->sets;
+    t->orders[t->next_order] = (struct set_order){ ticket, order->change, order->node };
+    t->next_order = (uint8_t)((t->next_order + 1) % SET_ORDERS);
+    t->ordered[order->change][order->node]++;
+}
+
+void check_voter_refused(struct world *w, uint64_t ticket)
+{
+    for (unsigned i = 0; i < SET_ORDERS; i++) {
+        struct set_order *order = &w->sets->orders[i];
+        if (ticket == 0 || order->ticket != ticket)
+            continue;
+        w->sets->ordered[order->change][order->node]--;
+        order->ticket = 0;
+    }
 }
 
 /* ---- its life ---- */

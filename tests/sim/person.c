@@ -83,6 +83,7 @@ bool person_orders_voter(struct world *w, struct host *h, enum voter_change chan
     event.as.voter_order = (struct event_voter_order){ .ticket = ++w->tickets,
                                                        .order = { .change = change, .node = about } };
     (void)snprintf(event.as.voter_order.order.by.s, sizeof event.as.voter_order.order.by.s, "a person");
+    check_voter_ordered(w, w->tickets, &event.as.voter_order.order);
     world_say(w, h, "a person orders voter %s %s", words_change(change), w->hosts[about].name);
     world_event(w, h, &event);
     return true;

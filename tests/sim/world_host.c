@@ -102,8 +102,10 @@ static bool carry_out_one(struct world *w, struct host *h, const struct effect *
     case EFFECT_ACT: act_ask(w, h, &e->as.act); break;
     case EFFECT_REPLY:
         w->reply[e->as.reply.ticket & 1] = e->as.reply;
-        if (e->as.reply.answer != ANSWER_ACCEPTED && e->as.reply.answer != ANSWER_NO_QUORUM)
+        if (e->as.reply.answer != ANSWER_ACCEPTED && e->as.reply.answer != ANSWER_NO_QUORUM) {
             check_refused(w, e->as.reply.ticket);
+            check_voter_refused(w, e->as.reply.ticket);
+        }
         if (e->as.reply.answer == ANSWER_ACCEPTED)
             check_tick_accepted(w, e->as.reply.ticket);
         break;

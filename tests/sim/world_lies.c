@@ -70,6 +70,11 @@ static bool lie_voters(struct message *m)
     case MESSAGE_VOTERS_PROMISE:
     case MESSAGE_VOTERS_ACCEPTED:
     case MESSAGE_VOTERS_REJECT: m->as.voters.ballot.counter = 0; return true;
+    case MESSAGE_VOTER_ORDER:
+        m->as.voter_order.ticket += FAR_AWAY;
+        m->as.voter_order.order.node = POLICY_NODES_MAX;
+        return true;
+    case MESSAGE_VOTER_REPLY: m->as.order_reply.ticket += FAR_AWAY; return true;
     default: return false; /* a prepare has nothing to refuse it by */
     }
 }

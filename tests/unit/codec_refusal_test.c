@@ -252,6 +252,18 @@ static void gates_that_do_not_exist_are_refused(void)
     CU_ASSERT_FALSE(taken_with(MESSAGE_ORDER, "skipped_gates", json_integer(1 << GATE_COUNT)));
 }
 
+static void orders_about_the_voters_have_to_make_sense(void)
+{
+    CU_ASSERT_TRUE(taken_with(MESSAGE_VOTER_ORDER, "change", json_string("replace")));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_VOTER_ORDER, "change", json_string("none")));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_VOTER_ORDER, "change", json_string("double")));
+    CU_ASSERT_TRUE(taken_with(MESSAGE_VOTER_ORDER, "node", json_string("iad-1")));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_VOTER_ORDER, "node", json_string("nobody")));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_VOTER_ORDER, "node", json_null()));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_VOTER_REPLY, "service", json_string("nothing")));
+    CU_ASSERT_FALSE(taken_with(MESSAGE_VOTER_REPLY, "version", json_string("-1")));
+}
+
 /* Nothing has two spellings. */
 static void the_zero_ballot_is_null(void)
 {
@@ -458,7 +470,8 @@ static void a_bad_set_of_voters_is_refused(void)
 }
 
 SUITE_MAIN("codec_refusal", TEST(a_bad_set_of_voters_is_refused), TEST(every_key_counts), TEST(contradicting_ledgers_are_refused),
-           TEST(gates_that_do_not_exist_are_refused), TEST(the_zero_ballot_is_null),
+           TEST(gates_that_do_not_exist_are_refused),
+           TEST(orders_about_the_voters_have_to_make_sense), TEST(the_zero_ballot_is_null),
            TEST(malformed_text_is_refused), TEST(malformed_documents_are_refused),
            TEST(deep_and_long_documents_are_refused), TEST(hostile_words_are_escaped_in_faults),
            TEST(truncation_is_refused_at_every_byte), TEST(random_flips_do_no_harm))

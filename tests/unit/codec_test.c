@@ -33,6 +33,8 @@ static const struct { const char *name; size_t is, known; } sizes[] = {
     SIZE(order, 368),
     SIZE(message_order, 376),
     SIZE(message_order_reply, 56),
+    SIZE(voter_order, 200),
+    SIZE(message_voter_order, 208),
     SIZE(message_generation, 16),
     SIZE(voter_set, 160),
     SIZE(voter_report, 184),

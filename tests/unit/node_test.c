@@ -262,6 +262,8 @@ static void nonsense_is_dropped(void)
                 m.as.order.order.to = 200;
             if (fill != 0 && kind == MESSAGE_ORDER_REPLY)
                 m.as.order_reply.gate = 200;
+            if (fill != 0 && kind == MESSAGE_VOTER_ORDER)
+                m.as.voter_order.order.node = 200;
             m.from = 200;
             say(0, m, 3);
             CU_ASSERT_PTR_NULL(sent(MESSAGE_PROMISE));

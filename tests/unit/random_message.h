@@ -327,6 +327,15 @@ static inline void dice_reply(struct dice *dice, struct message_order_reply *rep
     reply->operation = dice_wide(dice);
 }
 
+static inline void dice_voter_reply(struct dice *dice, const struct codec_names *names,
+                                    struct message_order_reply *reply)
+{
+    reply->ticket = dice_wide(dice);
+    reply->answer = (enum order_answer)dice_below(dice, ANSWER_COUNT);
+    bool of_service = reply->answer == ANSWER_OPERATION || reply->answer == ANSWER_NO_LEDGER;
+    reply->value = (int64_t)(of_service ? dice_below(dice, names->service_count) : dice_wide(dice) >> 1);
+}
+
 /* Any three nodes or more, and a change of any kind that makes sense of them. */
 static inline void dice_voter_set(struct dice *dice, const struct codec_names *names, struct voter_set *set)
 {
@@ -435,6 +444,16 @@ static inline void dice_body(struct dice *dice, const struct codec_names *names,
     case MESSAGE_VOTERS_REJECT:
         dice_ballot(dice, names, &message->as.voters.ballot);
         dice_ballot(dice, names, &message->as.voters.promised);
+        break;
+    case MESSAGE_VOTER_ORDER:
+        message->as.voter_order.ticket = dice_wide(dice);
+        message->as.voter_order.order.change = (enum voter_change)(1 + dice_below(dice, VOTER_CHANGE_COUNT - 1));
+        message->as.voter_order.order.node = dice_node(dice, names);
+        dice_text(dice, &message->as.voter_order.order.by);
+        dice_text(dice, &message->as.voter_order.order.why);
+        break;
+    case MESSAGE_VOTER_REPLY:
+        dice_voter_reply(dice, names, &message->as.order_reply);
         break;
     case MESSAGE_KIND_COUNT:
         break;

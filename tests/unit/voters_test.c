@@ -167,6 +167,7 @@ static void sizes_and_nonsense_are_refused(void)
 static struct voter_register reg;
 static struct effects effects;
 static struct policy_config config = { .self = 0, .node_count = NODES, .heartbeat_us = SECONDS(1) };
+static struct peer peers[POLICY_NODES_MAX];
 static uint64_t random_state = 5;
 static bool persist;
 
@@ -174,7 +175,8 @@ static struct turn at(int64_t s)
 {
     effects.count = 0;
     persist = false;
-    return (struct turn){ .now = AT(s), .config = &config, .voters = voters_electorate(&reg.d.set),
+    return (struct turn){ .now = AT(s), .said_at = AT(s), .config = &config, .voters = voters_electorate(&reg.d.set),
+                          .peers = peers,
                           .effects = &effects, .random = &random_state, .voting = true, .may_propose = true,
                           .ballots = 7, .persist = &persist };
 }
@@ -207,13 +209,22 @@ static void begin(void)
 }
 
 /* Node 3 is there, with a store; the three voters vote; every service is at rest. */
+static const struct voter_witness all_vote = {
+    .voting = 0x7, .able = 0xf, .identities = { 10, 11, 12, 14 }, .former = { 10, 11, 12 }
+};
+
+static void give(struct turn *turn, node_id given_at, uint64_t ticket, const struct voter_witness *w,
+                 enum voter_change change, node_id node, bool idle)
+{
+    struct voter_grounds g = { .known = true, .idle = idle, .service = SERVICE_NONE };
+    struct voter_order o = { .change = change, .node = node, .by = { "ann" } };
+    voter_register_order(&reg, turn, given_at, ticket, &o, w, &g);
+}
+
 static int order(enum voter_change change, node_id node, bool idle)
 {
-    struct voter_witness w = { .voting = 0x7, .able = 0xf, .identities = { 10, 11, 12, 14 }, .former = { 10, 11, 12 } };
-    struct voter_grounds g = { .known = true, .idle = idle, .service = SERVICE_NONE };
-    struct voter_order o = { .change = change, .node = node };
     struct turn turn = at(10);
-    voter_register_order(&reg, &turn, 1, &o, &w, &g);
+    give(&turn, 0, 1, &all_vote, change, node, idle);
     return answered();
 }
 
@@ -326,10 +337,150 @@ static void orders_that_make_no_sense_are_refused(void)
     CU_ASSERT_EQUAL(order(VOTER_ADD, 3, true), ANSWER_CHANGING);
 }
 
+/* ---- orders that are forwarded ---- */
+
+static struct turn mute_at(int64_t s)
+{
+    struct turn turn = at(s);
+    turn.voting = turn.may_propose = false;
+    return turn;
+}
+
+/* Node 0 is mute, 1 and 2 vote. */
+static struct voter_witness without_us(void)
+{
+    struct voter_witness w = all_vote;
+    w.voting = 0x6;
+    return w;
+}
+
+static void run_at(int64_t s)
+{
+    struct turn turn = mute_at(s);
+    struct voter_grounds g = { .service = SERVICE_NONE };
+    (void)voter_register_run(&reg, &turn, &g);
+}
+
+static void a_mute_node_hands_an_order_to_one_that_votes(void)
+{
+    begin();
+    struct voter_witness w = without_us();
+    struct turn turn = mute_at(10);
+    give(&turn, 0, 5, &w, VOTER_ADD, 3, true);
+    const struct message *m = sent(MESSAGE_VOTER_ORDER);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    CU_ASSERT(m->as.voter_order.ticket == 5 && m->as.voter_order.order.node == 3 && m->service == SERVICE_NONE);
+    CU_ASSERT_STRING_EQUAL(m->as.voter_order.order.by.s, "ann");
+    CU_ASSERT_EQUAL(answered(), -1);
+    CU_ASSERT_EQUAL(reg.round, VOTER_ROUND_IDLE);
+    struct message_order_reply said = { .ticket = 5, .answer = ANSWER_OPERATION, .value = 2 };
+    turn = mute_at(11);
+    voter_register_reply(&reg, &turn, 2, &said); /* not whom it was handed to */
+    said.ticket = 4;
+    voter_register_reply(&reg, &turn, 1, &said); /* an answer to another order */
+    CU_ASSERT_EQUAL(answered(), -1);
+    said.ticket = 5;
+    voter_register_reply(&reg, &turn, 1, &said);
+    CU_ASSERT_EQUAL(answered(), ANSWER_OPERATION);
+    turn = mute_at(12);
+    voter_register_reply(&reg, &turn, 1, &said); /* answered once */
+    CU_ASSERT_EQUAL(answered(), -1);
+}
+
+/* Heard by its own road, and ours to it may be down still. */
+static void one_that_can_be_reached_is_asked_first(void)
+{
+    begin();
+    struct voter_witness w = without_us();
+    struct turn turn = mute_at(10);
+    peers[2].linked = true;
+    give(&turn, 0, 5, &w, VOTER_ADD, 3, true);
+    peers[2].linked = false;
+    CU_ASSERT_EQUAL(reg.order.executor, 2);
+}
+
+/* Whoever has it may have begun; what a chosen set looks like does not say whose order it was. */
+static void nobody_knows_what_became_of_an_order_without_its_answer(void)
+{
+    begin();
+    struct voter_witness w = without_us();
+    struct turn turn = mute_at(10);
+    give(&turn, 0, 5, &w, VOTER_ADD, 3, true);
+    struct voter_set set = three(), add = voters_changing(&set, VOTER_ADD, 3, 14);
+    turn = mute_at(11);
+    CU_ASSERT(voter_register_told(&reg, &turn, &add));
+    CU_ASSERT_EQUAL(answered(), -1);
+    CU_ASSERT_FALSE(reg.ours);
+    run_at(19);
+    CU_ASSERT_EQUAL(answered(), -1);
+    run_at(20);
+    CU_ASSERT_EQUAL(answered(), ANSWER_NO_QUORUM);
+}
+
+/* Even if it gets its vote while it waits: it would begin a second time. */
+static void what_was_handed_on_is_not_begun_here(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(order(VOTER_ADD, 3, true), -1); /* leaves a goal behind */
+    reg.order.active = false;
+    reg.round = VOTER_ROUND_IDLE;
+    struct voter_witness w = without_us();
+    struct turn turn = mute_at(10);
+    give(&turn, 0, 5, &w, VOTER_ADD, 3, true);
+    turn = at(15);
+    struct voter_grounds g = { .service = SERVICE_NONE };
+    (void)voter_register_run(&reg, &turn, &g);
+    CU_ASSERT_PTR_NULL(sent(MESSAGE_VOTERS_PREPARE));
+}
+
+static void forwarded_once_and_never_on(void)
+{
+    begin();
+    struct voter_witness w = without_us();
+    struct turn turn = mute_at(10);
+    give(&turn, 2, 5, &w, VOTER_ADD, 3, true); /* from a node that took us for one that votes */
+    CU_ASSERT_PTR_NULL(sent(MESSAGE_VOTER_ORDER));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sent(MESSAGE_VOTER_REPLY));
+    CU_ASSERT_EQUAL(sent(MESSAGE_VOTER_REPLY)->as.order_reply.answer, ANSWER_MUTE);
+    w.voting = 0;
+    turn = mute_at(10);
+    give(&turn, 0, 6, &w, VOTER_ADD, 3, true); /* nobody that votes is heard */
+    CU_ASSERT_EQUAL(answered(), ANSWER_MUTE);
+}
+
+/* Answers go to the node where it was given; the time counts from there. */
+static void an_order_of_another_node_is_carried_out(void)
+{
+    begin();
+    struct turn turn = at(10);
+    turn.said_at = AT(7);
+    give(&turn, 2, 5, &all_vote, VOTER_ADD, 3, true);
+    CU_ASSERT_PTR_NOT_NULL(sent(MESSAGE_VOTERS_PREPARE));
+    CU_ASSERT_EQUAL(reg.order.deadline.us, SECONDS(17));
+    turn = at(11);
+    give(&turn, 1, 9, &all_vote, VOTER_ADD, 4, true); /* the one under way is not disturbed */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sent(MESSAGE_VOTER_REPLY));
+    CU_ASSERT(sent(MESSAGE_VOTER_REPLY)->as.order_reply.ticket == 9 &&
+              sent(MESSAGE_VOTER_REPLY)->as.order_reply.answer == ANSWER_CHANGING);
+    struct voter_set set = three(), add = voters_changing(&set, VOTER_ADD, 3, 14);
+    turn = at(12);
+    CU_ASSERT(voter_register_told(&reg, &turn, &add));
+    CU_ASSERT_EQUAL(answered(), -1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sent(MESSAGE_VOTER_REPLY));
+    CU_ASSERT(sent(MESSAGE_VOTER_REPLY)->as.order_reply.ticket == 5 &&
+              sent(MESSAGE_VOTER_REPLY)->as.order_reply.answer == ANSWER_ACCEPTED &&
+              sent(MESSAGE_VOTER_REPLY)->as.order_reply.value == 2);
+    CU_ASSERT(reg.ours);
+}
+
 SUITE_MAIN("voters", TEST(the_first_set_knows_no_identities), TEST(a_vote_belongs_to_an_identity),
            TEST(both_sets_count_while_one_is_added), TEST(a_new_identity_has_no_vote_in_the_old_set),
            TEST(people_are_told_how_far_a_count_gets),
            TEST(majorities_next_to_each_other_meet), TEST(one_step_follows_another),
            TEST(sizes_and_nonsense_are_refused),
            TEST(what_is_accepted_by_others_goes_on), TEST(a_voter_keeps_its_word),
-           TEST(a_change_ends_when_everything_is_in_place), TEST(orders_that_make_no_sense_are_refused))
+           TEST(a_change_ends_when_everything_is_in_place), TEST(orders_that_make_no_sense_are_refused),
+           TEST(a_mute_node_hands_an_order_to_one_that_votes),
+           TEST(one_that_can_be_reached_is_asked_first),
+           TEST(nobody_knows_what_became_of_an_order_without_its_answer), TEST(what_was_handed_on_is_not_begun_here),
+           TEST(forwarded_once_and_never_on), TEST(an_order_of_another_node_is_carried_out))
