@@ -482,6 +482,94 @@ static void only_a_chosen_ledger_ends_it(void)
     CU_ASSERT_EQUAL(s->marks[1].state, MARK_NONE);
 }
 
+/* ---- two coordinators of one region ---- */
+
+/* Our own mark stands, and node 2, a second coordinator of our region, made one too. */
+static struct service *both_broken(const struct mark *other)
+{
+    struct service *s = broken();
+    fixture_config.region_of[2] = 1;
+    fixture_config.services[0].regions[1].guards = node_bit(1) | node_bit(2);
+    s->marks[2] = *other;
+    s->marks[2].maker = (struct instance){ 1002, 2 };
+    s->marks[2].id = 8;
+    s->remotes[2] = (struct remote){ .heard = true, .at = AT(NOW), .granting = NODE_NONE, .instance = { 1002, 2 } };
+    fixture_peers[2].heard = true;
+    return s;
+}
+
+static struct mark fellow(enum mark_state state, int64_t at_us, region_id yields)
+{
+    struct mark m = mark_of(1, state);
+    m.at.us = at_us;
+    m.yields = yields;
+    return m;
+}
+
+static void of_two_marks_of_a_region_one_is_left(void)
+{
+    struct { enum mark_state state; int64_t at_us; region_id yields; bool heard; uint64_t is; enum mark_state own;
+             region_id own_yields; } cases[] = {
+        { MARK_STANDS, 6, REGION_NONE, true, 1002, MARK_GIVEN, 1 },
+        { MARK_STANDS, 8, REGION_NONE, true, 1002, MARK_STANDS, REGION_NONE },
+        { MARK_STANDS, 7, REGION_NONE, true, 1002, MARK_GIVEN, 1 },             /* at one moment: the lower id */
+        { MARK_STANDS, 6, REGION_NONE, false, 1002, MARK_STANDS, REGION_NONE }, /* it may be dead */
+        { MARK_STANDS, 6, REGION_NONE, true, 4242, MARK_STANDS, REGION_NONE },  /* its store was lost */
+        { MARK_GIVEN, 8, 0, false, 1002, MARK_GIVEN, 0 },                       /* for another region: so are we */
+        { MARK_SHUT, 8, 0, true, 1002, MARK_GIVEN, 0 },
+        { MARK_SHUT, 8, 1, true, 1002, MARK_STANDS, REGION_NONE },              /* for ours */
+        { MARK_SHUT, 6, REGION_NONE, true, 1002, MARK_STANDS, REGION_NONE },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct mark other = fellow(cases[i].state, cases[i].at_us, cases[i].yields);
+        struct service *s = both_broken(&other);
+        s->remotes[2].instance.id = cases[i].is;
+        fixture_peers[2].heard = s->remotes[2].heard = cases[i].heard;
+        run(s, NOW);
+        CU_ASSERT_EQUAL(s->marks[1].state, cases[i].own);
+        CU_ASSERT_EQUAL(s->marks[1].yields, cases[i].own_yields);
+        CU_ASSERT_EQUAL(s->marks[2].state, cases[i].state);
+    }
+}
+
+/* The region was granted its lease by another's mark before ours was heard of. */
+static void a_mark_gives_way_to_its_regions_lease(void)
+{
+    for (int i = 0; i < 3; i++) {
+        struct mark other = fellow(MARK_NONE, 6, REGION_NONE);
+        struct service *s = both_broken(&other);
+        s->learner.chosen.writer = 1;
+        s->learner.chosen.guard = (struct instance){ 1002, 2 };
+        s->learner.chosen.epoch = s->learner.chosen.guard_epoch = i == 1 ? s->marks[1].epoch : 5;
+        s->remotes[2].fence = i == 2 ? FENCE_CONFIRMED : FENCE_OPEN;
+        s->remotes[2].lease_until = AT(NOW + 1);
+        run(s, NOW);
+        CU_ASSERT_EQUAL(s->marks[1].state, i == 0 ? MARK_GIVEN : MARK_STANDS);
+    }
+}
+
+/* What was given up is shut once; after that whoever holds the database is left alone. */
+static void given_up_for_a_fellow_it_is_left_to_that_one(void)
+{
+    struct mark other = fellow(MARK_STANDS, 6, REGION_NONE);
+    struct { enum mark_state own; region_id yields; bool heard, lost; enum act_kind wanted; } cases[] = {
+        { MARK_GIVEN, 1, true, false, ACT_FENCE_SHUT }, { MARK_SHUT, 1, true, false, ACT_COMPARE },
+        { MARK_SHUT, 1, false, false, ACT_FENCE_SHUT }, { MARK_SHUT, 1, true, true, ACT_FENCE_SHUT },
+        { MARK_SHUT, 0, true, false, ACT_FENCE_SHUT },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct service *s = both_broken(&other);
+        s->marks[1].state = cases[i].own;
+        s->marks[1].yields = cases[i].yields;
+        s->remotes[2].heard = fixture_peers[2].heard = cases[i].heard;
+        s->remotes[2].instance.id = cases[i].lost ? 4242 : 1002;
+        s->guard.mine = true;
+        s->guard.clock_mono = AT(NOW);
+        s->guard.clock_wall.us = SECONDS(1000000 + NOW);
+        CU_ASSERT_EQUAL(wanted_by(s, false), cases[i].wanted);
+    }
+}
+
 /* ---- reconciling ---- */
 
 static const struct order set_aside = { .kind = ORDER_RECONCILE, .to = 0, .operation = 9,
@@ -532,6 +620,36 @@ static void the_marked_side_is_begun_with_no_way_back(void)
     CU_ASSERT_FALSE(ledger_follows(&s->learner.chosen, &returning));
 }
 
+/* Each ends in its turn, the executor's own last; and one that may stand keeps its region from being kept. */
+static void two_marks_of_a_region_end_one_after_the_other(void)
+{
+    struct mark stands = fellow(MARK_STANDS, 8, REGION_NONE), shut = fellow(MARK_SHUT, 8, 1);
+    struct order keep = set_aside;
+    keep.to = 1;
+    struct service *s = both_broken(&stands);
+    fixture_peers[0].heard = true;
+    CU_ASSERT_EQUAL(given(s, 1, &keep), ANSWER_COUNT);
+    run(s, NOW);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT(reply()->answer == ANSWER_GATE && reply()->gate == GATE_NO_MARK);
+    s = both_broken(&shut);
+    fixture_peers[0].heard = true;
+    keep.operation = 8; /* the other's, as a person may have been shown it */
+    CU_ASSERT_EQUAL(given(s, 1, &keep), ANSWER_COUNT);
+    run(s, NOW);
+    CU_ASSERT(s->proposer.goal.reconciled[0] == 8 && s->proposer.goal.operation.kind == OPERATION_NONE);
+    s->proposer.state = PROPOSER_IDLE;
+    s->learner.chosen = s->proposer.goal;
+    run(s, NOW + 1);
+    CU_ASSERT(reply() == NULL && s->marks[2].state == MARK_NONE);
+    CU_ASSERT(s->proposer.goal.operation.mark == 9 && s->proposer.goal.reconciled[0] == 8);
+    s->proposer.state = PROPOSER_IDLE;
+    s->learner.chosen = s->proposer.goal;
+    run(s, NOW + 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply());
+    CU_ASSERT_EQUAL(reply()->answer, ANSWER_ACCEPTED);
+}
+
 static void there_is_only_the_mark_that_was_seen(void)
 {
     struct service *s = broken();
@@ -566,7 +684,9 @@ SUITE_MAIN("glass", TEST(nothing_is_done_before_the_mark_is_on_the_disk), TEST(a
            TEST(nobody_opens_by_hearsay),
            TEST(a_process_that_starts_hears_others_before_it_goes_by_its_mark),
            TEST(an_old_disk_opens_nothing_by_its_mark), TEST(a_mark_promotes_once),
-           TEST(only_a_chosen_ledger_ends_it),
+           TEST(only_a_chosen_ledger_ends_it), TEST(of_two_marks_of_a_region_one_is_left),
+           TEST(a_mark_gives_way_to_its_regions_lease), TEST(given_up_for_a_fellow_it_is_left_to_that_one),
+           TEST(two_marks_of_a_region_end_one_after_the_other),
            TEST(the_mark_is_set_aside_only_when_it_is_shut_and_on_disk),
            TEST(the_marked_side_is_begun_with_no_way_back), TEST(there_is_only_the_mark_that_was_seen),
            TEST(no_failover_begins_while_it_is_broken))

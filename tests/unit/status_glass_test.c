@@ -42,6 +42,46 @@ static void a_broken_glass_is_never_silent(void)
     json_decref(status);
 }
 
+/* Two coordinators of a region made one each: which one counts is told first, and what the other one's is. */
+static void two_marks_of_a_region_are_told_apart(void)
+{
+    fixture_view(&view);
+    struct mark mark = { .state = MARK_STANDS, .id = 0xc0ffee, .maker = { 9, FIXTURE_WEST }, .region = FIXTURE_WEST,
+                         .yields = REGION_NONE, .at = { 7 }, .by = { "ann" }, .proof = { "it burnt" },
+                         .writer = FIXTURE_EAST, .timeline = 1, .lsn = 0x1000 };
+    view.marks[FIXTURE_WEST] = mark;
+    struct mark *first = &view.marks[FIXTURE_WEST], *other = &view.marks[FIXTURE_EAST];
+    *other = mark;
+    other->id = 0xbad;
+    other->maker.node = FIXTURE_EAST;
+    other->at.us = 8;
+    json_t *status = render();
+    const json_t *glass = json_object_get(service_of(status), "break_glass");
+    const json_t *told = json_array_get(json_object_get(glass, "marks"), 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(told, "id", ""), "0000000000c0ffee");
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(told, "obstacle", ""), "have to hear each other"));
+    json_decref(status);
+    first->state = MARK_SHUT; /* whichever stands is told first */
+    first->yields = FIXTURE_WEST;
+    status = render();
+    glass = json_object_get(service_of(status), "break_glass");
+    told = json_array_get(json_object_get(glass, "marks"), 0);
+    CU_ASSERT_STRING_EQUAL(peek_str(told, "id", ""), "0000000000000bad");
+    CU_ASSERT_TRUE(json_is_null(json_object_get(told, "obstacle")));
+    told = json_array_get(json_object_get(glass, "marks"), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(told, "text", ""), "looks after the same database"));
+    CU_ASSERT_STRING_EQUAL(peek_str(told, "todo", ""), "It is reconciled together with that one");
+    json_decref(status);
+    /* Its region got its lease before this mark was heard of. */
+    view.marks[FIXTURE_EAST] = (struct mark){ .state = MARK_NONE };
+    view.ledger.writer = FIXTURE_WEST;
+    status = render();
+    told = json_array_get(json_object_get(json_object_get(service_of(status), "break_glass"), "marks"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(told, "text", ""), "its region has a lease"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peek_str(told, "todo", ""), "reconcile shop --keep us-west-2"));
+    json_decref(status);
+}
+
 /* What the mark says of who has to carry its end out; "": nothing is in the way. */
 static void expect_obstacle(const char *words, const char *todo, const char *without)
 {
@@ -95,4 +135,5 @@ static void a_maker_that_can_not_act_is_said(void)
     json_decref(status);
 }
 
-SUITE_MAIN("status_glass", TEST(a_broken_glass_is_never_silent), TEST(a_maker_that_can_not_act_is_said))
+SUITE_MAIN("status_glass", TEST(a_broken_glass_is_never_silent),
+           TEST(two_marks_of_a_region_are_told_apart), TEST(a_maker_that_can_not_act_is_said))
