@@ -566,7 +566,7 @@ enum act_kind glass_wants(const struct service *service);
 bool glass_is_tended(const struct service *service, const struct turn *turn);
 /* A mark of another region than this, which was not given up for this one, or is not known shut: nothing of this region
  * is opened anew. */
-const struct mark *glass_bars(const struct service *service, region_id region);
+const struct mark *glass_bars(const struct service *service, const struct turn *turn, region_id region);
 /* A voter that knows of such a mark begins no lease of that guard. */
 bool glass_refuses(const struct service *service, const struct turn *turn, const struct message_renew *renew);
 /* Another region writes, or a person reconciles for it: ours is never opened by again. `node`: who writes; NODE_NONE: a

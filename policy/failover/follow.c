@@ -37,11 +37,11 @@ static const struct sighting *seen_writer(const struct service *s, const struct 
 static bool should_follow(const struct service *s, const struct turn *turn, const struct ledger *l)
 {
     const struct sighting *own = &s->health.sightings[s->home][turn_self(turn)];
-    if (mark_of_region(s->marks, s->home) != NULL)
-        return false; /* a person said that this is the writer; and what it was frozen for may be under way */
     if (!s->guard.mine || l->writer == REGION_NONE || l->writer == s->home || !is_fresh(s, turn, own) ||
         !own->facts.in_recovery)
         return false;
+    if (mark_of_region(s->marks, s->home) != NULL)
+        return false; /* a person said that this is the writer; and what it was frozen for may be under way */
     if (own->facts.frozen)
         return true;
     const struct sighting *writer = seen_writer(s, turn, l);

@@ -114,9 +114,9 @@ bool glass_is_alone(const struct service *s, const struct turn *turn, uint64_t m
     return true;
 }
 
-const struct mark *glass_bars(const struct service *s, region_id region)
+const struct mark *glass_bars(const struct service *s, const struct turn *turn, region_id region)
 {
-    for (node_id n = 0; n < POLICY_NODES_MAX; n++) {
+    for (node_id n = 0; n < turn->config->node_count; n++) {
         const struct mark *m = &s->marks[n];
         bool for_fellow = mark_rests(m) && mark_of_region(s->marks, m->region) != m; /* which bars, or not */
         bool yielded = (m->state == MARK_SHUT && m->yields == region) || for_fellow;
@@ -216,7 +216,7 @@ struct mark glass_tell(struct service *s)
 static void forget_reconciled(struct service *s, struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
-    for (node_id n = 0; l != NULL && n < POLICY_NODES_MAX; n++) {
+    for (node_id n = 0; l != NULL && n < turn->config->node_count; n++) {
         struct mark *m = &s->marks[n];
         if (m->state == MARK_NONE || !ledger_is_reconciled(l, m->id))
             continue;

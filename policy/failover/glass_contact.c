@@ -19,7 +19,7 @@ static bool may_run(const struct service *s, const struct turn *turn)
 bool glass_refuses(const struct service *s, const struct turn *turn, const struct message_renew *renew)
 {
     node_id n = renew->instance.node;
-    bool barred = n < turn->config->node_count && glass_bars(s, turn->config->region_of[n]) != NULL;
+    bool barred = n < turn->config->node_count && glass_bars(s, turn, turn->config->region_of[n]) != NULL;
     bool goes_on = may_run(s, turn) && instance_equal(s->acceptor.granted, renew->instance) &&
                    s->acceptor.granted_epoch == renew->epoch;
     return barred && !goes_on;

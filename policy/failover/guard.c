@@ -225,7 +225,7 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     enum act_kind want = wanted_by_ledger(s, turn);
     bool opens = want == ACT_FENCE_HOLD && s->guard.wanted != ACT_FENCE_HOLD;
     bool lets = want == ACT_COMPARE && (named || is_left_open(s, turn));
-    return glass_bars(s, s->home) != NULL && (opens || lets) ? ACT_FENCE_SHUT : want;
+    return glass_bars(s, turn, s->home) != NULL && (opens || lets) ? ACT_FENCE_SHUT : want;
 }
 
 /* ---- the lease ---- */
@@ -284,7 +284,7 @@ static void run_lease(struct service *s, struct turn *turn)
         g->next_renew = turn->now;
     }
     /* No renewal without a fence that works, none of what was given back, and none that would open nothing. */
-    bool barred = glass_bars(s, s->home) != NULL && g->wanted != ACT_FENCE_HOLD;
+    bool barred = glass_bars(s, turn, s->home) != NULL && g->wanted != ACT_FENCE_HOLD;
     bool may = g->ready && g->released_epoch < l->epoch && !barred;
     if (may && hears_others_first(s, turn, l)) {
         service_wake(s, mono_after(g->start, GUARD_HEAR_US));

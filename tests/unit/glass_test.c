@@ -184,12 +184,13 @@ static void what_was_given_up_is_shut_and_stays_so(void)
 static void a_mark_bars_all_but_for_whom_it_was_given_up(void)
 {
     struct service *s = alone();
+    struct turn turn = turn_at(NOW);
     for (int state = MARK_STANDS; state < MARK_STATE_COUNT; state++) {
         s->marks[1] = mark_of(1, (enum mark_state)state);
         s->marks[1].yields = state == MARK_STANDS ? REGION_NONE : 0;
-        CU_ASSERT_EQUAL(glass_bars(s, 0) != NULL, state != MARK_SHUT);
-        CU_ASSERT_PTR_NOT_NULL(glass_bars(s, 2));
-        CU_ASSERT_PTR_NULL(glass_bars(s, 1));
+        CU_ASSERT_EQUAL(glass_bars(s, &turn, 0) != NULL, state != MARK_SHUT);
+        CU_ASSERT_PTR_NOT_NULL(glass_bars(s, &turn, 2));
+        CU_ASSERT_PTR_NULL(glass_bars(s, &turn, 1));
     }
 }
 
