@@ -175,4 +175,7 @@ void mix_faults(struct mix *m, struct draw *d)
     m->mends_voters = draw_percent(d, 60);
     if (draw_percent(d, 40))
         brew_voters(&b);
+    if (m->options.policy.keep_on_quorum_loss && draw_percent(d, 12))
+        brew_kept_open(&b, brew_moment(&b));
+    brew_old_mark(&b);
 }
