@@ -178,4 +178,6 @@ void mix_faults(struct mix *m, struct draw *d)
     if (m->options.policy.keep_on_quorum_loss && draw_percent(d, 12))
         brew_kept_open(&b, brew_moment(&b));
     brew_old_mark(&b);
+    if (m->options.policy.regions[m->options.policy.initial_writer].remote_hook_us > 0 && draw_percent(d, 8))
+        brew_hook_unanswered(&b, brew_moment(&b));
 }
