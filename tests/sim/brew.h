@@ -43,6 +43,17 @@ void brew_people(struct brew *brew);
 /* A quorum is gone with the writer, a person breaks the glass, and in some order all come back (mix_glass.c). */
 void brew_glass(struct brew *brew, int64_t at_us);
 
+/* Where the writer is kept open without a lease: it and the marked side meet a third, and not one another. */
+void brew_kept_open(struct brew *brew, int64_t at_us);
+
+/* In some of the lists with a broken glass: the disk of its maker goes back to when the mark stood, after that has
+ * ended. */
+void brew_old_mark(struct brew *brew);
+
+/* The writer's region is silent, and the remote hook that is to cut it off gives no answer; for clusters with remote
+ * hooks. Like the two above it is drawn last, so that seeds without it stay what they were (mix_troubles.c). */
+void brew_hook_unanswered(struct brew *brew, int64_t at_us);
+
 /* Changes of the voters, with what makes them hard. */
 void brew_voters(struct brew *brew);
 

@@ -125,29 +125,35 @@ static void check_reads(struct world *w, const struct host *h, const struct act 
                     truth_region(w, r));
 }
 
+/* A kernel's element is set by the very process that asked; a door may be opened after that died and another instance
+ * lives on its host. */
+static bool is_chosen_guard(const struct world *w, uint8_t service, const struct host *h, const struct ledger *l)
+{
+    bool kernel = w->services[service].policy.fence == FENCE_ENFORCED;
+    return l != NULL && l->writer == h->region && l->guard.node == host_index(w, h) &&
+           (!kernel || l->guard.id == h->config.instance);
+}
+
 void check_opened(struct world *w, struct host *h, const struct act *act, int64_t until_us)
 {
     uint8_t service = act->key.service;
-    const struct truth *t = w->services[service].truth;
     if (act->kind != ACT_FENCE_HOLD) {
         check_reads(w, h, act, until_us);
         return;
     }
+    const struct ledger *l = truth_of_epoch(w->services[service].truth, act->key.epoch);
+    bool chosen = is_chosen_guard(w, service, h, l);
+    bool leased = chosen && covered(w, service, l, until_us, !l->keep_on_quorum_loss);
     /* By a person's word, without a lease: then by the mark alone. A door may be opened after who asked died. */
-    if (check_held_by_mark(w, service, h))
+    if (check_held_by_mark(w, service, h, leased))
         return;
-    const struct ledger *l = truth_of_epoch(t, act->key.epoch);
-    /* A kernel's element is set by the very process that asked; a door may be opened after that died
-     * and another instance lives on its host. */
-    bool kernel = w->services[service].policy.fence == FENCE_ENFORCED;
-    if (l == NULL || l->writer != h->region || l->guard.node != host_index(w, h) ||
-        (kernel && l->guard.id != h->config.instance)) {
+    if (!chosen) {
         world_break(w, INVARIANT_LEASE, "%s opens its database in epoch %llu, of which it is not "
                     "the chosen guard", h->name, (unsigned long long)act->key.epoch);
         return;
     }
     check_barred(w, h, act);
-    if (!covered(w, service, l, until_us, !l->keep_on_quorum_loss))
+    if (!leased)
         world_break(w, INVARIANT_LEASE,
                     "%s holds its database open for longer than a majority's grants allow",
                     h->name);

@@ -5,8 +5,10 @@
  * are held to:
  *   - nothing is promoted or opened by a mark that is not on its maker's disk;
  *   - nothing is opened, right after a start, by a mark that stands again because the disk went back: who knows better
- *     is heard first; nor by one of which others tell that it was given up;
- *   - from the first contact of two that write on there is one, after the time that hearing and shutting take;
+ *     is heard first; nor by one of which others tell that it was given up, or on a disk of which they tell that it
+ *     went back;
+ *   - from the first contact of two that write on there is one, after the time that hearing and shutting take; also
+ *     where it is by a third that the marked side hears of the guard that the ledger names;
  *   - who has such a mark on its disk and starts anew opens nothing by a lease;
  *   - a mark goes from a disk, and into the ledger as reconciled, only at a person's order, the way that was ordered;
  *   - the old lease is over when the marked side is granted one; and nobody's word stands for the fence of a writer
@@ -177,6 +179,7 @@ void check_went_back(struct world *w, const struct host *h)
             world_say(w, h, "finds its mark as it stood before");
         glass->back_us = back ? w->now_us : 0;
         glass->told = 0;
+        glass->went_by = false;
         if (found_it && found->state < glass->state)
             glass->state = found->state;
     }
@@ -227,35 +230,49 @@ bool truth_is_marked(const struct world *w, uint8_t service, region_id r)
     return marked;
 }
 
-/* An old disk's mark: it went by it too soon; or nobody told it better, and it can't know. */
-static void check_stood_again(struct world *w, const struct truth *t, const struct host *h)
+/* A voter knew that its store went back before it had done anything by what it found there, and told it so. (One whose
+ * store fails after that, and one without a vote, are told nothing that they could go by.) */
+static bool was_outdated(const struct world *w, const struct truth_glass *g, const struct host *h)
 {
-    const struct truth_glass *g = &t->glasses[host_index(w, h)];
+    return !g->went_by && h->outdated && w->now_us - h->outdated_us > act_takes_us(w) && !h->store_failed &&
+           truth_has_vote(w, h, h->voters_version);
+}
+
+/* An old disk's mark: it went by it too soon, or was told better, and no disk explains that; or it can't know. */
+static void check_stood_again(struct world *w, struct truth_glass *g, const struct host *h)
+{
     int64_t back_us = g->back_us;
     if (back_us == 0)
         return;
-    w->beyond[BEYOND_DISK] = true;
-    if (g->told > 1 && w->now_us - g->told_us > act_takes_us(w))
+    if (g->told > 1 && w->now_us - g->told_us > act_takes_us(w)) {
         world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and others have told it that it "
                                         "was given up",
                     h->name);
-    if (w->now_us - back_us < HEARS_US)
+    } else if (was_outdated(w, g, h)) {
+        world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and was told that it did",
+                    h->name);
+    } else if (w->now_us - back_us < HEARS_US) {
         world_break(w, INVARIANT_LEASE, "%s opens by a mark on a disk that went back, and has not heard the others",
                     h->name);
+    } else {
+        g->went_by = true;
+        w->beyond[BEYOND_DISK] = true;
+    }
 }
 
-bool check_held_by_mark(struct world *w, uint8_t service, const struct host *h)
+bool check_held_by_mark(struct world *w, uint8_t service, const struct host *h, bool leased)
 {
     if (!truth_held_by_mark(w, service, h))
         return false;
-    check_stood_again(w, w->services[service].truth, h);
+    if (!leased)
+        check_stood_again(w, &w->services[service].truth->glasses[host_index(w, h)], h);
     return true;
 }
 
 void check_glass_promotion(struct world *w, const struct host *h, const struct act *act)
 {
-    const struct truth *t = w->services[act->key.service].truth;
-    check_stood_again(w, t, h);
+    struct truth *t = w->services[act->key.service].truth;
+    check_stood_again(w, &t->glasses[host_index(w, h)], h);
     if (!covered_by_mark(w, t, h) || t->glasses[host_index(w, h)].id != act->key.operation)
         world_break(w, INVARIANT_EVIDENCE, "%s promotes by a broken glass that is not on its disk", h->name);
 }
@@ -294,30 +311,73 @@ static void was_told(const struct world *w, struct truth_glass *g, const struct 
     g->told_us = w->now_us;
 }
 
+/* Its database acknowledges writes, and did when it said that. */
+static bool is_open_still(const struct world *w, const struct message *m, const struct host *other)
+{
+    int64_t sent_us = host_true(other, m->sent_us);
+    return m->as.gossip.guard && world_acknowledges(w, m->service, other->region) &&
+           sent_us >= w->services[m->service].truth->opened_us[other->region] && m->restarts == other->disk.restarts;
+}
+
+static bool is_in_time(const struct world *w, const struct host *h, const struct host *other, const struct message *m)
+{
+    return w->now_us - host_true(other, m->sent_us) <= h->config.heartbeat_us;
+}
+
+/* The guard that is named by what is known here holds its database open, by a lease or as the ledger allows. */
+static void hears_open(const struct world *w, struct truth *t, const struct host *h, uint8_t from,
+                       const struct message *m)
+{
+    const struct host *other = &w->hosts[from];
+    const struct message_gossip *gossip = &m->as.gossip;
+    const struct ledger *l = &h->ledger[m->service];
+    bool named = h->ledger_known[m->service] && l->writer == other->region && l->guard.node == from &&
+                 truth_same_instance(l->guard, gossip->instance);
+    bool holds = gossip->fence == FENCE_OPEN && (l->keep_on_quorum_loss || gossip->lease_left_us > 0);
+    if (named && holds && is_open_still(w, m, other) && is_in_time(w, h, other, m))
+        t->heard_open_us[host_index(w, h)][other->region] = w->now_us;
+}
+
+/* Of whose open database the maker hears: of the very one who speaks, or, as that one tells on, of another that it has
+ * just heard. */
+static region_id met_by(const struct world *w, const struct truth *t, const struct host *h, uint8_t from,
+                        const struct message *m)
+{
+    const struct host *other = &w->hosts[from];
+    if (other->region != h->region && is_open_still(w, m, other))
+        return other->region;
+    int64_t sent_us = host_true(other, m->sent_us);
+    for (region_id r = 0; r < w->options.region_count; r++) {
+        int64_t heard_us = t->heard_open_us[from][r];
+        if (r != h->region && heard_us > 0 && sent_us >= heard_us && sent_us - heard_us <= h->config.heartbeat_us &&
+            heard_us >= t->opened_us[r] && m->restarts == other->disk.restarts && is_in_time(w, h, other, m) &&
+            world_acknowledges(w, m->service, r))
+            return r;
+    }
+    return REGION_NONE;
+}
+
 void check_met(struct world *w, const struct host *h, uint8_t from, const struct message *m)
 {
-    if (m->service >= w->service_count)
+    if (m->service >= w->service_count || m->kind != MESSAGE_GOSSIP || from == host_index(w, h))
         return;
     struct truth *t = w->services[m->service].truth;
     struct truth_glass *g = &t->glasses[host_index(w, h)];
-    const struct host *other = &w->hosts[from];
-    bool maker = g->id != 0 && g->instance == h->config.instance;
-    if (m->kind == MESSAGE_GOSSIP && maker && other != h)
-        was_told(w, g, m);
-    if (m->kind != MESSAGE_GOSSIP || !maker || other->region == h->region || !m->as.gossip.guard)
+    hears_open(w, t, h, from, m);
+    if (g->id == 0 || g->instance != h->config.instance)
         return;
-    int64_t sent_us = host_true(other, m->sent_us);
-    if (!world_acknowledges(w, m->service, other->region) || sent_us < t->opened_us[other->region] ||
-        m->restarts != other->disk.restarts)
+    was_told(w, g, m);
+    region_id met = met_by(w, t, h, from, m);
+    if (met == REGION_NONE)
         return;
-    bool again = g->met == other->region && w->now_us - g->last_us <= APART_BEATS * h->config.heartbeat_us;
+    bool again = g->met == met && w->now_us - g->last_us <= APART_BEATS * h->config.heartbeat_us;
     if (!again)
         g->met_us = w->now_us;
-    g->met = other->region;
+    g->met = met;
     g->last_us = w->now_us;
 }
 
-/* Two write, and one of them by a mark: the maker has heard the other for as long as hearing, asking for a lease and
+/* Two write, and one of them by a mark: the maker has heard of the other for as long as hearing, asking for a lease and
  * shutting may take them. */
 static bool is_late(const struct world *w, const struct truth *t, uint8_t service, const struct host *h,
                     region_id other)

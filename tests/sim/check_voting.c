@@ -45,10 +45,13 @@ void check_heard(struct world *w, struct host *h, uint8_t from, const struct mes
     bool other = named != 0 && of != 0 && of != h->disk.instance;
     seen = other ? 0 : seen;
     bool former = seen >> GENERATION_SHIFT < h->disk.restarts;
-    if (former && seen > h->found_generation)
+    if (former && seen > h->found_generation) {
+        h->outdated_us = h->outdated ? h->outdated_us : w->now_us;
         h->outdated = true;
-    else if (m->voters_version == h->voters_version && truth_identity_has_vote(w, from, m->identity, m->voters_version))
+    } else if (m->voters_version == h->voters_version &&
+               truth_identity_has_vote(w, from, m->identity, m->voters_version)) {
         h->confirmed_by = (node_set)(h->confirmed_by | node_bit(from));
+    }
     h->was_confirmed = h->was_confirmed || is_confirmed(w, h);
 }
 

@@ -185,4 +185,9 @@ void mix_faults(struct mix *m, struct draw *d)
     m->mends_voters = draw_percent(d, 60);
     if (draw_percent(d, 40))
         brew_voters(&b);
+    if (m->options.policy.keep_on_quorum_loss && draw_percent(d, 12))
+        brew_kept_open(&b, brew_moment(&b));
+    brew_old_mark(&b);
+    if (m->options.policy.regions[m->options.policy.initial_writer].remote_hook_us > 0 && draw_percent(d, 8))
+        brew_hook_unanswered(&b, brew_moment(&b));
 }

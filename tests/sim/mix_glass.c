@@ -104,3 +104,107 @@ void brew_glass(struct brew *b, int64_t at)
             strike_the_marked(b, met, marked);
     }
 }
+
+/* ---- a third between ---- */
+
+static void cut(struct brew *b, uint8_t one, uint8_t other, int64_t at, int64_t for_us)
+{
+    struct fault *f = brew_add(b, HIT_CUT, at, for_us);
+    f->one = one;
+    f->other = other;
+}
+
+/* Way by way, since the end of an isolation mends all of its ways. The others hear of the mark before the writer's
+ * guard has them renew its lease. */
+void brew_kept_open(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    uint8_t writer = b->mix->options.policy.initial_writer, marked = brew_serving_region(b);
+    if (!brew_policy(b)->keep_on_quorum_loss || marked == writer)
+        return;
+    int64_t beat = b->mix->options.heartbeat_us, out = 5 * beat + brew_ms(b, 15000, 40000);
+    int64_t later = out + 5 * beat + brew_ms(b, 1000, 30000);
+    cut(b, marked, writer, at, later + brew_policy(b)->lease_us + 20 * beat + brew_ms(b, 20000, 200000));
+    for (uint8_t r = 0; r < b->mix->options.region_count; r++) {
+        if (r == marked || r == writer)
+            continue;
+        cut(b, marked, r, at, out);
+        cut(b, writer, r, at, later);
+    }
+    struct fault *f = brew_add(b, HIT_GLASS, at + 5 * beat + brew_ms(b, 1000, 10000), 0);
+    f->one = marked;
+    f->bits = 1;
+    if (draw_percent(d, 30))
+        strike_the_marked(b, at + out, marked);
+}
+
+/* ---- the disk of its maker ---- */
+
+/* fault_count: none is. */
+static size_t first_broken(const struct mix *m)
+{
+    size_t i = 0;
+    while (i < m->fault_count && m->faults[i].kind != HIT_GLASS)
+        i++;
+    return i;
+}
+
+static bool is_absence(enum fault_kind kind)
+{
+    return kind == HIT_ISOLATE || kind == HIT_REGION_LOST || kind == HIT_CUT;
+}
+
+/* All that made a majority unreachable, and stands before it in the list, is over. */
+static int64_t over_at(const struct mix *m, size_t broken)
+{
+    int64_t over = m->faults[broken].at_us;
+    for (size_t i = broken; i > 0 && is_absence(m->faults[i - 1].kind); i--)
+        if (m->faults[i - 1].at_us + m->faults[i - 1].for_us > over)
+            over = m->faults[i - 1].at_us + m->faults[i - 1].for_us;
+    return over;
+}
+
+/* One other is all that the marked region hears, and that one was away when the mark ended. */
+static void leave_it_one(struct brew *b, uint8_t marked, int64_t away_at, int64_t at, int64_t for_us)
+{
+    uint8_t one;
+    do
+        one = brew_region(b);
+    while (one == marked);
+    brew_add(b, HIT_CRASH, away_at, at - away_at + brew_ms(b, 100, 4000))->one = one;
+    for (uint8_t r = 0; r < b->mix->options.region_count; r++) {
+        if (r == marked || r == one)
+            continue;
+        cut(b, marked, r, at, for_us);
+        cut(b, one, r, at, for_us);
+    }
+}
+
+void brew_old_mark(struct brew *b)
+{
+    struct draw *d = b->draw;
+    size_t broken = first_broken(b->mix);
+    if (broken == b->mix->fault_count || !draw_percent(d, 40))
+        return;
+    const struct fault glass = b->mix->faults[broken];
+    uint8_t marked = glass.one;
+    int64_t copied = glass.at_us + brew_ms(b, 1000, 15000), met = over_at(b->mix, broken);
+    int64_t ends = met + brew_ms(b, 5000, 40000), back = ends + brew_ms(b, 15000, 90000);
+    struct fault *f = brew_add(b, HIT_ROLL_BACK, copied, back - copied);
+    f->one = marked; /* host and region by one number */
+    for (unsigned i = 0; i < 2; i++) {
+        f = brew_add(b, HIT_RECONCILE, ends + i * brew_ms(b, 2000, 10000), 0);
+        f->service = glass.service;
+        f->other = draw_percent(d, 75) ? b->mix->options.policy.initial_writer : marked;
+    }
+    if (draw_percent(d, 60)) {
+        f = brew_add(b, HIT_REJOIN, back - brew_ms(b, 1000, 10000), 0);
+        f->service = glass.service;
+        f->one = marked;
+    }
+    int64_t before = brew_ms(b, 500, 8000), alone = before + brew_leases(b);
+    if (draw_percent(d, 40))
+        brew_add(b, HIT_ISOLATE, back - before, alone)->one = marked;
+    else if (draw_percent(d, 50))
+        leave_it_one(b, marked, met + brew_ms(b, 1000, 10000), back - before, alone);
+}

@@ -579,6 +579,22 @@ static void home_in_stages(struct brew *b, int64_t at)
         struck_at_work(b, back);
 }
 
+/* The writer's region is silent, and the remote hook that is to cut it off gives no answer: it was lost, or comes too
+ * late. */
+void brew_hook_unanswered(struct brew *b, int64_t at)
+{
+    struct draw *d = b->draw;
+    int64_t away = brew_outage(b) + brew_ms(b, 10000, 90000);
+    struct fault *f = brew_add(b, HIT_ACT, at, away);
+    f->one = PART_ANY;
+    f->value = ACT_FENCE_REMOTE;
+    f->other = draw_percent(d, 60) ? FAULT_LOST_REPLY : FAULT_HANG;
+    f->bits = draw_percent(d, 40) ? 1000 : (uint32_t)draw_range(d, 1, 3);
+    f = brew_add(b, draw_percent(d, 70) ? HIT_ISOLATE : HIT_REGION_LOST, at, away);
+    f->one = PART_WRITER;
+    f->bits = 0;
+}
+
 /* ---- the voters ---- */
 
 /* Refused while anything else is under way, so a person asks a few times. */

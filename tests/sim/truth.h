@@ -88,6 +88,7 @@ struct truth_glass {
     region_id yields;
     bool forgot;               /* its maker's disk went back to before it */
     int64_t back_us;           /* > 0: it went back to when it stood; since when its process knows that mark */
+    bool went_by;              /* ...and it went by that, since nobody told it better */
     uint8_t told;              /* how often others have said to that process that the mark was given up... */
     int64_t told_us;           /* ...and when for the second time: one may be overtaken by what was said later */
     int64_t given_us;
@@ -143,6 +144,7 @@ struct truth {
     /* Broken glasses (check_glass.c). */
     struct truth_glass glasses[POLICY_NODES_MAX];
     struct truth_known known[POLICY_NODES_MAX][POLICY_NODES_MAX];
+    int64_t heard_open_us[POLICY_NODES_MAX][POLICY_REGIONS_MAX]; /* by a host, of the guard that its ledger names */
     struct truth_reconcile reconciles[TRUTH_MARKS];
     uint64_t mark_ids[TRUTH_MARKS];
     uint8_t next_reconcile, next_mark;
@@ -235,9 +237,9 @@ void truth_braked(struct world *world, uint8_t service, const struct ledger *bef
 /* ---- check_glass.c ---- */
 
 /* A host's guard may hold its database by a mark of its own, which is on its disk. */
-/* The same of an opening, which is judged. */
-bool check_held_by_mark(struct world *world, uint8_t service, const struct host *host);
 bool truth_held_by_mark(const struct world *world, uint8_t service, const struct host *host);
+/* The same of an opening, which is judged. `leased`: a lease covers it too, so no mark has to. */
+bool check_held_by_mark(struct world *world, uint8_t service, const struct host *host, bool leased);
 /* The glass was broken for that region, and the mark may be stood by: not known shut, or not reconciled. */
 bool truth_is_marked(const struct world *world, uint8_t service, region_id region);
 /* Who should have shut one of two that write, of which one does so by a mark, since they heard each other; NULL:

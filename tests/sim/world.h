@@ -169,7 +169,8 @@ struct host {
     uint64_t found_generation;    /* of its store, and whether that was torn, when this life began... */
     bool found_doubt, found_sound;
     node_set confirmed_by;        /* ...and which voters have told this life that they know no newer one */
-    bool outdated;                /* ...or that somebody does */
+    bool outdated;                /* ...or that somebody does... */
+    int64_t outdated_us;          /* ...and since when it is told so */
     bool was_confirmed;           /* ...or, at some time of this life, enough of them and nobody else */
     int64_t looked_us[WORLD_SERVICES_MAX]; /* when this life last saw its region's database; 0: not yet */
     int64_t former_looked_us[WORLD_SERVICES_MAX]; /* ...the one before: what that asked of a door may come later */
