@@ -42,7 +42,7 @@ static struct turn turn_for(struct node *node, struct mono_time now, struct wall
         .voting = node->mute == MUTE_NOT,
         .may_propose = vote_may_propose(node),
         .stores = node->sound && node->mute != MUTE_STORE_FAILED,
-        .older = node->mute == MUTE_STORE_OLDER,
+        .older = node->outdated,
         .restarts = node->restarts,
         .ballots = vote_ballots(node),
         .persist = &node->persist,

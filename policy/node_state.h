@@ -19,6 +19,7 @@ struct node {
     bool doubt;                  /* something newer than what was found may have been lost */
     bool brand_new;              /* nothing was ever written on a sound store of this voter */
     bool store_failed;
+    bool outdated;               /* others know that our store went back, whatever became of it since */
     bool confirmed;              /* others have said in this process that our store is the newest: it may be written */
     struct voter_register voters;
     struct mono_time voters_due;

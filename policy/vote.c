@@ -51,8 +51,10 @@ static void set_mute(struct node *node, struct effects *effects, enum mute_reaso
     if (node->mute == reason)
         return;
     node->mute = reason;
-    if (reason == MUTE_STORE_OLDER)
+    if (reason == MUTE_STORE_OLDER) {
         node->confirmed = false;
+        node->outdated = true;
+    }
     if (reason == MUTE_NOT) {
         node_note(effects, NOTE_VOTING);
         return;
@@ -91,6 +93,7 @@ static void mute_again(struct node *node, struct effects *effects, uint64_t name
     } else if (!voted_before || newly) {
         node->confirmed_by = 0;
         node->newest_known = 0;
+        node->outdated = false;
         set_mute(node, effects, MUTE_UNCONFIRMED);
     }
 }

@@ -363,6 +363,13 @@ static enum glass_stage after(enum act_kind kind, bool primary)
     return kind == ACT_FREEZE ? GLASS_PROMOTE : GLASS_SHUT;
 }
 
+/* Others say that our disk went back, so late that something was begun: it stops short of opening. What is open by then
+ * stays so. */
+static bool stops_short(const struct service *s, const struct turn *turn)
+{
+    return turn->older && !s->glass.opened && s->guard.fence != FENCE_OPEN;
+}
+
 void glass_act_done(struct service *s, struct turn *turn, const struct act_result *result)
 {
     struct glass *g = &s->glass;
@@ -388,7 +395,7 @@ void glass_act_done(struct service *s, struct turn *turn, const struct act_resul
     if (primary || (result->kind == ACT_PROMOTE && result->outcome == ACT_DONE))
         note_promoted(s, turn);
     if (result->outcome == ACT_DONE || primary) {
-        enter(s, turn, after(result->kind, primary));
+        enter(s, turn, stops_short(s, turn) ? GLASS_LOOK : after(result->kind, primary));
         return;
     }
     int64_t wait_us = GLASS_RETRY_MIN_US << (g->tries < 5 ? g->tries : 5);
@@ -420,6 +427,8 @@ static bool may_be_over(struct service *s, struct turn *turn)
 static void work(struct service *s, struct turn *turn)
 {
     struct glass *g = &s->glass;
+    if (g->stage != GLASS_LOOK && !g->in_flight && stops_short(s, turn))
+        enter(s, turn, GLASS_LOOK);
     if (g->stage == GLASS_LOOK && !g->in_flight && may_be_over(s, turn))
         return;
     switch (g->stage) {

@@ -234,7 +234,7 @@ bool truth_is_marked(const struct world *w, uint8_t service, region_id r)
  * store fails after that, and one without a vote, are told nothing that they could go by.) */
 static bool was_outdated(const struct world *w, const struct truth_glass *g, const struct host *h)
 {
-    return !g->went_by && h->outdated && w->now_us - h->outdated_us > act_takes_us(w) && !h->store_failed &&
+    return !g->went_by && h->outdated && w->now_us - h->outdated_us > act_takes_us(w) &&
            truth_has_vote(w, h, h->voters_version);
 }
 

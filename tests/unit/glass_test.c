@@ -431,6 +431,24 @@ static void an_old_disk_opens_nothing_by_its_mark(void)
     s->glass.stage = GLASS_OPEN; /* known too late: who is open by now, or hears another, is what decides */
     glass_run(s, &turn);
     CU_ASSERT_EQUAL(glass_wants(s), ACT_FENCE_HOLD);
+    for (int stage = GLASS_SHUT; stage <= GLASS_OPEN; stage++) { /* something was begun, and nothing is open yet */
+        s = broken();
+        s->guard.fence = FENCE_CONFIRMED;
+        s->glass.stage = (enum glass_stage)stage;
+        glass_run(s, &turn);
+        CU_ASSERT(s->glass.stage == GLASS_LOOK && glass_wants(s) == ACT_COMPARE && act_sent(ACT_PROMOTE) == NULL);
+    }
+    s = broken();
+    s->guard.fence = FENCE_CONFIRMED;
+    s->glass.stage = GLASS_PROMOTE;
+    s->glass.in_flight = true;
+    s->glass.flying = ACT_PROMOTE;
+    glass_run(s, &turn);
+    CU_ASSERT(s->glass.stage == GLASS_PROMOTE && glass_wants(s) == ACT_FENCE_SHUT); /* what is under way ends shut */
+    struct act_result done = { .kind = ACT_PROMOTE, .key = { .attempt = s->glass.attempt }, .outcome = ACT_DONE,
+                               .database = { .known = true, .timeline = 2, .lsn = 9 } };
+    glass_act_done(s, &turn, &done);
+    CU_ASSERT(s->marks[1].promoted && s->glass.stage == GLASS_LOOK);
 }
 
 static struct service *looked(enum glass_stage stage, bool promoted, bool in_recovery)
