@@ -237,6 +237,14 @@ enum shift_at { SHIFT_READY, SHIFT_CHANGE, SHIFT_VERIFY, SHIFT_HOLD };
 enum dns_stage { DNS_STAGE_READ, DNS_STAGE_CONFIRM, DNS_STAGE_SUBMIT, DNS_STAGE_POLL,
                  DNS_STAGE_COUNT };
 
+/* Another coordinator of the region took an operation over from this one, which was carrying it out: how often that was
+ * so with the newest such operation, and when it last was. */
+struct taken_over {
+    uint64_t operation;
+    uint8_t times;
+    struct mono_time at;
+};
+
 struct operation_run {
     bool active;
     uint64_t id;
@@ -358,6 +366,7 @@ struct service {
     struct glass glass;
     node_id mark_told;               /* whose was told last */
     struct operation_run run;
+    struct taken_over taken;
     struct cut_off cut_off;
     uint64_t settings;               /* digest */
     struct mono_time start;          /* of this process */

@@ -30,6 +30,10 @@
 #include "policy/failover/dns_rule.h"
 #include "policy/failover/steps.h"
 
+/* The pause doubles up to four minutes: what a target needs from the old lease's end to the changed DNS. */
+#define TAKEN_PAUSE_US (15 * US_PER_S)
+#define TAKEN_TIMES_MAX 5
+
 void operation_act_done(struct service *s, struct turn *turn, const struct act_result *result)
 {
     struct operation_run *run = &s->run;
@@ -236,10 +240,19 @@ static void take_up(struct service *s, struct turn *turn, const struct ledger *l
                        : STEP_BEGIN);
 }
 
+static void note_taken(struct service *s, const struct turn *turn, uint64_t operation)
+{
+    struct taken_over *taken = &s->taken;
+    uint8_t times = taken->operation == operation ? taken->times : 0;
+    *taken = (struct taken_over){ operation, times < TAKEN_TIMES_MAX ? (uint8_t)(times + 1) : times, turn->now };
+}
+
 static void leave(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct operation_run *run = &s->run;
     bool over = l->operation.kind == OPERATION_NONE && l->last_operation == run->id;
+    if (l->operation.kind != OPERATION_NONE && l->operation.id == run->id)
+        note_taken(s, turn, run->id);
     if (over) {
         note_step_done(s, turn);
     }
@@ -267,8 +280,22 @@ static bool stays_granted(const struct ledger *l)
     return serves_on && l->operation.wish == WISH_HOLD && l->operation.phase == PHASE_GRANTED && !ledger_shifts(l);
 }
 
-/* A silent executor's operation is taken over by another coordinator of the target region, the
- * first of them that is heard, after a pause that grows with its rank.
+static bool lets_another_work(struct service *s, const struct turn *turn, const struct ledger *l)
+{
+    const struct taken_over *taken = &s->taken;
+    if (taken->times == 0 || taken->operation != l->operation.id)
+        return false;
+    struct mono_time until = mono_after(taken->at, TAKEN_PAUSE_US << (taken->times - 1));
+    if (mono_reached(turn->now, until))
+        return false;
+    service_wake(s, until);
+    return true;
+}
+
+/* A silent executor's operation is taken over by another coordinator of the target region, the first of them that is
+ * heard. Two that hear the others and not each other both find the executor silent, and each would take over what the
+ * other is doing, which shuts the target once more, before either has come to an end. So whoever had it taken away lets
+ * the other work, for longer each time.
  *
  * One that ends a mark is its maker's for as long as the mark may stand: nobody else can give it up, and a grant to
  * another coordinator of the region would leave a disk that says to open without a lease. Silent is not gone: back,
@@ -288,7 +315,7 @@ static bool may_take_over(struct service *s, struct turn *turn, const struct led
         if (n != executor && node_in(s->policy->regions[s->home].guards, n) &&
             service_able(s, turn, n) && s->remotes[n].guard_ready)
             return false;
-    return true;
+    return !lets_another_work(s, turn, l);
 }
 
 /* With no coordinator of the target left and nothing granted, the old writer's own coordinator

@@ -37,7 +37,14 @@ static bool skips_fence(const struct pending_order *o)
     return (o->order.skipped_gates >> GATE_FENCE & 1u) != 0;
 }
 
-/* A region's marks are reconciled together: by the maker that holds it open, if there is one, or that was named. */
+/* The less, the better its maker can see to the region: it holds it open; is shutting it; has shut it; or lost its
+ * store, and beside another's mark that stands can do nothing by its own. */
+static int unfit(const struct service *s, const struct turn *turn, const struct mark *m)
+{
+    return glass_maker_lost(s, turn, m) ? MARK_STATE_COUNT : (int)m->state;
+}
+
+/* A region's marks are reconciled together: by the maker that can best, or that was named. */
 static node_id able_maker(const struct service *s, const struct turn *turn, const struct mark *named)
 {
     node_id able = NODE_NONE;
@@ -45,7 +52,8 @@ static node_id able_maker(const struct service *s, const struct turn *turn, cons
         const struct mark *m = &s->marks[n];
         if (m->state == MARK_NONE || m->region != named->region || !service_able(s, turn, n))
             continue;
-        if (able == NODE_NONE || m->state < s->marks[able].state || (m == named && m->state == s->marks[able].state))
+        int less = able == NODE_NONE ? -1 : unfit(s, turn, m) - unfit(s, turn, &s->marks[able]);
+        if (less < 0 || (less == 0 && m == named))
             able = n;
     }
     return able;
@@ -54,9 +62,12 @@ static node_id able_maker(const struct service *s, const struct turn *turn, cons
 node_id reconcile_executor(const struct service *s, const struct turn *turn)
 {
     const struct pending_order *o = &s->order;
+    const struct ledger_operation *op = &service_ledger(s)->operation;
     const struct mark *m = glass_find(s, o->order.operation);
     if (m == NULL)
         return turn_self(turn); /* which says so */
+    if (operation_moves(op->kind) && op->mark == m->id && service_able(s, turn, op->executor))
+        return op->executor; /* what is under way is told of, and vouched for, where it is carried out */
     node_id able = able_maker(s, turn, m);
     if (able != NODE_NONE)
         return able;
@@ -102,6 +113,18 @@ static bool ends_others(struct service *s, struct turn *turn, const struct ledge
     return false;
 }
 
+/* Said before anything is given up: by a refused order the region is shut, and no other opens. */
+static bool has_a_lost_one(const struct service *s, const struct turn *turn, const struct mark *mark)
+{
+    for (node_id n = 0; n < POLICY_NODES_MAX && s->order.order.to != mark->region && !skips_fence(&s->order); n++) {
+        const struct mark *m = &s->marks[n];
+        bool opens = m->state == MARK_STANDS || m->state == MARK_GIVEN;
+        if (opens && m != mark && m->region == mark->region && glass_maker_lost(s, turn, m))
+            return true;
+    }
+    return false;
+}
+
 static void set_aside(struct service *s, struct turn *turn, const struct ledger *l, const struct mark *m)
 {
     struct pending_order *o = &s->order;
@@ -110,15 +133,15 @@ static void set_aside(struct service *s, struct turn *turn, const struct ledger 
         return;
     }
     bool own = m == glass_own(s);
-    if (own && m->state == MARK_STANDS)
-        glass_give(s, turn, NODE_NONE, o->order.to);
-    if (own && (m->state != MARK_SHUT || s->glass.on_disk != MARK_SHUT))
-        return; /* being shut; it may take as long as its fence does */
-    if (!own && m->state != MARK_SHUT && !skips_fence(o)) {
+    if ((!own && m->state != MARK_SHUT && !skips_fence(o)) || has_a_lost_one(s, turn, m)) {
         struct gate gate = { .known = true, .limit = PROOF_RELEASED };
         order_say(s, turn, ANSWER_GATE, &gate, GATE_FENCE); /* its maker lost its store: nobody can confirm */
         return;
     }
+    if (own && m->state == MARK_STANDS)
+        glass_give(s, turn, NODE_NONE, o->order.to);
+    if (own && (m->state != MARK_SHUT || s->glass.on_disk != MARK_SHUT))
+        return; /* being shut; it may take as long as its fence does */
     if (!ends_others(s, turn, l, m))
         return; /* their makers hear that it is given up, and shut too */
     o->operation = m->id;
@@ -180,12 +203,15 @@ static bool is_left_behind(const struct service *s, const struct turn *turn, con
 }
 
 /* It was begun in wait for a proof that does not come any more, since the guard that had to give it is gone: the same
- * person, or another, vouches for the fence now. */
-static bool vouches_since(const struct service *s, const struct ledger *l, const struct mark *m)
+ * person, or another, vouches for the fence now. For the old writer's, that is: while the mark may stand, its maker
+ * alone carries out what ends it (operation.c), and no other that made one in the same region. */
+static bool vouches_since(const struct service *s, const struct turn *turn, const struct ledger *l,
+                          const struct mark *m)
 {
     const struct ledger_operation *op = &l->operation;
-    return m != NULL && s->order.order.to == m->region && skips_fence(&s->order) && op->phase == PHASE_BEGUN &&
-           (op->skipped_gates >> GATE_FENCE & 1u) == 0;
+    bool keeps = m != NULL && s->order.order.to == m->region && skips_fence(&s->order);
+    bool ours = keeps && (m->maker.node == turn_self(turn) || !glass_may_stand(s, l, m->id));
+    return ours && op->phase == PHASE_BEGUN && (op->skipped_gates >> GATE_FENCE & 1u) == 0;
 }
 
 /* Its region is the writer without it: by another mark of that region, reconciled before this one was heard of. */
@@ -209,7 +235,7 @@ void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
     enum order_answer said = ANSWER_COUNT;
     if (ended && o->operation == id) /* set aside, as we put forward */
         said = ANSWER_ACCEPTED;
-    else if (other_way && !is_left_behind(s, turn, l, m) && !vouches_since(s, l, m))
+    else if (other_way && !is_left_behind(s, turn, l, m) && !vouches_since(s, turn, l, m))
         said = ANSWER_BUSY;
     else if (ended)
         said = ANSWER_ALREADY;

@@ -396,11 +396,26 @@ static bool is_late(const struct world *w, const struct truth *t, uint8_t servic
     return together && able && w->now_us - since > truth_longest_us(h, takes);
 }
 
+/* It gave its mark up and shut, and another coordinator of its region opens the same database by its own mark: this
+ * other is held to what it heard itself. */
+static bool opened_by_fellow(const struct world *w, const struct truth *t, const struct host *h)
+{
+    bool fellow = false;
+    for (uint8_t n = 0; n < w->host_count; n++) {
+        const struct host *other = &w->hosts[n];
+        const struct truth_glass *g = &t->glasses[n];
+        bool stands = g->id != 0 && g->state == MARK_STANDS && g->instance == other->config.instance;
+        fellow = fellow || (other != h && other->region == h->region && other->alive && stands);
+    }
+    return fellow && t->glasses[host_index(w, h)].state == MARK_SHUT;
+}
+
 static const struct host *late_by(const struct world *w, const struct truth *t, uint8_t service, region_id marked,
                                   region_id other)
 {
     for (uint8_t n = 0; n < w->host_count; n++)
-        if (w->hosts[n].region == marked && is_late(w, t, service, &w->hosts[n], other))
+        if (w->hosts[n].region == marked && is_late(w, t, service, &w->hosts[n], other) &&
+            !opened_by_fellow(w, t, &w->hosts[n]))
             return &w->hosts[n];
     return NULL;
 }
