@@ -54,6 +54,8 @@
 #define FOLLOW_RETRY_MAX_US (60 * US_PER_S)
 /* A shut fence is looked at again this often, for ever. */
 #define GUARD_RECHECK_US (10 * US_PER_S)
+#define GUARD_CONTESTED_US (10 * US_PER_S) /* how long it is left open then; doubled each time, up to... */
+#define GUARD_CONTESTED_MAX 4              /* ...this often */
 
 /* A service's failover under way, as the others see it: for the brake (failover/brake.c). */
 struct moving {
@@ -166,6 +168,8 @@ struct guard {
     struct mono_time held_at;     /* when a HOLD was last done */
     struct mono_time held_until;  /* what the last HOLD or READS that was asked for says */
     struct mono_time recheck_at;  /* of a shut fence */
+    uint8_t contested;            /* how often in a row what we had shut was open again, while we may lag, */
+    struct mono_time contested_at; /* ...and when it last was */
     uint64_t released_epoch;      /* newest epoch that we gave back */
     struct mono_time release_at;  /* said again then */
     struct last_word last;        /* of a planned move away from us */
@@ -569,6 +573,8 @@ node_id glass_fellow(const struct service *service, const struct turn *turn, reg
 const struct mark *glass_own(const struct service *service);
 /* ...which stands: our database is the writer by a person's word. */
 bool glass_stands(const struct service *service);
+/* ...and may be gone by: what is on our disk is not known to be of yesterday. */
+bool glass_holds(const struct service *service, const struct turn *turn);
 /* What our guard is to do while it stands; ACT_COMPARE: leave it. */
 enum act_kind glass_wants(const struct service *service);
 /* Another coordinator of our region holds its database by its own mark. */

@@ -196,13 +196,13 @@ static void view_cut_off(const struct service *s, const struct turn *turn, struc
     }
 }
 
-static void view_marks(const struct service *s, struct view_service *v)
+static void view_marks(const struct service *s, const struct turn *turn, struct view_service *v)
 {
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
         v->marks[n] = s->marks[n];
     v->glass = (struct view_glass){
         .own = glass_own(s) != NULL,
-        .open = glass_stands(s) && s->guard.fence == FENCE_OPEN,
+        .open = glass_holds(s, turn) && s->guard.fence == FENCE_OPEN,
         .durable = s->glass.on_disk != MARK_NONE,
         .detail = s->glass.detail,
     };
@@ -235,7 +235,7 @@ void service_view(const struct service *s, const struct turn *turn, struct view_
     v->proposal_age_us = s->approval.id != 0 ? mono_since(turn->now, s->approval.learnt) : 0;
     v->proposal_left_us = s->approval.id != 0 ? s->policy->approve_within_us - v->proposal_age_us : 0;
     v->proposal_withdrawn = s->approval.withdrawn;
-    view_marks(s, v);
+    view_marks(s, turn, v);
 }
 
 uint64_t view_mark(const struct view_service *v, region_id keep)

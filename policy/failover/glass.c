@@ -79,6 +79,20 @@ bool glass_stands(const struct service *s)
     return m != NULL && m->state == MARK_STANDS;
 }
 
+/* Others say that our disk went back: nothing is opened by what is on it. What is open by then stays so, if they say it
+ * so late. */
+static bool stops_short(const struct service *s, const struct turn *turn)
+{
+    const struct glass *g = &s->glass;
+    bool open = g->opened || (g->stage == GLASS_OPEN && s->guard.fence == FENCE_OPEN);
+    return turn->older && !open;
+}
+
+bool glass_holds(const struct service *s, const struct turn *turn)
+{
+    return glass_stands(s) && !stops_short(s, turn);
+}
+
 const struct mark *glass_find(const struct service *s, uint64_t mark)
 {
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
@@ -361,13 +375,6 @@ static enum glass_stage after(enum act_kind kind, bool primary)
     if (primary || kind == ACT_PROMOTE)
         return GLASS_OPEN;
     return kind == ACT_FREEZE ? GLASS_PROMOTE : GLASS_SHUT;
-}
-
-/* Others say that our disk went back, so late that something was begun: it stops short of opening. What is open by then
- * stays so. */
-static bool stops_short(const struct service *s, const struct turn *turn)
-{
-    return turn->older && !s->glass.opened && s->guard.fence != FENCE_OPEN;
 }
 
 void glass_act_done(struct service *s, struct turn *turn, const struct act_result *result)

@@ -214,7 +214,12 @@ static enum act_kind wanted(const struct service *s, const struct turn *turn)
     const struct ledger *l = service_ledger(s);
     bool named = l != NULL && named_writer(s, l);
     const struct mark *own = glass_own(s);
-    if (glass_stands(s))
+    /* By a mark on a disk that went back nothing is opened; what the ledger names us for is ours all the same, and shut
+     * when that is over. */
+    bool ours = s->guard.wanted == ACT_FENCE_HOLD || s->guard.wanted == ACT_FENCE_SHUT;
+    if (glass_stands(s) && !glass_holds(s, turn) && !named && ours)
+        return ACT_FENCE_SHUT;
+    if (glass_stands(s) && (!named || glass_holds(s, turn)))
         return glass_wants(s);
     /* Another coordinator of our region looks after the database by its own mark, or got its lease. */
     bool rests = own != NULL && mark_rests(own);
@@ -382,17 +387,17 @@ int64_t guard_reads_us(const struct service *s)
 }
 
 /* Held open by its live guard alone, lease or not. */
-static bool is_kept(const struct service *s)
+static bool is_kept(const struct service *s, const struct turn *turn)
 {
     const struct ledger *l = service_ledger(s);
-    return glass_stands(s) || (l != NULL && l->keep_on_quorum_loss);
+    return glass_holds(s, turn) || (l != NULL && l->keep_on_quorum_loss);
 }
 
 static struct mono_time until_of(const struct service *s, const struct turn *turn,
                                  enum act_kind kind)
 {
     if (kind == ACT_FENCE_HOLD) /* which only a ledger that names us asks for, or our own mark */
-        return is_kept(s) ? mono_after(turn->now, GUARD_KEEP_US) : s->guard.lease.deadline;
+        return is_kept(s, turn) ? mono_after(turn->now, GUARD_KEEP_US) : s->guard.lease.deadline;
     return mono_after(turn->now, guard_reads_us(s));
 }
 
@@ -407,7 +412,7 @@ static bool is_shut_by_others(const struct service *s, const struct turn *turn)
 static bool is_due(const struct service *s, const struct turn *turn, enum act_kind kind)
 {
     const struct guard *g = &s->guard;
-    if (kind == ACT_FENCE_HOLD && is_kept(s))
+    if (kind == ACT_FENCE_HOLD && is_kept(s, turn))
         return g->fence != FENCE_OPEN || is_shut_by_others(s, turn) ||
                mono_since(g->held_until, turn->now) <= GUARD_KEEP_US / 2;
     if (kind == ACT_FENCE_HOLD)
@@ -495,7 +500,7 @@ static void run_fence(struct service *s, struct turn *turn)
         service_wake(s, g->recheck_at);
     if (want == ACT_FENCE_READS)
         service_wake(s, mono_after(turn->now, s->policy->renew_us));
-    if (want == ACT_FENCE_HOLD && is_kept(s))
+    if (want == ACT_FENCE_HOLD && is_kept(s, turn))
         service_wake(s, mono_after(g->held_until, -GUARD_KEEP_US / 2));
 }
 
@@ -642,15 +647,43 @@ bool guard_is_able(const struct service *s, const struct turn *turn, const struc
     return ready && guard_is_there(s, turn, l);
 }
 
+/* We had shut it, proven, and it takes writes again: a server doesn't get from behind a fence by itself. Another
+ * coordinator of our region opened it. That one may hold the region's lease, or a mark, of which we can't know as long
+ * as we may lag; then shutting it each time that we see it takes a healthy writer down for ever. So it is shut once
+ * more, for the case that it was a stranger, and after that left open for longer each time, and said to be. Who hears a
+ * majority knows whose the database is, and does not wait. */
+static bool is_contested(const struct service *s, const struct turn *turn)
+{
+    bool alone = s->policy->regions[s->home].guards == node_bit(turn_self(turn));
+    return !alone && guard_may_lag(s, turn);
+}
+
+static void leave_open(struct service *s, struct turn *turn)
+{
+    struct guard *g = &s->guard;
+    policy_text_set(&g->detail, "opened again after it was shut: another coordinator of the region, not heard here?");
+    set_fence(s, turn, FENCE_FAILED, &g->detail);
+    g->retry_at = mono_after(turn->now, GUARD_CONTESTED_US << (g->contested - 1));
+    service_wake(s, g->retry_at);
+}
+
 /* A primary where no primary may be (an old one that came back, somebody's manual promotion) is
  * shut at first sight, not at the next recheck. */
-static void run_intruder(struct service *s, const struct turn *turn)
+static void run_intruder(struct service *s, struct turn *turn)
 {
     struct guard *g = &s->guard;
     const struct sighting *seen = &s->health.sightings[s->home][turn_self(turn)];
-    if (g->fence == FENCE_CONFIRMED && g->wanted == ACT_FENCE_SHUT && seen->known &&
-        !seen->facts.in_recovery && seen->facts.write_checked && seen->facts.write_ok &&
-        mono_reached(seen->at, mono_after(g->recheck_at, -GUARD_RECHECK_US + 1)))
+    if (g->fence != FENCE_CONFIRMED || g->wanted != ACT_FENCE_SHUT || !seen->known || seen->facts.in_recovery ||
+        !seen->facts.write_checked || !seen->facts.write_ok ||
+        !mono_reached(seen->at, mono_after(g->recheck_at, -GUARD_RECHECK_US + 1)))
+        return;
+    bool lately = mono_since(turn->now, g->contested_at) < GUARD_CONTESTED_US << GUARD_CONTESTED_MAX;
+    uint8_t times = lately ? g->contested : 0;
+    g->contested = !is_contested(s, turn) ? 0 : times < GUARD_CONTESTED_MAX ? (uint8_t)(times + 1) : times;
+    g->contested_at = turn->now;
+    if (g->contested > 1)
+        leave_open(s, turn);
+    else
         g->recheck_at = turn->now;
 }
 

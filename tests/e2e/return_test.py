@@ -151,6 +151,7 @@ def check_plan(suite, lab):
 def check_failing(suite, lab):
     """A hook that fails leaves no slot behind, which would keep WAL for a standby that never comes."""
     (lab.folder / "fail").touch()
+    lab.wait_for(lambda: heard(lab, EAST, WEST), 20, "the two hear each other again after the cut")
     code, output, error = rejoin(lab, WEST, "--reason", "it fails", "--yes")
     suite.expect(code == 1 and f"no, slot {SLOT}" in output + error, "the hook fails: exit code 1, with what it said", output + error)
     lab.wait_for(lambda: slots(lab) == {}, 10, "the slot that was made for it is taken away again")
@@ -265,13 +266,13 @@ def test_nobody_there(suite, lab):
                  and e2e.NAMES[EAST] in said["todo"], "the node that it went to dies: not known, exit code 5, and where to look", output)
 
 
-def peer_of(lab, region):
-    """As the witness sees that coordinator."""
-    return next(peer for peer in e2e.node_status(lab, WITNESS)["peers"] if peer["node"] == e2e.NAMES[region])
+def peer_of(lab, region, at=WITNESS):
+    """As that coordinator is seen at another."""
+    return next(peer for peer in e2e.node_status(lab, at)["peers"] if peer["node"] == e2e.NAMES[region])
 
 
-def heard(lab, region):
-    return peer_of(lab, region)["heard_ms"] < 2000
+def heard(lab, region, at=WITNESS):
+    return peer_of(lab, region, at)["heard_ms"] < 2000
 
 
 def with_data_directory(lab):

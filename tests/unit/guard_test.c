@@ -340,6 +340,41 @@ static void a_proof_is_of_one_epoch(void)
     CU_ASSERT_EQUAL(s->guard.fence, FENCE_CONFIRMED);
 }
 
+/* Shut and proven, and seen to write once more. True: it is being shut again. */
+static bool shuts_again(struct service *s, int64_t s_at)
+{
+    finish_act(s, s_at, ACT_FENCE_SHUT);
+    s->health.sightings[1][1] = (struct sighting){ true, AT(s_at + 1), { .known = true, .write_checked = true,
+                                                                         .write_ok = true } };
+    run(s, s_at + 1);
+    return act_sent(ACT_FENCE_SHUT) != NULL;
+}
+
+/* Who may lag can't know whether another coordinator of its region rightly holds open what it shut. */
+static void what_somebody_opens_again_is_not_shut_for_ever(void)
+{
+    struct service *s = elsewhere((struct database_facts){ .known = true });
+    fixture_config.services[0].regions[1].guards = (node_set)(node_bit(1) | node_bit(3));
+    struct turn turn = turn_at(10);
+    CU_ASSERT(guard_may_lag(s, &turn));
+    CU_ASSERT(shuts_again(s, 10) && s->guard.contested == 1);
+    CU_ASSERT(!shuts_again(s, 12) && s->guard.fence == FENCE_FAILED);
+    run(s, 32);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    run(s, 33); /* 20 s later */
+    CU_ASSERT_PTR_NOT_NULL(act_sent(ACT_FENCE_SHUT));
+    CU_ASSERT_FALSE(shuts_again(s, 33));
+    run(s, 73);
+    CU_ASSERT_PTR_NULL(act_sent(ACT_FENCE_SHUT));
+    run(s, 74); /* 40 s */
+    CU_ASSERT(act_sent(ACT_FENCE_SHUT) != NULL && shuts_again(s, 300)); /* long after: as at first */
+    for (int64_t at = 302; at < 320; at += 2) { /* it knows whose it is, or is alone there */
+        s->guard.contested = 0;
+        fixture_config.services[0].regions[1].guards = node_bit(1);
+        CU_ASSERT(shuts_again(s, at) && s->guard.contested == 0);
+    }
+}
+
 static void the_target_of_an_operation_is_shut_as_a_standby_too(void)
 {
     struct service *s = service_of(1, fixture_begun(), 10);
@@ -412,7 +447,7 @@ SUITE_MAIN("guard", TEST(it_asks_all_voters_and_opens_until_the_deadline),
            TEST(a_late_answer_changes_nothing), TEST(the_target_opens_only_on_the_operations_word),
            TEST(a_standby_serves_reads_and_a_primary_elsewhere_is_shut),
            TEST(nothing_is_done_on_a_look_of_another_epoch), TEST(a_proof_is_of_one_epoch),
-           TEST(what_was_held_open_is_shut_at_once),
+           TEST(what_was_held_open_is_shut_at_once), TEST(what_somebody_opens_again_is_not_shut_for_ever),
            TEST(the_target_of_an_operation_is_shut_as_a_standby_too),
            TEST(another_instance_of_its_region_is_not_its_business),
            TEST(no_renewal_without_a_fence_that_works),
