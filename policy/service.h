@@ -319,6 +319,8 @@ struct heard_words {
 enum glass_stage { GLASS_LOOK, GLASS_SHUT, GLASS_FREEZE, GLASS_PROMOTE, GLASS_OPEN };
 
 struct glass {
+    bool made_here;            /* our own mark was made by this process, which did not find it on its disk */
+    struct mono_time since;    /* it was made then, or found */
     enum mark_state on_disk;   /* our own mark's state as our disk is known to have it */
     struct mono_time ask_at;   /* of the disk, again */
     enum glass_stage stage;

@@ -48,10 +48,11 @@
  * open. Neither ends for the other's end: whoever is deaf to that would go on opening what its fellow has shut. So
  * there are two marks, and the makers see to it that one is left (glass_fellow): as soon as it hears the other's, the
  * maker of the younger gives it up, and shuts for good before it stands back; the database that the older holds is away
- * for as long as its maker takes to see that. The same where the region was granted its lease before the second mark
- * was heard of. And as soon as the one is given up for another region, or at a person's word, so is the other, whoever
- * told; not where it was given up for nobody, since that maker's store is lost: the other goes on. A reconciliation
- * that keeps the region waits until one is left; one that doesn't, until all are shut (reconcile.c).
+ * for as long as its maker takes to see that. The same where the region's guard has its lease, renewed since the mark
+ * was made: a majority is back, and what that guard opens needs no person's word. And as soon as the one is given up
+ * for another region, or at a person's word, so is the other, whoever told; not where it was given up for nobody, since
+ * that maker's store is lost: the other goes on. A reconciliation that keeps the region waits until one is left; one
+ * that doesn't, until all are shut (reconcile.c).
  */
 #include "policy/quorum/majority.h"
 #include "policy/service.h"
@@ -85,7 +86,7 @@ static bool stops_short(const struct service *s, const struct turn *turn)
 {
     const struct glass *g = &s->glass;
     bool open = g->opened || (g->stage == GLASS_OPEN && s->guard.fence == FENCE_OPEN);
-    return turn->older && !open;
+    return turn->older && !g->made_here && !open;
 }
 
 bool glass_holds(const struct service *s, const struct turn *turn)
@@ -419,6 +420,8 @@ void glass_act_done(struct service *s, struct turn *turn, const struct act_resul
  * better goes on by what it finds. */
 static bool may_be_over(struct service *s, struct turn *turn)
 {
+    if (s->glass.made_here)
+        return false;
     struct mono_time hears_until = mono_after(s->start, GUARD_HEAR_US);
     if (turn->older) {
         policy_text_set(&s->glass.detail, "the store here went back to before: nothing is opened by the mark on it");
@@ -484,6 +487,7 @@ void glass_run(struct service *s, struct turn *turn)
 void glass_init(struct service *s, const struct turn *turn, const struct mark marks[POLICY_NODES_MAX])
 {
     s->glass.rival = REGION_NONE;
+    s->glass.since = turn->now;
     for (node_id n = 0; n < POLICY_NODES_MAX; n++)
         s->marks[n] = marks[n];
     const struct mark *m = &s->marks[turn_self(turn)];
@@ -553,7 +557,8 @@ static void make_mark(struct service *s, struct turn *turn)
         .timeline = facts->timeline,
         .lsn = facts->lsn,
     };
-    s->glass = (struct glass){ .attempt = s->glass.attempt, .ask_at = turn->now, .rival = REGION_NONE };
+    s->glass = (struct glass){ .made_here = true, .since = turn->now, .attempt = s->glass.attempt, .ask_at = turn->now,
+                               .rival = REGION_NONE };
     *turn->persist = true;
     note_mark(s, turn, NOTE_MARK_MADE, own_mark(s))->detail = o->order.by;
 }

@@ -153,15 +153,20 @@ bool glass_maker_lost(const struct service *s, const struct turn *turn, const st
 }
 
 /* It holds the same database: the older mark's maker, who is heard (else it may be dead, and the database away with it
- * if we gave up); or the guard that was granted the region's lease since. */
+ * if we gave up); or the guard that has the region's lease, and had it renewed since
+ * ours was made. */
 static bool holds_ours(const struct service *s, const struct turn *turn, const struct mark *own, node_id n)
 {
     const struct mark *m = &s->marks[n];
     const struct ledger *l = service_ledger(s);
     bool by_mark = m->state == MARK_STANDS && m->region == s->home && has_news(s, turn, n) && mark_is_older(m, own) &&
                    !glass_maker_lost(s, turn, m);
-    bool by_lease = l != NULL && l->writer == s->home && l->guard.node == n && l->guard_epoch > own->epoch &&
-                    is_heard_open(s, turn);
+    /* No lease runs for longer than that, but one that a majority has granted since. */
+    struct mono_time renewed = l != NULL ? mono_after(s->glass.since, l->longest_lease_us) : MONO_NEVER;
+    const struct remote *r = &s->remotes[n];
+    bool by_lease = l != NULL && l->writer == s->home && l->guard.node == n && instance_equal(r->instance, l->guard) &&
+                    has_news(s, turn, n) && !mono_reached(turn->now, r->lease_until) &&
+                    !mono_reached(renewed, r->lease_until);
     return by_mark || by_lease;
 }
 

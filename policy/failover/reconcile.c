@@ -37,6 +37,13 @@ static bool skips_fence(const struct pending_order *o)
     return (o->order.skipped_gates >> GATE_FENCE & 1u) != 0;
 }
 
+/* Its region is the writer without it, which its maker has seen, and given it up: for another mark of that region,
+ * since reconciled, or for its lease. */
+static bool is_over_without(const struct ledger *l, const struct mark *m)
+{
+    return mark_rests(m) && l->writer == m->region;
+}
+
 /* The less, the better its maker can see to the region: it holds it open; is shutting it; has shut it; or lost its
  * store, and beside another's mark that stands can do nothing by its own. */
 static int unfit(const struct service *s, const struct turn *turn, const struct mark *m)
@@ -71,7 +78,8 @@ node_id reconcile_executor(const struct service *s, const struct turn *turn)
     node_id able = able_maker(s, turn, m);
     if (able != NODE_NONE)
         return able;
-    if (o->order.to != m->region && (m->state == MARK_SHUT || skips_fence(o)) && turn->may_propose)
+    bool sets_aside = o->order.to != m->region || is_over_without(service_ledger(s), m);
+    if (sets_aside && (m->state == MARK_SHUT || skips_fence(o)) && turn->may_propose)
         return turn_self(turn);
     return NODE_NONE;
 }
@@ -214,12 +222,6 @@ static bool vouches_since(const struct service *s, const struct turn *turn, cons
     return ours && op->phase == PHASE_BEGUN && (op->skipped_gates >> GATE_FENCE & 1u) == 0;
 }
 
-/* Its region is the writer without it: by another mark of that region, reconciled before this one was heard of. */
-static bool is_over_for_fellow(const struct ledger *l, const struct mark *m)
-{
-    return mark_rests(m) && l->writer == m->region;
-}
-
 void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
 {
     struct pending_order *o = &s->order;
@@ -246,7 +248,7 @@ void reconcile_run(struct service *s, struct turn *turn, const struct ledger *l)
     if (said != ANSWER_COUNT) {
         o->version = 0; /* what is chosen says what became of it */
         order_say(s, turn, said, NULL, GATE_COUNT);
-    } else if (o->order.to == m->region && !is_over_for_fellow(l, m)) {
+    } else if (o->order.to == m->region && !is_over_without(l, m)) {
         keep_marked(s, turn, l, m);
     } else {
         set_aside(s, turn, l, m);
