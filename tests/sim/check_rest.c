@@ -295,22 +295,27 @@ static void check_followed(struct world *w, uint8_t service, const struct ledger
     }
 }
 
-/* Only the maker can shut what it holds by its mark; where its store is lost, a person has to stop that database. */
-static bool maker_is_mute(const struct world *w, const struct mark *mark)
+/* Only the maker can shut what it holds by its mark; where its store is lost, a person has to stop that database. A
+ * region's marks end together. */
+static bool maker_is_mute(const struct world *w, const struct mark marks[POLICY_NODES_MAX], region_id region)
 {
-    return mark->maker.node < w->host_count && w->hosts[mark->maker.node].mute != MUTE_NOT;
+    bool mute = false;
+    for (uint8_t n = 0; n < w->host_count; n++)
+        mute = mute || (marks[n].state != MARK_NONE && marks[n].region == region && w->hosts[n].mute != MUTE_NOT);
+    return mute;
 }
 
 /* People gave the order, and all are there to carry it out. */
 static void check_reconciled_all(struct world *w, uint8_t service, const bool lost[POLICY_REGIONS_MAX])
 {
     for (uint8_t n = 0; n < w->host_count; n++)
-        for (uint8_t maker = 0; maker < w->host_count; maker++)
-            if (has_quorum(w, n, lost) && may_propose(&w->hosts[n]) &&
-                w->hosts[n].disk.durable.services[service].marks[maker].state != MARK_NONE &&
-                !maker_is_mute(w, &w->hosts[n].disk.durable.services[service].marks[maker]))
+        for (uint8_t maker = 0; maker < w->host_count; maker++) {
+            const struct mark *marks = w->hosts[n].disk.durable.services[service].marks;
+            if (has_quorum(w, n, lost) && may_propose(&w->hosts[n]) && marks[maker].state != MARK_NONE &&
+                !maker_is_mute(w, marks, marks[maker].region))
                 world_break(w, INVARIANT_CONVERGES, "%s still shows the glass that was broken at %s", w->hosts[n].name,
                             w->hosts[maker].name);
+        }
 }
 
 void check_rest(struct world *w, const bool lost[POLICY_REGIONS_MAX])
