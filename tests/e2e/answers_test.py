@@ -32,7 +32,7 @@ DRY = {"service": "shop", "kind": "failover", "from": "us-east-1", "to": "us-wes
 ORDERED = {"ok": True, "operation": "00c0ffee00c0ffee", "service": "shop", "outcome": "done", "status": None, "why": None}
 MAY_WRITE = {"may_write": True, "reason": "leased", "service": "shop", "node": "use1-a", "final": True, "writer": "us-east-1",
              "epoch": 7, "text": "it may"}
-REJOIN = {"service": "shop", "region": "us-east-1", "writer": "us-west-2", "verdict": "run", "answer": "rewind", "text": "...", "todo": "",
+REJOIN = {"service": "shop", "region": "us-east-1", "node": "use1-a", "writer": "us-west-2", "verdict": "run", "answer": "rewind", "text": "...", "todo": "",
           "method": "pg_rewind", "data_directory": "/data", "source": "host=x", "commands": ["pg_rewind ..."], "hook": None,
           "lost_writes_kept": True, "would_run": False}
 REJOINED = {"ok": True, "run": "00c0ffee00c0ffee", "outcome": "done", "text": "it streams", "rejoin": None}
