@@ -79,6 +79,7 @@ def test_replace(suite, lab):
     restart(lab, WITNESS, before=lambda: lose_store(lab, WITNESS, kept))
     lab.wait_for(lambda: voter(lab, EAST, WITNESS).get("why") == "it has no store to vote with", 10,
                  "the others see that the witness has no store")
+    lab.wait_for(lambda: can_forward(lab, WITNESS, (EAST, WEST)), 20, "it sees the others vote, and can reach them")
     suite.expect("store is missing" in e2e.order(lab, WITNESS, "status")[1], "and it says so itself")
     refused(suite, lab, 3, "no store", EAST, "replace", NAMES[WITNESS])
     refused(suite, lab, 3, "no store", WITNESS, "replace", NAMES[WITNESS])
@@ -214,6 +215,12 @@ def make_new_store(lab, region):
                  f"{NAMES[region]} has a new store, and is mute")
 
 
+def can_forward(lab, region, others):
+    """As it sees them: the others vote, and its roads to them are up."""
+    peers = {peer["node"]: peer for peer in e2e.node_status(lab, region)["peers"]}
+    return all(voter(lab, region, other).get("voting") and peers[NAMES[other]]["out"] == "up" for other in others)
+
+
 def test_forwarded(suite, lab):
     """To the first that votes, which was killed a moment ago: nobody knows what it did with the order."""
     e2e.bring_up(lab).process.end()
@@ -230,7 +237,7 @@ def test_forwarded(suite, lab):
     refused(suite, lab, 3, "no node that votes is heard", WITNESS, "remove", NAMES[EAST])
     lab.start_coordinator(WEST)
     lab.start_coordinator(EAST)
-    lab.wait_for(lambda: voter(lab, WITNESS, EAST).get("voting"), 15, "it is back, and votes")
+    lab.wait_for(lambda: can_forward(lab, WITNESS, (EAST, WEST)), 20, "they are back, vote, and can be reached")
     suite.expect(voters(lab, EAST)["version"] == 1, "nothing had begun")
     code, said = e2e.order(lab, WITNESS, *order)
     seen = voters(lab, WITNESS)
